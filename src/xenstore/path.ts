@@ -1,0 +1,40 @@
+/** The rules for xenstore paths (`xenstore.txt`: permitted characters, lengths, special watches). No IO. */
+
+declare const brand: unique symbol;
+
+/** A checked xenstore path, absolute (`/local/domain/3`) or relative to the client's own domain (`device/vusb`). */
+export type XsPath = string & { readonly [brand]: 'XsPath' };
+
+/** Longest absolute path (`xs_wire.h: XENSTORE_ABS_PATH_MAX`). Debian's oxenstored takes only 1024. */
+export const ABSOLUTE_PATH_MAX = 3072;
+
+/** Longest relative path (`xs_wire.h: XENSTORE_REL_PATH_MAX`). */
+export const RELATIVE_PATH_MAX = 2048;
+
+/** The two special watches on domains coming and going. */
+export const INTRODUCE_DOMAIN = '@introduceDomain';
+export const RELEASE_DOMAIN = '@releaseDomain';
+
+const PERMITTED = /^[A-Za-z0-9\-/_@]+$/;
+
+/** Why `path` is no xenstore path, or undefined when it is one. */
+export function pathFault(path: string): string | undefined {
+  if (path === '') return 'is empty';
+  if (!PERMITTED.test(path)) return 'has a character other than A-Z a-z 0-9 - / _ @';
+  if (path === '/') return undefined;
+  if (path.endsWith('/')) return 'ends with a slash';
+  if (path.includes('//')) return 'has an empty component';
+  if (path.startsWith('@')) return 'is a special name, which can only be watched';
+  const limit = path.startsWith('/') ? ABSOLUTE_PATH_MAX : RELATIVE_PATH_MAX;
+  return path.length > limit ? `is longer than ${limit} bytes` : undefined;
+}
+
+/** True when `path` may be read, written or listed. */
+export function isPath(path: string): path is XsPath {
+  return pathFault(path) === undefined;
+}
+
+/** True when `path` may be watched: a path, or `@introduceDomain`, `@releaseDomain` or another special name. */
+export function isWatchable(path: string): path is XsPath {
+  return isPath(path) || (/^@[A-Za-z0-9\-_]+$/.test(path) && path.length <= RELATIVE_PATH_MAX);
+}
