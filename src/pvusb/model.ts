@@ -1,0 +1,110 @@
+/** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
+import type { Busid, DriverName, InterfaceId, UsbDevice } from '../sysfs/index.js';
+
+/** How a guest is virtualised (`/libxl/D/type`). */
+export type DomainType = 'pv' | 'pvh' | 'hvm';
+
+/** A Xen domain. */
+export interface Domain {
+  readonly domid: number;
+  /** `/local/domain/D/name`. */
+  readonly name?: string;
+  readonly type?: DomainType;
+  /** False when only the toolstack's record (`/libxl/D`) is left of it. */
+  readonly alive: boolean;
+}
+
+/** Who serves a controller; the type decides which planner serves it. */
+export type ControllerType = 'pv' | 'qusb' | 'devicemodel';
+
+/** Xenbus states (`io/xenbus.h: enum xenbus_state`). */
+export const XenbusState = {
+  unknown: 0,
+  initialising: 1,
+  initWait: 2,
+  initialised: 3,
+  connected: 4,
+  closing: 5,
+  closed: 6,
+  reconfiguring: 7,
+  reconfigured: 8,
+} as const;
+
+/** A xenbus state's number. */
+export type XenbusState = (typeof XenbusState)[keyof typeof XenbusState];
+
+/** One port of a controller. */
+export interface Port {
+  /** Counts from 1. */
+  readonly port: number;
+  /** The device in it, by its sysfs name. */
+  readonly busid?: Busid;
+  /** What stands in the port node instead, when that is no device's name. Escaped. */
+  readonly junk?: string;
+}
+
+/** What the guest wrote into its frontend directory: printed, never believed. */
+export interface UntrustedFrontend {
+  readonly state?: number;
+  readonly eventChannel?: number;
+  readonly urbRingRef?: number;
+  readonly connRingRef?: number;
+}
+
+/** A virtual USB controller of a domain, as the toolstack recorded it in `/libxl/D/device/vusb/N`. */
+export interface Controller {
+  readonly domid: number;
+  readonly devid: number;
+  /** `unknown`: of a type or with a backend path that we do not know; it is shown and left alone. */
+  readonly type: ControllerType | 'unknown';
+  /** USB version: 1, 2 or 3. */
+  readonly version: number;
+  /** `num-ports`. */
+  readonly portCount: number;
+  readonly backendDomid: number;
+  readonly backend?: string;
+  readonly frontend?: string;
+  /** The backend's xenbus state; absent when its directory is gone. */
+  readonly backendState?: number;
+  /** The backend's `online`: false once its removal has begun. */
+  readonly online: boolean;
+  readonly untrustedFrontend: UntrustedFrontend;
+  /** Ports 1 to `portCount` in order. */
+  readonly ports: readonly Port[];
+  /** Port nodes beyond `portCount` that hold something (other toolstacks write them). */
+  readonly strayPorts: readonly Port[];
+}
+
+/** What `/libxl/usbback/<busid>` says: the drivers a device's interfaces had before they went to usbback. */
+export interface SavedDrivers {
+  readonly busid: Busid;
+  /** Which device they were saved for; absent when another toolstack saved them. */
+  readonly identity?: string;
+  readonly drivers: readonly SavedDriver[];
+}
+
+/** One saved driver. */
+export interface SavedDriver {
+  readonly interface: InterfaceId;
+  /** Absent when `driver_path` is no path of a USB driver; it is then never used. */
+  readonly driver?: DriverName;
+}
+
+/** A backend directory that no toolstack record points to. */
+export interface OrphanBackend {
+  readonly domid: number;
+  readonly devid: number;
+  readonly backend: string;
+}
+
+/** The whole host: read once, never changed. */
+export interface Inventory {
+  readonly format: 'pvusb-inventory-1';
+  /** True when the kernel driver that serves type `pv` is there (`/sys/bus/usb/drivers/usbback`). */
+  readonly usbback: boolean;
+  readonly devices: readonly UsbDevice[];
+  readonly domains: readonly Domain[];
+  readonly controllers: readonly Controller[];
+  readonly savedDrivers: readonly SavedDrivers[];
+  readonly orphanBackends: readonly OrphanBackend[];
+}

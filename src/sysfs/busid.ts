@@ -1,0 +1,50 @@
+/** Names of USB devices and interfaces in sysfs. They become file and xenstore paths, hence the brands. */
+
+declare const brand: unique symbol;
+
+/** A device's name in sysfs: bus, then the chain of ports it is plugged into: `3-1`, `3-1.5`; a root hub is `usb3`. */
+export type Busid = string & { readonly [brand]: 'Busid' };
+
+/** An interface's name in sysfs: device, configuration and interface number: `3-1.5:1.0`. */
+export type InterfaceId = string & { readonly [brand]: 'InterfaceId' };
+
+/** A driver's name as a folder of `/sys/bus/usb/drivers`: `usb-storage`. */
+export type DriverName = string & { readonly [brand]: 'DriverName' };
+
+/** Longest name taken; the kernel's own are far shorter. */
+const NAME_MAX = 64;
+
+const DEVICE = /^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}$/;
+const ROOT_HUB = /^usb\d{1,3}$/;
+const INTERFACE = /^(\d{1,3}-\d{1,3}(?:\.\d{1,3}){0,6}):(\d{1,3})\.(\d{1,3})$/;
+const DRIVER = /^(?!\.{1,2}$)[A-Za-z0-9_.\- ]{1,64}$/;
+
+/** Parses a device's sysfs name, a root hub's not included; undefined when it is none. */
+export function parseBusid(text: string): Busid | undefined {
+  return text.length <= NAME_MAX && DEVICE.test(text) ? (text as Busid) : undefined;
+}
+
+/** Parses the sysfs name of a device or of a root hub. */
+export function parseDeviceName(text: string): Busid | undefined {
+  return parseBusid(text) ?? (ROOT_HUB.test(text) ? (text as Busid) : undefined);
+}
+
+/** Parses an interface's sysfs name; undefined when it is none. */
+export function parseInterfaceId(text: string): InterfaceId | undefined {
+  return text.length <= NAME_MAX && INTERFACE.test(text) ? (text as InterfaceId) : undefined;
+}
+
+/** The device an interface belongs to. */
+export function busidOf(intf: InterfaceId): Busid {
+  return intf.slice(0, intf.indexOf(':')) as Busid;
+}
+
+/** An interface's number: 1 for `3-1:1.1`. */
+export function interfaceNumber(intf: InterfaceId): number {
+  return Number(intf.slice(intf.lastIndexOf('.') + 1));
+}
+
+/** Parses a driver's name; undefined for anything that is not one plain folder name. */
+export function parseDriverName(text: string): DriverName | undefined {
+  return DRIVER.test(text) ? (text as DriverName) : undefined;
+}

@@ -1,0 +1,38 @@
+/** A USB device of the host as sysfs shows it. Plain data. */
+import type { Busid, DriverName, InterfaceId } from './busid.js';
+
+/** One interface of a device: what a driver binds to. */
+export interface UsbInterface {
+  readonly id: InterfaceId;
+  /** `bInterfaceNumber`. */
+  readonly number: number;
+  /** `bInterfaceClass`, `bInterfaceSubClass`, `bInterfaceProtocol`: two hex digits each, `08/06/50`. */
+  readonly classes: string;
+  /** The driver it is bound to; absent when none. */
+  readonly driver?: DriverName;
+}
+
+/** A hub or a root hub cannot be lent: what is behind it can. */
+export type UsbKind = 'device' | 'hub' | 'root-hub';
+
+/** One USB device. The texts are the device's own, with control characters escaped: safe to print, never to trust. */
+export interface UsbDevice {
+  readonly busid: Busid;
+  readonly kind: UsbKind;
+  /** `busnum`. */
+  readonly bus: number;
+  /** `devnum`; changes at every replug. */
+  readonly address: number;
+  /** `idVendor`, four hex digits. */
+  readonly vendorId: string;
+  /** `idProduct`, four hex digits. */
+  readonly productId: string;
+  /** `bDeviceClass`, two hex digits (hex, not decimal: a hub is `09`). */
+  readonly deviceClass: string;
+  /** `speed` in Mbit/s: 1.5, 12, 480, 5000 and up. */
+  readonly speedMbps: number;
+  readonly manufacturer?: string;
+  readonly product?: string;
+  readonly serial?: string;
+  readonly interfaces: readonly UsbInterface[];
+}

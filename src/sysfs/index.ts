@@ -1,0 +1,3 @@
+export * from './busid.js';
+export type * from './device.js';
+export type * from './files.js';
