@@ -1,3 +1,10 @@
+/** The host's USB devices, their interfaces and drivers. */
 export * from './busid.js';
 export type * from './device.js';
+export * from './errors.js';
 export type * from './files.js';
+export * from './identity.js';
+export { nodeFiles } from './node-files.js';
+export { type Binding, openSysfs, Sysfs, type SysfsOptions } from './sysfs.js';
+export { escapeText } from './text.js';
+export { describeDevice, parseUsbIds, readUsbNames, type UsbNames } from './usbids.js';

@@ -2,8 +2,23 @@
 
 /** errno names that the daemons answer (`xs_wire.h: xsd_errors`; oxenstored adds EQUOTA). */
 export const KNOWN_ERRNOS = [
-  'EINVAL', 'EACCES', 'EEXIST', 'EISDIR', 'ENOENT', 'ENOMEM', 'ENOSPC', 'EIO', 'ENOTEMPTY', 'ENOSYS',
-  'EROFS', 'EBUSY', 'EAGAIN', 'EISCONN', 'E2BIG', 'EPERM', 'EQUOTA',
+  'EINVAL',
+  'EACCES',
+  'EEXIST',
+  'EISDIR',
+  'ENOENT',
+  'ENOMEM',
+  'ENOSPC',
+  'EIO',
+  'ENOTEMPTY',
+  'ENOSYS',
+  'EROFS',
+  'EBUSY',
+  'EAGAIN',
+  'EISCONN',
+  'E2BIG',
+  'EPERM',
+  'EQUOTA',
 ] as const;
 
 /**
@@ -32,12 +47,28 @@ export class XenstoreError extends Error {
   /** The operation, as {@link MessageName}: `read`; or `connect`, `transaction`. */
   readonly operation: string;
   readonly path: string | undefined;
+  readonly #detail: string;
 
-  constructor(code: XenstoreErrorCode, operation: string, path: string | undefined, detail: string, cause?: unknown) {
-    super(`xenstore ${operation}${path === undefined ? '' : ` ${path}`}: ${detail}`, cause === undefined ? {} : { cause });
+  constructor(
+    code: XenstoreErrorCode,
+    operation: string,
+    path: string | undefined,
+    detail: string,
+    cause?: unknown,
+  ) {
+    super(
+      `xenstore ${operation}${path === undefined ? '' : ` ${path}`}: ${detail}`,
+      cause === undefined ? {} : { cause },
+    );
     this.code = code;
     this.operation = operation;
     this.path = path;
+    this.#detail = detail;
+  }
+
+  /** The same failure, told for another call that met it. */
+  in(operation: string, path: string | undefined): XenstoreError {
+    return new XenstoreError(this.code, operation, path, this.#detail, this);
   }
 }
 

@@ -144,7 +144,9 @@ export class Decoder {
     while (end - at >= HEADER_BYTES) {
       const length = bytes.readUInt32LE(at + 12);
       if (length > this.#maxPayloadBytes) {
-        throw new ProtocolError(`a message of ${length} bytes was announced; the limit is ${this.#maxPayloadBytes}`);
+        throw new ProtocolError(
+          `a message of ${length} bytes was announced; the limit is ${this.#maxPayloadBytes}`,
+        );
       }
       if (end - at < HEADER_BYTES + length) break;
       const from = at + HEADER_BYTES;

@@ -1,0 +1,26 @@
+/** What makes a device the same device after a replug, a reboot or in another socket. */
+import type { UsbDevice } from './device.js';
+
+/** Longest serial number kept in an identity. */
+const SERIAL_MAX = 100;
+
+/**
+ * A device's identity as one line: `46f4:0001;LAB0001;08/06/50`: vendor and product id, serial number (percent
+ * encoded; empty when it has none) and the classes of its interfaces. Two devices may share one: cheap ones have
+ * no serial number, or all the same.
+ */
+export function formatIdentity(device: UsbDevice): string {
+  const serial = encodeURIComponent(device.serial ?? '').slice(0, SERIAL_MAX);
+  const classes = device.interfaces.map((intf) => intf.classes).join(',');
+  return `${device.vendorId}:${device.productId};${serial};${classes}`;
+}
+
+/**
+ * Whether `device` can be the one an identity was taken of. Interface classes are not compared: they change
+ * with the device's configuration.
+ */
+export function hasIdentity(device: UsbDevice, identity: string): boolean {
+  const [ids, serial] = identity.split(';');
+  const [ownIds, ownSerial] = formatIdentity(device).split(';');
+  return ids === ownIds && serial === ownSerial;
+}

@@ -1,0 +1,24 @@
+/** sysfs through the real file system, below a root: `/sys`, a recorded tree or a published simulation. */
+import { constants } from 'node:fs';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SysfsFiles } from './files.js';
+
+/** The file operations of sysfs below `root`. */
+export function nodeFiles(root: string): SysfsFiles {
+  return {
+    readText: (path) => readFile(join(root, path), 'utf8'),
+    list: (path) => readdir(join(root, path)),
+    readLink: (path) => readlink(join(root, path)),
+    async writeText(path, text) {
+      // Never created: what is not there cannot be written. O_NONBLOCK changes nothing in sysfs, and keeps a
+      // published simulation that has died from blocking us.
+      const file = await open(join(root, path), constants.O_WRONLY | constants.O_NONBLOCK);
+      try {
+        await file.write(text);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/** Reads USB devices out of sysfs (`Documentation/ABI/testing/sysfs-bus-usb`). */
+import {
+  type Busid,
+  busidOf,
+  type InterfaceId,
+  interfaceNumber,
+  parseDeviceName,
+  parseDriverName,
+  parseInterfaceId,
+} from './busid.js';
+import type { UsbDevice, UsbInterface, UsbKind } from './device.js';
+import { isGone, SysfsError, toSysfsError } from './errors.js';
+import type { SysfsFiles } from './files.js';
+import { escapeText } from './text.js';
+
+/** Where the devices are, relative to sysfs's root. */
+export const DEVICES = 'bus/usb/devices';
+
+/** USB class of hubs (`usb.h: USB_CLASS_HUB`). */
+const HUB_CLASS = '09';
+
+/**
+ * All USB devices of the host, ordered by bus and address, or only those of `wanted`. A device that is pulled
+ * out while it is read is left out.
+ *
+ * @throws {SysfsError} `no-sysfs`, or the errno of a failed read
+ */
+export async function scanDevices(files: SysfsFiles, wanted?: readonly Busid[]): Promise<UsbDevice[]> {
+  const names = await listDevices(files);
+  const interfaces = groupByDevice(names.map(parseInterfaceId).filter(isPresent));
+  const busids = names.map(parseDeviceName).filter(isPresent);
+  const read = busids
+    .filter((busid) => !wanted || wanted.includes(busid))
+    .map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
+  const devices = (await Promise.all(read)).filter(isPresent);
+  return devices.sort((a, b) => a.bus - b.bus || a.address - b.address);
+}
+
+function groupByDevice(interfaces: readonly InterfaceId[]): Map<Busid, InterfaceId[]> {
+  const groups = new Map<Busid, InterfaceId[]>();
+  for (const intf of interfaces) {
+    const group = groups.get(busidOf(intf));
+    if (group) group.push(intf);
+    else groups.set(busidOf(intf), [intf]);
+  }
+  return groups;
+}
+
+async function listDevices(files: SysfsFiles): Promise<string[]> {
+  try {
+    return await files.list(DEVICES);
+  } catch (error) {
+    if (!isGone(error)) throw toSysfsError(error, 'read', DEVICES);
+    throw new SysfsError('no-sysfs', 'read', DEVICES, 'there is no such folder', error);
+  }
+}
+
+/** One device; undefined when it is gone or its attributes make no sense. */
+async function readDevice(
+  files: SysfsFiles,
+  busid: Busid,
+  interfaceIds: readonly InterfaceId[],
+): Promise<UsbDevice | undefined> {
+  const attribute = (name: string): Promise<string | undefined> =>
+    readAttribute(files, `${DEVICES}/${busid}/${name}`);
+  const [
+    bus,
+    address,
+    vendorId,
+    productId,
+    deviceClass,
+    speed,
+    manufacturer,
+    product,
+    serial,
+    ...interfaces
+  ] = await Promise.all([
+    attribute('busnum'),
+    attribute('devnum'),
+    attribute('idVendor'),
+    attribute('idProduct'),
+    attribute('bDeviceClass'),
+    attribute('speed'),
+    attribute('manufacturer'),
+    attribute('product'),
+    attribute('serial'),
+    ...interfaceIds.map((id) => readInterface(files, id)),
+  ]);
+  const ids = [
+    parseDecimal(bus),
+    parseDecimal(address),
+    parseHex(vendorId, 4),
+    parseHex(productId, 4),
+  ] as const;
+  if (ids[0] === undefined || ids[1] === undefined || ids[2] === undefined || ids[3] === undefined)
+    return undefined;
+  const code = parseHex(deviceClass, 2) ?? '00';
+  return {
+    busid,
+    kind: kindOf(busid, code),
+    bus: ids[0],
+    address: ids[1],
+    vendorId: ids[2],
+    productId: ids[3],
+    deviceClass: code,
+    speedMbps: parseSpeed(speed),
+    ...text('manufacturer', manufacturer),
+    ...text('product', product),
+    ...text('serial', serial),
+    interfaces: interfaces.filter(isPresent).sort((a, b) => a.number - b.number),
+  };
+}
+
+async function readInterface(files: SysfsFiles, id: InterfaceId): Promise<UsbInterface | undefined> {
+  const folder = `${DEVICES}/${id}`;
+  const [code, subclass, protocol, driver] = await Promise.all([
+    readAttribute(files, `${folder}/bInterfaceClass`),
+    readAttribute(files, `${folder}/bInterfaceSubClass`),
+    readAttribute(files, `${folder}/bInterfaceProtocol`),
+    readDriver(files, id),
+  ]);
+  if (code === undefined) return undefined;
+  const classes = [code, subclass, protocol].map((part) => parseHex(part, 2) ?? '00').join('/');
+  return { id, number: interfaceNumber(id), classes, ...(driver === undefined ? {} : { driver }) };
+}
+
+/** The driver an interface is bound to; undefined when none, or when the interface is gone. */
+export async function readDriver(files: SysfsFiles, id: InterfaceId) {
+  const link = `${DEVICES}/${id}/driver`;
+  try {
+    const target = await files.readLink(link);
+    return parseDriverName(target.slice(target.lastIndexOf('/') + 1));
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw toSysfsError(error, 'read', link);
+  }
+}
+
+async function readAttribute(files: SysfsFiles, path: string): Promise<string | undefined> {
+  try {
+    const value = await files.readText(path);
+    return value.endsWith('\n') ? value.slice(0, -1) : value;
+  } catch (error) {
+    // EIO, EPROTO...: a device that answers no string request; its other attributes are still good.
+    if (isGone(error) || !/\/(busnum|devnum)$/.test(path)) return undefined;
+    throw toSysfsError(error, 'read', path);
+  }
+}
+
+function kindOf(busid: Busid, deviceClass: string): UsbKind {
+  if (busid.startsWith('usb')) return 'root-hub';
+  return deviceClass === HUB_CLASS ? 'hub' : 'device';
+}
+
+function text(name: 'manufacturer' | 'product' | 'serial', untrustedText: string | undefined) {
+  return untrustedText === undefined || untrustedText === '' ? {} : { [name]: escapeText(untrustedText) };
+}
+
+function parseDecimal(value: string | undefined): number | undefined {
+  const digits = value?.trim() ?? '';
+  return /^\d{1,3}$/.test(digits) ? Number(digits) : undefined;
+}
+
+function parseHex(value: string | undefined, digits: number): string | undefined {
+  const hex = value?.trim().toLowerCase() ?? '';
+  return hex.length === digits && /^[0-9a-f]+$/.test(hex) ? hex : undefined;
+}
+
+function parseSpeed(value: string | undefined): number {
+  const digits = value?.trim() ?? '';
+  return /^\d{1,6}(\.\d)?$/.test(digits) ? Number(digits) : 0;
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}

@@ -1,0 +1,150 @@
+/** The host's USB devices and their drivers. */
+import { type Clock, systemClock } from '../async/index.js';
+import type { Busid, DriverName, InterfaceId } from './busid.js';
+import type { UsbDevice } from './device.js';
+import { errnoOf, isGone, SysfsError, toSysfsError } from './errors.js';
+import type { SysfsFiles } from './files.js';
+import { nodeFiles } from './node-files.js';
+import { DEVICES, readDriver, scanDevices } from './scan.js';
+
+/** Where the drivers are, relative to sysfs's root. */
+const DRIVERS = 'bus/usb/drivers';
+
+/** Asks the kernel to find a driver for an interface. */
+const DRIVERS_PROBE = 'bus/usb/drivers_probe';
+
+/** How long a `driver` link may lag behind the write that changes it. */
+const SETTLE_MS = 2000;
+
+/** Options of every operation. */
+export interface SysfsOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An interface and a driver: what a bind and an unbind are about. */
+export interface Binding {
+  readonly interface: InterfaceId;
+  readonly driver: DriverName;
+}
+
+/** sysfs's USB part. Reads devices, binds and unbinds their interfaces, and reads every change back. */
+export class Sysfs {
+  readonly #files: SysfsFiles;
+  readonly #clock: Clock;
+
+  /** @param files the file operations below sysfs's root; see {@link openSysfs} for the real ones */
+  constructor(files: SysfsFiles, clock: Clock = systemClock) {
+    this.#files = files;
+    this.#clock = clock;
+  }
+
+  /**
+   * All USB devices, root hubs included, by bus and address; or those of `wanted` that are plugged in.
+   *
+   * @throws {SysfsError} `no-sysfs`, or an errno
+   */
+  async devices(options: SysfsOptions & { readonly wanted?: readonly Busid[] } = {}): Promise<UsbDevice[]> {
+    options.signal?.throwIfAborted();
+    return scanDevices(this.#files, options.wanted);
+  }
+
+  /** Whether a USB driver is loaded. */
+  async hasDriver(driver: DriverName, options: SysfsOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    try {
+      await this.#files.list(`${DRIVERS}/${driver}`);
+      return true;
+    } catch (error) {
+      if (isGone(error)) return false;
+      throw toSysfsError(error, 'read', `${DRIVERS}/${driver}`);
+    }
+  }
+
+  /** The driver an interface is bound to now; undefined when none or when it is gone. */
+  async driverOf(intf: InterfaceId, options: SysfsOptions = {}): Promise<DriverName | undefined> {
+    options.signal?.throwIfAborted();
+    return readDriver(this.#files, intf);
+  }
+
+  /**
+   * Binds an interface to a driver and reads the `driver` link back. Bound to it already: done.
+   *
+   * @throws {SysfsError} the kernel's errno (`ENODEV`: not there or refused by the driver, `EBUSY`: another
+   *   driver has it), or `not-verified`
+   */
+  async bind(binding: Binding, options: SysfsOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = `${DRIVERS}/${binding.driver}/bind`;
+    try {
+      await this.#files.writeText(path, binding.interface);
+    } catch (error) {
+      if ((await readDriver(this.#files, binding.interface)) === binding.driver) return;
+      throw toSysfsError(error, 'bind', path);
+    }
+    await this.#verify('bind', path, binding.interface, (driver) => driver === binding.driver, options);
+  }
+
+  /**
+   * Unbinds an interface from a driver and reads the link back. Bound to no driver, or gone: done. Bound to
+   * another driver: left alone, and an error.
+   *
+   * @throws {SysfsError} the kernel's errno, `EBUSY` when another driver has it, or `not-verified`
+   */
+  async unbind(binding: Binding, options: SysfsOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = `${DRIVERS}/${binding.driver}/unbind`;
+    try {
+      await this.#files.writeText(path, binding.interface);
+    } catch (error) {
+      const driver = await readDriver(this.#files, binding.interface);
+      if (driver === undefined) return;
+      if (driver === binding.driver || errnoOf(error) === 'EACCES') throw toSysfsError(error, 'unbind', path);
+      throw new SysfsError('EBUSY', 'unbind', path, `${binding.interface} is bound to ${driver}`, error);
+    }
+    await this.#verify('unbind', path, binding.interface, (driver) => driver !== binding.driver, options);
+  }
+
+  /**
+   * Asks the kernel to find a driver for an interface that has none, and tells which it found; undefined when
+   * none wants it.
+   *
+   * @throws {SysfsError} the kernel's errno
+   */
+  async probe(intf: InterfaceId, options: SysfsOptions = {}): Promise<DriverName | undefined> {
+    options.signal?.throwIfAborted();
+    try {
+      await this.#files.writeText(DRIVERS_PROBE, intf);
+    } catch (error) {
+      throw toSysfsError(error, 'probe', DRIVERS_PROBE);
+    }
+    return readDriver(this.#files, intf);
+  }
+
+  /**
+   * Reads the link back until it says what was asked. The kernel has it before the write returns; a published
+   * simulation a moment later.
+   */
+  async #verify(
+    operation: string,
+    path: string,
+    intf: InterfaceId,
+    isAsWanted: (driver: DriverName | undefined) => boolean,
+    options: SysfsOptions,
+  ): Promise<void> {
+    const endMs = this.#clock.nowMs() + SETTLE_MS;
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 50)) {
+      const driver = await readDriver(this.#files, intf);
+      if (isAsWanted(driver)) return;
+      if (this.#clock.nowMs() >= endMs) {
+        const detail = `the kernel took it, but ${intf} is ${driver === undefined ? 'without driver' : `on ${driver}`}`;
+        throw new SysfsError('not-verified', operation, path, detail);
+      }
+      await this.#clock.sleep(pauseMs, options.signal);
+    }
+  }
+}
+
+/** The sysfs below `root` (`/sys` unless given). Nothing is read until it is asked for. */
+export function openSysfs(root = '/sys', clock?: Clock): Sysfs {
+  return new Sysfs(nodeFiles(root), clock);
+}

@@ -1,0 +1,21 @@
+/** Texts that a device chose itself. They may hold terminal escapes, anything that is not UTF-8, or 100 KB. */
+
+/** Longest text kept. USB string descriptors end at 126 characters. */
+const TEXT_MAX = 128;
+
+/** Control, format (bidirectional overrides, zero width) and unassigned characters, line and paragraph separators. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
+
+/**
+ * Makes a device's text fit to print: unsafe characters become `\x1b` or `\u{202e}`, a backslash is doubled so
+ * that the result is unambiguous, and it is cut at 128 characters. Two devices that differ stay different
+ * within that length.
+ */
+export function escapeText(untrustedText: string): string {
+  const cut = [...untrustedText.slice(0, 4 * TEXT_MAX)].slice(0, TEXT_MAX).join('');
+  return cut.replace(UNSAFE, (character) => {
+    if (character === '\\') return '\\\\';
+    const code = character.codePointAt(0)!;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}

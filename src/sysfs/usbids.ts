@@ -1,0 +1,55 @@
+/** Names of vendors and products from usb.ids (package usb.ids or hwdata), when it is installed. */
+import { readFile } from 'node:fs/promises';
+import type { UsbDevice } from './device.js';
+import { escapeText } from './text.js';
+
+/** Where distributions put it. */
+const PLACES = ['/usr/share/misc/usb.ids', '/usr/share/hwdata/usb.ids', '/var/lib/usbutils/usb.ids'];
+
+/** Names by vendor id (`46f4`) and by vendor and product id (`46f4:0001`). */
+export type UsbNames = ReadonlyMap<string, string>;
+
+/** Parses usb.ids; of `wanted` ids only, since the whole list is 700 KB. Lines it does not understand are skipped. */
+export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames {
+  const names = new Map<string, string>();
+  let vendor = '';
+  for (const line of text.split('\n')) {
+    const match = /^(\t?)([0-9a-f]{4}) {2}(.+)$/.exec(line);
+    // The lists of classes, languages... that follow the vendors begin with other words: they end a vendor.
+    if (!match) {
+      if (line !== '' && !line.startsWith('#') && !line.startsWith('\t')) vendor = '';
+      continue;
+    }
+    if (match[1] === '') vendor = match[2]!;
+    else if (vendor === '') continue;
+    const id = match[1] === '' ? vendor : `${vendor}:${match[2]}`;
+    if (wanted.has(id)) names.set(id, escapeText(match[3]!));
+  }
+  return names;
+}
+
+/** Reads the installed usb.ids for the ids of `devices`; no names when none is installed. */
+export async function readUsbNames(devices: readonly UsbDevice[], places = PLACES): Promise<UsbNames> {
+  const wanted = new Set(
+    devices.flatMap(({ vendorId, productId }) => [vendorId, `${vendorId}:${productId}`]),
+  );
+  for (const place of places) {
+    try {
+      return parseUsbIds(await readFile(place, 'utf8'), wanted);
+    } catch {
+      // Not installed there.
+    }
+  }
+  return new Map();
+}
+
+/** A device's name for people: from usb.ids, else what the device says of itself, else its ids. */
+export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
+  const ids = `${device.vendorId}:${device.productId}`;
+  const vendor = names.get(device.vendorId) ?? device.manufacturer;
+  const product = names.get(ids) ?? device.product;
+  if (vendor === undefined && product === undefined) return `device ${ids}`;
+  // Many products begin with their vendor's name.
+  if (vendor === undefined || product?.toLowerCase().startsWith(vendor.toLowerCase())) return product ?? ids;
+  return product === undefined ? `${vendor} device` : `${vendor} ${product}`;
+}
