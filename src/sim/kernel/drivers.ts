@@ -1,0 +1,36 @@
+/** Which driver takes which interface (the id tables of Linux' USB drivers, as far as the simulator needs them). */
+import type { DeviceSpec, DriverSpec, InterfaceSpec } from './spec.js';
+
+/** The name of the in-kernel PVUSB backend's driver. */
+export const USBBACK = 'usbback';
+
+/** usbback's driver: its id table takes anything, its probe decides. */
+export const USBBACK_DRIVER: DriverSpec = { name: USBBACK, match: ['*'] };
+
+/** The drivers of the recorded host, in the order they register (`match` as in their id tables). */
+export const STANDARD_DRIVERS: readonly DriverSpec[] = [
+  { name: 'hub', match: ['09'] },
+  { name: 'uas', match: ['08/06/62'] },
+  { name: 'usb-storage', match: ['08/06/50', '08/05', '08/04', '08/02'] },
+  { name: 'usbhid', match: ['03'] },
+  { name: 'ftdi_sio', match: ['0403:6001', '0403:6010', '0403:6011', '0403:6015'] },
+  // It registers for audio control only: a streaming interface offered first finds no driver (ENODEV).
+  { name: 'snd-usb-audio', match: ['01/01'], claim: 'siblings-on-bind', siblings: ['01'] },
+  { name: 'cdc_ether', match: ['02/06'], claim: 'siblings-both', siblings: ['0a'] },
+  { name: 'cdc_acm', match: ['02/02'], claim: 'siblings-both', siblings: ['0a'] },
+  { name: 'uvcvideo', match: ['0e/01'], claim: 'siblings-on-bind', siblings: ['0e'] },
+  { name: 'btusb', match: ['e0/01/01'], claim: 'siblings-both', siblings: ['e0/01/01'] },
+];
+
+/** True when one of `patterns` takes the interface. */
+export function takes(
+  patterns: readonly string[],
+  device: Pick<DeviceSpec, 'vendorId' | 'productId'>,
+  intf: Pick<InterfaceSpec, 'classes'>,
+): boolean {
+  const id = `${device.vendorId}:${device.productId}`;
+  return patterns.some(
+    (pattern) =>
+      pattern === '*' || pattern === id || pattern === intf.classes || intf.classes.startsWith(`${pattern}/`),
+  );
+}

@@ -1,0 +1,225 @@
+/** sysfs of the simulated kernel: the tree as Linux lays it out, links included, with the errnos it answers. */
+import { posix } from 'node:path';
+import type { SysfsFiles } from '../../sysfs/files.js';
+import { deviceAttributes, interfaceAttributes } from './attributes.js';
+import { type KernelErrno, kernelError } from './errno.js';
+import { busOf, isRootHub, parentOf } from './names.js';
+import type { PluggedDevice, PluggedInterface } from './spec.js';
+import type { SimUsb } from './usb.js';
+
+interface Folder {
+  readonly kind: 'folder';
+  names(): string[];
+  child(name: string): Entry | undefined;
+}
+
+interface Attribute {
+  readonly kind: 'attribute';
+  /** Absent: only root's writes are taken (mode 0200). */
+  readonly text?: string;
+  readonly write?: (text: string) => Promise<void>;
+}
+
+interface Link {
+  readonly kind: 'link';
+  readonly target: string;
+}
+
+type Entry = Folder | Attribute | Link;
+
+/** Links followed before the path is taken for a loop. */
+const LINKS_MAX = 40;
+
+/** sysfs of `usb`: `bus/usb` and the part of `devices` that its links lead to. */
+export function sysfsFiles(usb: SimUsb): SysfsFiles {
+  const find = (path: string, call: string, followLast: boolean) =>
+    lookup(rootFolder(usb), path, call, followLast);
+  return {
+    async readText(path) {
+      const entry = find(path, 'open', true);
+      if (entry.kind === 'folder') throw fault('EISDIR', 'read', path);
+      if (entry.kind !== 'attribute' || entry.text === undefined) throw fault('EACCES', 'open', path);
+      return entry.text;
+    },
+    async list(path) {
+      const entry = find(path, 'scandir', true);
+      if (entry.kind !== 'folder') throw fault('ENOTDIR', 'scandir', path);
+      return entry.names();
+    },
+    async readLink(path) {
+      const entry = find(path, 'readlink', false);
+      if (entry.kind !== 'link') throw fault('EINVAL', 'readlink', path);
+      return entry.target;
+    },
+    async writeText(path, text) {
+      const entry = find(path, 'open', true);
+      if (entry.kind === 'folder') throw fault('EISDIR', 'open', path);
+      if (entry.kind !== 'attribute' || !entry.write) throw fault('EACCES', 'open', path);
+      await entry.write(text);
+    },
+  };
+}
+
+function fault(code: KernelErrno, syscall: string, path: string): NodeJS.ErrnoException {
+  return kernelError(code, syscall, `/sys/${path}`);
+}
+
+function lookup(root: Folder, path: string, call: string, followLast: boolean): Entry {
+  let entry: Entry = root;
+  let walked: string[] = [];
+  const todo = path.split('/').filter((name) => name !== '' && name !== '.');
+  for (let links = 0; todo.length > 0; ) {
+    const name = todo.shift()!;
+    if (entry.kind !== 'folder') throw fault('ENOTDIR', call, path);
+    const child: Entry | undefined = name === '..' ? root : entry.child(name);
+    if (!child) throw fault('ENOENT', call, path);
+    if (child.kind === 'link' && (todo.length > 0 || followLast)) {
+      if (++links > LINKS_MAX) throw fault('ELOOP', call, path);
+      const target = posix.normalize(posix.join(...walked, child.target));
+      todo.unshift(...target.split('/'));
+      walked = [];
+      entry = root;
+    } else if (name === '..') {
+      todo.unshift(...walked.slice(0, -1));
+      walked = [];
+      entry = root;
+    } else {
+      walked.push(name);
+      entry = child;
+    }
+  }
+  return entry;
+}
+
+function folder(entries: Readonly<Record<string, () => Entry>>): Folder {
+  return {
+    kind: 'folder',
+    names: () => Object.keys(entries),
+    child: (name) => (Object.hasOwn(entries, name) ? entries[name]!() : undefined),
+  };
+}
+
+function rootFolder(usb: SimUsb): Folder {
+  return folder({
+    bus: () => folder({ usb: () => busFolder(usb) }),
+    devices: () => folder({ 'pci0000:00': () => controllersFolder(usb) }),
+  });
+}
+
+function busFolder(usb: SimUsb): Folder {
+  return folder({
+    devices: () => devicesFolder(usb),
+    drivers: () => driversFolder(usb),
+    drivers_probe: () => ({ kind: 'attribute', write: (text) => usb.probe(nameWritten(text)) }),
+  });
+}
+
+/** `bus/usb/devices`: a link for each device and interface. */
+function devicesFolder(usb: SimUsb): Folder {
+  const linkTo = (name: string): Link | undefined => {
+    const place = placeOf(usb, name);
+    return place === undefined ? undefined : { kind: 'link', target: `../../../${place}` };
+  };
+  return {
+    kind: 'folder',
+    names: () => usb.devices.flatMap(({ busid, interfaces }) => [busid, ...interfaces.map(({ id }) => id)]),
+    child: linkTo,
+  };
+}
+
+/** `bus/usb/drivers`: `usb` is the driver of whole devices, the others are for interfaces. */
+function driversFolder(usb: SimUsb): Folder {
+  const names = () => ['usb', ...usb.drivers.map(({ name }) => name)];
+  const child = (name: string): Folder | undefined =>
+    names().includes(name) ? driverFolder(usb, name) : undefined;
+  return { kind: 'folder', names, child };
+}
+
+function driverFolder(usb: SimUsb, driver: string): Folder {
+  const bound =
+    driver === 'usb'
+      ? usb.devices.map(({ busid }) => busid)
+      : usb.devices.flatMap(({ interfaces }) =>
+          interfaces.filter((intf) => intf.driver === driver).map(({ id }) => id),
+        );
+  const entries: [string, () => Entry][] = bound.map((name) => [
+    name,
+    () => ({ kind: 'link', target: `../../../../${placeOf(usb, name)}` }),
+  ]);
+  if (driver !== 'usb') {
+    entries.push([
+      'bind',
+      () => ({ kind: 'attribute', write: (text) => usb.bind(driver, nameWritten(text)) }),
+    ]);
+    entries.push([
+      'unbind',
+      () => ({ kind: 'attribute', write: (text) => usb.unbind(driver, nameWritten(text)) }),
+    ]);
+  }
+  entries.push(['uevent', () => ({ kind: 'attribute' })]);
+  return folder(Object.fromEntries(entries));
+}
+
+/** The kernel compares up to a NUL and forgives one newline at the end (`sysfs_streq`). */
+function nameWritten(text: string): string {
+  const untilNul = text.split('\0', 1)[0]!;
+  return untilNul.endsWith('\n') ? untilNul.slice(0, -1) : untilNul;
+}
+
+/** `devices/pci0000:00`: a host controller for each bus. */
+function controllersFolder(usb: SimUsb): Folder {
+  const hubs = usb.devices.filter(({ busid }) => isRootHub(busid));
+  return folder(
+    Object.fromEntries(
+      hubs.map((hub) => [
+        hostController(hub.busid),
+        () => folder({ [hub.busid]: () => deviceFolder(usb, hub) }),
+      ]),
+    ),
+  );
+}
+
+function hostController(busid: string): string {
+  return `0000:00:${busOf(busid).toString(16).padStart(2, '0')}.0`;
+}
+
+/** Where a device or an interface stands, from sysfs's root: `devices/pci0000:00/0000:00:03.0/usb3/3-5/3-5.1`. */
+function placeOf(usb: SimUsb, name: string): string | undefined {
+  const colon = name.indexOf(':');
+  const ofBus = colon < 0 ? name : name.slice(0, colon);
+  const busid = ofBus.endsWith('-0') ? `usb${ofBus.slice(0, -2)}` : ofBus;
+  const device = usb.device(busid);
+  if (!device || (colon >= 0 && !device.interfaces.some(({ id }) => id === name))) return undefined;
+  const chain: string[] = colon < 0 ? [] : [name];
+  for (let at: string | undefined = busid; at !== undefined; at = parentOf(at)) chain.unshift(at);
+  return `devices/pci0000:00/${hostController(chain[0]!)}/${chain.join('/')}`;
+}
+
+function deviceFolder(usb: SimUsb, device: PluggedDevice): Folder {
+  const depth = placeOf(usb, device.busid)!.split('/').length;
+  const entries: [string, () => Entry][] = Object.entries(deviceAttributes(device)).map(([name, text]) => [
+    name,
+    () => ({ kind: 'attribute', text }),
+  ]);
+  entries.push(['driver', () => ({ kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/usb` })]);
+  for (const intf of device.interfaces) entries.push([intf.id, () => interfaceFolder(intf, depth + 1)]);
+  for (const other of usb.devices) {
+    if (parentOf(other.busid) === device.busid) entries.push([other.busid, () => deviceFolder(usb, other)]);
+  }
+  return folder(Object.fromEntries(entries));
+}
+
+function interfaceFolder(intf: PluggedInterface, depth: number): Folder {
+  const entries: [string, () => Entry][] = Object.entries(interfaceAttributes(intf)).map(([name, text]) => [
+    name,
+    () => ({ kind: 'attribute', text }),
+  ]);
+  const { driver } = intf;
+  if (driver !== undefined) {
+    entries.push([
+      'driver',
+      () => ({ kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/${driver}` }),
+    ]);
+  }
+  return folder(Object.fromEntries(entries));
+}
