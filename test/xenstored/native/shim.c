@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * shim.c: LD_PRELOAD stand-in for the few Xen interfaces that xenstored (C)
+ * and oxenstored (OCaml) need, so that both run on a machine without Xen.
+ *
+ * Everything lives in one directory, $XS_SHIM_DIR:
+ *   dom/N        exists <=> "hypervisor" knows domain N (0 always exists).
+ *                Content: "" = running, "shutdown", "crashed" or "dying".
+ *   ring.N       4096 byte file = the xenstore ring page of domain N
+ *   evt.in       FIFO: u32 local port numbers delivered to the daemon.
+ *                port 1 = VIRQ_DOM_EXC, 100+N = domain N kicked its ring
+ *   evt.N        FIFO: one byte per notification daemon -> domain N
+ *   socket       (oxenstored only: /var/run/xenstored/... is redirected here)
+ *
+ * Built by fetch.ts. The process dies with the one that started it, so that no test leaves a daemon behind.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xenctrl.h>
+#include <xenevtchn.h>
+#include <xengnttab.h>
+
+#define VIRQ_PORT 1u
+#define DOM_PORT(d) (100u + (d))
+#define MAXDOM 32768
+
+__attribute__((constructor)) static void die_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static const char *dir(void)
+{
+    const char *d = getenv("XS_SHIM_DIR");
+    return d ? d : "/tmp/xs-shim";
+}
+
+static const char *in_dir(char *buf, size_t n, const char *fmt, unsigned int v)
+{
+    char leaf[64];
+    snprintf(leaf, sizeof leaf, fmt, v);
+    snprintf(buf, n, "%s/%s", dir(), leaf);
+    return buf;
+}
+
+#define REAL(ret, name, args) \
+    static ret (*real_##name) args; \
+    if (!real_##name) real_##name = (ret (*) args)dlsym(RTLD_NEXT, #name)
+
+/* ---- path redirection -------------------------------------------------- */
+
+static const char *redir(const char *p, char *buf, size_t n)
+{
+    static const char *const pre[] = { "/var/run/xenstored", "/run/xenstored" };
+    if (!p) return p;
+    for (int i = 0; i < 2; i++) {
+        size_t l = strlen(pre[i]);
+        if (!strncmp(p, pre[i], l) && (p[l] == '/' || !p[l])) {
+            snprintf(buf, n, "%s%s", dir(), p + l);
+            return buf;
+        }
+    }
+    if (!strcmp(p, "/proc/xen/xsd_kva") || !strcmp(p, "/proc/xen/xsd_port")) {
+        snprintf(buf, n, "%s/%s", dir(), !strcmp(p + 10, "xsd_kva") ? "ring.0" : "xsd_port");
+        return buf;
+    }
+    return p;
+}
+
+static void make_page(const char *p)
+{
+    REAL(int, open, (const char *, int, ...));
+    int fd = real_open(p, O_RDWR | O_CREAT, 0600);
+    if (fd >= 0) {
+        struct stat st;
+        if (!fstat(fd, &st) && st.st_size < 4096 && ftruncate(fd, 4096)) {}
+        close(fd);
+    }
+}
+
+static void prepare(const char *orig, const char *p)
+{
+    if (orig == p) return;
+    if (strstr(orig, "xsd_kva")) make_page(p);
+    if (strstr(orig, "xsd_port")) {
+        REAL(int, open, (const char *, int, ...));
+        int fd = real_open(p, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        if (fd >= 0) { if (write(fd, "2", 1) != 1) {} close(fd); }
+    }
+}
+
+#define OPEN_BODY(NAME) \
+    char b[4096]; va_list ap; int mode; \
+    va_start(ap, fl); mode = va_arg(ap, int); va_end(ap); \
+    REAL(int, NAME, (const char *, int, ...)); \
+    const char *q = redir(p, b, sizeof b); \
+    prepare(p, q); \
+    return real_##NAME(q, fl, mode)
+
+int open(const char *p, int fl, ...)   { OPEN_BODY(open); }
+int open64(const char *p, int fl, ...) { OPEN_BODY(open64); }
+
+int unlink(const char *p)
+{ char b[4096]; REAL(int, unlink, (const char *)); return real_unlink(redir(p, b, sizeof b)); }
+int mkdir(const char *p, mode_t m)
+{ char b[4096]; REAL(int, mkdir, (const char *, mode_t)); return real_mkdir(redir(p, b, sizeof b), m); }
+int chmod(const char *p, mode_t m)
+{ char b[4096]; REAL(int, chmod, (const char *, mode_t)); return real_chmod(redir(p, b, sizeof b), m); }
+int rename(const char *o, const char *n)
+{ char b[4096], c[4096]; REAL(int, rename, (const char *, const char *));
+  return real_rename(redir(o, b, sizeof b), redir(n, c, sizeof c)); }
+
+int bind(int fd, const struct sockaddr *a, socklen_t l)
+{
+    REAL(int, bind, (int, const struct sockaddr *, socklen_t));
+    if (a->sa_family == AF_UNIX) {
+        char b[4096];
+        const char *p = ((const struct sockaddr_un *)a)->sun_path;
+        const char *q = redir(p, b, sizeof b);
+        if (q != p) {
+            struct sockaddr_un n = { .sun_family = AF_UNIX };
+            if (strlen(q) >= sizeof n.sun_path) { errno = ENAMETOOLONG; return -1; }
+            strcpy(n.sun_path, q);
+            return real_bind(fd, (struct sockaddr *)&n, sizeof n);
+        }
+    }
+    return real_bind(fd, a, l);
+}
+
+/* oxenstored insists on raising RLIMIT_NOFILE to fs.nr_open: clamp, never fail */
+int setrlimit(__rlimit_resource_t r, const struct rlimit *rl)
+{
+    REAL(int, setrlimit, (__rlimit_resource_t, const struct rlimit *));
+    struct rlimit cur, want = *rl;
+    getrlimit(r, &cur);
+    if (want.rlim_max > cur.rlim_max) want.rlim_max = cur.rlim_max;
+    if (want.rlim_cur > want.rlim_max) want.rlim_cur = want.rlim_max;
+    real_setrlimit(r, &want);
+    return 0;
+}
+
+/* ---- libxenctrl --------------------------------------------------------- */
+
+static long fake_xc[16] __attribute__((aligned(64)));
+static xc_error no_error;
+
+xc_interface *xc_interface_open(xentoollog_logger *l, xentoollog_logger *d, unsigned f)
+{ return (xc_interface *)fake_xc; }
+int xc_interface_close(xc_interface *x) { return 0; }
+const xc_error *xc_get_last_error(xc_interface *x) { return &no_error; }
+
+enum { D_NONE, D_RUN, D_SHUT, D_CRASH, D_DYING };
+
+static int dom_state(uint32_t d)
+{
+    char p[4096], s[16] = "";
+    REAL(int, open, (const char *, int, ...));
+    int fd, n;
+    if (d >= MAXDOM - 16) return D_NONE;
+    fd = real_open(in_dir(p, sizeof p, "dom/%u", d), O_RDONLY);
+    if (fd < 0) return d == 0 ? D_RUN : D_NONE;
+    n = read(fd, s, sizeof s - 1);
+    if (n < 0) n = 0;
+    s[n] = 0;
+    close(fd);
+    if (!strncmp(s, "shutdown", 8)) return D_SHUT;
+    if (!strncmp(s, "crashed", 7)) return D_CRASH;
+    if (!strncmp(s, "dying", 5)) return D_DYING;
+    return D_RUN;
+}
+
+int xc_domain_getinfo(xc_interface *x, uint32_t first, unsigned int max, xc_dominfo_t *i)
+{
+    int s = dom_state(first);           /* callers only ask for one */
+    if (s == D_NONE || !max) return 0;
+    memset(i, 0, sizeof *i);
+    i->domid = first;
+    i->running = s == D_RUN;
+    i->shutdown = s >= D_SHUT;
+    i->crashed = s == D_CRASH;
+    i->dying = s == D_DYING;
+    return 1;
+}
+
+int xc_domain_getinfolist(xc_interface *x, uint32_t first, unsigned int max, xc_domaininfo_t *i)
+{
+    int s = dom_state(first);
+    if (s == D_NONE || !max) { errno = ESRCH; return 0; }
+    memset(i, 0, sizeof *i);
+    i->domain = first;
+    i->flags = s == D_RUN ? XEN_DOMINF_running :
+               s == D_DYING ? XEN_DOMINF_dying | XEN_DOMINF_shutdown : XEN_DOMINF_shutdown;
+    return 1;
+}
+
+static void *map_ring(uint32_t dom)
+{
+    char p[4096];
+    REAL(int, open, (const char *, int, ...));
+    void *a;
+    int fd;
+    if (dom_state(dom) == D_NONE) { errno = EINVAL; return NULL; }
+    make_page(in_dir(p, sizeof p, "ring.%u", dom));
+    fd = real_open(p, O_RDWR);
+    if (fd < 0) return NULL;
+    a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    return a == MAP_FAILED ? NULL : a;
+}
+
+void *xc_map_foreign_range(xc_interface *x, uint32_t dom, int size, int prot, unsigned long mfn)
+{ return map_ring(dom); }
+
+/* ---- libxengnttab ------------------------------------------------------- */
+
+xengnttab_handle *xengnttab_open(xentoollog_logger *l, unsigned f) { return (void *)fake_xc; }
+int xengnttab_close(xengnttab_handle *g) { return 0; }
+int xengnttab_set_max_grants(xengnttab_handle *g, uint32_t n) { return 0; }
+void *xengnttab_map_grant_ref(xengnttab_handle *g, uint32_t dom, uint32_t ref, int prot)
+{ return map_ring(dom); }
+int xengnttab_unmap(xengnttab_handle *g, void *a, uint32_t n) { return munmap(a, 4096ul * n); }
+
+/* ---- libxenevtchn ------------------------------------------------------- */
+
+static int evt_fd = -1;
+static int out_fd[MAXDOM];              /* fd + 1 */
+
+xenevtchn_handle *xenevtchn_open(xentoollog_logger *l, unsigned f)
+{
+    char p[4096];
+    REAL(int, open, (const char *, int, ...));
+    in_dir(p, sizeof p, "evt.in", 0);
+    mkfifo(p, 0600);
+    evt_fd = real_open(p, O_RDWR | O_NONBLOCK);
+    return evt_fd < 0 ? NULL : (void *)fake_xc;
+}
+xenevtchn_handle *xenevtchn_fdopen(xentoollog_logger *l, int fd, unsigned f)
+{ evt_fd = fd; return (void *)fake_xc; }
+int xenevtchn_close(xenevtchn_handle *x) { return close(evt_fd); }
+int xenevtchn_fd(xenevtchn_handle *x) { return evt_fd; }
+int xenevtchn_unmask(xenevtchn_handle *x, evtchn_port_t p) { return 0; }
+
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *x)
+{
+    uint32_t p;
+    return read(evt_fd, &p, 4) == 4 ? (int)p : -1;
+}
+
+static int out_for(uint32_t d)
+{
+    char p[4096];
+    REAL(int, open, (const char *, int, ...));
+    if (!out_fd[d]) {
+        mkfifo(in_dir(p, sizeof p, "evt.%u", d), 0600);
+        out_fd[d] = real_open(p, O_RDWR | O_NONBLOCK | O_CLOEXEC) + 1;
+    }
+    return out_fd[d] - 1;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *x, uint32_t dom, evtchn_port_t r)
+{
+    if (dom >= MAXDOM || dom_state(dom) == D_NONE) { errno = ESRCH; return -1; }
+    if (dom) out_for(dom);
+    return DOM_PORT(dom);
+}
+xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *x, unsigned v) { return VIRQ_PORT; }
+int xenevtchn_unbind(xenevtchn_handle *x, evtchn_port_t p)
+{
+    uint32_t d = p - 100;
+    if (p > 100 && d < MAXDOM && out_fd[d]) { close(out_fd[d] - 1); out_fd[d] = 0; }
+    return 0;
+}
+int xenevtchn_notify(xenevtchn_handle *x, evtchn_port_t p)
+{
+    uint32_t d = p - 100;
+    if (p > 100 && d < MAXDOM) {
+        int fd = out_for(d);
+        if (fd >= 0 && write(fd, "!", 1) != 1) {}   /* full FIFO: peer is behind, fine */
+    }
+    return 0;
+}
