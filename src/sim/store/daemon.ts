@@ -1,0 +1,72 @@
+/** What all clients of one simulated daemon share: the nodes, the watches, and which domains there are. */
+import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
+import type { Client } from './client.js';
+import { DEFAULT_QUOTAS, type Quotas } from './quota.js';
+import { Tree } from './tree.js';
+import { Watches } from './watches.js';
+
+/** DOMID_SELF: whoever asks is there (`xen.h`). */
+const DOMID_SELF = 0x7ff0;
+
+/** The state of one simulated daemon. */
+export class Daemon {
+  readonly quotas: Quotas;
+  readonly tree = new Tree();
+  readonly watches: Watches;
+  readonly clients = new Set<Client>();
+  readonly #domains = new Set<number>([0]);
+  readonly #targets = new Map<number, number>();
+  #nextOrder = 0;
+
+  constructor(quotas: Partial<Quotas> = {}) {
+    this.quotas = { ...DEFAULT_QUOTAS, ...quotas };
+    this.watches = new Watches(this.quotas);
+  }
+
+  /** A number for a new client; events go to earlier clients first. */
+  takeOrder(): number {
+    this.#nextOrder += 1;
+    return this.#nextOrder;
+  }
+
+  /** True for domain 0 and for what was introduced and not released. */
+  isDomain(domid: number): boolean {
+    return this.#domains.has(domid);
+  }
+
+  /** The answer of IS_DOMAIN_INTRODUCED. */
+  isIntroduced(domid: number): boolean {
+    return domid === DOMID_SELF || this.isDomain(domid);
+  }
+
+  /** Makes a domain known without telling anybody. */
+  adopt(domid: number): void {
+    this.#domains.add(domid);
+  }
+
+  /** INTRODUCE: fires `@introduceDomain`, unless the domain is known already. */
+  introduce(domid: number): void {
+    if (this.isDomain(domid)) return;
+    this.adopt(domid);
+    this.watches.fireSpecial(INTRODUCE_DOMAIN);
+  }
+
+  /** A domain is gone: ends its clients and its accounting, fires `@releaseDomain`. Its nodes stay. */
+  release(domid: number): void {
+    this.#domains.delete(domid);
+    this.#targets.delete(domid);
+    for (const client of [...this.clients]) if (client.actor.domid === domid) client.released();
+    this.tree.forgetOwner(domid);
+    this.watches.fireSpecial(RELEASE_DOMAIN);
+  }
+
+  /** SET_TARGET: lets `domid` do what `target` may (a device model's own domain does). */
+  setTarget(domid: number, target: number): void {
+    this.#targets.set(domid, target);
+  }
+
+  /** The domain that `domid` stands in for. */
+  targetOf(domid: number): number | undefined {
+    return this.#targets.get(domid);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * What requests do to nodes, the same in a transaction and out of it
+ * (`xenstore.txt: Database read, write and permissions operations`).
+ */
+import type { Permission } from '../../xenstore/permissions.js';
+import { type Actor, demand, nearestAncestor } from './access.js';
+import { StoreError } from './errors.js';
+import { demandRoom, nodeBytes, type Quotas } from './quota.js';
+import { childOf, type Nodes, parentOf, type TreeNode } from './tree.js';
+
+/** Something that watches are told of. */
+export interface Change {
+  readonly path: string;
+  /**
+   * `node`: watches of the path and of everything above it fire. `exact`: only those of this very path, because
+   * an ancestor was removed, of which the others are told once.
+   */
+  readonly reach: 'node' | 'exact';
+  /** A guest is told when any of these lets it read: the node's permissions before and after, and its parent's. */
+  readonly visibleBy: readonly (readonly Permission[])[];
+}
+
+/** What an operation needs to know besides its arguments. */
+export interface OperationContext {
+  readonly nodes: Nodes;
+  readonly actor: Actor;
+  readonly quotas: Quotas;
+  /** Nodes that a domain owns already; undefined where they are counted later, at a transaction's end. */
+  readonly ownedBy: ((domid: number) => number) | undefined;
+  /** Whether a domain can own nodes. */
+  readonly isDomain: (domid: number) => boolean;
+  readonly changed: (change: Change) => void;
+}
+
+/** @throws {StoreError} `ENOENT`, `EACCES` */
+export function lookUp({ nodes, actor }: OperationContext, path: string): TreeNode {
+  demand(nodes, path, actor, 'read');
+  return nodes.get(path)!;
+}
+
+/**
+ * WRITE: sets a value, making the node and its missing parents.
+ *
+ * @throws {StoreError} `EACCES`, and `ENOSPC` of a guest's limits
+ */
+export function write(context: OperationContext, path: string, value: string): void {
+  const { nodes, actor } = context;
+  const node = nodes.get(path);
+  if (node === undefined) {
+    create(context, path, value);
+    return;
+  }
+  demand(nodes, path, actor, 'write');
+  demandSize(context, { ...node, value });
+  nodes.change(path).value = value;
+  report(context, path, 'node');
+}
+
+/**
+ * MKDIR: makes an empty node and its missing parents; nothing happens when it is there.
+ *
+ * @throws {StoreError} `EACCES`, and `ENOSPC` of a guest's limits
+ */
+export function makeDirectory(context: OperationContext, path: string): void {
+  if (context.nodes.get(path) === undefined) create(context, path, '');
+  else demand(context.nodes, path, context.actor, 'write');
+}
+
+/**
+ * RM: removes a node with everything below; nothing happens when only the last component is missing.
+ *
+ * @throws {StoreError} `EINVAL` for `/`, `ENOENT` when the parent is missing too, `EACCES`
+ */
+export function remove(context: OperationContext, path: string): void {
+  const { nodes, actor } = context;
+  if (path === '/') throw new StoreError('EINVAL', path);
+  try {
+    demand(nodes, path, actor, 'write');
+  } catch (error) {
+    const lastIsMissing = error instanceof StoreError && error.code === 'ENOENT';
+    if (lastIsMissing && nodes.get(parentOf(path)) !== undefined) return;
+    throw error;
+  }
+  const visibleBy = permissionsAround(nodes, path);
+  removeBelow(context, path);
+  nodes.remove(path);
+  context.changed({ path, reach: 'node', visibleBy });
+}
+
+/**
+ * SET_PERMS.
+ *
+ * @throws {StoreError} `EACCES` unless by the owner or domain 0; `EPERM` when a guest gives its node away;
+ *   `ENOENT` when the node or the new owner is missing; `ENOSPC` of a guest's limits
+ */
+export function setPermissions(
+  context: OperationContext,
+  path: string,
+  permissions: readonly Permission[],
+): void {
+  const { nodes, actor, quotas } = context;
+  demandRoom(actor.domid, permissions.length, quotas.permissions);
+  demand(nodes, path, actor, 'own');
+  const node = nodes.get(path)!;
+  const before = node.permissions;
+  if (actor.domid !== 0 && permissions[0]!.domid !== before[0]!.domid) throw new StoreError('EPERM', path);
+  if (!context.isDomain(permissions[0]!.domid)) throw new StoreError('ENOENT', path);
+  demandSize(context, { ...node, permissions });
+  nodes.setPermissions(path, permissions);
+  context.changed({ path, reach: 'node', visibleBy: [before, ...permissionsAround(nodes, path)] });
+}
+
+function create(context: OperationContext, path: string, value: string): void {
+  const { nodes, actor, quotas } = context;
+  const above = nearestAncestor(nodes, path);
+  demand(nodes, above, actor, 'write');
+  const top = nodes.get(above)!;
+  const permissions = inherited(top.permissions, actor);
+  const missing = missingBelow(path, above);
+  demandSize(context, { value, permissions, children: new Set() });
+  demandSize(context, top, missing[0]!.length + 1);
+  if (context.ownedBy !== undefined) {
+    const owner = permissions[0]!.domid;
+    demandRoom(actor.domid, context.ownedBy(owner) + missing.length, quotas.nodes);
+  }
+  let at = above;
+  for (const [index, name] of missing.entries()) {
+    at = childOf(at, name);
+    nodes.add(at, index === missing.length - 1 ? value : '', permissions);
+  }
+  report(context, path, 'node');
+}
+
+/** A new node has its parent's permissions; what a guest makes is its own (`xenstore.txt: Permissions`). */
+function inherited(permissions: readonly Permission[], actor: Actor): readonly Permission[] {
+  const first = permissions[0]!;
+  if (actor.domid === 0 || first.domid === actor.domid) return permissions;
+  return [{ domid: actor.domid, access: first.access }, ...permissions.slice(1)];
+}
+
+function missingBelow(path: string, above: string): string[] {
+  return path.slice(above === '/' ? 1 : above.length + 1).split('/');
+}
+
+function demandSize(context: OperationContext, node: Parameters<typeof nodeBytes>[0], extraBytes = 0): void {
+  const { actor, quotas } = context;
+  if (actor.domid !== 0) demandRoom(actor.domid, nodeBytes(node) + extraBytes, quotas.nodeBytes - 1);
+}
+
+function removeBelow(context: OperationContext, path: string): void {
+  const { nodes } = context;
+  for (const name of [...nodes.get(path)!.children]) {
+    const child = childOf(path, name);
+    const visibleBy = permissionsAround(nodes, child);
+    removeBelow(context, child);
+    nodes.remove(child);
+    context.changed({ path: child, reach: 'exact', visibleBy });
+  }
+}
+
+function permissionsAround(nodes: Nodes, path: string): (readonly Permission[])[] {
+  return [nodes.get(path)!.permissions, nodes.get(parentOf(path))?.permissions].filter(
+    (one) => one !== undefined,
+  );
+}
+
+function report(context: OperationContext, path: string, reach: Change['reach']): void {
+  context.changed({ path, reach, visibleBy: permissionsAround(context.nodes, path) });
+}

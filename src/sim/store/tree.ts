@@ -1,0 +1,160 @@
+/**
+ * The nodes of the simulated store: one flat map from absolute path to node, each node with the names of its
+ * children in the order they were made (the order DIRECTORY answers).
+ *
+ * Values and names are "binary strings": one character a byte. They are immutable, so snapshots cost nothing.
+ */
+import type { Permission } from '../../xenstore/permissions.js';
+
+/** One node. */
+export interface TreeNode {
+  /** A binary string: one character a byte. */
+  value: string;
+  permissions: readonly Permission[];
+  /** Names of the children in order of creation. Never changed while {@link shared}. */
+  children: Set<string>;
+  /** When value, permissions or the list of children last changed; counts over the whole store. */
+  generation: number;
+  /** A transaction has seen this node: it must be replaced instead of changed. */
+  shared: boolean;
+}
+
+/** What the operations work on: the store itself or a transaction's view of it. */
+export interface Nodes {
+  /** The node, for looking only. */
+  get(path: string): TreeNode | undefined;
+  /** As {@link get}, but a transaction does not come to depend on the node. */
+  peek(path: string): TreeNode | undefined;
+  /** The node, for changing; it gets a new generation. Only for a path that {@link get} found. */
+  change(path: string): TreeNode;
+  /** Adds a node that is not there, below a parent that is. */
+  add(path: string, value: string, permissions: readonly Permission[]): void;
+  /** Removes one node that has no children any more. */
+  remove(path: string): void;
+  /** Changes who owns a node and what others may do. */
+  setPermissions(path: string, permissions: readonly Permission[]): void;
+}
+
+/** The parent of an absolute path; `/` is the parent of itself. */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash <= 0 ? '/' : path.slice(0, slash);
+}
+
+/** The last component of an absolute path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The absolute path of a child. */
+export function childOf(path: string, name: string): string {
+  return path === '/' ? `/${name}` : `${path}/${name}`;
+}
+
+/** A private copy of a node. */
+export function cloneNode(node: TreeNode): TreeNode {
+  return { ...node, children: new Set(node.children), shared: false };
+}
+
+const ROOT_PERMISSIONS: readonly Permission[] = [{ domid: 0, access: 'none' }];
+
+/** The committed nodes. There is always a root. */
+export class Tree implements Nodes {
+  readonly #nodes = new Map<string, TreeNode>();
+  readonly #owned = new Map<number, number>();
+  #generation = 0;
+
+  constructor() {
+    this.clear();
+  }
+
+  /** Removes all nodes but an empty root. Generations go on counting, so that open transactions notice. */
+  clear(): void {
+    this.#nodes.clear();
+    this.#owned.clear();
+    this.set('/', {
+      value: '',
+      permissions: ROOT_PERMISSIONS,
+      children: new Set(),
+      generation: this.nextGeneration(),
+      shared: false,
+    });
+  }
+
+  /** A generation that no node has had. */
+  nextGeneration(): number {
+    this.#generation += 1;
+    return this.#generation;
+  }
+
+  /** How many nodes a domain owns, for its quota. */
+  ownedBy(domid: number): number {
+    return this.#owned.get(domid) ?? 0;
+  }
+
+  /** Stops counting the nodes that a dead domain left. */
+  forgetOwner(domid: number): void {
+    this.#owned.delete(domid);
+  }
+
+  /** Paths with their nodes, unsorted. */
+  entries(): IterableIterator<[string, TreeNode]> {
+    return this.#nodes.entries();
+  }
+
+  get(path: string): TreeNode | undefined {
+    return this.#nodes.get(path);
+  }
+
+  peek(path: string): TreeNode | undefined {
+    return this.#nodes.get(path);
+  }
+
+  change(path: string): TreeNode {
+    let node = this.#nodes.get(path)!;
+    if (node.shared) {
+      node = cloneNode(node);
+      this.#nodes.set(path, node);
+    }
+    node.generation = this.nextGeneration();
+    return node;
+  }
+
+  add(path: string, value: string, permissions: readonly Permission[]): void {
+    this.change(parentOf(path)).children.add(nameOf(path));
+    this.set(path, {
+      value,
+      permissions,
+      children: new Set(),
+      generation: this.nextGeneration(),
+      shared: false,
+    });
+  }
+
+  remove(path: string): void {
+    this.change(parentOf(path)).children.delete(nameOf(path));
+    this.set(path, undefined);
+  }
+
+  setPermissions(path: string, permissions: readonly Permission[]): void {
+    const node = this.change(path);
+    this.#count(node, -1);
+    node.permissions = permissions;
+    this.#count(node, 1);
+  }
+
+  /** Puts or removes exactly this node, leaving its parent's list alone: for the commit of a transaction. */
+  set(path: string, node: TreeNode | undefined): void {
+    this.#count(this.#nodes.get(path), -1);
+    if (node === undefined) this.#nodes.delete(path);
+    else this.#nodes.set(path, node);
+    this.#count(node, 1);
+  }
+
+  #count(node: TreeNode | undefined, step: 1 | -1): void {
+    if (node === undefined) return;
+    const owner = node.permissions[0]!.domid;
+    // A dead domain's nodes are not counted any more, so there may be nothing to take off.
+    this.#owned.set(owner, Math.max(0, this.ownedBy(owner) + step));
+  }
+}
