@@ -1,0 +1,36 @@
+/** What the conformance suite runs against: a real daemon or the simulated server, seen alike. */
+
+import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
+import { connectRaw, type Raw } from '../xenstored/raw.js';
+
+/** A xenstore server under test. */
+export interface Subject {
+  /** Whose column of expectations holds. The simulator does as the C daemon does. */
+  readonly like: DaemonKind;
+  /** Makes a domain and introduces it; its home is `/local/domain/N`. */
+  introduce(domid: number): Promise<void>;
+  /** Connects as a domain: 0 as often as one likes, a guest once. */
+  connect(domid: number): Promise<Raw>;
+  /** Lets a domain shut down. */
+  shutDown(domid: number): Promise<void>;
+  /** Lets a domain die, and returns when the server knows. */
+  kill(domid: number): Promise<void>;
+  /** Ends the server. */
+  close(): Promise<void>;
+}
+
+/** One of Debian's daemons. */
+export async function daemonSubject(kind: DaemonKind): Promise<Subject> {
+  const daemon = await startDaemon(kind);
+  const sockets = new Map<number, string>([[0, daemon.socket]]);
+  return {
+    like: kind,
+    introduce: async (domid) => {
+      sockets.set(domid, (await daemon.guest(domid)).socket);
+    },
+    connect: (domid) => connectRaw(sockets.get(domid)!),
+    shutDown: (domid) => daemon.shutDown(domid),
+    kill: (domid) => daemon.kill(domid),
+    close: () => daemon.stop(),
+  };
+}
