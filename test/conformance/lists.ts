@@ -40,9 +40,9 @@ export const lists: readonly Scenario[] = [
     'a list of 4096 bytes is given whole',
     askAll(
       'dom0',
-      times(128, (index) => mkdir(`/t/d/${String(index).padStart(31, 'n')}`)),
+      times(128, (index) => mkdir(`/t/d/${String(index).padStart(31, '0')}`)),
     ),
-    ask('dom0', list('/t/d'), whole(times(128, (index) => String(index).padStart(31, 'n')))),
+    ask('dom0', list('/t/d'), whole(times(128, (index) => String(index).padStart(31, '0')))),
   ),
   scenario(
     'a list longer than a payload is refused by the C daemon and sent whole by oxenstored',

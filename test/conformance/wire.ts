@@ -28,7 +28,7 @@ function sendsHeader(who: string, type: number, announcedBytes: number): Step {
     header.writeUInt32LE(type, 0);
     header.writeUInt32LE(announcedBytes, 12);
     raw.sendBytes(header);
-    await raw.closed;
+    await raw.untilClosed();
   };
 }
 
@@ -48,6 +48,15 @@ const manyInOrder: Step = async (lab) => {
     times(1000, (at) => ids[0]! + at),
     'in the order of the requests',
   );
+};
+
+/** The C daemon sends no event while the same one still waits to be sent: nobody may count events. */
+const manyChanges: Step = async (lab) => {
+  const raw = await lab.connection('dom0');
+  await lab.ask('dom0', [watch('/t/a', 'tok'), ...times(500, (at) => write('/t/a', `${at}`))]);
+  const events = await raw.takeEvents();
+  if (lab.subject.like === 'o') assert.equal(events.length, 501);
+  else assert.ok(events.length >= 1 && events.length <= 501, `${events.length} events`);
 };
 
 /** A request that comes byte by byte. */
@@ -94,9 +103,10 @@ export const wire: readonly Scenario[] = [
   ),
   scenario(
     'a watch set among many requests fires among their answers',
-    askAll('dom0', [watch('/t/a', 'tok'), mkdir('/t/a'), mkdir('/t/b')]),
-    sees('dom0', ['/t/a|tok|', '/t/a|tok|']),
+    askAll('dom0', [watch('/t', 'tok'), mkdir('/t/a'), mkdir('/t/b')]),
+    sees('dom0', ['/t|tok|', '/t/a|tok|', '/t/b|tok|']),
   ),
+  scenario('of many changes of one node the C daemon may tell fewer, and oxenstored tells all', manyChanges),
   scenario(
     'a request of 4096 bytes is taken',
     ask('dom0', request(MessageType.write, `/t/v\0${'v'.repeat(4091)}`), { c: OK, o: '!E2BIG' }),

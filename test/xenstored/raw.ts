@@ -101,6 +101,16 @@ export class Raw {
     return events;
   }
 
+  /** Waits for the daemon to end the connection. */
+  async untilClosed(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const fault = new NoAnswer(`the connection was not closed in ${this.timeoutMs} ms`);
+      timer = setTimeout(() => reject(fault), this.timeoutMs);
+    });
+    await Promise.race([this.closed, late]).finally(() => clearTimeout(timer));
+  }
+
   /** Ends the connection. */
   close(): void {
     this.#transport.close();
