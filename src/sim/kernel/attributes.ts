@@ -6,7 +6,7 @@ import type { PluggedDevice, PluggedInterface } from './spec.js';
 export function deviceAttributes({ busid, spec, address }: PluggedDevice): Readonly<Record<string, string>> {
   const texts: Record<string, string | number | undefined> = {
     authorized: 1,
-    bConfigurationValue: 1,
+    bConfigurationValue: spec.configuration ?? 1,
     bDeviceClass: spec.deviceClass,
     bDeviceProtocol: spec.deviceProtocol ?? '00',
     bDeviceSubClass: spec.deviceSubClass ?? '00',

@@ -1,6 +1,6 @@
 /** What a simulated kernel is told: devices and drivers. Plain data. */
 
-/** One interface of a device's configuration 1. */
+/** One interface of a device's active configuration. */
 export interface InterfaceSpec {
   /** `bInterfaceNumber`. */
   readonly number: number;
@@ -30,6 +30,8 @@ export interface DeviceSpec {
   readonly version?: string;
   /** Mbit/s: 1.5, 12, 480, 5000, ... */
   readonly speedMbps: number;
+  /** `bConfigurationValue` of the configuration it is in; 1 when absent. */
+  readonly configuration?: number;
   /** Ports of a hub. */
   readonly maxChild?: number;
   /** The address (`devnum`) to start with; the next free one when absent. */

@@ -96,7 +96,7 @@ export class SimUsb {
       const addresses = this.#addresses.get(bus) ?? new Addresses();
       this.#addresses.set(bus, addresses);
       const interfaces = spec.interfaces.map(({ number, classes, driver }) => ({
-        id: interfaceName(spec.busid, 1, number),
+        id: interfaceName(spec.busid, spec.configuration ?? 1, number),
         busid: spec.busid,
         number,
         classes,

@@ -1,0 +1,46 @@
+/** Named pipes that stand for the attributes one writes to (`bind`, `unbind`, `drivers_probe`). */
+import { execFileSync } from 'node:child_process';
+import { constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** Makes named pipes. Throws when one cannot be made. */
+export function makeFifos(paths: readonly string[]): void {
+  if (paths.length > 0)
+    execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/**
+ * Reads what is written into a named pipe; returns a function that ends it.
+ *
+ * It is opened for writing too, so that it never ends, and without blocking; the event loop polls it, since a read by
+ * way of `fs` would hold one of the few threads for ever.
+ */
+export function readFifo(path: string, onText: (text: string) => void): () => void {
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  pipe.setEncoding('utf8');
+  pipe.on('data', (text: string) => onText(text));
+  pipe.on('error', () => pipe.destroy());
+  pipe.unref();
+  return () => pipe.destroy();
+}
+
+/**
+ * Cuts what came out of a pipe into names: by newlines, and where writers left those out, by the names there are
+ * (`3-2:1.03-2:1.1`). What is none of them stays whole.
+ */
+export function splitNames(text: string, known: readonly string[]): string[] {
+  const longestFirst = [...known].sort((a, b) => b.length - a.length);
+  const lines = text.split(/[\n\0]/).filter((line) => line !== '');
+  return lines.flatMap((line) => glued(line, longestFirst) ?? [line]);
+}
+
+function glued(line: string, names: readonly string[]): string[] | undefined {
+  if (line === '') return [];
+  for (const name of names) {
+    if (!line.startsWith(name)) continue;
+    const rest = glued(line.slice(name.length), names);
+    if (rest) return [name, ...rest];
+  }
+  return undefined;
+}

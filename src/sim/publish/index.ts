@@ -1,0 +1,2 @@
+export { type ConnectableStore, publishStore } from './store.js';
+export { type Published, publishSysfs } from './sysfs.js';

@@ -1,0 +1,103 @@
+/** An inventory as a world: the host that someone else saw, to be played with. */
+import { busOf, type DeviceSpec, interfaceName, USBBACK } from './kernel/index.js';
+import type { World, WorldController, WorldDomain } from './world.js';
+import { checkControllers, checkDomains, completeDevices, completeDrivers } from './world-devices.js';
+import type { CheckedInventory, WorldFault } from './world-schema.js';
+
+/** Completes a checked inventory. Throws what `fault` makes. */
+export function fromInventory(inventory: CheckedInventory, fault: WorldFault): World {
+  checkDomains(inventory.domains, fault);
+  const domains = inventory.domains
+    .filter(({ domid }) => domid !== 0)
+    .map(
+      (domain): WorldDomain => ({
+        domid: domain.domid,
+        name: domain.name ?? `guest${domain.domid}`,
+        type: domain.type ?? 'pv',
+        alive: domain.alive,
+        driver: true,
+      }),
+    );
+  checkControllers(inventory.controllers, domains, fault);
+  const savedDrivers = inventory.savedDrivers.flatMap(({ busid, drivers }) =>
+    drivers.flatMap(({ interface: intf, driver }) =>
+      driver === undefined ? [] : [{ busid, interface: intf, driver }],
+    ),
+  );
+  const devices = completeDevices(
+    inventory.devices.map((device, index) => deviceOf(device, index, inventory.usbback, fault)),
+    fault,
+  );
+  return {
+    usbback: inventory.usbback,
+    devices,
+    drivers: completeDrivers(undefined, devices, savedDrivers),
+    domains,
+    controllers: inventory.controllers.map(controllerOf),
+    savedDrivers,
+    orphanBackends: inventory.orphanBackends,
+  };
+}
+
+function deviceOf(
+  device: CheckedInventory['devices'][number],
+  index: number,
+  usbback: boolean,
+  fault: WorldFault,
+): DeviceSpec {
+  const { busid, kind, bus, address, manufacturer, product, serial } = device;
+  if (bus !== busOf(busid)) throw fault(`devices[${index}].bus`, `is not the bus of ${busid}`);
+  const hub = kind !== 'device';
+  const configuration = Number(/:(\d{1,3})\.\d+$/.exec(device.interfaces[0]?.id ?? '')?.[1] ?? 1);
+  if (hub !== (device.deviceClass === '09'))
+    throw fault(`devices[${index}].kind`, 'does not go with its deviceClass');
+  return {
+    busid,
+    vendorId: device.vendorId,
+    productId: device.productId,
+    deviceClass: device.deviceClass,
+    speedMbps: device.speedMbps,
+    address,
+    configuration,
+    ...(hub ? { maxChild: 8 } : {}),
+    ...(manufacturer === undefined ? {} : { manufacturer }),
+    ...(product === undefined ? {} : { product }),
+    ...(serial === undefined ? {} : { serial }),
+    interfaces: device.interfaces.map(({ id, number, classes, driver }, place) => {
+      const field = `devices[${index}].interfaces[${place}]`;
+      if (id !== interfaceName(busid, configuration, number))
+        throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
+      if (driver === USBBACK && !usbback)
+        throw fault(`${field}.driver`, 'is usbback, which this host does not have');
+      return { number, classes, driver: driver ?? null };
+    }),
+  };
+}
+
+function controllerOf(controller: CheckedInventory['controllers'][number]): WorldController {
+  const { domid, devid, type, version, portCount, backendDomid, backend, frontend, backendState, online } =
+    controller;
+  const { state, eventChannel, urbRingRef, connRingRef } = controller.untrustedFrontend;
+  const ports = new Map<number, string>();
+  for (const { port, busid, junk } of [...controller.ports, ...controller.strayPorts]) {
+    const text = busid ?? junk;
+    if (text !== undefined) ports.set(port, text);
+  }
+  return {
+    domid,
+    devid,
+    type,
+    version,
+    portCount,
+    backendDomid,
+    ...(backend === undefined ? {} : { backend }),
+    ...(frontend === undefined ? {} : { frontend }),
+    ...(backendState === undefined ? {} : { backendState }),
+    online,
+    ...(state === undefined ? {} : { frontendState: state }),
+    ...(eventChannel === undefined ? {} : { eventChannel }),
+    ...(urbRingRef === undefined ? {} : { urbRingRef }),
+    ...(connRingRef === undefined ? {} : { connRingRef }),
+    ports,
+  };
+}
