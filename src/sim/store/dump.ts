@@ -1,7 +1,8 @@
 /** The store as text, as `xenstore-ls -fp` prints it, and back. */
+import { isPath } from '../../xenstore/path.js';
 import { formatPermission, type Permission, parsePermissions } from '../../xenstore/permissions.js';
 import { StoreError } from './errors.js';
-import { nameOf, parentOf, type Tree } from './tree.js';
+import { parentOf, type Tree } from './tree.js';
 
 const LINE = /^(\/\S*) = "(.*)" {3}\(([^()]*)\)$/;
 const SHORT: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\\': '\\\\' };
@@ -62,7 +63,7 @@ export function parseTree(tree: Tree, text: string): void {
 function parseLine(line: string): { path: string; value: string; permissions: readonly Permission[] } {
   const [, path, value, list] = LINE.exec(line) ?? [];
   const permissions = list === undefined ? undefined : parsePermissions(list);
-  if (permissions === undefined || nameOf(path!) === '') throw new StoreError('EINVAL', line);
+  if (permissions === undefined || !isPath(path!) || path === '/') throw new StoreError('EINVAL', line);
   return { path: path!, value: unescapeValue(value!), permissions };
 }
 

@@ -158,10 +158,9 @@ function removeBelow(context: OperationContext, path: string): void {
   }
 }
 
+/** Peeks: a transaction that writes a node must not come to depend on the node's parent. */
 function permissionsAround(nodes: Nodes, path: string): (readonly Permission[])[] {
-  return [nodes.get(path)!.permissions, nodes.get(parentOf(path))?.permissions].filter(
-    (one) => one !== undefined,
-  );
+  return [nodes.peek(path)!.permissions, nodes.peek(parentOf(path))!.permissions];
 }
 
 function report(context: OperationContext, path: string, reach: Change['reach']): void {
