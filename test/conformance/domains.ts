@@ -4,6 +4,7 @@ import {
   domainPath,
   end,
   introduce,
+  introduceAgain,
   isIntroduced,
   list,
   read,
@@ -16,6 +17,7 @@ import {
 } from './requests.js';
 import {
   ask,
+  askAll,
   begin,
   dies,
   exists,
@@ -23,6 +25,7 @@ import {
   type Scenario,
   scenario,
   scenarioOfC,
+  scenarioOfDaemons,
   sees,
   shutsDown,
   waits,
@@ -44,7 +47,11 @@ export const domains: readonly Scenario[] = [
     ask('dom0', isIntroduced('9'), 'F|'),
   ),
   scenario('an introduced domain is introduced', exists('guest'), ask('dom0', isIntroduced('{guest}'), 'T|')),
-  scenario('a domain that does not exist cannot be introduced', ask('dom0', introduce('9'), '!EINVAL')),
+  // The simulated store has no hypervisor that could tell it.
+  scenarioOfDaemons(
+    'a domain that does not exist cannot be introduced',
+    ask('dom0', introduce('9'), '!EINVAL'),
+  ),
   scenario(
     'a domain that does not exist cannot be released',
     ask('dom0', release('9'), { c: '!ENOENT', o: '!EINVAL' }),
@@ -61,7 +68,7 @@ export const domains: readonly Scenario[] = [
     exists('guest'),
     sees('dom0', ['@introduceDomain|tok|']),
   ),
-  scenario(
+  scenarioOfDaemons(
     'a shutdown fires @releaseDomain, and the domain and its nodes stay',
     ...watched('@releaseDomain'),
     ask('guest', write('a', '1'), OK),
@@ -70,7 +77,7 @@ export const domains: readonly Scenario[] = [
     ask('dom0', isIntroduced('{guest}'), 'T|'),
     ask('dom0', read('/local/domain/{guest}/a'), '1'),
   ),
-  scenario(
+  scenarioOfDaemons(
     'a death after a shutdown fires @releaseDomain again',
     ...watched('@releaseDomain'),
     exists('guest'),
@@ -86,11 +93,63 @@ export const domains: readonly Scenario[] = [
     ask('guest', read('a'), '!CLOSED'),
   ),
   scenario(
-    'a domain may come again after its death',
+    'the death of a domain removes the nodes that it owns, wherever they are, with all below them',
     exists('guest'),
+    askAll('dom0', [
+      write('/t/a', '1'),
+      write('/t/b', '1'),
+      setPermissions('/t/b', 'n{guest}'),
+      write('/t/b/c', '1'),
+    ]),
+    ask('dom0', setPermissions('/t/b/c', 'n0'), OK),
+    dies('guest'),
+    ask('dom0', list('/t'), 'a|'),
+    ask('dom0', read('/local/domain/{guest}'), '!ENOENT'),
+  ),
+  scenario(
+    'the C daemon fires the watches of the nodes of a dead domain, then @releaseDomain; oxenstored only the latter',
+    exists('guest'),
+    ask('dom0', write('/t/b', '1'), OK),
+    ask('dom0', setPermissions('/t/b', 'n{guest}'), OK),
+    ask('dom0', write('/t/b/c', '1'), OK),
+    ...watched('@releaseDomain'),
+    ...watched('/t'),
+    dies('guest'),
+    sees('dom0', { c: ['/t/b|tok|', '@releaseDomain|tok|'], o: ['@releaseDomain|tok|'] }),
+  ),
+  scenario(
+    'a release by domain 0 is as a death',
+    ask('guest', write('a', '1'), OK),
+    ...watched('@releaseDomain'),
+    ask('dom0', release('{guest}'), OK),
+    sees('dom0', ['@releaseDomain|tok|']),
+    ask('dom0', isIntroduced('{guest}'), 'F|'),
+    ask('dom0', read('/local/domain/{guest}/a'), '!ENOENT'),
+    ask('dom0', release('{guest}'), { c: '!ENOENT', o: '!EINVAL' }),
+  ),
+  scenario(
+    'a domain may come again after its death, and has nothing of the former',
+    ask('guest', write('a', '1'), OK),
     dies('guest'),
     exists('guest'),
-    ask('guest', write('a', '1'), OK),
+    ask('guest', read('a'), '!ENOENT'),
+    ask('guest', write('a', '2'), OK),
+  ),
+  scenario(
+    'the access that a dead domain had does not go to the next of its number',
+    exists('guest'),
+    ask('dom0', write('/t/a', '1'), OK),
+    ask('dom0', setPermissions('/t/a', 'n0', 'b{guest}'), OK),
+    dies('guest'),
+    exists('guest'),
+    ask('guest', read('/t/a'), '!EACCES'),
+  ),
+  scenario(
+    'a second introduction is fine and fires nothing',
+    exists('guest'),
+    ...watched('@introduceDomain'),
+    ask('dom0', introduceAgain('{guest}'), OK),
+    sees('dom0', []),
   ),
   scenario(
     'an open transaction of a dead domain changes nothing',

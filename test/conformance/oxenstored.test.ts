@@ -3,4 +3,4 @@ import { daemonSubject } from './subject.js';
 import { conformance } from './suite.js';
 
 const { skip } = await kitOrSkip();
-conformance("Debian's oxenstored", 'o', () => daemonSubject('o'), skip);
+conformance({ name: "Debian's oxenstored", like: 'o', real: true, skip, make: () => daemonSubject('o') });

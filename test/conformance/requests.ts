@@ -31,6 +31,8 @@ export const resetWatches = () => strings(MessageType.resetWatches, '');
 export const start = () => strings(MessageType.transactionStart, '');
 export const end = (outcome: string) => strings(MessageType.transactionEnd, outcome);
 export const introduce = (domid: string) => strings(MessageType.introduce, domid, '1', '3');
+/** With the same frame and port as the harness gave: oxenstored refuses others. */
+export const introduceAgain = (domid: string) => strings(MessageType.introduce, domid, domid, '3');
 export const release = (domid: string) => strings(MessageType.release, domid);
 export const isIntroduced = (domid: string) => strings(MessageType.isDomainIntroduced, domid);
 export const domainPath = (domid: string) => strings(MessageType.getDomainPath, domid);

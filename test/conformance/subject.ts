@@ -1,7 +1,9 @@
 /** What the conformance suite runs against: a real daemon or the simulated server, seen alike. */
 
+import { SimStore } from '../../src/sim/store/index.js';
+import { MessageType } from '../../src/xenstore/wire.js';
 import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
-import { connectRaw, type Raw } from '../xenstored/raw.js';
+import { connectRaw, Raw } from '../xenstored/raw.js';
 
 /** A xenstore server under test. */
 export interface Subject {
@@ -32,5 +34,23 @@ export async function daemonSubject(kind: DaemonKind): Promise<Subject> {
     shutDown: (domid) => daemon.shutDown(domid),
     kill: (domid) => daemon.kill(domid),
     close: () => daemon.stop(),
+  };
+}
+
+/** The simulated server. */
+export async function simSubject(): Promise<Subject> {
+  const store = new SimStore();
+  const admin = new Raw(store.connect(0));
+  return {
+    like: 'c',
+    introduce: async (domid) => {
+      store.introduce(domid);
+      await admin.call(MessageType.mkdir, `/local/domain/${domid}\0`);
+      await admin.call(MessageType.setPermissions, `/local/domain/${domid}\0n${domid}\0`);
+    },
+    connect: async (domid) => new Raw(store.connect(domid)),
+    shutDown: () => Promise.reject(new Error('the simulated store knows no shutdown')),
+    kill: async (domid) => store.release(domid),
+    close: async () => admin.close(),
   };
 }

@@ -3,4 +3,4 @@ import { daemonSubject } from './subject.js';
 import { conformance } from './suite.js';
 
 const { skip } = await kitOrSkip();
-conformance("Debian's C xenstored", 'c', () => daemonSubject('c'), skip);
+conformance({ name: "Debian's C xenstored", like: 'c', real: true, skip, make: () => daemonSubject('c') });
