@@ -112,6 +112,8 @@ export class Work {
       await this.#turn;
       // A store delivers events before later replies: this read is the barrier behind which there are no more of them.
       await this.#store.read('/local').catch(() => undefined);
+      // A client may hand its events over some microtasks later than its replies.
+      await new Promise((resolve) => setImmediate(resolve));
       if (this.#queued > 0) continue;
       if (this.#bug !== undefined) throw this.#bug;
       return;

@@ -163,7 +163,7 @@ export class SimHost {
   /** Resolves when kernel and domains have nothing left to do. */
   async idle(): Promise<void> {
     for (let before = -1; ; ) {
-      for (const actor of this.#actors()) await actor.idle();
+      await Promise.all(this.#actors().map((actor) => actor.idle()));
       await this.usb.idle();
       const done = this.#actors().reduce((sum, { workDone }) => sum + workDone, 0);
       // One actor's work is another's event: done only when a whole round had none.

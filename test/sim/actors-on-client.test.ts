@@ -1,0 +1,95 @@
+/** The same actors on a store that is only reached by the wire, as when they run against a real xenstored. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ActorStore, controllerNodes, SimHost, SimStore, shortWorld } from '../../src/sim/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
+import { parsePermissions } from '../../src/xenstore/permissions.js';
+
+function actorStore(client: XenstoreClient): ActorStore {
+  return {
+    read: (path) => client.read(path),
+    directory: (path) => client.directory(path),
+    write: (path, value) => client.write(path, value),
+    mkdir: (path) => client.mkdir(path),
+    rm: (path) => client.rm(path),
+    setPermissions: (path, permissions) => client.setPermissions(path, permissions),
+    writeExisting: (path, value) =>
+      client.transaction(async (view) => {
+        const there = (await view.read(path)) !== undefined;
+        if (there) await view.write(path, value);
+        return there;
+      }),
+    watch: async (path, onEvent) => {
+      const watch = await client.watch(path);
+      const listening = (async () => {
+        for await (const paths of watch) for (const changed of paths) onEvent(changed);
+      })();
+      return async () => {
+        await watch.close();
+        await listening;
+      };
+    },
+  };
+}
+
+describe('a simulated host on a client', () => {
+  it('connects and lets go, and leaves nothing open', async () => {
+    const store = new SimStore();
+    const clients: XenstoreClient[] = [];
+    const connect = (domid: number) => {
+      const client = new XenstoreClient(store.connect(domid));
+      clients.push(client);
+      return client;
+    };
+    const dom0 = connect(0);
+    const host = await SimHost.onStore(
+      shortWorld({
+        devices: [{ busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] }],
+        domains: [{ domid: 1 }, { domid: 2, hostile: 7 }],
+        controllers: [{ domid: 2, devid: 0, devices: { '1': '3-2' } }],
+      }),
+      {
+        dom0: actorStore(dom0),
+        guest: (domid) => actorStore(connect(domid)),
+        introduce: (domid) => store.introduce(domid),
+        release: (domid) => store.release(domid),
+      },
+    );
+    assert.equal(await dom0.read('/local/domain/0/backend/vusb/2/0/state'), '4');
+    const nodes = controllerNodes({
+      domid: 1,
+      devid: 3,
+      type: 'pv',
+      version: 2,
+      portCount: 4,
+      backendDomid: 0,
+      backendState: 1,
+      frontendState: 1,
+      online: true,
+      ports: new Map(),
+    });
+    await dom0.transaction(async (view) => {
+      for (const [path, value, permissions] of nodes) {
+        await view.write(path, value);
+        await view.setPermissions(path, parsePermissions(permissions)!);
+      }
+    });
+    await host.idle();
+    const backend = '/local/domain/0/backend/vusb/1/3';
+    assert.equal(await dom0.read(`${backend}/state`), '4');
+    for (let deed = 0; deed < 20; deed++) await host.guests.get(2)!.mischief();
+    await dom0.transaction(async (view) => {
+      await view.write(`${backend}/state`, '5');
+      await view.write(`${backend}/online`, '0');
+    });
+    await host.idle();
+    assert.equal(await dom0.read(`${backend}/state`), '6');
+    await host.killDomain(2);
+    await host.idle();
+    assert.equal(host.usb.driverOf('3-2:1.0'), 'usbhid');
+    await host.close();
+    assert.equal(store.watchCount, 0);
+    assert.equal(store.openTransactions, 0);
+    for (const client of clients) client.close();
+  });
+});
