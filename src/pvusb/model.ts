@@ -39,8 +39,8 @@ export interface Port {
   readonly port: number;
   /** The device in it, by its sysfs name. */
   readonly busid?: Busid;
-  /** What stands in the port node instead, when that is no device's name. Escaped. */
-  readonly junk?: string;
+  /** What stands in the port node instead, when that is no device's name. As it stands: escape it to print it. */
+  readonly untrustedJunk?: string;
 }
 
 /** What the guest wrote into its frontend directory: printed, never believed. */

@@ -136,6 +136,11 @@ export async function readDriver(files: SysfsFiles, id: InterfaceId) {
   }
 }
 
+/** Whether an interface is plugged in. */
+export async function readPresence(files: SysfsFiles, id: InterfaceId): Promise<boolean> {
+  return (await readAttribute(files, `${DEVICES}/${id}/bInterfaceClass`)) !== undefined;
+}
+
 async function readAttribute(files: SysfsFiles, path: string): Promise<string | undefined> {
   try {
     const value = await files.readText(path);

@@ -5,7 +5,7 @@ import type { UsbDevice } from './device.js';
 import { errnoOf, isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
 import { nodeFiles } from './node-files.js';
-import { DEVICES, readDriver, scanDevices } from './scan.js';
+import { readDriver, readPresence, scanDevices } from './scan.js';
 
 /** Where the drivers are, relative to sysfs's root. */
 const DRIVERS = 'bus/usb/drivers';
@@ -25,6 +25,13 @@ export interface SysfsOptions {
 export interface Binding {
   readonly interface: InterfaceId;
   readonly driver: DriverName;
+}
+
+/** What an interface is doing. */
+export interface InterfaceState {
+  readonly present: boolean;
+  /** Undefined when it is bound to none. */
+  readonly driver: DriverName | undefined;
 }
 
 /** sysfs's USB part. Reads devices, binds and unbinds their interfaces, and reads every change back. */
@@ -60,10 +67,12 @@ export class Sysfs {
     }
   }
 
-  /** The driver an interface is bound to now; undefined when none or when it is gone. */
-  async driverOf(intf: InterfaceId, options: SysfsOptions = {}): Promise<DriverName | undefined> {
+  /** Whether an interface is there, and the driver it is bound to now. */
+  async stateOf(intf: InterfaceId, options: SysfsOptions = {}): Promise<InterfaceState> {
     options.signal?.throwIfAborted();
-    return readDriver(this.#files, intf);
+    const driver = await readDriver(this.#files, intf);
+    if (driver !== undefined) return { present: true, driver };
+    return { present: await readPresence(this.#files, intf), driver };
   }
 
   /**

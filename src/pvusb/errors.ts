@@ -1,0 +1,124 @@
+/** Every way an operation fails: a closed table of codes, each with whose move is next and the exit status. */
+
+/**
+ * Whose move is next: the caller's (`refused`: nothing was changed), the host's, the moment's (try again), or
+ * somebody's who reads what is left over (`unfinished`).
+ */
+export type ErrorGroup = 'refused' | 'host' | 'moment' | 'unfinished';
+
+/** What the table says of a code. */
+interface ErrorKind {
+  readonly group: ErrorGroup;
+  /** What to do next, for people. */
+  readonly remedy: string;
+}
+
+/** The table. `docs/errors.md` lists each code with its cause; a test holds the two together. */
+export const ERROR_KINDS = {
+  'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
+  'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
+  'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
+  'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
+  'no-such-device': { group: 'refused', remedy: 'See "pvusb devices" for what is plugged in.' },
+  'ambiguous-device': { group: 'refused', remedy: 'Name one of them by its busid.' },
+  'ambiguous-domain': { group: 'refused', remedy: 'Name it by its number.' },
+  'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
+  'is-root-hub': { group: 'refused', remedy: 'It is a part of the host; attach a device plugged into it.' },
+  'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
+  'port-in-use': { group: 'refused', remedy: 'Choose a free port, or none to have one chosen.' },
+  'port-empty': { group: 'refused', remedy: 'See "pvusb list" for what is attached.' },
+  'controller-full': { group: 'refused', remedy: 'Name no controller to have a new one made.' },
+  'controller-exists': { group: 'refused', remedy: 'Name another number, or none to have one chosen.' },
+  'no-usbback': { group: 'refused', remedy: 'Load the kernel module usbback (modprobe usbback).' },
+  'unsupported-type': { group: 'refused', remedy: 'This version of pvusb serves controllers of type pv.' },
+  'unsupported-backend': { group: 'refused', remedy: 'Only domain 0 can be the backend.' },
+  'controller-closing': { group: 'refused', remedy: 'Finish its removal with "pvusb controller destroy".' },
+  'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
+  'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
+  'xenstore-failed': { group: 'host', remedy: 'See the cause; then try again.' },
+  'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or name its root with --sysfs-root.' },
+  'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
+  'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg); then try again.' },
+  'state-timeout': { group: 'host', remedy: 'See whether the guest and usbback are alive; then try again.' },
+  'domain-gone': {
+    group: 'host',
+    remedy: 'The guest has died meanwhile; "pvusb doctor" shows what it left.',
+  },
+  conflict: { group: 'moment', remedy: 'Another program changes the same thing; try again.' },
+  'connection-lost': { group: 'moment', remedy: 'Run "pvusb doctor" once xenstored is back.' },
+  aborted: {
+    group: 'moment',
+    remedy: 'What was begun is taken back; a removal goes on when it is run again.',
+  },
+  'driver-not-restored': {
+    group: 'unfinished',
+    remedy: 'Try again with "pvusb doctor --fix", or replug it.',
+  },
+  'rollback-failed': { group: 'unfinished', remedy: 'Run "pvusb doctor --fix".' },
+  internal: {
+    group: 'unfinished',
+    remedy: 'This is a fault of pvusb: please report it. Run "pvusb doctor".',
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+/** The code of a {@link PvusbError}. */
+export type PvusbErrorCode = keyof typeof ERROR_KINDS;
+
+/** Exit status of the command line by group. */
+export const EXIT_STATUS: Readonly<Record<ErrorGroup, number>> = {
+  refused: 1,
+  host: 3,
+  moment: 4,
+  unfinished: 5,
+};
+
+/** What an error is about. */
+export interface Where {
+  readonly domid?: number | undefined;
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+  readonly busid?: string | undefined;
+}
+
+/** More about an error. */
+export interface PvusbErrorDetails {
+  readonly where?: Where;
+  readonly cause?: unknown;
+  /** What an unfinished operation left on the host, a sentence each. */
+  readonly leftOver?: readonly string[];
+}
+
+/** A failed operation. The message is one sentence; {@link remedy} says what to do next. */
+export class PvusbError extends Error {
+  override readonly name = 'PvusbError';
+  readonly code: PvusbErrorCode;
+  readonly where: Where;
+  readonly leftOver: readonly string[];
+
+  constructor(code: PvusbErrorCode, message: string, details: PvusbErrorDetails = {}) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.code = code;
+    this.where = details.where ?? {};
+    this.leftOver = details.leftOver ?? [];
+  }
+
+  /** Whose move is next. */
+  get group(): ErrorGroup {
+    return ERROR_KINDS[this.code].group;
+  }
+
+  /** What to do next, one sentence. */
+  get remedy(): string {
+    return ERROR_KINDS[this.code].remedy;
+  }
+
+  /** The exit status of a command that ends with this error; 130 for an abort, as shells expect of Ctrl-C. */
+  get exitStatus(): number {
+    return this.code === 'aborted' ? 130 : EXIT_STATUS[this.group];
+  }
+}
+
+/** True when `error` is a {@link PvusbError} of one of `codes` (of any, if none is given). */
+export function isPvusbError(error: unknown, ...codes: PvusbErrorCode[]): error is PvusbError {
+  return error instanceof PvusbError && (codes.length === 0 || codes.includes(error.code));
+}

@@ -1,0 +1,110 @@
+/** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
+import { type Busid, parseBusid, parseDeviceName, type UsbDevice } from '../sysfs/index.js';
+import { PvusbError } from './errors.js';
+import type { Controller, Domain, Inventory, Port } from './model.js';
+
+/** A port of a controller, with what is in it. */
+export interface Place {
+  readonly controller: Controller;
+  readonly port: Port;
+}
+
+/**
+ * The domain named by its number (all digits) or its name.
+ *
+ * @throws {PvusbError} `no-such-domain`, `ambiguous-domain`, `invalid-argument` (domain 0)
+ */
+export function findDomain(inventory: Inventory, name: string | number): Domain {
+  const text = String(name);
+  const isNumber = /^\d+$/.test(text);
+  const found = inventory.domains.filter((domain) =>
+    isNumber ? domain.domid === Number(text) : domain.name === text && domain.alive,
+  );
+  if (found.length > 1) {
+    const domids = found.map(({ domid }) => domid).join(', ');
+    throw new PvusbError('ambiguous-domain', `Domains ${domids} are all called ${JSON.stringify(text)}.`);
+  }
+  const domain = found[0];
+  if (!domain) {
+    throw new PvusbError('no-such-domain', `There is no domain ${isNumber ? text : JSON.stringify(text)}.`, {
+      where: isNumber ? { domid: Number(text) } : {},
+    });
+  }
+  return domain;
+}
+
+/**
+ * The controller `devid` of a domain.
+ *
+ * @throws {PvusbError} `no-such-controller`
+ */
+export function findController(inventory: Inventory, domid: number, devid: number): Controller {
+  const controller = controllersOf(inventory, domid).find((candidate) => candidate.devid === devid);
+  if (controller) return controller;
+  throw new PvusbError('no-such-controller', `Domain ${domid} has no USB controller ${devid}.`, {
+    where: { domid, devid },
+  });
+}
+
+/** The controllers of a domain, by devid. */
+export function controllersOf(inventory: Inventory, domid: number): Controller[] {
+  return inventory.controllers.filter((controller) => controller.domid === domid);
+}
+
+/** Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. */
+export function placesOf(inventory: Inventory, busid: Busid): Place[] {
+  return inventory.controllers.flatMap((controller) =>
+    [...controller.ports, ...controller.strayPorts]
+      .filter((port) => port.busid === busid)
+      .map((port) => ({ controller, port })),
+  );
+}
+
+/** The plugged-in device of that sysfs name. */
+export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefined {
+  return inventory.devices.find((device) => device.busid === busid);
+}
+
+/**
+ * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its
+ * ids (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`).
+ *
+ * @throws {PvusbError} `no-such-device`; `ambiguous-device`, naming the candidates; `invalid-argument`
+ */
+export function findDevice(inventory: Inventory, name: string): UsbDevice {
+  const found = inventory.devices.filter(matcher(name));
+  const device = found[0];
+  if (!device) {
+    const busid = parseBusid(name);
+    throw new PvusbError('no-such-device', `No USB device ${JSON.stringify(name)} is plugged in.`, {
+      where: busid === undefined ? {} : { busid },
+    });
+  }
+  if (found.length > 1) {
+    const candidates = found.map(({ busid, serial }) => `${busid}${serial ? ` (serial ${serial})` : ''}`);
+    throw new PvusbError(
+      'ambiguous-device',
+      `${found.length} devices answer to ${JSON.stringify(name)}: ${candidates.join(', ')}.`,
+    );
+  }
+  return device;
+}
+
+function matcher(name: string): (device: UsbDevice) => boolean {
+  if (parseDeviceName(name) !== undefined) return (device) => device.busid === name;
+  const address = /^(\d{1,3})\.(\d{1,3})$/.exec(name);
+  if (address) return (device) => device.bus === Number(address[1]) && device.address === Number(address[2]);
+  const ids = /^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?::(.+))?$/s.exec(name);
+  if (ids) {
+    const [, vendorId, productId, serial] = ids;
+    return (device) =>
+      device.vendorId === vendorId!.toLowerCase() &&
+      device.productId === productId!.toLowerCase() &&
+      (serial === undefined || device.serial === serial);
+  }
+  throw new PvusbError(
+    'invalid-argument',
+    `${JSON.stringify(name)} names no USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
+      '(46f4:0001) or vendor:product:serial.',
+  );
+}

@@ -1,0 +1,91 @@
+/** What the operations need of a host: four tiny ports, so that a simulation or a fault injector can stand in. */
+import { type Clock, systemClock } from '../async/index.js';
+import {
+  type Binding,
+  type Busid,
+  type DriverName,
+  type InterfaceId,
+  type InterfaceState,
+  openSysfs,
+  type UsbDevice,
+} from '../sysfs/index.js';
+import { openXenstore, type Permission, type XenstoreEnvironment } from '../xenstore/index.js';
+import { PvusbError } from './errors.js';
+import { toPvusbError } from './failure.js';
+
+/** Options of every call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Nodes, the same inside and outside a transaction. Missing nodes are undefined. */
+export interface XenstoreNodes {
+  readMany(paths: readonly string[], options?: CallOptions): Promise<(string | undefined)[]>;
+  directoryMany(paths: readonly string[], options?: CallOptions): Promise<(string[] | undefined)[]>;
+  write(path: string, value: string, options?: CallOptions): Promise<void>;
+  mkdir(path: string, options?: CallOptions): Promise<void>;
+  rm(path: string, options?: CallOptions): Promise<void>;
+  setPermissions(path: string, permissions: readonly Permission[], options?: CallOptions): Promise<void>;
+}
+
+/** Something that is told of changes below one path. */
+export interface Changes {
+  next(options?: CallOptions): Promise<IteratorResult<readonly string[], undefined>>;
+  close(): Promise<void>;
+}
+
+/** The host's xenstore. `XenstoreClient` of pvusb/xenstore is one. */
+export interface Xenstore extends XenstoreNodes {
+  transaction<T>(body: (nodes: XenstoreNodes) => Promise<T>, options?: CallOptions): Promise<T>;
+  watch(path: string, options?: CallOptions): Promise<Changes>;
+  close(): void;
+}
+
+/** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
+export interface HostSysfs {
+  devices(options?: CallOptions & { readonly wanted?: readonly Busid[] }): Promise<UsbDevice[]>;
+  hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
+  stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
+  bind(binding: Binding, options?: CallOptions): Promise<void>;
+  unbind(binding: Binding, options?: CallOptions): Promise<void>;
+  probe(intf: InterfaceId, options?: CallOptions): Promise<DriverName | undefined>;
+}
+
+/** A host to observe and to change. */
+export interface Host {
+  readonly xenstore: Xenstore;
+  readonly sysfs: HostSysfs;
+  readonly clock: Clock;
+  /**
+   * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
+   * first one was lost.
+   */
+  readonly reopen?: () => Promise<Xenstore>;
+}
+
+/** Where a host is. */
+export interface HostOptions extends CallOptions {
+  /** `XENSTORED_PATH` and `XENSTORED_RUNDIR`; the process's environment unless given. */
+  readonly environment?: XenstoreEnvironment;
+  /** Where sysfs is mounted; `/sys` unless given. */
+  readonly sysfsRoot?: string | undefined;
+}
+
+/**
+ * Opens this host. Close its `xenstore` when done.
+ *
+ * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `sysfs-missing` on a platform without it
+ */
+export async function openHost(options: HostOptions = {}): Promise<Host> {
+  if (process.platform !== 'linux') {
+    throw new PvusbError('sysfs-missing', `PVUSB on ${process.platform} is not supported; only Linux is.`);
+  }
+  const { environment } = options;
+  const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
+  try {
+    const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
+    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen };
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
+  }
+}

@@ -1,0 +1,20 @@
+/** Lends a Xen host's USB devices to its guests. */
+export { describeFinding, diagnose, type Finding } from './diagnose.js';
+export * from './errors.js';
+export { type ExecuteOptions, execute, type Progress } from './execute.js';
+export { ConflictError } from './failure.js';
+export * from './find.js';
+export * from './host.js';
+export * from './model.js';
+export { type ObserveOptions, observe } from './observe.js';
+export * from './operations.js';
+export { type Action, type Edit, type Fact, formatAction, formatPlan, type Plan, type Step } from './plan.js';
+export { type AttachPlan, type AttachRequest, planAttach } from './plan-attach.js';
+export {
+  type ControllerRequest,
+  planAddController,
+  planRemoveController,
+  resolveController,
+} from './plan-controller.js';
+export { planDetach } from './plan-detach.js';
+export { type Diagnosis, type DoctorOptions, doctor, planRepair } from './repair.js';

@@ -1,0 +1,197 @@
+/**
+ * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five where another
+ * toolstack has written ports that do not exist), sysfs beside them.
+ */
+import { type DriverName, parseDriverName } from '../sysfs/index.js';
+import { toPvusbError } from './failure.js';
+import type { CallOptions, Host, XenstoreNodes } from './host.js';
+import {
+  type BackendKind,
+  backendPath,
+  backendsPath,
+  type ControllerId,
+  controllersPath,
+  DOMAINS,
+  decodeBusid,
+  decodeInterface,
+  driverFolder,
+  LIBXL,
+  parseNumber,
+  SAVED_DRIVERS,
+} from './layout.js';
+import type { Domain, DomainType, Inventory, OrphanBackend, SavedDriver, SavedDrivers } from './model.js';
+import { observeControllers } from './observe-controllers.js';
+
+/** The kernel driver that serves type `pv`. */
+export const USBBACK = 'usbback' as DriverName;
+
+/** How much of the host is read. */
+export interface ObserveOptions extends CallOptions {
+  /**
+   * `all` (unless given): everything. `controllers`: domains, controllers and the devices in their ports; neither
+   * saved drivers, orphans nor the host's other devices. Cheaper, enough to list.
+   */
+  readonly scope?: 'all' | 'controllers';
+  /** Only this domain's controllers; with scope `controllers`. */
+  readonly only?: number | undefined;
+}
+
+/**
+ * Observes the host.
+ *
+ * @throws {PvusbError} of the host's group, `connection-lost` or `aborted`
+ */
+export async function observe(host: Host, options: ObserveOptions = {}): Promise<Inventory> {
+  try {
+    return options.scope === 'controllers'
+      ? await observeSome(host, options)
+      : await observeAll(host, options);
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'observing the host', signal: options.signal });
+  }
+}
+
+async function observeAll(host: Host, options: ObserveOptions): Promise<Inventory> {
+  const call = { signal: options.signal };
+  const [xenstore, devices, usbback] = await Promise.all([
+    observeXenstore(host.xenstore, call),
+    host.sysfs.devices(call),
+    host.sysfs.hasDriver(USBBACK, call),
+  ]);
+  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore };
+}
+
+/** Controllers first, then only the devices that are in their ports. */
+async function observeSome(host: Host, options: ObserveOptions): Promise<Inventory> {
+  const call = { signal: options.signal };
+  const { domains, devids } = await observeDomains(host.xenstore, call, options.only);
+  const controllers = await observeControllers(host.xenstore, devids, call);
+  const wanted = controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
+  const [devices, usbback] = await Promise.all([
+    wanted.length === 0 ? [] : host.sysfs.devices({ ...call, wanted }),
+    host.sysfs.hasDriver(USBBACK, call),
+  ]);
+  return {
+    format: 'pvusb-inventory-1',
+    usbback,
+    devices,
+    domains,
+    controllers,
+    savedDrivers: [],
+    orphanBackends: [],
+  };
+}
+
+async function observeXenstore(xenstore: XenstoreNodes, call: CallOptions) {
+  const [{ domains, devids, controllers }, savedDrivers, backends] = await Promise.all([
+    observeDomains(xenstore, call).then(async (found) => {
+      return { ...found, controllers: await observeControllers(xenstore, found.devids, call) };
+    }),
+    observeSavedDrivers(xenstore, call),
+    observeBackends(xenstore, call),
+  ]);
+  const known = new Set(devids.map(({ domid, devid }) => `${domid}/${devid}`));
+  const orphanBackends = backends.filter(({ domid, devid }) => !known.has(`${domid}/${devid}`));
+  return { domains, controllers, savedDrivers, orphanBackends };
+}
+
+/** Two waves: which domains there are and what they are called; which controllers they have. */
+async function observeDomains(
+  xenstore: XenstoreNodes,
+  call: CallOptions,
+  only?: number,
+): Promise<{ domains: Domain[]; devids: ControllerId[] }> {
+  const [recorded, living] = await xenstore.directoryMany([LIBXL, DOMAINS], call);
+  const alive = new Set(numbers(living));
+  const domids = [...new Set([...alive, ...numbers(recorded)])].sort((a, b) => a - b);
+  const wanted = only === undefined ? domids : domids.filter((domid) => domid === only);
+  const [names, types, listings] = await Promise.all([
+    xenstore.readMany(
+      domids.map((domid) => `${DOMAINS}/${domid}/name`),
+      call,
+    ),
+    xenstore.readMany(
+      domids.map((domid) => `${LIBXL}/${domid}/type`),
+      call,
+    ),
+    xenstore.directoryMany(wanted.map(controllersPath), call),
+  ]);
+  const domains = domids.map((domid, i) => ({
+    domid,
+    ...(names[i] === undefined ? {} : { name: names[i] }),
+    ...(isDomainType(types[i]) ? { type: types[i] } : {}),
+    alive: alive.has(domid),
+  }));
+  const devids = wanted.flatMap((domid, i) => numbers(listings[i]).map((devid) => ({ domid, devid })));
+  return { domains, devids };
+}
+
+/** Three waves: which devices, which of their interfaces, which drivers. */
+async function observeSavedDrivers(xenstore: XenstoreNodes, call: CallOptions): Promise<SavedDrivers[]> {
+  const [names] = await xenstore.directoryMany([SAVED_DRIVERS], call);
+  const devices = (names ?? []).flatMap((name) => {
+    const busid = decodeBusid(name);
+    return busid === undefined ? [] : { busid, path: `${SAVED_DRIVERS}/${name}` };
+  });
+  const [children, identities] = await Promise.all([
+    xenstore.directoryMany(
+      devices.map(({ path }) => path),
+      call,
+    ),
+    xenstore.readMany(
+      devices.map(({ path }) => `${path}/device`),
+      call,
+    ),
+  ]);
+  const interfaces = devices.flatMap(({ busid, path }, i) =>
+    (children[i] ?? []).flatMap((name) => {
+      const intf = decodeInterface(name);
+      return intf === undefined ? [] : { busid, intf, path: `${path}/${name}/driver_path` };
+    }),
+  );
+  const paths = await xenstore.readMany(
+    interfaces.map(({ path }) => path),
+    call,
+  );
+  return devices.map(({ busid }, i) => ({
+    busid,
+    ...(identities[i] === undefined ? {} : { identity: identities[i] }),
+    drivers: interfaces.flatMap((entry, k) =>
+      entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
+    ),
+  }));
+}
+
+function savedDriver(intf: SavedDriver['interface'], untrustedDriverPath: string | undefined): SavedDriver {
+  const folder = driverFolder(untrustedDriverPath ?? '');
+  const driver = folder === undefined ? undefined : parseDriverName(folder);
+  return driver === undefined ? { interface: intf } : { interface: intf, driver };
+}
+
+/** Three waves: every backend directory of domain 0, recorded or not. */
+async function observeBackends(xenstore: XenstoreNodes, call: CallOptions): Promise<OrphanBackend[]> {
+  const kinds: readonly BackendKind[] = ['vusb', 'qusb'];
+  const domains = await xenstore.directoryMany(
+    kinds.map((kind) => backendsPath(kind)),
+    call,
+  );
+  const found = kinds.flatMap((kind, i) => numbers(domains[i]).map((domid) => ({ kind, domid })));
+  const devids = await xenstore.directoryMany(
+    found.map(({ kind, domid }) => `${backendsPath(kind)}/${domid}`),
+    call,
+  );
+  return found.flatMap(({ kind, domid }, i) =>
+    numbers(devids[i]).map((devid) => ({ domid, devid, backend: backendPath({ domid, devid }, kind) })),
+  );
+}
+
+function numbers(names: readonly string[] | undefined): number[] {
+  return (names ?? [])
+    .map(parseNumber)
+    .filter((number) => number !== undefined)
+    .sort((a, b) => a - b);
+}
+
+function isDomainType(text: string | undefined): text is DomainType {
+  return text === 'pv' || text === 'pvh' || text === 'hvm';
+}

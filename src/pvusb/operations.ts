@@ -1,0 +1,268 @@
+/** The operations: observe, plan, execute; again when another writer came between. */
+import { type Busid, parseBusid, type UsbDevice } from '../sysfs/index.js';
+import { PvusbError } from './errors.js';
+import { type ExecuteOptions, execute } from './execute.js';
+import { ConflictError, toPvusbError } from './failure.js';
+import { deviceAt, findController, findDevice, findDomain, type Place, placesOf } from './find.js';
+import type { Host } from './host.js';
+import type { Controller, Inventory } from './model.js';
+import { observe } from './observe.js';
+import type { Plan } from './plan.js';
+import { type AttachRequest, planAttach } from './plan-attach.js';
+import {
+  type ControllerRequest,
+  planAddController,
+  planRemoveController,
+  resolveController,
+} from './plan-controller.js';
+import { planDetach } from './plan-detach.js';
+
+/** How often an operation looks again when another toolstack changed the host between look and act. */
+const ATTEMPTS = 5;
+
+/** Options of every operation. */
+export interface OperationOptions extends ExecuteOptions {
+  /** Plans only: nothing is changed. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What an operation did, or would do. */
+export interface Outcome<T> {
+  readonly plan: Plan;
+  readonly result: T;
+}
+
+/** A domain by its number or its name; a text of digits is a number. */
+export type DomainName = string | number;
+
+/** A controller that was added. */
+export interface AddedController {
+  readonly domid: number;
+  readonly devid: number;
+  readonly type: string;
+  readonly version: number;
+  readonly ports: number;
+}
+
+/** Where a device is attached. */
+export interface Attachment {
+  readonly domid: number;
+  readonly devid: number;
+  readonly port: number;
+  readonly busid: Busid;
+}
+
+/** Makes a plan from an inventory; run again on a newer one after a conflict. */
+type Planner<T> = (inventory: Inventory) => Outcome<T>;
+
+async function operate<T>(host: Host, options: OperationOptions, planner: Planner<T>): Promise<Outcome<T>> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = planner(await observe(host, { signal: options.signal }));
+    if (options.dryRun) return outcome;
+    try {
+      await execute(host, outcome.plan, options);
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (attempt === ATTEMPTS) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
+    }
+  }
+}
+
+/**
+ * Adds a virtual USB controller to a domain and waits until the host's driver serves it.
+ *
+ * @throws {PvusbError} `no-such-domain`, `controller-exists`, `invalid-argument`, `no-usbback`,
+ *   `unsupported-type`, `unsupported-backend`, `state-timeout`, `domain-gone`, or one of the host's
+ */
+export function addController(
+  host: Host,
+  request: ControllerRequest & { readonly domain: DomainName },
+  options: OperationOptions = {},
+): Promise<Outcome<AddedController>> {
+  return operate(host, options, (inventory) => {
+    const controller = resolveController(inventory, findDomain(inventory, request.domain), request);
+    return { plan: planAddController(controller), result: controller };
+  });
+}
+
+/**
+ * Detaches every device of a controller and removes it. With `destroy` the guest is not waited for.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `unsupported-type`, `state-timeout` (run it again,
+ *   or destroy it), `driver-not-restored`
+ */
+export function removeController(
+  host: Host,
+  request: { readonly domain: DomainName; readonly devid: number; readonly destroy?: boolean | undefined },
+  options: OperationOptions = {},
+): Promise<Outcome<{ readonly domid: number; readonly devid: number }>> {
+  return operate(host, options, (inventory) => {
+    const { domid } = findDomain(inventory, request.domain);
+    const controller = findController(inventory, domid, request.devid);
+    const plan = planRemoveController(inventory, controller, { destroy: request.destroy ?? false });
+    return { plan, result: { domid, devid: request.devid } };
+  });
+}
+
+/** Names a plugged-in device, for {@link attachDevice}. */
+export type DeviceName = string | { readonly hostbus: number; readonly hostaddr: number };
+
+/**
+ * Lends a device to a domain: on the port asked for, the first free one of the controller asked for, or the
+ * first free one of any controller, made if there is none.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
+ *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`...;
+ *   nothing is left of a failed attach, or the code is `rollback-failed`
+ */
+export function attachDevice(
+  host: Host,
+  request: AttachRequest & { readonly domain: DomainName; readonly device: DeviceName },
+  options: OperationOptions = {},
+): Promise<Outcome<Attachment>> {
+  return operate(host, options, (inventory) => {
+    const domain = findDomain(inventory, request.domain);
+    const device = namedDevice(inventory, request.device);
+    const { plan, target } = planAttach(inventory, domain, device, request);
+    const { domid, devid, port } = target;
+    return { plan, result: { domid, devid, port, busid: device.busid } };
+  });
+}
+
+function namedDevice(inventory: Inventory, name: DeviceName): UsbDevice {
+  return findDevice(inventory, typeof name === 'string' ? name : `${name.hostbus}.${name.hostaddr}`);
+}
+
+/** What to detach: a port, or the port that holds a device (also one that has been pulled out, by its busid). */
+export type DetachRequest =
+  | { readonly domain: DomainName; readonly devid: number; readonly port: number }
+  | { readonly device: string; readonly domain?: DomainName | undefined };
+
+/**
+ * Takes a device back: off usbback, out of the port, back to the drivers that the host had for it. Can be run
+ * again from any half-way point.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`, `no-such-device`,
+ *   `driver-not-restored` (the device is detached, but a driver did not take it back)
+ */
+export function detachDevice(
+  host: Host,
+  request: DetachRequest,
+  options: OperationOptions = {},
+): Promise<Outcome<Omit<Attachment, 'busid'> & { readonly busid?: Busid }>> {
+  return operate(host, options, (inventory) => {
+    const place = 'device' in request ? placeOfDevice(inventory, request) : placeAt(inventory, request);
+    const { domid, devid } = place.controller;
+    const { port, busid } = place.port;
+    const result = { domid, devid, port, ...(busid === undefined ? {} : { busid }) };
+    return { plan: planDetach(inventory, place), result };
+  });
+}
+
+function placeAt(
+  inventory: Inventory,
+  request: { readonly domain: DomainName; readonly devid: number; readonly port: number },
+): Place {
+  const { domid } = findDomain(inventory, request.domain);
+  const controller = findController(inventory, domid, request.devid);
+  const where = { domid, devid: request.devid, port: request.port };
+  const all = [...controller.ports, ...controller.strayPorts];
+  const port = all.find((candidate) => candidate.port === request.port);
+  if (!port) {
+    const sentence = `Controller ${request.devid} of domain ${domid} has ports 1 to ${controller.portCount}, not ${request.port}.`;
+    throw new PvusbError('no-such-port', sentence, { where });
+  }
+  if (port.busid === undefined && port.untrustedJunk === undefined) {
+    const sentence = `Nothing is attached to port ${request.port} of controller ${request.devid} of domain ${domid}.`;
+    throw new PvusbError('port-empty', sentence, { where });
+  }
+  return { controller, port };
+}
+
+function placeOfDevice(
+  inventory: Inventory,
+  request: { readonly device: string; readonly domain?: DomainName | undefined },
+): Place {
+  // The busid of a device that is not plugged in any more is still a name for its port.
+  const busid = parseBusid(request.device) ?? findDevice(inventory, request.device).busid;
+  const domid = request.domain === undefined ? undefined : findDomain(inventory, request.domain).domid;
+  const places = placesOf(inventory, busid).filter(
+    ({ controller }) => (domid ?? controller.domid) === controller.domid,
+  );
+  const place = places[0];
+  if (place) return place;
+  if (!deviceAt(inventory, busid)) {
+    throw new PvusbError('no-such-device', `No USB device "${busid}" is plugged in or attached.`, {
+      where: { busid },
+    });
+  }
+  const to = domid === undefined ? 'any domain' : `domain ${domid}`;
+  throw new PvusbError('port-empty', `${busid} is not attached to ${to}.`, { where: { busid, domid } });
+}
+
+/** What to list: one domain, or all. */
+export interface ListRequest {
+  readonly domain?: DomainName | undefined;
+}
+
+/**
+ * The controllers of one domain or of all, with their ports and the devices in them.
+ *
+ * @throws {PvusbError} `no-such-domain`, or one of the host's
+ */
+export async function listControllers(
+  host: Host,
+  request: ListRequest = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Inventory> {
+  const text = String(request.domain ?? '');
+  const only = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  const inventory = await observe(host, { ...options, scope: 'controllers', only });
+  if (request.domain === undefined) return inventory;
+  const { domid } = findDomain(inventory, request.domain);
+  return {
+    ...inventory,
+    controllers: inventory.controllers.filter((controller) => controller.domid === domid),
+  };
+}
+
+/**
+ * One controller of a domain, by its devid.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-controller`
+ */
+export async function controllerInfo(
+  host: Host,
+  request: { readonly domain: DomainName; readonly devid: number },
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Controller> {
+  const inventory = await listControllers(host, { domain: request.domain }, options);
+  return findController(inventory, findDomain(inventory, request.domain).domid, request.devid);
+}
+
+/** One attached device, as {@link listDevices} tells it. */
+export interface AttachedDevice extends Attachment {
+  /** Absent when it has been pulled out. */
+  readonly device?: UsbDevice;
+}
+
+/**
+ * The attached devices of one domain or of all. One that has been pulled out is listed, without `device`.
+ *
+ * @throws {PvusbError} `no-such-domain`, or one of the host's
+ */
+export async function listDevices(
+  host: Host,
+  request: ListRequest = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<AttachedDevice[]> {
+  const inventory = await listControllers(host, request, options);
+  return inventory.controllers.flatMap(({ domid, devid, ports, strayPorts }) =>
+    [...ports, ...strayPorts].flatMap(({ port, busid }) => {
+      if (busid === undefined) return [];
+      const device = deviceAt(inventory, busid);
+      return { domid, devid, port, busid, ...(device === undefined ? {} : { device }) };
+    }),
+  );
+}

@@ -1,0 +1,269 @@
+/** Plans that lend a device to a guest through a controller of type pv. Pure. */
+import {
+  type DriverName,
+  formatIdentity,
+  hasIdentity,
+  type InterfaceId,
+  type UsbDevice,
+} from '../sysfs/index.js';
+import { PvusbError } from './errors.js';
+import { controllersOf, findController, placesOf } from './find.js';
+import {
+  backendPath,
+  type ControllerId,
+  formatDriverPath,
+  portPath,
+  savedIdentityPath,
+  savedInterfacePath,
+} from './layout.js';
+import type { Controller, Domain, Inventory, SavedDrivers } from './model.js';
+import { USBBACK } from './observe.js';
+import type { Action, Edit, Fact, Plan, Step, UnclaimedFact } from './plan.js';
+import { addSteps, type NewController, requirePv, resolveController } from './plan-controller.js';
+import { forgetEdits, restoreActions } from './plan-detach.js';
+
+/** Where a device shall go; what is absent is chosen. */
+export interface AttachRequest {
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+}
+
+/** A port that a device is lent to. */
+export interface Target extends ControllerId {
+  readonly port: number;
+  readonly backend: string;
+  /** Present when the controller has to be made first. */
+  readonly created?: NewController;
+}
+
+/** The plan, and the port that it chose. */
+export interface AttachPlan {
+  readonly plan: Plan;
+  readonly target: Target;
+}
+
+/**
+ * Claims a port in one transaction, which looks again at every port of the host, and moves every interface of
+ * the device to usbback. Undone, it leaves the host as it was.
+ *
+ * @throws {PvusbError} of the group `refused`
+ */
+export function planAttach(
+  inventory: Inventory,
+  domain: Domain,
+  device: UsbDevice,
+  request: AttachRequest,
+): AttachPlan {
+  requireAssignable(inventory, device);
+  const target = chooseTarget(inventory, domain, device, request);
+  return {
+    target,
+    plan: {
+      title: `attach ${device.busid} to port ${target.port} of controller ${target.devid} of domain ${target.domid}`,
+      steps: [
+        ...(target.created ? addSteps(target.created) : []),
+        claimStep(inventory, device, target),
+        ...bindSteps(device),
+      ],
+      onFailure: 'undo',
+    },
+  };
+}
+
+/**
+ * Refuses hubs and what some guest has already.
+ *
+ * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`
+ */
+export function requireAssignable(inventory: Inventory, device: UsbDevice): void {
+  const { busid, kind } = device;
+  if (kind === 'root-hub')
+    throw new PvusbError('is-root-hub', `${busid} is a root hub.`, { where: { busid } });
+  if (kind === 'hub') throw new PvusbError('is-hub', `${busid} is a hub.`, { where: { busid } });
+  const place = placesOf(inventory, busid)[0];
+  if (!place) return;
+  const { domid, devid } = place.controller;
+  const { port } = place.port;
+  throw new PvusbError(
+    'already-attached',
+    `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`,
+    { where: { domid, devid, port, busid } },
+  );
+}
+
+function chooseTarget(
+  inventory: Inventory,
+  domain: Domain,
+  device: UsbDevice,
+  request: AttachRequest,
+): Target {
+  const { domid } = domain;
+  const { devid, port } = request;
+  const where = { domid, devid, port, busid: device.busid };
+  if (domid === 0) {
+    throw new PvusbError(
+      'invalid-argument',
+      `Domain 0 has ${device.busid} already, as it has every device.`,
+      { where },
+    );
+  }
+  if (!domain.alive) throw new PvusbError('no-such-domain', `Domain ${domid} is dead.`, { where });
+  if (devid !== undefined) return portOf(inventory, findController(inventory, domid, devid), request);
+  if (port !== undefined) {
+    const sentence = `Port ${port} of which controller of domain ${domid}? Name the controller with the port.`;
+    throw new PvusbError('invalid-argument', sentence, { where });
+  }
+  for (const controller of controllersOf(inventory, domid)) {
+    const free = isUsable(inventory, controller) ? freePort(controller) : undefined;
+    if (free !== undefined) return targetAt(controller, free);
+  }
+  const created = resolveController(inventory, domain, {});
+  return { domid, devid: created.devid, port: 1, backend: backendPath(created, 'vusb'), created };
+}
+
+/** The port asked for, or the first free one, of the controller asked for. */
+function portOf(inventory: Inventory, controller: Controller, { port }: AttachRequest): Target {
+  const { domid, devid, portCount } = controller;
+  const where = { domid, devid, port };
+  requirePv(controller);
+  if (!inventory.usbback) {
+    const sentence = `The kernel driver usbback, which serves controller ${devid} of domain ${domid}, is not loaded.`;
+    throw new PvusbError('no-usbback', sentence, { where });
+  }
+  if (!controller.online) {
+    throw new PvusbError('controller-closing', `Controller ${devid} of domain ${domid} is being removed.`, {
+      where,
+    });
+  }
+  if (port === undefined) {
+    const free = freePort(controller);
+    if (free !== undefined) return targetAt(controller, free);
+    const sentence = `All ${portCount} ports of controller ${devid} of domain ${domid} are in use.`;
+    throw new PvusbError('controller-full', sentence, { where });
+  }
+  const wanted = controller.ports.find((candidate) => candidate.port === port);
+  if (!wanted) {
+    const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
+    throw new PvusbError('no-such-port', sentence, { where });
+  }
+  if (wanted.busid !== undefined || wanted.untrustedJunk !== undefined) {
+    const sentence = `Port ${port} of controller ${devid} of domain ${domid} holds ${wanted.busid ?? 'something'}.`;
+    throw new PvusbError('port-in-use', sentence, { where });
+  }
+  return targetAt(controller, port);
+}
+
+/** What an automatic choice takes: a controller that somebody serves and that is not being removed. */
+function isUsable(inventory: Inventory, controller: Controller): boolean {
+  const { type, backendDomid, online, backendState } = controller;
+  return type === 'pv' && backendDomid === 0 && inventory.usbback && online && backendState !== undefined;
+}
+
+function freePort(controller: Controller): number | undefined {
+  return controller.ports.find(
+    ({ busid, untrustedJunk }) => busid === undefined && untrustedJunk === undefined,
+  )?.port;
+}
+
+function targetAt(controller: Controller, port: number): Target {
+  const { domid, devid } = controller;
+  return { domid, devid, port, backend: controller.backend! };
+}
+
+/** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
+function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
+  const { busid } = device;
+  const port = portPath(target.backend, target.port);
+  const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
+  const expect: Fact[] = [
+    { fact: 'value', path: port, is: '' },
+    { fact: 'value', path: `${target.backend}/online`, is: '1' },
+    unclaimed(inventory, device, target),
+  ];
+  const edits: Edit[] = [
+    { edit: 'write', path: port, value: busid },
+    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
+    ...recordEdits(inventory, device),
+  ];
+  const undo: Action[] = [
+    { do: 'commit', expect: [], edits: [{ edit: 'clear', path: port, from: busid }] },
+    ...restoreActions(busid, drivers),
+    { do: 'commit', expect: [], edits: forgetEdits(busid) },
+  ];
+  const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
+  return { why, act: { do: 'commit', expect, edits }, undo };
+}
+
+function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
+  return driver === undefined || driver === USBBACK ? [] : [[id, driver]];
+}
+
+/** New records for what has a driver; a stale one for what has none goes; one for what is on usbback stays. */
+function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
+  const { busid } = device;
+  const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
+  const keep = (id: InterfaceId): boolean => isOurs(stale, device) && onUsbback(device, id);
+  return [
+    ...(stale?.drivers ?? [])
+      .filter(({ interface: id }) => !keep(id))
+      .map(({ interface: id }): Edit => ({ edit: 'rm', path: savedInterfacePath(busid, id) })),
+    ...device.interfaces.flatMap(({ id, driver }) =>
+      naturalDriver(id, driver).map(
+        ([intf, name]): Edit => ({
+          edit: 'write',
+          path: `${savedInterfacePath(busid, intf)}/driver_path`,
+          value: formatDriverPath(name),
+        }),
+      ),
+    ),
+  ];
+}
+
+function isOurs(saved: SavedDrivers | undefined, device: UsbDevice): boolean {
+  return saved?.identity === undefined || hasIdentity(device, saved.identity);
+}
+
+function onUsbback(device: UsbDevice, id: InterfaceId): boolean {
+  return device.interfaces.some((intf) => intf.id === id && intf.driver === USBBACK);
+}
+
+/** What the transaction looks at again: every port there is, and that there are no others. */
+function unclaimed(inventory: Inventory, device: UsbDevice, target: Target): UnclaimedFact {
+  const { created } = target;
+  const own = created ? [{ domid: created.domid, devid: created.devid }] : [];
+  return {
+    fact: 'unclaimed',
+    busid: device.busid,
+    domids: inventory.domains.map(({ domid }) => domid),
+    controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
+    ports: inventory.controllers.flatMap(({ backend, ports, strayPorts }) =>
+      backend === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(backend, port)),
+    ),
+  };
+}
+
+/**
+ * Off the host's drivers, highest interface first, then onto usbback. The highest first, because a driver of
+ * several interfaces hands over its first one last.
+ */
+function bindSteps(device: UsbDevice): Step[] {
+  const interfaces = device.interfaces.filter(({ driver }) => driver !== USBBACK);
+  return [
+    ...interfaces
+      .filter(({ driver }) => driver !== undefined)
+      .reverse()
+      .map(
+        ({ id, driver }): Step => ({
+          why: `take ${id} from ${driver}`,
+          act: { do: 'unbind', interface: id, driver: driver! },
+        }),
+      ),
+    ...interfaces.map(
+      ({ id }): Step => ({
+        why: `hand ${id} to usbback`,
+        act: { do: 'bind', interface: id, driver: USBBACK },
+        undo: [{ do: 'unbind', interface: id, driver: USBBACK }],
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,292 @@
+/** Plans for controllers of type pv: the trees that libxl writes, key for key, and their removal. Pure. */
+import type { Permission } from '../xenstore/index.js';
+import { PvusbError } from './errors.js';
+import { controllersOf } from './find.js';
+import {
+  backendPath,
+  backendsPath,
+  type ControllerId,
+  controllersPath,
+  DOMAINS,
+  frontendPath,
+  LIBXL,
+  portPath,
+  recordPath,
+} from './layout.js';
+import { type Controller, type ControllerType, type Domain, type Inventory, XenbusState } from './model.js';
+import { PORTS_MAX } from './observe-controllers.js';
+import type { Edit, Fact, Plan, Step } from './plan.js';
+import { planDetachSteps } from './plan-detach.js';
+
+/** How long a backend may take to answer (libxl: LIBXL_INIT_TIMEOUT, LIBXL_DESTROY_TIMEOUT). */
+export const BACKEND_WITHIN_MS = 10_000;
+
+/** A controller to be made; what is absent is chosen. */
+export interface ControllerRequest {
+  readonly type?: ControllerType | 'auto' | undefined;
+  readonly version?: number | undefined;
+  readonly ports?: number | undefined;
+  readonly devid?: number | undefined;
+  readonly backendDomid?: number | undefined;
+}
+
+/** A controller as it will be made. */
+export interface NewController extends ControllerId {
+  readonly type: 'pv';
+  readonly version: number;
+  readonly ports: number;
+}
+
+/**
+ * Fills in the defaults (version 2, 8 ports, the next devid, type by what the host has) and checks the limits.
+ *
+ * @throws {PvusbError} `invalid-argument`, `no-usbback`, `unsupported-type`, `unsupported-backend`,
+ *   `controller-exists`, `no-such-domain`
+ */
+export function resolveController(
+  inventory: Inventory,
+  domain: Domain,
+  request: ControllerRequest,
+): NewController {
+  const { domid } = domain;
+  const refuse = (code: ConstructorParameters<typeof PvusbError>[0], sentence: string): never => {
+    throw new PvusbError(code, sentence, { where: { domid, devid: request.devid } });
+  };
+  if (domid === 0)
+    refuse('invalid-argument', 'Domain 0 has the USB devices already; a controller is for a guest.');
+  if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
+  if ((request.backendDomid ?? 0) !== 0) {
+    refuse(
+      'unsupported-backend',
+      `Domain ${request.backendDomid} cannot serve a controller of domain ${domid}.`,
+    );
+  }
+  const type = resolveType(inventory, domain, request.type ?? 'auto');
+  if (type !== 'pv') {
+    refuse(
+      'unsupported-type',
+      `A controller of type ${type} for domain ${domid} cannot be made by this version.`,
+    );
+  }
+  if (!inventory.usbback) {
+    refuse('no-usbback', `The kernel driver usbback is not loaded, so nothing would serve domain ${domid}.`);
+  }
+  const version = request.version ?? 2;
+  if (version !== 1 && version !== 2) {
+    refuse('invalid-argument', `USB version ${version} is not one that type pv has: 1 or 2.`);
+  }
+  const ports = request.ports ?? 8;
+  if (!Number.isInteger(ports) || ports < 1 || ports > PORTS_MAX) {
+    refuse('invalid-argument', `${ports} ports are not possible: a controller has 1 to ${PORTS_MAX}.`);
+  }
+  const taken = controllersOf(inventory, domid).map(({ devid }) => devid);
+  const devid = request.devid ?? Math.max(-1, ...taken) + 1;
+  if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
+    refuse('invalid-argument', `${devid} is no controller number: they go from 0 to 65535.`);
+  }
+  if (taken.includes(devid))
+    refuse('controller-exists', `Domain ${domid} has a USB controller ${devid} already.`);
+  return { domid, devid, type: 'pv', version, ports };
+}
+
+/** What `auto` means on this host for this domain (libxl: libxl__device_usbctrl_setdefault). */
+export function resolveType(
+  inventory: Inventory,
+  domain: Domain,
+  type: ControllerType | 'auto',
+): ControllerType {
+  if (type !== 'auto') return type;
+  if (domain.type === 'hvm') return 'devicemodel';
+  return inventory.usbback ? 'pv' : 'qusb';
+}
+
+/** Makes the three trees in one transaction, then waits for usbback. */
+export function planAddController(controller: NewController): Plan {
+  return {
+    title: `add USB controller ${controller.devid} to domain ${controller.domid}`,
+    steps: addSteps(controller),
+    onFailure: 'undo',
+  };
+}
+
+/** The steps of {@link planAddController}, for a plan that goes on with the new controller. */
+export function addSteps(controller: NewController): Step[] {
+  const { domid, devid } = controller;
+  const backend = backendPath(controller, 'vusb');
+  const name = `controller ${devid} of domain ${domid}`;
+  return [
+    {
+      why: `create ${name} (USB ${controller.version}, ${controller.ports} ports)`,
+      act: { do: 'commit', expect: newFacts(controller), edits: creation(controller) },
+      undo: [{ do: 'commit', expect: [], edits: removal(controller, backend) }],
+    },
+    {
+      why: `let usbback take ${name}`,
+      act: {
+        do: 'await',
+        path: `${backend}/state`,
+        states: [XenbusState.initWait, XenbusState.initialised, XenbusState.connected],
+        orGone: false,
+        withinMs: BACKEND_WITHIN_MS,
+      },
+    },
+  ];
+}
+
+function newFacts(controller: ControllerId): Fact[] {
+  return [
+    { fact: 'present', path: `${DOMAINS}/${controller.domid}` },
+    { fact: 'absent', path: recordPath(controller) },
+    { fact: 'absent', path: backendPath(controller, 'vusb') },
+  ];
+}
+
+/** Permissions: the record dom0's alone, the frontend the guest's, the backend readable by the guest. */
+function creation(controller: NewController): Edit[] {
+  const { domid } = controller;
+  const dom0: Permission = { domid: 0, access: 'none' };
+  const record = recordPath(controller);
+  const frontend = frontendPath(controller);
+  const backend = backendPath(controller, 'vusb');
+  const directory = (
+    path: string,
+    permissions: readonly Permission[],
+    keys: Record<string, string>,
+  ): Edit[] => [
+    { edit: 'mkdir', path, permissions },
+    ...Object.entries(keys).map(([key, value]): Edit => ({ edit: 'write', path: `${path}/${key}`, value })),
+  ];
+  const backendKeys = {
+    frontend,
+    'frontend-id': String(domid),
+    online: '1',
+    state: String(XenbusState.initialising),
+    type: controller.type,
+    'usb-ver': String(controller.version),
+    'num-ports': String(controller.ports),
+    port: '',
+    ...Object.fromEntries(Array.from({ length: controller.ports }, (_, k) => [`port/${k + 1}`, ''])),
+  };
+  const { frontend: _, ...copied } = backendKeys;
+  return [
+    ...directory(record, [dom0], { frontend, backend, ...copied }),
+    ...directory(
+      frontend,
+      [
+        { domid, access: 'none' },
+        { domid: 0, access: 'read' },
+      ],
+      {
+        backend,
+        'backend-id': '0',
+        state: String(XenbusState.initialising),
+      },
+    ),
+    ...directory(backend, [dom0, { domid, access: 'read' }], backendKeys),
+  ];
+}
+
+/** Removes the three trees and the parents that are left empty, as libxl does. */
+export function removal(controller: ControllerId, backend: string): Edit[] {
+  const { domid } = controller;
+  const kind = backend.split('/')[5] === 'qusb' ? 'qusb' : 'vusb';
+  return [
+    { edit: 'rm', path: frontendPath(controller) },
+    { edit: 'rm', path: recordPath(controller) },
+    { edit: 'rm', path: backend },
+    ...[
+      `${DOMAINS}/${domid}/device/vusb`,
+      controllersPath(domid),
+      `${LIBXL}/${domid}/device`,
+      `${backendsPath(kind)}/${domid}`,
+      backendsPath(kind),
+    ].map((path): Edit => ({ edit: 'prune', path })),
+  ];
+}
+
+/** How a controller goes. */
+export interface RemoveRequest {
+  /** Does not wait for the guest to let go. */
+  readonly destroy: boolean;
+}
+
+/**
+ * Detaches every device, closes the backend, waits for it (not with `destroy`, and not where nobody is left to
+ * answer), and removes the trees.
+ *
+ * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
+ */
+export function planRemoveController(
+  inventory: Inventory,
+  controller: Controller,
+  request: RemoveRequest,
+): Plan {
+  const { domid, devid } = controller;
+  const name = `controller ${devid} of domain ${domid}`;
+  requirePv(controller);
+  const backend = controller.backend!;
+  const ports = [...controller.ports, ...controller.strayPorts];
+  const gone = controller.backendState === undefined;
+  const answers = !request.destroy && !gone && inventory.usbback && isAlive(inventory, domid);
+  const empty = ports.map(({ port }): Fact => ({ fact: 'value', path: portPath(backend, port), is: '' }));
+  const closing: Step[] = gone
+    ? []
+    : [
+        {
+          why: `close ${name}`,
+          act: { do: 'commit', expect: empty, edits: closingEdits(controller, backend) },
+        },
+      ];
+  const waiting: Step = {
+    why: `let usbback and the guest let go of ${name}`,
+    act: {
+      do: 'await',
+      path: `${backend}/state`,
+      states: [XenbusState.closed],
+      orGone: true,
+      withinMs: BACKEND_WITHIN_MS,
+    },
+  };
+  return {
+    title: `${request.destroy ? 'destroy' : 'remove'} USB ${name}`,
+    steps: [
+      ...ports.flatMap((port) => planDetachSteps(inventory, { controller, port })),
+      ...closing,
+      ...(answers ? [waiting] : []),
+      { why: `remove ${name}`, act: { do: 'commit', expect: [], edits: removal(controller, backend) } },
+    ],
+    onFailure: 'stop',
+  };
+}
+
+function closingEdits(controller: Controller, backend: string): Edit[] {
+  const closed = controller.backendState === XenbusState.closed;
+  return [
+    ...(closed
+      ? []
+      : [{ edit: 'write', path: `${backend}/state`, value: String(XenbusState.closing) } as const]),
+    { edit: 'write', path: `${backend}/online`, value: '0' },
+  ];
+}
+
+function isAlive(inventory: Inventory, domid: number): boolean {
+  return inventory.domains.some((domain) => domain.domid === domid && domain.alive);
+}
+
+/**
+ * Lets through what the pv planners serve: type pv, backend in domain 0.
+ *
+ * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
+ */
+export function requirePv(controller: Controller): void {
+  const { domid, devid, type } = controller;
+  const where = { domid, devid };
+  if (type !== 'pv') {
+    const sentence = `Controller ${devid} of domain ${domid} is of type ${type}, which this version cannot change.`;
+    throw new PvusbError('unsupported-type', sentence, { where });
+  }
+  if (controller.backendDomid !== 0) {
+    const sentence = `Controller ${devid} of domain ${domid} is served by domain ${controller.backendDomid}.`;
+    throw new PvusbError('unsupported-backend', sentence, { where });
+  }
+}

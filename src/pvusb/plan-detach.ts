@@ -1,0 +1,107 @@
+/**
+ * Plans that give a device back. The order makes every failure one that can be seen and tried again: off usbback
+ * first, then the port, then the host's drivers; a device is never half on usbback and half on its old driver.
+ */
+import {
+  type Busid,
+  type DriverName,
+  hasIdentity,
+  type InterfaceId,
+  interfaceNumber,
+} from '../sysfs/index.js';
+import { deviceAt, type Place, placesOf } from './find.js';
+import { IDENTITY_KEY, portPath, SAVED_DRIVERS, savedDevicePath, savedInterfacePath } from './layout.js';
+import type { Inventory } from './model.js';
+import { USBBACK } from './observe.js';
+import type { Action, Edit, Plan, Step } from './plan.js';
+
+/** Empties one port and gives its device back to the host. */
+export function planDetach(inventory: Inventory, place: Place): Plan {
+  const { controller, port } = place;
+  const what = port.busid ?? 'what is there';
+  return {
+    title: `detach ${what} from port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`,
+    steps: planDetachSteps(inventory, place),
+    onFailure: 'stop',
+  };
+}
+
+/** The steps of {@link planDetach}; none for an empty port. */
+export function planDetachSteps(inventory: Inventory, { controller, port }: Place): Step[] {
+  const { busid, untrustedJunk } = port;
+  const held = busid ?? untrustedJunk;
+  if (held === undefined || controller.backend === undefined) return [];
+  const clear: Step = {
+    why: `free port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`,
+    act: {
+      do: 'commit',
+      expect: [],
+      edits: [{ edit: 'clear', path: portPath(controller.backend, port.port), from: held }],
+    },
+  };
+  // Another port claims the same device: it keeps what it has.
+  if (busid === undefined || placesOf(inventory, busid).length > 1) return [clear];
+  return [...unbindSteps(inventory, busid), clear, ...restoreSteps(inventory, busid)];
+}
+
+/** Takes every interface of a device off usbback. */
+export function unbindSteps(inventory: Inventory, busid: Busid): Step[] {
+  const interfaces = deviceAt(inventory, busid)?.interfaces ?? [];
+  return interfaces
+    .filter(({ driver }) => driver === USBBACK)
+    .map(({ id }) => ({
+      why: `take ${id} from the guest`,
+      act: { do: 'unbind', interface: id, driver: USBBACK },
+    }));
+}
+
+/** Gives every interface of a device back to its driver, lowest number first, and forgets the records. */
+export function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
+  const restores = restoreActions(busid, driversToRestore(inventory, busid));
+  return [
+    ...restores.map((act): Step => ({ why: `give ${busid} back to the host`, act, goOn: true })),
+    { why: `forget ${busid}`, act: { do: 'commit', expect: [], edits: forgetEdits(busid) } },
+  ];
+}
+
+/**
+ * Which interfaces go back, and to which driver: the recorded one, if it was recorded for this very device;
+ * interfaces that usbback took without a record go to whatever the kernel finds.
+ */
+function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, DriverName | undefined> {
+  const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
+  const device = deviceAt(inventory, busid);
+  const same = device === undefined || saved?.identity === undefined || hasIdentity(device, saved.identity);
+  const drivers = new Map<InterfaceId, DriverName | undefined>();
+  for (const { interface: intf, driver } of saved?.drivers ?? [])
+    drivers.set(intf, same ? driver : undefined);
+  if (!same || saved === undefined) {
+    // Nothing trustworthy is known of this device: the kernel knows best.
+    for (const { id, driver } of device?.interfaces ?? [])
+      if (driver === USBBACK) drivers.set(id, drivers.get(id));
+  }
+  return drivers;
+}
+
+/** Lowest interface number first: drivers of several interfaces (snd-usb-audio) refuse any other. */
+export function restoreActions(
+  busid: Busid,
+  drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,
+): Action[] {
+  return [...drivers]
+    .sort(([a], [b]) => interfaceNumber(a) - interfaceNumber(b))
+    .map(([intf, driver]) => ({
+      do: 'restore',
+      interface: intf,
+      ...(driver === undefined ? {} : { driver }),
+      record: savedInterfacePath(busid, intf),
+    }));
+}
+
+/** Removes what is left of a device's record when no saved driver is in it any more. */
+export function forgetEdits(busid: Busid): Edit[] {
+  return [
+    { edit: 'prune', path: savedDevicePath(busid), ignoring: IDENTITY_KEY },
+    { edit: 'prune', path: SAVED_DRIVERS },
+  ];
+}

@@ -1,0 +1,126 @@
+/** Plans: what will be done to a host, as plain data, before any of it is done. */
+import type { Busid, DriverName, InterfaceId } from '../sysfs/index.js';
+import type { Permission } from '../xenstore/index.js';
+import type { ControllerId } from './layout.js';
+
+/** What must still be so inside the transaction that changes something. */
+export type Fact =
+  | { readonly fact: 'value'; readonly path: string; readonly is: string }
+  | { readonly fact: 'present' | 'absent'; readonly path: string }
+  | UnclaimedFact;
+
+/** A device stands in no port of any domain, and there are no other domains and controllers than those known. */
+export interface UnclaimedFact {
+  readonly fact: 'unclaimed';
+  readonly busid: Busid;
+  /** Every domain that has a record, and its controllers. */
+  readonly domids: readonly number[];
+  readonly controllers: readonly ControllerId[];
+  /** Every port node of them. */
+  readonly ports: readonly string[];
+}
+
+/** One change of xenstore. */
+export type Edit =
+  | { readonly edit: 'write'; readonly path: string; readonly value: string }
+  | { readonly edit: 'mkdir'; readonly path: string; readonly permissions: readonly Permission[] }
+  | { readonly edit: 'rm'; readonly path: string }
+  /** Empties a node, if it still holds `from`. */
+  | { readonly edit: 'clear'; readonly path: string; readonly from: string }
+  /** Removes a node that has no children, or none but `ignoring`. */
+  | { readonly edit: 'prune'; readonly path: string; readonly ignoring?: string };
+
+/** One thing done to the host. */
+export type Action =
+  /** One xenstore transaction; `expect` is read again inside it. */
+  | { readonly do: 'commit'; readonly expect: readonly Fact[]; readonly edits: readonly Edit[] }
+  | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
+  /**
+   * Gives an interface back to the host and forgets its record. A kind of its own, since giving back is more
+   * than a bind: whichever driver has it already will do, and the kernel is asked for one when the recorded
+   * driver refuses or is not to be trusted (`driver` absent).
+   */
+  | {
+      readonly do: 'restore';
+      readonly interface: InterfaceId;
+      readonly driver?: DriverName | undefined;
+      /** Forgotten when it worked. */
+      readonly record: string;
+    }
+  /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
+  | {
+      readonly do: 'await';
+      readonly path: string;
+      readonly states: readonly number[];
+      readonly orGone: boolean;
+      readonly withinMs: number;
+    };
+
+/** One step, why it is done, and what takes it back. */
+export interface Step {
+  /** Completes "to ...": `lend 4-1 to port 1 of controller 0 of domain 3`. */
+  readonly why: string;
+  readonly act: Action;
+  /** In order. Safe to run more than once, and when the step has not happened. */
+  readonly undo?: readonly Action[];
+  /** A failure is reported at the end; the steps after it are still done. */
+  readonly goOn?: boolean;
+}
+
+/** What an operation will do. */
+export interface Plan {
+  /** What it is for: `attach 4-1 to domain 3`. */
+  readonly title: string;
+  readonly steps: readonly Step[];
+  /** Adding takes back what was begun; removing stops, and can be run again. */
+  readonly onFailure: 'undo' | 'stop';
+}
+
+/** A plan as text: its title, then a line a step; each step's undo indented below it when asked for. */
+export function formatPlan(plan: Plan, options: { readonly undo?: boolean } = {}): string {
+  if (plan.steps.length === 0) return `${plan.title}: nothing to do\n`;
+  const lines = plan.steps.flatMap((step, i) => [
+    `  ${i + 1}. ${formatAction(step.act)}`,
+    ...(options.undo ? (step.undo ?? []).map((action) => `       undo: ${formatAction(action)}`) : []),
+  ]);
+  return [plan.title, ...lines, ''].join('\n');
+}
+
+/** One action as a line. */
+export function formatAction(action: Action): string {
+  switch (action.do) {
+    case 'bind':
+      return `bind ${action.interface} to ${action.driver}`;
+    case 'unbind':
+      return `unbind ${action.interface} from ${action.driver}`;
+    case 'restore':
+      return `give ${action.interface} back to ${action.driver ?? 'the driver that the kernel chooses'}`;
+    case 'await':
+      return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
+    case 'commit':
+      return formatEdits(action.edits);
+  }
+}
+
+function formatEdits(edits: readonly Edit[]): string {
+  const made = edits.filter((edit) => edit.edit === 'mkdir').map(({ path }) => path);
+  // A new directory's keys are many and say little.
+  const isDetail = (path: string): boolean => made.some((directory) => path.startsWith(`${directory}/`));
+  const lines = edits.flatMap((edit) => (isDetail(edit.path) ? [] : formatEdit(edit)));
+  return lines.join(',\n     ');
+}
+
+function formatEdit(edit: Edit): string | [] {
+  switch (edit.edit) {
+    case 'mkdir':
+      return `create ${edit.path}`;
+    case 'write':
+      return `write ${edit.path} = ${JSON.stringify(edit.value)}`;
+    case 'clear':
+      return `write ${edit.path} = ""`;
+    case 'rm':
+      return `remove ${edit.path}`;
+    case 'prune':
+      return [];
+  }
+}

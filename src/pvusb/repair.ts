@@ -1,0 +1,153 @@
+/** Mends what {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. */
+import type { Busid } from '../sysfs/index.js';
+import { diagnose, type Finding, findingKey } from './diagnose.js';
+import { type ExecuteOptions, execute } from './execute.js';
+import { ConflictError } from './failure.js';
+import { placesOf } from './find.js';
+import type { Host } from './host.js';
+import type { Inventory } from './model.js';
+import { observe } from './observe.js';
+import type { Plan, Step } from './plan.js';
+import { planRemoveController, removal } from './plan-controller.js';
+import { planDetachSteps, restoreSteps, unbindSteps } from './plan-detach.js';
+
+/** How long something must stay as it is to count as left over, rather than as being done by somebody. */
+const SETTLE_MS = 2000;
+
+/** Rounds of looking and mending: one repair can bring another finding to light. */
+const ROUNDS = 4;
+
+/** A plan that mends one finding. */
+export function planRepair(inventory: Inventory, finding: Finding): Plan {
+  return { title: repairTitle(finding), steps: repairSteps(inventory, finding), onFailure: 'stop' };
+}
+
+function repairTitle(finding: Finding): string {
+  switch (finding.finding) {
+    case 'missing-device':
+    case 'bad-port':
+    case 'claimed-twice':
+      return `free port ${finding.place.port.port} of controller ${finding.place.controller.devid} of domain ${finding.place.controller.domid}`;
+    case 'port-without-binding':
+    case 'other-device':
+    case 'binding-without-port':
+      return `give ${finding.busid} back to the host`;
+    case 'stale-saved-driver':
+      return `restore and forget the drivers saved for ${finding.busid}`;
+    case 'orphan-backend':
+      return `remove ${finding.orphan.backend}`;
+    case 'dead-domain':
+    case 'half-removed':
+    case 'unserved-controller':
+      return `remove controller ${finding.controller.devid} of domain ${finding.controller.domid}`;
+  }
+}
+
+function repairSteps(inventory: Inventory, finding: Finding): Step[] {
+  switch (finding.finding) {
+    case 'missing-device':
+    case 'bad-port':
+    case 'claimed-twice':
+    case 'port-without-binding':
+    case 'other-device':
+      return planDetachSteps(inventory, finding.place);
+    case 'binding-without-port':
+    case 'stale-saved-driver':
+      return [...unbindSteps(inventory, finding.busid), ...restoreSteps(inventory, finding.busid)];
+    case 'orphan-backend': {
+      const { orphan } = finding;
+      const why = `remove ${orphan.backend}`;
+      return [{ why, act: { do: 'commit', expect: [], edits: removal(orphan, orphan.backend) } }];
+    }
+    case 'dead-domain':
+    case 'half-removed':
+    case 'unserved-controller':
+      return [...planRemoveController(inventory, finding.controller, { destroy: true }).steps];
+  }
+}
+
+/** What the doctor found and did. */
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  /** A plan for each finding, in the same order. */
+  readonly plans: readonly Plan[];
+  /** What is wrong still; equals `findings` when nothing was to be mended. */
+  readonly remaining: readonly Finding[];
+  /** Failures of repairs, a sentence each. */
+  readonly failures: readonly string[];
+}
+
+/** Options of {@link doctor}. */
+export interface DoctorOptions extends ExecuteOptions {
+  /** Mends what is found. */
+  readonly fix?: boolean | undefined;
+  /** A finding must last this long to count; 2 s unless given. 0: no second look. */
+  readonly settleMs?: number | undefined;
+  /** Called before the second look at a host with findings. */
+  readonly onSettle?: (() => void) | undefined;
+  /** Called with each plan before it is carried out. */
+  readonly onRepair?: ((finding: Finding, plan: Plan) => void) | undefined;
+}
+
+/**
+ * Looks for half-done work, twice, so that what another process is doing at this moment is not taken for left
+ * over; with `fix` it mends what it found.
+ *
+ * @throws {PvusbError} when the host cannot be observed, or `aborted`; failures of single repairs are told in
+ *   the result
+ */
+export async function doctor(host: Host, options: DoctorOptions = {}): Promise<Diagnosis> {
+  const { inventory, findings } = await lastingFindings(host, options);
+  const plans = findings.map((finding) => planRepair(inventory, finding));
+  if (!options.fix || findings.length === 0) return { findings, plans, remaining: findings, failures: [] };
+  return { findings, plans, ...(await mend(host, new Set(findings.map(findingKey)), options)) };
+}
+
+async function lastingFindings(host: Host, options: DoctorOptions) {
+  const first = await observe(host, { signal: options.signal });
+  const seen = new Set(diagnose(first).map(findingKey));
+  const settleMs = options.settleMs ?? SETTLE_MS;
+  if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: diagnose(first) };
+  options.onSettle?.();
+  await host.clock.sleep(settleMs, options.signal);
+  const inventory = await observe(host, { signal: options.signal });
+  return { inventory, findings: diagnose(inventory).filter((finding) => seen.has(findingKey(finding))) };
+}
+
+/** Each repair is planned on a fresh look: the one before may have mended this one too. */
+async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
+  const failures: string[] = [];
+  const tried = new Set<string>();
+  const mended = new Set<Busid>();
+  for (let round = 0; round < ROUNDS * keys.size; round++) {
+    const inventory = await observe(host, { signal: options.signal });
+    const finding = diagnose(inventory).find(
+      (candidate) => !tried.has(findingKey(candidate)) && concerns(inventory, candidate, keys, mended),
+    );
+    if (!finding) break;
+    tried.add(findingKey(finding));
+    if ('busid' in finding) mended.add(finding.busid);
+    const plan = planRepair(inventory, finding);
+    options.onRepair?.(finding, plan);
+    try {
+      await execute(host, plan, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!(error instanceof ConflictError))
+        failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  const remaining = diagnose(await observe(host, { signal: options.signal }));
+  return { remaining, failures };
+}
+
+/** Findings of the first look, and those that a repair of the same device has brought to light. */
+function concerns(
+  inventory: Inventory,
+  finding: Finding,
+  keys: ReadonlySet<string>,
+  mended: ReadonlySet<Busid>,
+): boolean {
+  if (keys.has(findingKey(finding))) return true;
+  return 'busid' in finding && mended.has(finding.busid) && placesOf(inventory, finding.busid).length === 0;
+}
