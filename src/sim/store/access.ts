@@ -48,7 +48,10 @@ export function demand(nodes: Nodes, path: string, actor: Actor, need: Need): vo
   throw new StoreError(allows(nodes.get(above)!.permissions, actor, needAbove) ? 'ENOENT' : 'EACCES', path);
 }
 
-/** The nearest existing node above `path`. In a transaction, every node looked at is noted, as the daemon does. */
+/**
+ * The nearest existing node above `path`. In a transaction, every node looked at is noted, as the daemon
+ * does.
+ */
 export function nearestAncestor(nodes: Nodes, path: string): string {
   let above = parentOf(path);
   while (nodes.get(above) === undefined) above = parentOf(above);

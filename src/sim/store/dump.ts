@@ -8,7 +8,10 @@ const LINE = /^(\/\S*) = "(.*)" {3}\(([^()]*)\)$/;
 const SHORT: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\\': '\\\\' };
 const LONG: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '\\': '\\' };
 
-/** Bytes below 8 are octal, other unprintable ones hexadecimal. Quotation marks stay: lines are read from both ends. */
+/**
+ * Bytes below 8 are octal, other unprintable ones hexadecimal. Quotation marks stay: lines are read from
+ * both ends.
+ */
 function escapeByte(byte: string): string {
   const code = byte.charCodeAt(0);
   return SHORT[byte] ?? (code < 8 ? `\\00${code}` : `\\x${code.toString(16).padStart(2, '0')}`);

@@ -84,8 +84,8 @@ export class DirectHandle implements StoreHandle {
   }
 
   #notify(path: string, token: string): void {
-    // Two turns, so that whoever awaits watch() has its answer before the first event. Looked up late: a watch
-    // that was ended meanwhile is not told any more.
+    // Two turns, so that whoever awaits watch() has its answer before the first event. Looked up late: a
+    // watch that was ended meanwhile is not told any more.
     queueMicrotask(() => queueMicrotask(() => this.#listeners.get(token)?.(path)));
   }
 

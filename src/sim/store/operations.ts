@@ -12,11 +12,14 @@ import { childOf, type Nodes, parentOf, type TreeNode } from './tree.js';
 export interface Change {
   readonly path: string;
   /**
-   * `node`: watches of the path and of everything above it fire. `exact`: only those of this very path, because
-   * an ancestor was removed, of which the others are told once.
+   * `node`: watches of the path and of everything above it fire. `exact`: only those of this very path,
+   * because an ancestor was removed, of which the others are told once.
    */
   readonly reach: 'node' | 'exact';
-  /** A guest is told when any of these lets it read: the node's permissions before and after, and its parent's. */
+  /**
+   * A guest is told when any of these lets it read: the node's permissions before and after, and its
+   * parent's.
+   */
   readonly visibleBy: readonly (readonly Permission[])[];
 }
 

@@ -34,7 +34,9 @@ export const DEFAULT_QUOTAS: Quotas = {
 const NODE_HEADER_BYTES = 24;
 const PERMISSION_BYTES = 8;
 
-/** Bytes that the daemon counts for a node: header, permissions, value, and each child's name with its NUL. */
+/**
+ * Bytes that the daemon counts for a node: header, permissions, value, and each child's name with its NUL.
+ */
 export function nodeBytes(node: Pick<TreeNode, 'value' | 'permissions' | 'children'>): number {
   let bytes = NODE_HEADER_BYTES + PERMISSION_BYTES * node.permissions.length + node.value.length;
   for (const name of node.children) bytes += name.length + 1;

@@ -1,4 +1,6 @@
-/** A xenstored of our own, in memory: it speaks the wire protocol and behaves like the C daemon of Xen 4.17. */
+/**
+ * A xenstored of our own, in memory: it speaks the wire protocol and behaves like the C daemon of Xen 4.17.
+ */
 import type { Transport } from '../../xenstore/transport.js';
 import { Connection, type ConnectionHooks, type StoreFate, type StoreRequest } from './connection.js';
 import { Daemon } from './daemon.js';
@@ -63,7 +65,9 @@ export class SimStore {
     return this.#daemon.watches.size;
   }
 
-  /** A new connection of a domain. Requests may arrive cut anywhere; replies and events come in microtasks. */
+  /**
+   * A new connection of a domain. Requests may arrive cut anywhere; replies and events come in microtasks.
+   */
   connect(domid: number): Transport {
     const connection = new Connection(this.#daemon, domid, this.#hooks);
     this.#connections.add(connection);
@@ -86,8 +90,8 @@ export class SimStore {
   }
 
   /**
-   * A domain died: its connections end, its watches and transactions are gone, `@releaseDomain` fires. What it
-   * left in the store is the toolstack's to remove; it counts for no limit any more.
+   * A domain died: its connections end, its watches and transactions are gone, `@releaseDomain` fires. What
+   * it left in the store is the toolstack's to remove; it counts for no limit any more.
    */
   release(domid: number): void {
     this.#daemon.release(domid);
@@ -99,8 +103,9 @@ export class SimStore {
   }
 
   /**
-   * Replaces all nodes by those of a {@link dump}; children are then in the text's order. Each `/local/domain/N`
-   * makes domain N known. No watch fires; open transactions that looked at a node will end with `EAGAIN`.
+   * Replaces all nodes by those of a {@link dump}; children are then in the text's order. Each
+   * `/local/domain/N` makes domain N known. No watch fires; open transactions that looked at a node will end
+   * with `EAGAIN`.
    *
    * @throws {StoreError} `EINVAL` with the line that is none
    */

@@ -69,9 +69,10 @@ export class Transaction implements Nodes {
   /**
    * Puts everything in place, or nothing.
    *
-   * @returns one change a node, in the order that the nodes were first looked at; none for a node that was made
-   *   and removed again
-   * @throws {StoreError} `EAGAIN` when another writer was there, `ENOSPC` when a guest would own too many nodes
+   * @returns one change a node, in the order that the nodes were first looked at; none for a node that was
+   *   made and removed again
+   * @throws {StoreError} `EAGAIN` when another writer was there, `ENOSPC` when a guest would own too many
+   *   nodes
    */
   commit(): Change[] {
     let owned = 0;
