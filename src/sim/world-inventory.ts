@@ -79,8 +79,8 @@ function controllerOf(controller: CheckedInventory['controllers'][number]): Worl
     controller;
   const { state, eventChannel, urbRingRef, connRingRef } = controller.untrustedFrontend;
   const ports = new Map<number, string>();
-  for (const { port, busid, junk } of [...controller.ports, ...controller.strayPorts]) {
-    const text = busid ?? junk;
+  for (const { port, busid, untrustedJunk } of [...controller.ports, ...controller.strayPorts]) {
+    const text = busid ?? untrustedJunk;
     if (text !== undefined) ports.set(port, text);
   }
   return {

@@ -28,7 +28,7 @@ const address = z.int('is no address').min(1).max(127);
 const ringNumber = z.int('is no number').min(0).max(Number.MAX_SAFE_INTEGER);
 const domainName = z.string().min(1).max(256);
 const domainType = z.enum(['pv', 'pvh', 'hvm'], 'is none of pv, pvh, hvm');
-const portText = z.string('is no text').max(2048);
+const portText = z.string('is no text').max(3500);
 const list = <T extends z.ZodType>(item: T, max: number) =>
   z.array(item, 'is no list').max(max, `has more than ${max} entries`);
 
@@ -37,7 +37,11 @@ const DEVICES_MAX = 4096;
 const DOMAINS_MAX = 4096;
 const CONTROLLERS_MAX = 16384;
 
-const inventoryPort = z.object({ port: portNumber, busid: busid.optional(), junk: portText.optional() });
+const inventoryPort = z.object({
+  port: portNumber,
+  busid: busid.optional(),
+  untrustedJunk: portText.optional(),
+});
 
 /** What `pvusb inventory --json` prints (`Inventory` of the model); fields unknown to us are passed over. */
 export const inventorySchema = z.object({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Inventory } from '../../src/pvusb/model.js';
 import {
   labWorld,
   parseWorld,
@@ -9,6 +10,7 @@ import {
   WORLD_TEXT_MAX,
   WorldError,
 } from '../../src/sim/index.js';
+import type { Busid, DriverName, InterfaceId } from '../../src/sysfs/index.js';
 
 const SHORT = {
   format: 'pvusb-world-1',
@@ -25,7 +27,16 @@ const SHORT = {
   domains: [{ domid: 1, name: 'u1', type: 'pv', driver: true }],
 };
 
-const INVENTORY = {
+/** The model without its brands: a field that the model renames breaks the build here. */
+type Loose<T> = T extends string
+  ? T extends Busid | InterfaceId | DriverName
+    ? string
+    : T
+  : T extends object
+    ? { [K in keyof T]: Loose<T[K]> }
+    : T;
+
+const INVENTORY: Loose<Inventory> = {
   format: 'pvusb-inventory-1',
   usbback: true,
   devices: [
@@ -72,7 +83,7 @@ const INVENTORY = {
       online: true,
       untrustedFrontend: { state: 4, eventChannel: 8, urbRingRef: 8, connRingRef: 9 },
       ports: [{ port: 1, busid: '3-2' }, { port: 2 }],
-      strayPorts: [{ port: 9, junk: 'x' }],
+      strayPorts: [{ port: 9, untrustedJunk: 'x' }],
     },
     {
       domid: 4,
