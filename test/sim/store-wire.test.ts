@@ -393,6 +393,21 @@ describe('transactions', () => {
     assert.equal(await a.call(T.directory, '/c\0', id), 'a\0b\0d\0');
   });
 
+  it('answer as the C daemon when another writer has torn their view', async () => {
+    const [a, b] = await make();
+    const made = await a.begin();
+    assert.equal(await a.call(T.read, '/q\0', made), '!ENOENT');
+    await b.call(T.write, '/q/c\x001');
+    assert.equal(await a.call(T.rm, '/q/c\0', made), '!EINVAL');
+    assert.equal(await a.call(T.write, '/q/c\x002', made), 'OK\0');
+    assert.equal(await a.call(T.transactionEnd, 'T\0', made), '!EAGAIN');
+    const removed = await a.begin();
+    assert.equal(await a.call(T.directory, '/q\0', removed), 'c\0');
+    await b.call(T.rm, '/q/c\0');
+    assert.equal(await a.call(T.rm, '/q\0', removed), '!EIO');
+    assert.equal(await a.call(T.transactionEnd, 'T\0', removed), '!EAGAIN');
+  });
+
   it('hold guests to their limits, nodes at the end', async () => {
     const store = new SimStore({ quotas: { nodes: 5, transactionNodes: 12 } });
     store.load('/local/domain/1 = ""   (n1)\n');

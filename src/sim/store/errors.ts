@@ -8,6 +8,7 @@ export type StoreErrno =
   | 'ENOENT'
   | 'ENOSPC'
   | 'ENOSYS'
+  | 'EIO'
   | 'EBUSY'
   | 'EAGAIN'
   | 'E2BIG'

@@ -72,7 +72,8 @@ export function makeDirectory(context: OperationContext, path: string): void {
 /**
  * RM: removes a node with everything below; nothing happens when only the last component is missing.
  *
- * @throws {StoreError} `EINVAL` for `/`, `ENOENT` when the parent is missing too, `EACCES`
+ * @throws {StoreError} `EINVAL` for `/`, `ENOENT` when the parent is missing too, `EACCES`; `EINVAL` and `EIO` in
+ *   a transaction whose view does not fit together any more, because of another writer
  */
 export function remove(context: OperationContext, path: string): void {
   const { nodes, actor } = context;
@@ -85,6 +86,9 @@ export function remove(context: OperationContext, path: string): void {
     throw error;
   }
   const visibleBy = permissionsAround(nodes, path);
+  // A transaction may have seen the parent missing before another client made it: it will end with EAGAIN, but
+  // this is what the daemon answers until then.
+  if (nodes.get(parentOf(path)) === undefined) throw new StoreError('EINVAL', path);
   removeBelow(context, path);
   nodes.remove(path);
   context.changed({ path, reach: 'node', visibleBy });
@@ -154,6 +158,8 @@ function removeBelow(context: OperationContext, path: string): void {
   const { nodes } = context;
   for (const name of [...nodes.get(path)!.children]) {
     const child = childOf(path, name);
+    // Listed when the transaction saw the parent, but removed by another client since.
+    if (nodes.get(child) === undefined) throw new StoreError('EIO', child);
     const visibleBy = permissionsAround(nodes, child);
     removeBelow(context, child);
     nodes.remove(child);
@@ -161,9 +167,14 @@ function removeBelow(context: OperationContext, path: string): void {
   }
 }
 
-/** Peeks: a transaction that writes a node must not come to depend on the node's parent. */
+/**
+ * Peeks: a transaction that writes a node must not come to depend on the node's parent. Nor need there be a
+ * parent in its view, if another client made it since.
+ */
 function permissionsAround(nodes: Nodes, path: string): (readonly Permission[])[] {
-  return [nodes.peek(path)!.permissions, nodes.peek(parentOf(path))!.permissions];
+  const own = nodes.peek(path)!.permissions;
+  const parent = nodes.peek(parentOf(path));
+  return parent === undefined ? [own] : [own, parent.permissions];
 }
 
 function report(context: OperationContext, path: string, reach: Change['reach']): void {
