@@ -39,6 +39,8 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
   };
 }
 
+const ROOT_HUB_INTERFACES = [{ number: 0, classes: '09/00/00' }];
+
 function deviceOf(
   device: CheckedInventory['devices'][number],
   index: number,
@@ -51,6 +53,14 @@ function deviceOf(
   const configuration = Number(/:(\d{1,3})\.\d+$/.exec(device.interfaces[0]?.id ?? '')?.[1] ?? 1);
   if (hub !== (device.deviceClass === '09'))
     throw fault(`devices[${index}].kind`, 'does not go with its deviceClass');
+  const interfaces = device.interfaces.map(({ id, number, classes, driver }, place) => {
+    const field = `devices[${index}].interfaces[${place}]`;
+    if (id !== interfaceName(busid, configuration, number))
+      throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
+    if (driver === USBBACK && !usbback)
+      throw fault(`${field}.driver`, 'is usbback, which this host does not have');
+    return { number, classes, driver: driver ?? null };
+  });
   return {
     busid,
     vendorId: device.vendorId,
@@ -63,14 +73,8 @@ function deviceOf(
     ...(manufacturer === undefined ? {} : { manufacturer }),
     ...(product === undefined ? {} : { product }),
     ...(serial === undefined ? {} : { serial }),
-    interfaces: device.interfaces.map(({ id, number, classes, driver }, place) => {
-      const field = `devices[${index}].interfaces[${place}]`;
-      if (id !== interfaceName(busid, configuration, number))
-        throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
-      if (driver === USBBACK && !usbback)
-        throw fault(`${field}.driver`, 'is usbback, which this host does not have');
-      return { number, classes, driver: driver ?? null };
-    }),
+    // An inventory leaves out a root hub's interface (`3-0:1.0`); the kernel has it.
+    interfaces: interfaces.length === 0 && kind === 'root-hub' ? ROOT_HUB_INTERFACES : interfaces,
   };
 }
 

@@ -41,6 +41,17 @@ const INVENTORY: Loose<Inventory> = {
   usbback: true,
   devices: [
     {
+      busid: 'usb3',
+      kind: 'root-hub',
+      bus: 3,
+      address: 1,
+      vendorId: '1d6b',
+      productId: '0002',
+      deviceClass: '09',
+      speedMbps: 480,
+      interfaces: [],
+    },
+    {
       busid: '3-2',
       kind: 'device',
       bus: 3,
@@ -135,6 +146,7 @@ describe('a world', () => {
     const dom0 = host.store.handle(0);
     assert.equal(host.usb.driverOf('3-2:1.0'), 'usbback');
     assert.equal(host.usb.driverOf('3-4:2.0'), 'odd_driver');
+    assert.equal(host.usb.driverOf('3-0:1.0'), 'hub');
     assert.equal(host.usb.device('3-2')?.address, 7);
     await host.usb.unbind('odd_driver', '3-4:2.0');
     await host.usb.bind('odd_driver', '3-4:2.0');
@@ -170,7 +182,7 @@ describe('a world', () => {
       { ...SHORT, controllers: [{ domid: 1, devid: 0, ports: 1, devices: { '2': '1-1.2' } }] },
       'controllers[0].devices["2"]',
     );
-    rejected({ ...INVENTORY, usbback: false }, 'devices[0].interfaces[0].driver');
+    rejected({ ...INVENTORY, usbback: false }, 'devices[1].interfaces[0].driver');
     assert.throws(() => parseWorldText('{'), WorldError);
     assert.throws(() => parseWorldText(' '.repeat(WORLD_TEXT_MAX + 1)), WorldError);
   });
