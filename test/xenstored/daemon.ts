@@ -222,6 +222,8 @@ function runTool(
       const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ status, stdout, stderr: stderr || (status === -1 ? String(error) : '') });
     });
+    // A program may end without having read its input: its status tells, not a broken pipe.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(input ?? '');
   });
 }
