@@ -1,0 +1,41 @@
+// Builds dist/: the library by the TypeScript compiler, the program as one bundle (a process that starts often
+// must not look for a hundred files).
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+const tsc = createRequire(import.meta.url)
+  .resolve('typescript/package.json')
+  .replace('package.json', 'bin/tsc');
+
+rmSync(`${root}/dist`, { recursive: true, force: true });
+const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+});
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+rmSync(`${root}/dist/cli`, { recursive: true, force: true });
+rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
+
+await build({
+  entryPoints: [`${root}/src/cli/main.ts`],
+  outdir: `${root}/dist/cli`,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  minify: true,
+  legalComments: 'linked',
+  chunkNames: '[name]-[hash]',
+  define: { PVUSB_VERSION: JSON.stringify(version) },
+  // commander is CommonJS and asks for Node's own modules by require.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+});
+chmodSync(`${root}/dist/cli/main.js`, 0o755);

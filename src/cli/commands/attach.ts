@@ -1,0 +1,59 @@
+/** `pvusb attach` and `pvusb detach`. */
+import { attachDevice, detachDevice } from '../../pvusb/operations.js';
+import { type CommonOptions, printOutcome, withHost } from '../context.js';
+import { UsageError } from '../report.js';
+import type { Terminal } from '../terminal.js';
+import { parseDevid, parsePort } from '../xl/grammar.js';
+
+/** Options of `attach`. */
+export interface AttachOptions extends CommonOptions {
+  readonly controller?: string;
+  readonly port?: string;
+}
+
+/** Attaches a device, named in any way, to a domain. */
+export async function runAttach(
+  terminal: Terminal,
+  args: { readonly domain: string; readonly device: string },
+  options: AttachOptions,
+): Promise<void> {
+  const devid = options.controller === undefined ? undefined : parseDevid(options.controller);
+  const port = options.port === undefined ? undefined : parsePort(options.port);
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await attachDevice(host, { ...args, devid, port }, operation);
+    printOutcome(terminal, options, outcome, ({ busid, domid, devid: controller, port: chosen }) => {
+      return `${busid} is attached to port ${chosen} of controller ${controller} of domain ${domid}.`;
+    });
+  });
+}
+
+/** Options of `detach`. */
+export interface DetachOptions extends CommonOptions {
+  readonly domain?: string;
+}
+
+/** Detaches a device by its name (`detach 4-1`), or whatever is in a port (`detach u1 0 1`). */
+export async function runDetach(
+  terminal: Terminal,
+  names: readonly string[],
+  options: DetachOptions,
+): Promise<void> {
+  const request = detachRequest(names, options);
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await detachDevice(host, request, operation);
+    printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
+      return `${busid ?? 'What was there'} is detached from port ${port} of controller ${devid} of domain ${domid}.`;
+    });
+  });
+}
+
+function detachRequest(names: readonly string[], options: DetachOptions) {
+  const [first, controller, port] = names;
+  if (names.length === 1) return { device: first!, domain: options.domain };
+  if (names.length === 3 && options.domain === undefined) {
+    return { domain: first!, devid: parseDevid(controller!), port: parsePort(port!) };
+  }
+  throw new UsageError(
+    'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").',
+  );
+}

@@ -1,0 +1,89 @@
+/** `pvusb controller add|remove|destroy|info`. */
+import type { Controller } from '../../pvusb/model.js';
+import { addController, controllerInfo, removeController } from '../../pvusb/operations.js';
+import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
+import type { Terminal } from '../terminal.js';
+import { describeState } from '../words.js';
+import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
+
+/** Options of `controller add`. */
+export interface AddOptions extends CommonOptions {
+  readonly type?: string;
+  readonly usb?: string;
+  readonly ports?: string;
+  readonly devid?: string;
+}
+
+/** Adds a controller. */
+export async function runControllerAdd(
+  terminal: Terminal,
+  domain: string,
+  options: AddOptions,
+): Promise<void> {
+  const spec = { type: options.type, version: options.usb, ports: options.ports };
+  const pairs = Object.entries(spec).flatMap(([key, value]) =>
+    value === undefined ? [] : `${key}=${value}`,
+  );
+  const devid = options.devid === undefined ? undefined : parseDevid(options.devid);
+  const request = { domain, devid, ...parseControllerSpec(pairs) };
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await addController(host, request, operation);
+    printOutcome(terminal, options, outcome, ({ domid, devid: made, type, version, ports }) => {
+      return `Domain ${domid} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
+    });
+  });
+}
+
+/** Removes a controller; with `destroy` the guest is not waited for. */
+export async function runControllerRemove(
+  terminal: Terminal,
+  args: { readonly domain: string; readonly devid: string; readonly destroy: boolean },
+  options: CommonOptions,
+): Promise<void> {
+  const request = { ...args, devid: parseDevid(args.devid) };
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await removeController(host, request, operation);
+    printOutcome(
+      terminal,
+      options,
+      outcome,
+      ({ domid, devid }) => `Controller ${devid} of domain ${domid} is removed.`,
+    );
+  });
+}
+
+/** Shows everything about a controller. */
+export async function runControllerInfo(
+  terminal: Terminal,
+  args: { readonly domain: string; readonly devid: string },
+  options: CommonOptions,
+): Promise<void> {
+  const devid = parseDevid(args.devid);
+  await withHost(terminal, options, async (host, { signal }) => {
+    const controller = await controllerInfo(host, { domain: args.domain, devid }, { signal });
+    if (options.json) printJson(terminal, controller);
+    else terminal.out(formatController(controller));
+  });
+}
+
+function formatController(controller: Controller): string {
+  const { untrustedFrontend: guest } = controller;
+  const taken = controller.ports.flatMap(({ port, busid }) =>
+    busid === undefined ? [] : `${port}: ${busid}`,
+  );
+  const lines: [string, string][] = [
+    ['domain', String(controller.domid)],
+    ['controller', String(controller.devid)],
+    ['type', controller.type],
+    ['USB version', String(controller.version)],
+    ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `; ${taken.join(', ')}`}`],
+    ['backend', `${controller.backend ?? 'none'} (domain ${controller.backendDomid})`],
+    ['backend state', `${describeState(controller.backendState)}${controller.online ? '' : ', not online'}`],
+    ['frontend', controller.frontend ?? 'none'],
+    ['the guest says', `${describeState(guest.state)}`],
+    ['  event channel', String(guest.eventChannel ?? '-')],
+    ['  URB ring', String(guest.urbRingRef ?? '-')],
+    ['  connection ring', String(guest.connRingRef ?? '-')],
+  ];
+  return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
+}

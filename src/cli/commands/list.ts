@@ -1,0 +1,106 @@
+/** `pvusb list`: domains, their controllers, ports and devices. */
+import { deviceAt } from '../../pvusb/find.js';
+import type { Controller, Domain, Inventory, Port } from '../../pvusb/model.js';
+import { listControllers } from '../../pvusb/operations.js';
+import { escapeText } from '../../sysfs/text.js';
+import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
+import { type CommonOptions, printJson, withHost } from '../context.js';
+import { fit } from '../table.js';
+import type { Terminal } from '../terminal.js';
+import { describeState } from '../words.js';
+
+/** Runs the command, for one domain or all. */
+export async function runList(
+  terminal: Terminal,
+  domain: string | undefined,
+  options: CommonOptions,
+): Promise<void> {
+  await withHost(terminal, options, async (host, { signal }) => {
+    const inventory = await listControllers(host, { domain }, { signal });
+    if (options.json) printJson(terminal, listJson(inventory, domain));
+    else terminal.out(formatList(inventory, await readUsbNames(inventory.devices), domain));
+  });
+}
+
+/** The listing as text. */
+export function formatList(inventory: Inventory, names: UsbNames, domain?: string): string {
+  const blocks = listed(inventory, domain).map((entry) => formatDomain(inventory, names, entry));
+  return blocks.length > 0 ? blocks.join('\n') : 'There is no guest.\n';
+}
+
+/** Guests, and whatever else has controllers. */
+function listed(inventory: Inventory, domain: string | undefined): Domain[] {
+  const having = new Set(inventory.controllers.map(({ domid }) => domid));
+  const isNamed = ({ domid, name }: Domain): boolean => String(domid) === domain || name === domain;
+  return inventory.domains.filter((entry) =>
+    domain === undefined ? having.has(entry.domid) || (entry.alive && entry.domid !== 0) : isNamed(entry),
+  );
+}
+
+function formatDomain(inventory: Inventory, names: UsbNames, domain: Domain): string {
+  const { domid, name, type, alive } = domain;
+  const facts = [name === undefined ? undefined : `"${escapeText(name)}"`, type, alive ? undefined : 'GONE'];
+  const title = [`Domain ${domid}`, ...facts.filter((fact) => fact !== undefined)].join(', ');
+  const controllers = inventory.controllers.filter((controller) => controller.domid === domid);
+  if (controllers.length === 0) return `${title}: no USB controller\n`;
+  return `${title}\n${controllers.map((controller) => formatController(inventory, names, controller)).join('')}`;
+}
+
+function formatController(inventory: Inventory, names: UsbNames, controller: Controller): string {
+  const { devid, type, version, portCount } = controller;
+  const title = `  Controller ${devid}: ${type}, USB ${version}, ${portCount} ports, ${controllerState(controller)}\n`;
+  const taken = [...controller.ports, ...controller.strayPorts].filter((port) => !isFree(port));
+  const free = controller.ports.filter(isFree).map(({ port }) => port);
+  const rest =
+    free.length === 0 ? '' : `    free: ${taken.length === 0 ? 'all ports' : `port ${formatRanges(free)}`}\n`;
+  return title + taken.map((port) => formatPort(inventory, names, port)).join('') + rest;
+}
+
+function controllerState({ type, online, backendState, backendDomid }: Controller): string {
+  if (type === 'unknown') return 'left alone: not of a kind that pvusb knows';
+  const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
+  return `${online ? describeState(backendState) : 'being removed'}${by}`;
+}
+
+function isFree({ busid, untrustedJunk }: Port): boolean {
+  return busid === undefined && untrustedJunk === undefined;
+}
+
+function formatPort(inventory: Inventory, names: UsbNames, { port, busid, untrustedJunk }: Port): string {
+  const device = busid === undefined ? undefined : deviceAt(inventory, busid);
+  const what = device
+    ? `${busid!.padEnd(8)}  ${device.vendorId}:${device.productId}  ${describeDevice(device, names)}`
+    : busid === undefined
+      ? `"${escapeText(untrustedJunk ?? '')}", which is no device`
+      : `${busid.padEnd(8)}  MISSING: pulled out (mend it with "pvusb doctor")`;
+  return `${fit(`    port ${String(port).padEnd(2)}  ${what}`, 80)}\n`;
+}
+
+/** `1, 3-5, 8`. */
+export function formatRanges(numbers: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last && last[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
+}
+
+function listJson(inventory: Inventory, domain: string | undefined) {
+  return listed(inventory, domain).map((entry) => ({
+    ...entry,
+    controllers: inventory.controllers
+      .filter(({ domid }) => domid === entry.domid)
+      .map((controller) => ({
+        ...controller,
+        ports: controller.ports.map((port) => portJson(inventory, port)),
+      })),
+  }));
+}
+
+function portJson(inventory: Inventory, port: Port) {
+  if (port.busid === undefined) return port;
+  const device = deviceAt(inventory, port.busid);
+  return device ? { ...port, device } : { ...port, missing: true };
+}

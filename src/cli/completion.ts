@@ -1,0 +1,120 @@
+/** Completion for bash, zsh and fish, with the domains and devices that are there. */
+import tab from '@bomb.sh/tab/commander';
+import type { Command } from 'commander';
+import type { Inventory } from '../pvusb/model.js';
+import { observe } from '../pvusb/observe.js';
+import { escapeText } from '../sysfs/text.js';
+import { describeDevice } from '../sysfs/usbids.js';
+import { withHost } from './context.js';
+import { UsageError } from './report.js';
+import type { Terminal } from './terminal.js';
+import { describeHolder } from './words.js';
+
+/** A word to offer and what it stands for. */
+interface Offer {
+  readonly value: string;
+  readonly description: string;
+}
+
+type Complete = (value: string, description: string) => void;
+
+/** Longest time that a completion waits for the host. */
+const WITHIN_MS = 1500;
+
+const SHELLS = ['bash', 'zsh', 'fish'];
+
+/** Runs `completion <shell>` (prints its script) or `complete -- <words>` (prints what may come next). */
+export async function runCompletion(
+  terminal: Terminal,
+  program: Command,
+  argv: readonly string[],
+): Promise<number> {
+  if (argv[0] === 'completion' && argv.some((word) => word === '-h' || word === '--help')) {
+    program.commands.find((command) => command.name() === 'completion')?.outputHelp();
+    return 0;
+  }
+  if (argv[0] === 'completion' && !SHELLS.includes(argv[1] ?? '')) {
+    throw new UsageError(`completion takes the name of a shell: ${SHELLS.join(', ')}.`);
+  }
+  const commands = program.commands as Command[];
+  commands.splice(
+    commands.findIndex((command) => command.name() === 'completion'),
+    1,
+  );
+  const completion = tab(program);
+  const words = argv.slice(1);
+  if (words[0] === '--') {
+    const offers = await observeOffers(terminal);
+    for (const [name, command] of completion.commands) {
+      for (const argument of command.arguments.values()) {
+        const wanted = offersFor(name, argument.name, offers);
+        if (wanted) argument.handler = (complete: Complete) => offer(complete, wanted);
+      }
+      for (const [option, { handler: _ }] of command.options) {
+        const described = command.options.get(option);
+        if (option === 'domain' && described)
+          described.handler = (complete: Complete) => offer(complete, offers.domains);
+      }
+    }
+    for (const name of ['usbctrl-attach', 'usbctrl-detach', 'usbdev-attach', 'usbdev-detach', 'usb-list']) {
+      completion.commands
+        .get(name)
+        ?.argument('domain', (complete: Complete) => offer(complete, offers.domains));
+    }
+    completion.parse([...words.slice(1)]);
+  } else completion.setup('pvusb', 'pvusb', words[0]!);
+  return 0;
+}
+
+function offer(complete: Complete, offers: readonly Offer[]): void {
+  for (const { value, description } of offers) complete(value, description);
+}
+
+interface Offers {
+  readonly domains: readonly Offer[];
+  readonly free: readonly Offer[];
+  readonly lent: readonly Offer[];
+}
+
+function offersFor(command: string, argument: string, offers: Offers): readonly Offer[] | undefined {
+  if (argument === 'domain') return offers.domains;
+  if (argument === 'device') return command === 'detach' ? offers.lent : offers.free;
+  return undefined;
+}
+
+/** A shell waits for this: a host that cannot be asked offers nothing, and says nothing. */
+async function observeOffers(terminal: Terminal): Promise<Offers> {
+  const signal = AbortSignal.timeout(WITHIN_MS);
+  try {
+    return await withHost({ ...terminal, signal }, {}, async (host) => {
+      return describeOffers(await observe(host, { signal }));
+    });
+  } catch {
+    return { domains: [], free: [], lent: [] };
+  }
+}
+
+function describeOffers(inventory: Inventory): Offers {
+  const lentIds = new Set(
+    inventory.controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
+  );
+  const devices = inventory.devices.filter(({ kind }) => kind === 'device');
+  return {
+    domains: inventory.domains
+      .filter(({ domid, alive }) => alive && domid !== 0)
+      .map(({ domid, name, type }) => ({
+        value: escapeText(name ?? `${domid}`),
+        description: `domain ${domid}, ${type ?? 'guest'}`,
+      })),
+    free: devices
+      .filter(({ busid }) => !lentIds.has(busid))
+      .map((device) => ({ value: device.busid, description: describeDevice(device) })),
+    lent: [...lentIds].map((busid) => {
+      const device = devices.find((candidate) => candidate.busid === busid);
+      const description = device
+        ? `${describeDevice(device)} in ${describeHolder(inventory, device)}`
+        : 'missing';
+      return { value: busid, description };
+    }),
+  };
+}

@@ -1,0 +1,48 @@
+/** What every command of ours shares: options, the host, printing and errors. */
+
+import { type Host, openHost } from '../pvusb/host.js';
+import type { OperationOptions } from '../pvusb/operations.js';
+import { formatPlan, type Plan } from '../pvusb/plan.js';
+import { ProgressLine } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+/** Options that commands share. */
+export interface CommonOptions {
+  readonly json?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly sysfsRoot?: string | undefined;
+}
+
+/** Opens the host, runs `body`, and closes it whatever happens. */
+export async function withHost<T>(
+  terminal: Terminal,
+  options: CommonOptions,
+  body: (host: Host, operation: OperationOptions) => Promise<T>,
+): Promise<T> {
+  const progress = new ProgressLine(terminal);
+  const { signal, env } = terminal;
+  const host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot ?? env.PVUSB_SYSFS });
+  try {
+    return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });
+  } finally {
+    progress.clear();
+    host.xenstore.close();
+  }
+}
+
+/** Prints data as JSON. */
+export function printJson(terminal: Terminal, data: unknown): void {
+  terminal.out(`${JSON.stringify(data, null, 2)}\n`);
+}
+
+/** Prints what an operation did or would do. */
+export function printOutcome<T>(
+  terminal: Terminal,
+  options: CommonOptions,
+  outcome: { readonly plan: Plan; readonly result: T },
+  sentence: (result: T) => string,
+): void {
+  if (options.json) printJson(terminal, options.dryRun ? outcome : outcome.result);
+  else if (options.dryRun) terminal.out(`${formatPlan(outcome.plan)}Nothing was changed (--dry-run).\n`);
+  else terminal.out(`${sentence(outcome.result)}\n`);
+}

@@ -1,0 +1,268 @@
+/** The command line of pvusb: its own commands in plain words, and xl's. */
+import { Command, CommanderError, Option } from 'commander';
+import { PvusbError } from '../pvusb/errors.js';
+import type { CommonOptions } from './context.js';
+import { reportError, USAGE_STATUS } from './report.js';
+import type { Terminal } from './terminal.js';
+import { VERSION } from './version.js';
+import { isXlCommand, runXl, xlCommands } from './xl/run.js';
+
+/** Runs a command line (without the program's name) and gives its exit status. */
+export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
+  const [first, ...rest] = argv;
+  if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
+  let exitStatus = 0;
+  const setStatus = (status: number): void => {
+    exitStatus = status;
+  };
+  const program = buildProgram(terminal, setStatus);
+  try {
+    if (first === 'completion' || first === 'complete') {
+      const { runCompletion } = await import('./completion.js');
+      return await runCompletion(terminal, program, argv);
+    }
+    if (first === undefined) {
+      terminal.out(program.helpInformation());
+      return 0;
+    }
+    await program.parseAsync(argv, { from: 'user' });
+    return exitStatus;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
+    return reportError(terminal, error, argv.includes('--json'));
+  }
+}
+
+const INTRODUCTION = `Lends the USB devices of a Xen host to its guests.
+
+A device is named by its busid (3-1.5: stays the same as long as the plug is in
+the same socket), its address (3.11), its ids (46f4:0001), or its ids and serial
+number (46f4:0001:LAB0001). A domain is named by its number or its name.`;
+
+const EXAMPLES = `
+Examples:
+  pvusb devices                  what is plugged into this host, and who has it
+  pvusb attach u1 4-1            lend the device in socket 4-1 to the guest u1
+  pvusb list                     who has what
+  pvusb detach 4-1               take it back
+  pvusb doctor                   what is half done or left over; --fix mends it
+  pvusb demo                     all of this on a simulated host
+
+Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 trouble
+with the host, 4 try again, 5 something is left over (see "pvusb doctor"), 130
+interrupted.`;
+
+/** The program with all its commands; also what completion is made from. */
+export function buildProgram(
+  terminal: Terminal,
+  setStatus: (status: number) => void = () => undefined,
+): Command {
+  const program = new Command('pvusb')
+    .description(INTRODUCTION)
+    .addHelpText('after', EXAMPLES)
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain a command')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .configureHelp({ helpWidth: 80, showGlobalOptions: false })
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .exitOverride();
+  addReading(program, terminal);
+  addWriting(program, terminal);
+  addController(program, terminal);
+  addDoctor(program, terminal, setStatus);
+  addSimulation(program, terminal, setStatus);
+  addXl(program);
+  return program;
+}
+
+const JSON_OPTION = ['--json', 'print data instead of text'] as const;
+const DRY_RUN = ['--dry-run', 'show the steps, change nothing'] as const;
+
+function sysfsRoot(): Option {
+  return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; /sys unless given)');
+}
+
+function addReading(program: Command, terminal: Terminal): void {
+  program
+    .command('devices')
+    .summary("the host's USB devices and who has them")
+    .description(
+      'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached\n' +
+        '("no: lent": a guest has it; "no: half": see "pvusb doctor").',
+    )
+    .option('-a, --all', 'root hubs too')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      (await import('./commands/devices.js')).runDevices(terminal, options),
+    );
+  program
+    .command('list')
+    .summary('domains, their controllers, ports and devices')
+    .description('Shows what each guest has, or one guest. A device that was pulled out is marked MISSING.')
+    .argument('[domain]', 'one domain only')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string | undefined, options: CommonOptions) =>
+      (await import('./commands/list.js')).runList(terminal, domain, options),
+    );
+  program
+    .command('inventory')
+    .summary('the whole host as JSON')
+    .description('Prints all that pvusb sees of this host as JSON. "pvusb sim --world FILE" plays it again.')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      (await import('./commands/inventory.js')).runInventory(terminal, options),
+    );
+}
+
+function addWriting(program: Command, terminal: Terminal): void {
+  program
+    .command('attach')
+    .summary('lend a device to a domain')
+    .description(
+      'Lends a USB device to a domain: on the port given, else on the first free one, else on a new controller.\n' +
+        'If anything fails, or at Ctrl-C, the host is left as it was.',
+    )
+    .argument('<domain>', 'who gets it')
+    .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
+    .option('-c, --controller <devid>', 'on this controller')
+    .option('-p, --port <port>', 'on this port of the controller')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, device: string, options: CommonOptions) =>
+      (await import('./commands/attach.js')).runAttach(terminal, { domain, device }, options),
+    );
+  program
+    .command('detach')
+    .summary('take a device back')
+    .description(
+      'Takes a device back and gives it to the driver that the host had for it. A device that was pulled out is\n' +
+        'still named by its busid. After a failure run it again: it goes on where it stopped.',
+    )
+    .usage('[options] <device>\n       pvusb detach [options] <domain> <controller> <port>')
+    .argument('<device...>', 'the device; or a domain, a controller and a port')
+    .option('-d, --domain <domain>', 'only from this domain')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (names: string[], options: CommonOptions) =>
+      (await import('./commands/attach.js')).runDetach(terminal, names, options),
+    );
+}
+
+function addController(program: Command, terminal: Terminal): void {
+  const load = () => import('./commands/controller.js');
+  const controller = program
+    .command('controller')
+    .summary('add, remove, destroy or show a USB controller')
+    .description('Virtual USB controllers of domains. "attach" adds one by itself when it is needed.');
+  controller
+    .command('add')
+    .description('Adds a USB controller to a domain.')
+    .argument('<domain>')
+    .option('-t, --type <type>', 'auto or pv (auto unless given)')
+    .option('-u, --usb <version>', 'USB version: 1 or 2 (2 unless given)')
+    .option('-n, --ports <number>', 'number of ports, 1 to 31 (8 unless given)')
+    .option('--devid <devid>', 'its number (the next unless given)')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, options: CommonOptions) =>
+      (await load()).runControllerAdd(terminal, domain, options),
+    );
+  for (const destroy of [false, true]) {
+    controller
+      .command(destroy ? 'destroy' : 'remove')
+      .description(
+        destroy
+          ? 'Detaches its devices and removes a controller without waiting for the guest.'
+          : 'Detaches its devices, waits for the guest to let go, and removes a controller.',
+      )
+      .argument('<domain>')
+      .argument('<devid>')
+      .option(...DRY_RUN)
+      .option(...JSON_OPTION)
+      .addOption(sysfsRoot())
+      .action(async (domain: string, devid: string, options: CommonOptions) =>
+        (await load()).runControllerRemove(terminal, { domain, devid, destroy }, options),
+      );
+  }
+  controller
+    .command('info')
+    .description('Shows all about a controller; what the guest says is shown as such.')
+    .argument('<domain>')
+    .argument('<devid>')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, devid: string, options: CommonOptions) =>
+      (await load()).runControllerInfo(terminal, { domain, devid }, options),
+    );
+}
+
+function addDoctor(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  program
+    .command('doctor')
+    .summary('find half-done work and mend it')
+    .description(
+      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host\n' +
+        'nor a guest has, saved drivers that nobody needs, controllers of guests that are gone. Shows how it would\n' +
+        'mend each; --fix does it. It gives devices back to the host, and never takes one from it.\n' +
+        'Exit status 1 when something is wrong and stays so.',
+    )
+    .option('--fix', 'mend what is found')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      setStatus(await (await import('./commands/doctor.js')).runDoctor(terminal, options)),
+    );
+}
+
+function addSimulation(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  program
+    .command('sim')
+    .summary('serve a simulated host')
+    .description(
+      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs. Prints the export\n' +
+        'lines that make other shells use it, then "ready", and serves until it is stopped.',
+    )
+    .requiredOption('--dir <dir>', 'the folder')
+    .option(
+      '--world <file>',
+      'a world: written by hand, or printed by "pvusb inventory" (a recorded one unless given)',
+    )
+    .action(async (options: { dir: string; world?: string }) =>
+      (await import('./commands/sim.js')).runSim(terminal, options),
+    );
+  program
+    .command('demo')
+    .summary('play the main job on a simulated host')
+    .description('Lends a stick to a guest, pulls it out, mends that and takes it back, on a simulated host.')
+    .action(async () => setStatus(await (await import('./commands/demo.js')).runDemo(terminal, runProgram)));
+  program
+    .command('completion')
+    .summary('print the completion script of a shell')
+    .description(
+      'Prints the script that makes a shell complete commands, domains and devices:\n' +
+        '  bash: pvusb completion bash > /etc/bash_completion.d/pvusb\n' +
+        '  zsh:  pvusb completion zsh > /usr/local/share/zsh/site-functions/_pvusb\n' +
+        '  fish: pvusb completion fish > ~/.config/fish/completions/pvusb.fish',
+    )
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(() => {
+      // Carried out before the parser, since completion needs the whole program.
+      throw new PvusbError('internal', 'completion was not dispatched.');
+    });
+}
+
+/** Listed for help and completion; carried out by a parser of their own, before this one. */
+function addXl(program: Command): void {
+  program.commandsGroup('The commands of xl, with its arguments, output and exit status:');
+  for (const { name, usage, summary } of xlCommands()) {
+    program.command(name).summary(summary).description(summary).usage(usage);
+  }
+}

@@ -1,0 +1,42 @@
+/** Shows what is being done while it is being done, on a terminal only. */
+import type { Progress } from '../pvusb/execute.js';
+import type { Terminal } from './terminal.js';
+
+/** Nothing quicker than this is worth a line. */
+const AFTER_MS = 300;
+
+/** A line that comes when something takes long and goes when it is over. */
+export class ProgressLine {
+  readonly #terminal: Terminal;
+  #timer: NodeJS.Timeout | undefined;
+  #shown = false;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  /** For the `onStep` of an operation. */
+  readonly onStep = ({ step, phase }: Progress): void => {
+    if (phase === 'begin') this.show(`${step.why} ...`);
+    else if (phase === 'undo') this.show(`taking back: ${step.why} ...`);
+    else this.clear();
+  };
+
+  /** Says `text` if {@link clear} does not come soon. */
+  show(text: string): void {
+    if (!this.#terminal.showsProgress) return;
+    this.clear();
+    this.#timer = setTimeout(() => {
+      this.#shown = true;
+      this.#terminal.err(`\r\x1b[K${text.slice(0, 79)}`);
+    }, AFTER_MS);
+    this.#timer.unref();
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    if (this.#shown) this.#terminal.err('\r\x1b[K');
+    this.#shown = false;
+  }
+}

@@ -1,0 +1,44 @@
+/** What the command line reads and writes, so that tests can stand in for a terminal. */
+
+/** Where a command prints. */
+export interface Terminal {
+  /** Standard output. */
+  out(text: string): void;
+  /** Standard error. */
+  err(text: string): void;
+  /** Whether standard error is a terminal: progress is shown. */
+  readonly showsProgress: boolean;
+  /** Whether standard output is a terminal that wants colour. */
+  readonly hasColour: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts at Ctrl-C and at SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** The process's own terminal. */
+export function processTerminal(): Terminal {
+  const interrupt = new AbortController();
+  let asked = 0;
+  const stop = (): void => {
+    // The first asks, and what was begun is taken back; whoever asks three times is obeyed at once.
+    if (++asked === 3) process.exit(130);
+    interrupt.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.stdout.on('error', ignoreBrokenPipe);
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    showsProgress: process.stderr.isTTY === true,
+    hasColour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    env: process.env,
+    signal: interrupt.signal,
+  };
+}
+
+/** `pvusb devices | head` is no failure. */
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+}

@@ -1,0 +1,127 @@
+/**
+ * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
+ * numbers cut to 8 bits, trailing junk, words read as 0.
+ */
+import { PvusbError } from '../../pvusb/errors.js';
+import type { ControllerType } from '../../pvusb/model.js';
+import type { ControllerRequest } from '../../pvusb/plan-controller.js';
+
+/**
+ * Parses a number: decimal, or hex after 0x.
+ *
+ * @throws {PvusbError} `invalid-argument` for anything else, a leading zero too, and when it is out of range
+ */
+export function parseCount(
+  name: string,
+  text: string,
+  range: { readonly min: number; readonly max: number },
+): number {
+  const refuse = (why: string): never => {
+    throw new PvusbError('invalid-argument', `${name}=${JSON.stringify(text)} ${why}.`);
+  };
+  if (/^0\d+$/.test(text)) {
+    const decimal = Number(text);
+    const octal = /^0[0-7]+$/.test(text) ? ` or, as xl reads it, octal ${Number.parseInt(text, 8)}` : '';
+    refuse(`has a leading zero, which might mean decimal ${decimal}${octal}: write it without`);
+  }
+  if (!/^(\d{1,9}|0[xX][0-9a-fA-F]{1,8})$/.test(text)) refuse('is no number');
+  const number = Number(text);
+  if (number < range.min || number > range.max) refuse(`is not between ${range.min} and ${range.max}`);
+  return number;
+}
+
+const DEVID = { min: 0, max: 0xffff };
+const PORT = { min: 1, max: 31 };
+const BUS_NUMBER = { min: 1, max: 255 };
+const DEVICE_NUMBER = { min: 1, max: 127 };
+
+/** `name=value` arguments, the last of a repeated name; undefined for an argument that has no known name. */
+function parsePairs<K extends string>(
+  args: readonly string[],
+  keys: readonly K[],
+  spec: string,
+): Map<K, string> {
+  const pairs = new Map<K, string>();
+  for (const arg of args) {
+    const [, name, value] = /^([^=]*)=(.*)$/s.exec(arg) ?? [];
+    const key = keys.find((candidate) => candidate === name);
+    if (key === undefined || value === undefined) {
+      throw new PvusbError(
+        'invalid-argument',
+        `Unknown string ${JSON.stringify(arg)} in a ${spec} specification.`,
+      );
+    }
+    pairs.set(key, value);
+  }
+  return pairs;
+}
+
+function optional<T>(value: string | undefined, parse: (text: string) => T): T | undefined {
+  return value === undefined ? undefined : parse(value);
+}
+
+/** Parses `[type=TYPE] [version=N] [ports=N]`. */
+export function parseControllerSpec(args: readonly string[]): ControllerRequest {
+  const pairs = parsePairs(args, ['type', 'version', 'ports'], 'usbctrl');
+  return {
+    type: optional(pairs.get('type'), parseType),
+    version: optional(pairs.get('version'), (text) => parseCount('version', text, { min: 1, max: 3 })),
+    ports: optional(pairs.get('ports'), (text) => parseCount('ports', text, PORT)),
+  };
+}
+
+/** Parses a controller type, in any case. */
+export function parseType(text: string): ControllerType | 'auto' {
+  const types = ['auto', 'pv', 'qusb', 'devicemodel'] as const;
+  const type = types.find((candidate) => candidate === text.toLowerCase());
+  if (type) return type;
+  throw new PvusbError(
+    'invalid-argument',
+    `There is no controller type ${JSON.stringify(text)}: ${types.join(', ')}.`,
+  );
+}
+
+/** What `usbdev-attach` asks for. */
+export interface DeviceSpec {
+  readonly hostbus: number;
+  readonly hostaddr: number;
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+}
+
+/** Parses `hostbus=N hostaddr=N [controller=N [port=N]] [type=hostdev]`. `port=0` means any, as for xl. */
+export function parseDeviceSpec(args: readonly string[]): DeviceSpec {
+  const pairs = parsePairs(args, ['type', 'hostbus', 'hostaddr', 'controller', 'port'], 'usbdev');
+  const type = pairs.get('type');
+  if (type !== undefined && type.toLowerCase() !== 'hostdev') {
+    throw new PvusbError(
+      'invalid-argument',
+      `There is no device type ${JSON.stringify(type)}, only hostdev.`,
+    );
+  }
+  const [hostbus, hostaddr] = [pairs.get('hostbus'), pairs.get('hostaddr')];
+  if (hostbus === undefined || hostaddr === undefined) {
+    throw new PvusbError('invalid-argument', 'A device is named by hostbus=N and hostaddr=N.');
+  }
+  const port = pairs.get('port');
+  return {
+    hostbus: parseCount('hostbus', hostbus, BUS_NUMBER),
+    hostaddr: parseCount('hostaddr', hostaddr, DEVICE_NUMBER),
+    devid: optional(pairs.get('controller'), (text) => parseCount('controller', text, DEVID)),
+    port: port === '0' ? undefined : optional(port, (text) => parseCount('port', text, PORT)),
+  };
+}
+
+/** Parses the controller of `usbctrl-detach`: a plain number, or `controller=N` as the man page has it. */
+export function parseDevid(text: string): number {
+  return parseCount('controller', strip(text, 'controller'), DEVID);
+}
+
+/** Parses the port of `usbdev-detach`: a plain number, or `port=N`. */
+export function parsePort(text: string): number {
+  return parseCount('port', strip(text, 'port'), { min: 1, max: 0xffff });
+}
+
+function strip(text: string, name: string): string {
+  return text.startsWith(`${name}=`) ? text.slice(name.length + 1) : text;
+}

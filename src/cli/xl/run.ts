@@ -1,0 +1,196 @@
+/** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
+import { isPvusbError } from '../../pvusb/errors.js';
+import type { ExecuteOptions } from '../../pvusb/execute.js';
+import { type Host, openHost } from '../../pvusb/host.js';
+import {
+  addController,
+  attachDevice,
+  detachDevice,
+  listControllers,
+  removeController,
+} from '../../pvusb/operations.js';
+import { formatPlan, type Plan } from '../../pvusb/plan.js';
+import { ProgressLine } from '../progress.js';
+import type { Terminal } from '../terminal.js';
+import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
+import { formatUsbList } from './list.js';
+
+/** One command of xl's. */
+interface XlCommand {
+  readonly usage: string;
+  readonly summary: string;
+  readonly minArgs: number;
+  /** More than this is an error with this exit status. */
+  readonly maxArgs?: { readonly count: number; readonly exitStatus: number };
+  /** Checks the arguments before the host is touched, and gives what to do with it. */
+  readonly prepare: (args: readonly string[]) => (host: Host, options: RunOptions) => Promise<Answer>;
+}
+
+interface RunOptions extends ExecuteOptions {
+  readonly dryRun: boolean;
+}
+
+/** What a command did: text for standard output, data for --json, and the plan for --dry-run. */
+interface Answer {
+  readonly text?: string;
+  readonly data: unknown;
+  readonly plan?: Plan;
+}
+
+const COMMANDS: Readonly<Record<string, XlCommand>> = {
+  'usbctrl-attach': {
+    usage: '<Domain> [type=pv] [version=<version>] [ports=<number>]',
+    summary: 'Create a virtual USB controller for a domain.',
+    minArgs: 1,
+    prepare: ([domain, ...spec]) => {
+      const request = { domain: domain!, ...parseControllerSpec(spec) };
+      return async (host, options) => outcome(await addController(host, request, options));
+    },
+  },
+  'usbctrl-detach': {
+    usage: '<Domain> <DevId>',
+    summary: 'Remove the virtual USB controller specified by <DevId> for a domain.',
+    minArgs: 2,
+    maxArgs: { count: 2, exitStatus: 1 },
+    prepare: ([domain, devid]) => {
+      const request = { domain: domain!, devid: parseDevid(devid!) };
+      return async (host, options) => outcome(await removeController(host, request, options));
+    },
+  },
+  'usbdev-attach': {
+    usage: '<Domain> hostbus=<busnum> hostaddr=<devnum> [controller=<DevId> [port=<port>]]',
+    summary: 'Attach a USB device to a domain.',
+    minArgs: 2,
+    prepare: ([domain, ...spec]) => {
+      const { hostbus, hostaddr, devid, port } = parseDeviceSpec(spec);
+      const request = { domain: domain!, device: { hostbus, hostaddr }, devid, port };
+      return async (host, options) => outcome(await attachDevice(host, request, options));
+    },
+  },
+  'usbdev-detach': {
+    usage: '<Domain> <controller> <port>',
+    summary: 'Detach a USB device from a domain.',
+    minArgs: 3,
+    maxArgs: { count: 3, exitStatus: 1 },
+    prepare: ([domain, controller, port]) => {
+      const request = { domain: domain!, devid: parseDevid(controller!), port: parsePort(port!) };
+      return async (host, options) => outcome(await detachDevice(host, request, options));
+    },
+  },
+  'usb-list': {
+    usage: '<Domain>',
+    summary: 'List information about all USB controllers and devices for a domain.',
+    minArgs: 1,
+    maxArgs: { count: 1, exitStatus: 255 },
+    prepare: ([domain]) => {
+      return async (host, { signal }) => {
+        const inventory = await listControllers(host, { domain: domain! }, { signal });
+        return { text: formatUsbList(inventory), data: inventory.controllers };
+      };
+    },
+  },
+};
+
+function outcome({ plan, result }: { readonly plan: Plan; readonly result: unknown }): Answer {
+  return { plan, data: result };
+}
+
+/** True for the names of xl's USB commands. */
+export function isXlCommand(name: string): boolean {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+/** The commands with their arguments and what they do, for help and completion. */
+export function xlCommands(): { readonly name: string; readonly usage: string; readonly summary: string }[] {
+  return Object.entries(COMMANDS).map(([name, { usage, summary }]) => ({ name, usage, summary }));
+}
+
+/** Runs one of them and gives its exit status. */
+export async function runXl(terminal: Terminal, name: string, argv: readonly string[]): Promise<number> {
+  const command = COMMANDS[name]!;
+  const parsed = parseArgv(argv);
+  if (parsed.help) {
+    terminal.out(usageOf(name, command));
+    return 0;
+  }
+  if (parsed.unknown !== undefined) {
+    terminal.err(
+      `pvusb ${name}: unknown option ${JSON.stringify(parsed.unknown)}\n${usageOf(name, command)}`,
+    );
+    return 2;
+  }
+  const { args } = parsed;
+  if (args.length < command.minArgs) {
+    const plural = command.minArgs === 1 ? '' : 's';
+    terminal.err(
+      `'pvusb ${name}' requires at least ${command.minArgs} argument${plural}.\n\n${usageOf(name, command)}`,
+    );
+    return 2;
+  }
+  if (command.maxArgs && args.length > command.maxArgs.count) {
+    terminal.err(`'pvusb ${name}' takes ${command.maxArgs.count} arguments.\n\n${usageOf(name, command)}`);
+    return command.maxArgs.exitStatus;
+  }
+  return perform(terminal, command, parsed);
+}
+
+async function perform(terminal: Terminal, command: XlCommand, { args, json, dryRun, sysfsRoot }: Argv) {
+  const progress = new ProgressLine(terminal);
+  try {
+    const act = command.prepare(args);
+    const { signal, env } = terminal;
+    const host = await openHost({ signal, environment: env, sysfsRoot: sysfsRoot ?? env.PVUSB_SYSFS });
+    try {
+      const { text, data, plan } = await act(host, { signal, dryRun, onStep: progress.onStep });
+      progress.clear();
+      if (json) terminal.out(`${JSON.stringify(dryRun ? { plan, result: data } : data, null, 2)}\n`);
+      else if (dryRun && plan) terminal.out(formatPlan(plan));
+      else terminal.out(text ?? '');
+      return 0;
+    } finally {
+      progress.clear();
+      host.xenstore.close();
+    }
+  } catch (error) {
+    if (!isPvusbError(error)) throw error;
+    terminal.err(`${error.message}\n${error.remedy} (${error.code})\n`);
+    // xl knows one exit status for whatever fails; an interrupt is not xl's to answer.
+    return error.code === 'aborted' ? 130 : 1;
+  }
+}
+
+interface Argv {
+  readonly args: readonly string[];
+  readonly help: boolean;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+  readonly sysfsRoot: string | undefined;
+  readonly unknown: string | undefined;
+}
+
+/** Options may stand anywhere, as getopt lets them; xl's own flags (-v, -t, -T, -f, -N) are taken and mean nothing. */
+function parseArgv(argv: readonly string[]): Argv {
+  const args: string[] = [];
+  let [help, json, dryRun] = [false, false, false];
+  let unknown: string | undefined;
+  let sysfsRoot: string | undefined;
+  for (let k = 0; k < argv.length; k++) {
+    const arg = argv[k]!;
+    if (arg === '--') {
+      args.push(...argv.slice(k + 1));
+      break;
+    }
+    if (!arg.startsWith('-') || /^-\d/.test(arg)) args.push(arg);
+    else if (arg === '-h' || arg === '--help') help = true;
+    else if (arg === '--json') json = true;
+    else if (arg === '--dry-run') dryRun = true;
+    else if (arg === '--sysfs-root') sysfsRoot = argv[++k];
+    else if (arg.startsWith('--sysfs-root=')) sysfsRoot = arg.slice('--sysfs-root='.length);
+    else if (!/^-[vtTfN]+$/.test(arg)) unknown ??= arg;
+  }
+  return { args, help, json, dryRun, sysfsRoot, unknown };
+}
+
+function usageOf(name: string, { usage, summary }: XlCommand): string {
+  return `Usage: pvusb ${name} ${usage}\n\n${summary}\n\n--json prints data, --dry-run what would be done.\n`;
+}
