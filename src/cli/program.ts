@@ -62,7 +62,7 @@ export function buildProgram(
     .addHelpText('after', EXAMPLES)
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'explain a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })

@@ -1,27 +1,31 @@
 /** Tables for terminals of 80 columns. */
 
-/** Widest line. */
+/** Widest line, unless the terminal is wider. */
 const WIDTH = 80;
 
 /** Narrowest that a column is cut to. */
 const COLUMN_MIN = 8;
 
 /**
- * Formats rows below a header, columns separated by two spaces. When a row is wider than 80 columns the widest
- * columns are cut, with an ellipsis.
+ * Formats rows below a header, columns separated by two spaces. When a row is wider than the terminal (80 columns
+ * unless it has more) the widest columns are cut, with an ellipsis.
  */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = WIDTH,
+): string {
   const widths = header.map((title, k) =>
     Math.max(title.length, ...rows.map((row) => displayWidth(row[k] ?? ''))),
   );
-  shrink(widths);
+  shrink(widths, Math.max(columns, WIDTH));
   return [header, ...rows].map((row) => formatRow(row, widths)).join('');
 }
 
 /** Cuts the widest column until the line fits. */
-function shrink(widths: number[]): void {
+function shrink(widths: number[], limit: number): void {
   const total = (): number => widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
-  while (total() > WIDTH) {
+  while (total() > limit) {
     const widest = widths.indexOf(Math.max(...widths));
     if (widths[widest]! <= COLUMN_MIN) return;
     widths[widest]! -= 1;

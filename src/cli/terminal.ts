@@ -10,6 +10,8 @@ export interface Terminal {
   readonly showsProgress: boolean;
   /** Whether standard output is a terminal that wants colour. */
   readonly hasColour: boolean;
+  /** Width of standard output, where it is a terminal. */
+  readonly columns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at Ctrl-C and at SIGTERM. */
   readonly signal: AbortSignal;
@@ -32,6 +34,7 @@ export function processTerminal(): Terminal {
     err: (text) => void process.stderr.write(text),
     showsProgress: process.stderr.isTTY === true,
     hasColour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    columns: process.stdout.columns,
     env: process.env,
     signal: interrupt.signal,
   };

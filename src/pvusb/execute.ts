@@ -1,4 +1,6 @@
 /** Walks a plan's steps and, when one fails, its undos backwards. The only place that changes a host. */
+
+import { XenstoreError } from '../xenstore/index.js';
 import { PvusbError } from './errors.js';
 import { ConflictError, toPvusbError } from './failure.js';
 import type { CallOptions, Host, Xenstore } from './host.js';
@@ -22,7 +24,8 @@ export interface ExecuteOptions extends CallOptions {
 /**
  * Carries out a plan.
  *
- * @throws {ConflictError} the very first commit met another writer: nothing was done; observe and plan again
+ * @throws {ConflictError} a commit met another writer; what was begun has been undone (or, with `stop`, is to be
+ *   gone on with): observe and plan again
  * @throws {PvusbError} what failed. With `onFailure: 'undo'` the host is as it was, or the code is
  *   `rollback-failed` and `leftOver` says what remains; with `stop` the plan can be made and run again
  */
@@ -39,17 +42,23 @@ export async function execute(host: Host, plan: Plan, options: ExecuteOptions = 
       tell('done');
     } catch (error) {
       tell('failed');
-      if (error instanceof ConflictError && begun.length === 1) throw error;
       const failure = toPvusbError(error, { doing: `trying to ${step.why}`, signal: options.signal });
       if (step.goOn && failure.code !== 'aborted') {
         failures.push(failure);
         continue;
       }
+      if (isCertain(step, error)) begun.pop();
       if (plan.onFailure === 'undo') await takeBack(host, plan, begun, failure, options);
-      throw failure;
+      throw error instanceof ConflictError ? error : failure;
     }
   }
   if (failures.length > 0) throw joined(failures);
+}
+
+/** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
+function isCertain(step: Step, error: unknown): boolean {
+  if (error instanceof ConflictError) return true;
+  return step.act.do === 'commit' && error instanceof XenstoreError && error.code !== 'connection-lost';
 }
 
 /** Undoes what was begun, last first; the step that failed too, since its outcome may be unknown. */

@@ -243,15 +243,14 @@ function unclaimed(inventory: Inventory, device: UsbDevice, target: Target): Unc
 }
 
 /**
- * Off the host's drivers, highest interface first, then onto usbback. The highest first, because a driver of
- * several interfaces hands over its first one last.
+ * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
+ * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
  */
 function bindSteps(device: UsbDevice): Step[] {
   const interfaces = device.interfaces.filter(({ driver }) => driver !== USBBACK);
   return [
     ...interfaces
       .filter(({ driver }) => driver !== undefined)
-      .reverse()
       .map(
         ({ id, driver }): Step => ({
           why: `take ${id} from ${driver}`,

@@ -57,11 +57,21 @@ export function unbindSteps(inventory: Inventory, busid: Busid): Step[] {
 
 /** Gives every interface of a device back to its driver, lowest number first, and forgets the records. */
 export function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
+  if (!deviceAt(inventory, busid)) return [forgetMissing(busid)];
   const restores = restoreActions(busid, driversToRestore(inventory, busid));
   return [
     ...restores.map((act): Step => ({ why: `give ${busid} back to the host`, act, goOn: true })),
     { why: `forget ${busid}`, act: { do: 'commit', expect: [], edits: forgetEdits(busid) } },
   ];
+}
+
+/** A device that has been pulled out has nothing to give back; plugged in again, it gets its drivers by itself. */
+function forgetMissing(busid: Busid): Step {
+  const edits: Edit[] = [
+    { edit: 'rm', path: savedDevicePath(busid) },
+    { edit: 'prune', path: SAVED_DRIVERS },
+  ];
+  return { why: `forget ${busid}`, act: { do: 'commit', expect: [], edits } };
 }
 
 /**
@@ -71,7 +81,7 @@ export function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
 function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, DriverName | undefined> {
   const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
   const device = deviceAt(inventory, busid);
-  const same = device === undefined || saved?.identity === undefined || hasIdentity(device, saved.identity);
+  const same = saved?.identity === undefined || device === undefined || hasIdentity(device, saved.identity);
   const drivers = new Map<InterfaceId, DriverName | undefined>();
   for (const { interface: intf, driver } of saved?.drivers ?? [])
     drivers.set(intf, same ? driver : undefined);

@@ -107,7 +107,7 @@ function formatEdits(edits: readonly Edit[]): string {
   // A new directory's keys are many and say little.
   const isDetail = (path: string): boolean => made.some((directory) => path.startsWith(`${directory}/`));
   const lines = edits.flatMap((edit) => (isDetail(edit.path) ? [] : formatEdit(edit)));
-  return lines.join(',\n     ');
+  return lines.join(',\n     ') || `remove ${edits[0]?.path ?? 'nothing'}, if it is empty`;
 }
 
 function formatEdit(edit: Edit): string | [] {

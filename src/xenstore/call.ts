@@ -25,7 +25,7 @@ export function call(connection: Connection, ask: Ask, options: CallOptions = {}
   const operation = describeType(ask.type);
   return new Promise<Buffer>((resolve, reject) => {
     checkPayload(operation, ask.path, ask.text.length + (ask.value?.length ?? 0));
-    const settle = abandonable(options.signal, reject);
+    const settle = abandonable(connection, options.signal, reject);
     const sink: ReplySink = {
       get abandoned() {
         return settle.abandoned;
@@ -57,7 +57,7 @@ export function callMany<T>(
   const { type, transactionId, paths } = ask;
   if (paths.length === 0) return Promise.resolve([]);
   return new Promise((resolve, reject) => {
-    const settle = abandonable(options.signal, reject);
+    const settle = abandonable(connection, options.signal, reject);
     const results = new Array<T | undefined>(paths.length).fill(undefined);
     let left = paths.length;
     const arrived = (): void => {
@@ -84,19 +84,24 @@ export function callMany<T>(
 }
 
 /** Settles once; the first of a reply and an abort wins. */
-function abandonable(signal: AbortSignal | undefined, reject: (reason: unknown) => void) {
+function abandonable(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+  reject: (reason: unknown) => void,
+) {
+  let forget: (() => void) | undefined;
   const state = {
     abandoned: false,
     done(act: () => void): void {
       if (state.abandoned) return;
       state.abandoned = true;
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
       act();
     },
   };
   const onAbort = (): void => state.done(() => reject(signal?.reason));
   if (signal?.aborted) onAbort();
-  else signal?.addEventListener('abort', onAbort, { once: true });
+  else if (signal) forget = connection.onAbort(signal, onAbort);
   return state;
 }
 

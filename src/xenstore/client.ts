@@ -12,6 +12,9 @@ import { decodeStrings, describeType, MessageType } from './wire.js';
 /** Attempts at a transaction that keeps meeting other writers. */
 const TRANSACTION_ATTEMPTS = 100;
 
+/** Attempts of them in which EIO or EINVAL is taken for a sign of another writer. */
+const TORN_ATTEMPTS = 4;
+
 /** Longest pause between two attempts. */
 const TRANSACTION_PAUSE_MS = 50;
 
@@ -92,6 +95,8 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
         result = await body(new StoreView(this.#connection, transactionId));
       } catch (error) {
         await this.#abort(transactionId);
+        // Torn by another writer, the C daemon may say so before the end, by these.
+        if (attempt < TORN_ATTEMPTS && isXenstoreError(error, 'EIO', 'EINVAL')) continue;
         throw error;
       }
       if (await this.#commit(transactionId, options)) return result;

@@ -18,7 +18,7 @@ import {
 } from './wire.js';
 
 /** Unanswered requests at a time. */
-const WINDOW = 256;
+export const WINDOW = 256;
 
 /** Takes the reply of one request; several requests may share one, told apart by `index`. */
 export interface ReplySink {
@@ -63,6 +63,7 @@ export class Connection {
   #flushing = false;
   #nextId = 1;
   #closed: XenstoreError | undefined;
+  readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>();
 
   constructor(
     transport: Transport,
@@ -86,6 +87,25 @@ export class Connection {
   /** Requests asked and not answered. */
   get pendingCount(): number {
     return this.#sent.size + this.#queue.length - this.#queueHead;
+  }
+
+  /**
+   * Calls `act` when `signal` aborts, until the returned function is called. One listener a signal, however many
+   * calls share it: Node warns of more than ten.
+   */
+  onAbort(signal: AbortSignal, act: () => void): () => void {
+    let acts = this.#aborts.get(signal);
+    if (!acts) {
+      const shared = new Set<() => void>();
+      acts = shared;
+      this.#aborts.set(signal, shared);
+      signal.addEventListener('abort', () => {
+        for (const each of [...shared]) each();
+      });
+    }
+    const own = acts;
+    own.add(act);
+    return () => own.delete(act);
   }
 
   /** Queues a request. Its sink is told the outcome, also when the connection is lost. */

@@ -19,7 +19,7 @@ export async function runDevices(terminal: Terminal, options: DevicesOptions): P
     const inventory = await observe(host, { signal });
     const names = await readUsbNames(inventory.devices);
     if (options.json) printJson(terminal, devicesJson(inventory, names, options));
-    else terminal.out(formatDevices(inventory, names, options));
+    else terminal.out(formatDevices(inventory, names, { ...options, columns: terminal.columns }));
   });
 }
 
@@ -28,7 +28,11 @@ function shown(inventory: Inventory, options: DevicesOptions) {
 }
 
 /** The table of devices. */
-export function formatDevices(inventory: Inventory, names: UsbNames, options: DevicesOptions = {}): string {
+export function formatDevices(
+  inventory: Inventory,
+  names: UsbNames,
+  options: DevicesOptions & { readonly columns?: number | undefined } = {},
+): string {
   const devices = shown(inventory, options);
   if (devices.length === 0) return 'No USB device is plugged into this host.\n';
   const rows = devices.map((device) => [
@@ -41,7 +45,11 @@ export function formatDevices(inventory: Inventory, names: UsbNames, options: De
     describeAssignable(inventory, device),
     describeDevice(device, names),
   ]);
-  return formatTable(['BUSID', 'ADDR', 'ID', 'SPEED', 'CLASS', 'USED BY', 'ATTACH', 'NAME'], rows);
+  return formatTable(
+    ['BUSID', 'ADDR', 'ID', 'SPEED', 'CLASS', 'USED BY', 'ATTACH', 'NAME'],
+    rows,
+    options.columns,
+  );
 }
 
 function devicesJson(inventory: Inventory, names: UsbNames, options: DevicesOptions) {
