@@ -36,14 +36,12 @@ export interface Candidate {
   readonly real: boolean;
   /** Why it can't be had, if it can't. */
   readonly skip: string | false;
-  /** Rows that it is known to fail, which then fail nothing. */
-  readonly todo?: readonly string[];
   /** Starts it. */
   make(): Promise<Subject>;
 }
 
 /** Runs the table against one server, which all scenarios share. */
-export function conformance({ name, like, real, skip, todo, make }: Candidate): void {
+export function conformance({ name, like, real, skip, make }: Candidate): void {
   // A skipped group is in no count of the test runner; a skipped test is.
   if (skip !== false) test(`${name} conforms to the reference`, { skip });
   describe(`${name} conforms to the reference`, { skip }, () => {
@@ -56,7 +54,7 @@ export function conformance({ name, like, real, skip, todo, make }: Candidate): 
       describe(noun, () => {
         for (const { name: sentence, steps, only } of scenarios) {
           if ((only === 'c' && like !== 'c') || (only === 'daemons' && !real)) continue;
-          test(sentence, { todo: todo?.includes(sentence) ?? false }, async () => {
+          test(sentence, async () => {
             const lab = new Lab(subject);
             try {
               for (const step of steps) await step(lab);

@@ -1,6 +1,7 @@
 /** What all clients of one simulated daemon share: the nodes, the watches, and which domains there are. */
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import type { Client } from './client.js';
+import { removeOwnedBy } from './operations.js';
 import { DEFAULT_QUOTAS, type Quotas } from './quota.js';
 import { Tree } from './tree.js';
 import { Watches } from './watches.js';
@@ -51,12 +52,27 @@ export class Daemon {
     this.watches.fireSpecial(INTRODUCE_DOMAIN);
   }
 
-  /** A domain is gone: ends its clients and its accounting, fires `@releaseDomain`. Its nodes stay. */
+  /**
+   * A domain is gone: ends its clients, removes what it owns, takes what other nodes gave it, and fires
+   * `@releaseDomain` when all that is done.
+   */
   release(domid: number): void {
     this.#domains.delete(domid);
     this.#targets.delete(domid);
     for (const client of [...this.clients]) if (client.actor.domid === domid) client.released();
-    this.tree.forgetOwner(domid);
+    removeOwnedBy(
+      {
+        nodes: this.tree,
+        actor: { domid: 0 },
+        quotas: this.quotas,
+        ownedBy: (owner) => this.tree.ownedBy(owner),
+        isDomain: (owner) => this.isDomain(owner),
+        changed: (change) => this.watches.fire(change),
+      },
+      domid,
+    );
+    this.tree.voidEntriesOf(domid);
+    this.watches.voidEntriesOf(domid);
     this.watches.fireSpecial(RELEASE_DOMAIN);
   }
 

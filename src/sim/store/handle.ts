@@ -20,6 +20,8 @@ export interface StoreHandle {
   directory(path: string): Promise<string[] | undefined>;
   /** Sets a value; makes missing parents. */
   write(path: string, value: string): Promise<void>;
+  /** Sets a value if the node is there, in one step; false when it is not. */
+  writeExisting(path: string, value: string): Promise<boolean>;
   /** Makes an empty node if there is none; makes missing parents. */
   mkdir(path: string): Promise<void>;
   /** Removes a node and everything below; a missing node is fine, a missing parent is not. */
@@ -57,6 +59,12 @@ export class DirectHandle implements StoreHandle {
 
   async write(path: string, value: string): Promise<void> {
     write(this.#client.context(0), this.#absolute(path), Buffer.from(value).toString('latin1'));
+  }
+
+  async writeExisting(path: string, value: string): Promise<boolean> {
+    if (this.#find(path) === undefined) return false;
+    await this.write(path, value);
+    return true;
   }
 
   async mkdir(path: string): Promise<void> {

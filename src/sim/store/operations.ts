@@ -3,7 +3,7 @@
  * (`xenstore.txt: Database read, write and permissions operations`).
  */
 import type { Permission } from '../../xenstore/permissions.js';
-import { type Actor, demand, nearestAncestor } from './access.js';
+import { type Actor, demand, type KeptPermission, nearestAncestor, voidEntries } from './access.js';
 import { StoreError } from './errors.js';
 import { demandRoom, nodeBytes, type Quotas } from './quota.js';
 import { childOf, type Nodes, parentOf, type TreeNode } from './tree.js';
@@ -20,7 +20,7 @@ export interface Change {
    * A guest is told when any of these lets it read: the node's permissions before and after, and its
    * parent's.
    */
-  readonly visibleBy: readonly (readonly Permission[])[];
+  readonly visibleBy: readonly (readonly KeptPermission[])[];
 }
 
 /** What an operation needs to know besides its arguments. */
@@ -113,8 +113,25 @@ export function setPermissions(
   if (actor.domid !== 0 && permissions[0]!.domid !== before[0]!.domid) throw new StoreError('EPERM', path);
   if (!context.isDomain(permissions[0]!.domid)) throw new StoreError('ENOENT', path);
   demandSize(context, { ...node, permissions });
-  nodes.setPermissions(path, permissions);
+  nodes.setPermissions(
+    path,
+    voidEntries(permissions, (domid) => !context.isDomain(domid)),
+  );
   context.changed({ path, reach: 'node', visibleBy: [before, ...permissionsAround(nodes, path)] });
+}
+
+/**
+ * Removes what a domain owns, with everything below (`xenstored_domain.c: domain_tree_remove`). For domain 0's
+ * context, outside of transactions.
+ */
+export function removeOwnedBy(context: OperationContext, domid: number, path = '/'): void {
+  const { permissions, children } = context.nodes.get(path)!;
+  // A removal changes the list.
+  if (path === '/' || permissions[0]!.domid !== domid) {
+    for (const name of [...children]) removeOwnedBy(context, domid, childOf(path, name));
+  } else {
+    remove(context, path);
+  }
 }
 
 function create(context: OperationContext, path: string, value: string): void {
@@ -139,7 +156,7 @@ function create(context: OperationContext, path: string, value: string): void {
 }
 
 /** A new node has its parent's permissions; what a guest makes is its own (`xenstore.txt: Permissions`). */
-function inherited(permissions: readonly Permission[], actor: Actor): readonly Permission[] {
+function inherited(permissions: readonly KeptPermission[], actor: Actor): readonly KeptPermission[] {
   const first = permissions[0]!;
   if (actor.domid === 0 || first.domid === actor.domid) return permissions;
   return [{ domid: actor.domid, access: first.access }, ...permissions.slice(1)];
@@ -171,7 +188,7 @@ function removeBelow(context: OperationContext, path: string): void {
  * Peeks: a transaction that writes a node must not come to depend on the node's parent. Nor need there be a
  * parent in its view, if another client made it since.
  */
-function permissionsAround(nodes: Nodes, path: string): (readonly Permission[])[] {
+function permissionsAround(nodes: Nodes, path: string): (readonly KeptPermission[])[] {
   const own = nodes.peek(path)!.permissions;
   const parent = nodes.peek(parentOf(path));
   return parent === undefined ? [own] : [own, parent.permissions];

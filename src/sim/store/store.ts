@@ -90,8 +90,9 @@ export class SimStore {
   }
 
   /**
-   * A domain died: its connections end, its watches and transactions are gone, `@releaseDomain` fires. What
-   * it left in the store is the toolstack's to remove; it counts for no limit any more.
+   * A domain died: its connections end, its watches and transactions are gone. The nodes that it owned are
+   * removed, with everything below; what the permissions of other nodes gave it, a later domain of its number
+   * does not have. Last, `@releaseDomain` fires.
    */
   release(domid: number): void {
     this.#daemon.release(domid);

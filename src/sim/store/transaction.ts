@@ -2,7 +2,7 @@
  * Transactions (`xenstore.txt: Transactions`): a private view over the store that is put in place at the end,
  * if no node that was read or written has changed meanwhile. Missing nodes that were asked for count too.
  */
-import type { Permission } from '../../xenstore/permissions.js';
+import type { KeptPermission } from './access.js';
 import { StoreError } from './errors.js';
 import type { Change } from './operations.js';
 import { demandRoom, type Quotas } from './quota.js';
@@ -46,7 +46,7 @@ export class Transaction implements Nodes {
     return touched.now!;
   }
 
-  add(path: string, value: string, permissions: readonly Permission[]): void {
+  add(path: string, value: string, permissions: readonly KeptPermission[]): void {
     const generation = this.#tree.nextGeneration();
     this.#touch(path).now = { value, permissions, children: new Set(), generation, shared: false };
     this.change(parentOf(path)).children.add(nameOf(path));
@@ -57,7 +57,7 @@ export class Transaction implements Nodes {
     this.change(parentOf(path)).children.delete(nameOf(path));
   }
 
-  setPermissions(path: string, permissions: readonly Permission[]): void {
+  setPermissions(path: string, permissions: readonly KeptPermission[]): void {
     this.change(path).permissions = permissions;
   }
 

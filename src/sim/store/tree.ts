@@ -4,13 +4,13 @@
  *
  * Values and names are "binary strings": one character a byte. They are immutable, so snapshots cost nothing.
  */
-import type { Permission } from '../../xenstore/permissions.js';
+import { type KeptPermission, voidEntries } from './access.js';
 
 /** One node. */
 export interface TreeNode {
   /** A binary string: one character a byte. */
   value: string;
-  permissions: readonly Permission[];
+  permissions: readonly KeptPermission[];
   /** Names of the children in order of creation. Never changed while {@link shared}. */
   children: Set<string>;
   /** When value, permissions or the list of children last changed; counts over the whole store. */
@@ -28,11 +28,11 @@ export interface Nodes {
   /** The node, for changing; it gets a new generation. Only for a path that {@link get} found. */
   change(path: string): TreeNode;
   /** Adds a node that is not there, below a parent that is. */
-  add(path: string, value: string, permissions: readonly Permission[]): void;
+  add(path: string, value: string, permissions: readonly KeptPermission[]): void;
   /** Removes one node that has no children any more. */
   remove(path: string): void;
   /** Changes who owns a node and what others may do. */
-  setPermissions(path: string, permissions: readonly Permission[]): void;
+  setPermissions(path: string, permissions: readonly KeptPermission[]): void;
 }
 
 /** The parent of an absolute path; `/` is the parent of itself. */
@@ -56,7 +56,7 @@ export function cloneNode(node: TreeNode): TreeNode {
   return { ...node, children: new Set(node.children), shared: false };
 }
 
-const ROOT_PERMISSIONS: readonly Permission[] = [{ domid: 0, access: 'none' }];
+const ROOT_PERMISSIONS: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
 /** The committed nodes. There is always a root. */
 export class Tree implements Nodes {
@@ -92,9 +92,11 @@ export class Tree implements Nodes {
     return this.#owned.get(domid) ?? 0;
   }
 
-  /** Stops counting the nodes that a dead domain left. */
-  forgetOwner(domid: number): void {
-    this.#owned.delete(domid);
+  /** Takes from a dead domain what entries of other owners' nodes gave it. No node counts as changed. */
+  voidEntriesOf(domid: number): void {
+    for (const node of this.#nodes.values()) {
+      node.permissions = voidEntries(node.permissions, (named) => named === domid);
+    }
   }
 
   /** Paths with their nodes, unsorted. */
@@ -120,7 +122,7 @@ export class Tree implements Nodes {
     return node;
   }
 
-  add(path: string, value: string, permissions: readonly Permission[]): void {
+  add(path: string, value: string, permissions: readonly KeptPermission[]): void {
     this.change(parentOf(path)).children.add(nameOf(path));
     this.set(path, {
       value,
@@ -136,7 +138,7 @@ export class Tree implements Nodes {
     this.set(path, undefined);
   }
 
-  setPermissions(path: string, permissions: readonly Permission[]): void {
+  setPermissions(path: string, permissions: readonly KeptPermission[]): void {
     const node = this.change(path);
     this.#count(node, -1);
     node.permissions = permissions;
@@ -154,7 +156,6 @@ export class Tree implements Nodes {
   #count(node: TreeNode | undefined, step: 1 | -1): void {
     if (node === undefined) return;
     const owner = node.permissions[0]!.domid;
-    // A dead domain's nodes are not counted any more, so there may be nothing to take off.
-    this.#owned.set(owner, Math.max(0, this.ownedBy(owner) + step));
+    this.#owned.set(owner, this.ownedBy(owner) + step);
   }
 }

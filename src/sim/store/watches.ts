@@ -1,9 +1,8 @@
 /** Watches (`xenstore.txt: Watches`): who is told of which change, and in which order. */
 
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
-import type { Permission } from '../../xenstore/permissions.js';
 import { PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
-import { type Actor, absolutePath, allows, homeOf } from './access.js';
+import { type Actor, absolutePath, allows, homeOf, type KeptPermission, voidEntries } from './access.js';
 import { StoreError } from './errors.js';
 import type { Change } from './operations.js';
 import { demandRoom, type Quotas } from './quota.js';
@@ -31,14 +30,14 @@ interface Watch {
 /** The two special names whose permissions can be set (`xenstore.txt: @introduceDomain`). */
 export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAIN];
 
-const ONLY_DOMAIN_0: readonly Permission[] = [{ domid: 0, access: 'none' }];
+const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
 /** All watches of all connections. */
 export class Watches {
   /** By the watched node, so that a change costs its depth and not the number of watches. */
   readonly #byNode = new Map<string, Watch[]>();
   readonly #byWatcher = new Map<Watcher, Set<Watch>>();
-  readonly #specialPermissions = new Map<string, readonly Permission[]>();
+  readonly #specialPermissions = new Map<string, readonly KeptPermission[]>();
   readonly #quotas: Quotas;
   #count = 0;
   #nextOrder = 0;
@@ -107,16 +106,26 @@ export class Watches {
   }
 
   /** SET_PERMS of a special name: which guests are told. */
-  setSpecialPermissions(name: string, permissions: readonly Permission[]): void {
+  setSpecialPermissions(name: string, permissions: readonly KeptPermission[]): void {
     this.#specialPermissions.set(name, permissions);
   }
 
+  /** Takes from a dead domain what the special names' permissions gave it. */
+  voidEntriesOf(domid: number): void {
+    for (const [name, permissions] of this.#specialPermissions) {
+      this.#specialPermissions.set(
+        name,
+        voidEntries(permissions, (named) => named === domid),
+      );
+    }
+  }
+
   /** Who owns a special name. */
-  specialPermissions(name: string): readonly Permission[] {
+  specialPermissions(name: string): readonly KeptPermission[] {
     return this.#specialPermissions.get(name) ?? ONLY_DOMAIN_0;
   }
 
-  #notify(reached: Watch[], path: string, visibleBy: readonly (readonly Permission[])[]): void {
+  #notify(reached: Watch[], path: string, visibleBy: readonly (readonly KeptPermission[])[]): void {
     if (reached.length > 1) reached.sort(byOrder);
     for (const { watcher, token, cut } of reached) {
       if (!visibleBy.some((permissions) => allows(permissions, watcher.actor, 'read'))) continue;
