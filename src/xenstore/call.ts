@@ -20,28 +20,127 @@ export interface Ask {
   readonly value?: Buffer;
 }
 
+/** What a call for many nodes asks. */
+export interface AskMany {
+  readonly type: MessageType;
+  readonly transactionId: number;
+  readonly paths: readonly string[];
+}
+
 /** Makes one request; the promise gives a copy of the reply's payload. Rejects with {@link XenstoreError}. */
-export function call(connection: Connection, ask: Ask, options: CallOptions = {}): Promise<Buffer> {
-  const operation = describeType(ask.type);
-  return new Promise<Buffer>((resolve, reject) => {
-    checkPayload(operation, ask.path, ask.text.length + (ask.value?.length ?? 0));
-    const settle = abandonable(connection, options.signal, reject);
-    const sink: ReplySink = {
-      get abandoned() {
-        return settle.abandoned;
-      },
-      reply: (payload) => settle.done(() => resolve(Buffer.from(payload))),
-      errno: (name) => settle.done(() => reject(errnoError(name, operation, ask.path))),
-      fail: (error) => settle.done(() => reject(inCall(error, operation, ask.path))),
-    };
-    if (!settle.abandoned) {
-      connection.submit({ ...request(ask), sink, index: 0 });
-    }
+export function call(connection: Connection, ask: Ask, options?: CallOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    new Single<Buffer>(ask, { resolve, reject, decode: copyBytes, missing: undefined }).start(
+      connection,
+      options,
+    );
   });
 }
 
-function request(ask: Ask): Omit<Request, 'sink' | 'index'> {
-  return { type: ask.type, transactionId: ask.transactionId ?? 0, text: ask.text, value: ask.value };
+/** Makes one request for a node: `decode` sees the payload during the reply only; a missing node is undefined. */
+export function callForNode<T>(
+  connection: Connection,
+  ask: Ask,
+  decode: (payload: Buffer) => T,
+  options?: CallOptions,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const missing = (): void => resolve(undefined);
+    new Single<T>(ask, { resolve, reject, decode, missing }).start(connection, options);
+  });
+}
+
+/** The payload, to be kept. */
+export function copyBytes(payload: Buffer): Buffer {
+  return Buffer.from(payload);
+}
+
+/** Where the outcome of a call goes. */
+interface Settling<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly decode: (payload: Buffer) => T;
+  /** ENOENT; an error when absent. */
+  readonly missing: (() => void) | undefined;
+}
+
+/** Settles once; the first of an outcome and an abort wins. */
+abstract class Call implements ReplySink {
+  abandoned = false;
+  #forget: (() => void) | undefined;
+
+  /** Gives the call up when the signal aborts, at once when it has. */
+  protected listen(
+    connection: Connection,
+    signal: AbortSignal | undefined,
+    reject: (reason: unknown) => void,
+  ): void {
+    if (!signal) return;
+    const onAbort = (): void => {
+      this.settle();
+      reject(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else this.#forget = connection.onAbort(signal, onAbort);
+  }
+
+  /** The outcome is known: nothing that comes later counts. */
+  protected settle(): void {
+    this.abandoned = true;
+    this.#forget?.();
+  }
+
+  abstract reply(payload: Buffer, index: number): void;
+  abstract errno(name: string, index: number): void;
+  abstract fail(error: XenstoreError): void;
+}
+
+/** One request; it is its own sink, so that it costs one object. */
+class Single<T> extends Call implements Request {
+  readonly type: MessageType;
+  readonly transactionId: number;
+  readonly text: string;
+  readonly value: Buffer | undefined;
+  readonly index = 0;
+  readonly #path: string | undefined;
+  readonly #settling: Settling<T>;
+
+  constructor(ask: Ask, settling: Settling<T>) {
+    super();
+    this.type = ask.type;
+    this.transactionId = ask.transactionId ?? 0;
+    this.text = ask.text;
+    this.value = ask.value;
+    this.#path = ask.path;
+    this.#settling = settling;
+  }
+
+  get sink(): ReplySink {
+    return this;
+  }
+
+  start(connection: Connection, options: CallOptions | undefined): void {
+    checkPayload(describeType(this.type), this.#path, this.text.length + (this.value?.length ?? 0));
+    this.listen(connection, options?.signal, this.#settling.reject);
+    if (!this.abandoned) connection.submit(this);
+  }
+
+  reply(payload: Buffer): void {
+    this.settle();
+    this.#settling.resolve(this.#settling.decode(payload));
+  }
+
+  errno(name: string): void {
+    this.settle();
+    const { missing, reject } = this.#settling;
+    if (missing && name === 'ENOENT') missing();
+    else reject(errnoError(name, describeType(this.type), this.#path));
+  }
+
+  fail(error: XenstoreError): void {
+    this.settle();
+    this.#settling.reject(error.in(describeType(this.type), this.#path));
+  }
 }
 
 /**
@@ -50,62 +149,74 @@ function request(ask: Ask): Omit<Request, 'sink' | 'index'> {
  */
 export function callMany<T>(
   connection: Connection,
-  ask: { readonly type: MessageType; readonly transactionId: number; readonly paths: readonly string[] },
+  ask: AskMany,
   decode: (payload: Buffer) => T,
-  options: CallOptions = {},
+  options?: CallOptions,
 ): Promise<(T | undefined)[]> {
-  const { type, transactionId, paths } = ask;
-  if (paths.length === 0) return Promise.resolve([]);
+  if (ask.paths.length === 0) return Promise.resolve([]);
   return new Promise((resolve, reject) => {
-    const settle = abandonable(connection, options.signal, reject);
-    const results = new Array<T | undefined>(paths.length).fill(undefined);
-    let left = paths.length;
-    const arrived = (): void => {
-      if (--left === 0) settle.done(() => resolve(results));
-    };
-    const sink: ReplySink = {
-      get abandoned() {
-        return settle.abandoned;
-      },
-      reply(payload, index) {
-        results[index] = decode(payload);
-        arrived();
-      },
-      errno(name, index) {
-        if (name === 'ENOENT') arrived();
-        else settle.done(() => reject(errnoError(name, describeType(type), paths[index])));
-      },
-      fail: (error) => settle.done(() => reject(inCall(error, describeType(type), undefined))),
-    };
-    for (let index = 0; index < paths.length && !settle.abandoned; index++) {
-      connection.submit({ type, transactionId, text: `${paths[index]}\0`, value: undefined, sink, index });
-    }
+    new Batch<T>(ask, { resolve, reject, decode }).start(connection, options);
   });
 }
 
-/** Settles once; the first of a reply and an abort wins. */
-function abandonable(
-  connection: Connection,
-  signal: AbortSignal | undefined,
-  reject: (reason: unknown) => void,
-) {
-  let forget: (() => void) | undefined;
-  const state = {
-    abandoned: false,
-    done(act: () => void): void {
-      if (state.abandoned) return;
-      state.abandoned = true;
-      forget?.();
-      act();
-    },
-  };
-  const onAbort = (): void => state.done(() => reject(signal?.reason));
-  if (signal?.aborted) onAbort();
-  else if (signal) forget = connection.onAbort(signal, onAbort);
-  return state;
+interface SettlingMany<T> {
+  readonly resolve: (values: (T | undefined)[]) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly decode: (payload: Buffer) => T;
 }
 
-/** A failed connection's error, told for the call that met it. */
-function inCall(error: XenstoreError, operation: string, path: string | undefined): XenstoreError {
-  return error.in(operation, path);
+/** Many requests with one outcome. */
+class Batch<T> extends Call {
+  readonly #ask: AskMany;
+  readonly #settling: SettlingMany<T>;
+  readonly #results: (T | undefined)[];
+  #left: number;
+
+  constructor(ask: AskMany, settling: SettlingMany<T>) {
+    super();
+    this.#ask = ask;
+    this.#settling = settling;
+    this.#left = ask.paths.length;
+    this.#results = new Array<T | undefined>(this.#left).fill(undefined);
+  }
+
+  start(connection: Connection, options: CallOptions | undefined): void {
+    this.listen(connection, options?.signal, this.#settling.reject);
+    const { type, transactionId, paths } = this.#ask;
+    for (let index = 0; index < paths.length && !this.abandoned; index++) {
+      connection.submit({
+        type,
+        transactionId,
+        text: `${paths[index]}\0`,
+        value: undefined,
+        sink: this,
+        index,
+      });
+    }
+  }
+
+  reply(payload: Buffer, index: number): void {
+    this.#results[index] = this.#settling.decode(payload);
+    this.#arrived();
+  }
+
+  errno(name: string, index: number): void {
+    if (name === 'ENOENT') {
+      this.#arrived();
+      return;
+    }
+    this.settle();
+    this.#settling.reject(errnoError(name, describeType(this.#ask.type), this.#ask.paths[index]));
+  }
+
+  fail(error: XenstoreError): void {
+    this.settle();
+    this.#settling.reject(error.in(describeType(this.#ask.type), undefined));
+  }
+
+  #arrived(): void {
+    if (--this.#left > 0) return;
+    this.settle();
+    this.#settling.resolve(this.#results);
+  }
 }

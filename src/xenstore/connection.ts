@@ -44,18 +44,11 @@ export interface Request {
   readonly index: number;
 }
 
-/** A request that has been sent. */
-interface Sent {
-  readonly type: MessageType;
-  readonly sink: ReplySink;
-  readonly index: number;
-}
-
 /** Multiplexes requests, replies and watch events over a {@link Transport}. */
 export class Connection {
   readonly #transport: Transport;
   readonly #decoder = new Decoder();
-  readonly #sent = new Map<number, Sent>();
+  readonly #sent = new Map<number, Request>();
   readonly #onEvent: (path: string, token: string) => void;
   readonly #onClosed: (error: XenstoreError) => void;
   #queue: Request[] = [];
@@ -167,7 +160,7 @@ export class Connection {
       at += buffer.write(request.text, at, 'latin1');
       if (request.value) at += request.value.copy(buffer, at);
       // Registered before it is sent: a reply may be there before send() returns.
-      this.#sent.set(requestId, { type: request.type, sink: request.sink, index: request.index });
+      this.#sent.set(requestId, request);
     }
     return buffer;
   }

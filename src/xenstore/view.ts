@@ -1,5 +1,5 @@
 /** Reading and writing nodes: the same operations inside and outside a transaction. */
-import { type CallOptions, call, callMany } from './call.js';
+import { type CallOptions, call, callForNode, callMany, copyBytes } from './call.js';
 import type { Connection } from './connection.js';
 import { isXenstoreError, XenstoreError } from './errors.js';
 import { pathFault } from './path.js';
@@ -20,23 +20,18 @@ export class StoreView {
   }
 
   /** The value of a node as UTF-8 text; undefined when it does not exist. */
-  async read(path: string, options?: CallOptions): Promise<string | undefined> {
-    return (await this.readBytes(path, options))?.toString('utf8');
+  read(path: string, options?: CallOptions): Promise<string | undefined> {
+    return this.#askNode(MessageType.read, path, decodeText, options);
   }
 
   /** The value of a node, byte for byte; undefined when it does not exist. */
-  async readBytes(path: string, options?: CallOptions): Promise<Buffer | undefined> {
-    try {
-      return await this.#ask(MessageType.read, path, options);
-    } catch (error) {
-      if (isXenstoreError(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+  readBytes(path: string, options?: CallOptions): Promise<Buffer | undefined> {
+    return this.#askNode(MessageType.read, path, copyBytes, options);
   }
 
   /** The values of many nodes, in the order asked: one wave of requests, one promise. */
   readMany(paths: readonly string[], options?: CallOptions): Promise<(string | undefined)[]> {
-    return this.#askMany(MessageType.read, paths, (payload) => payload.toString('utf8'), options);
+    return this.#askMany(MessageType.read, paths, decodeText, options);
   }
 
   /** The names of a node's children; undefined when the node does not exist. Lists of any size. */
@@ -81,14 +76,8 @@ export class StoreView {
 
   /** A node's permissions, its owner first; undefined when it does not exist. */
   async permissions(path: string, options?: CallOptions): Promise<Permission[] | undefined> {
-    let payload: Buffer;
-    try {
-      payload = await this.#ask(MessageType.getPermissions, path, options);
-    } catch (error) {
-      if (isXenstoreError(error, 'ENOENT')) return undefined;
-      throw error;
-    }
-    const entries = decodeStrings(payload).map(parsePermission);
+    const entries = await this.#askNode(MessageType.getPermissions, path, decodePermissions, options);
+    if (entries === undefined) return undefined;
     if (entries.every((entry) => entry !== undefined)) return entries;
     throw new XenstoreError('protocol', 'getPermissions', path, 'the answer is no list of permissions');
   }
@@ -110,6 +99,19 @@ export class StoreView {
     checkPath(type, path);
     const ask = { type, transactionId: this.#transactionId, path, text: `${path}\0` };
     return call(this.#connection, value ? { ...ask, value } : ask, options);
+  }
+
+  /** One request for a node that may be missing. */
+  #askNode<T>(
+    type: MessageType,
+    path: string,
+    decode: (payload: Buffer) => T,
+    options: CallOptions | undefined,
+  ): Promise<T | undefined> {
+    const refusal = pathRefusal(type, path);
+    if (refusal) return Promise.reject(refusal);
+    const ask = { type, transactionId: this.#transactionId, path, text: `${path}\0` };
+    return callForNode(this.#connection, ask, decode, options);
   }
 
   async #askMany<T>(
@@ -159,10 +161,23 @@ export class StoreView {
   }
 }
 
+function decodeText(payload: Buffer): string {
+  return payload.toString('utf8');
+}
+
+function decodePermissions(payload: Buffer): (Permission | undefined)[] {
+  return decodeStrings(payload).map(parsePermission);
+}
+
 /** Refuses a path that the daemon refuses, or that would confuse it (an inner NUL crashes xenstored 4.17). */
-export function checkPath(type: MessageType, path: string): void {
+function checkPath(type: MessageType, path: string): void {
+  const refusal = pathRefusal(type, path);
+  if (refusal) throw refusal;
+}
+
+function pathRefusal(type: MessageType, path: string): XenstoreError | undefined {
   const fault = pathFault(path);
-  if (fault === undefined) return;
+  if (fault === undefined) return undefined;
   const shown = JSON.stringify(path.length > 80 ? `${path.slice(0, 80)}...` : path);
-  throw new XenstoreError('invalid-path', describeType(type), undefined, `the path ${shown} ${fault}`);
+  return new XenstoreError('invalid-path', describeType(type), undefined, `the path ${shown} ${fault}`);
 }

@@ -66,10 +66,11 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
+const TYPE_NAMES = new Map<number, string>(Object.entries(MessageType).map(([name, type]) => [type, name]));
+
 /** The name of a message type number, for texts. */
 export function describeType(type: number): string {
-  for (const [name, value] of Object.entries(MessageType)) if (value === type) return name;
-  return `type ${type}`;
+  return TYPE_NAMES.get(type) ?? `type ${type}`;
 }
 
 /** Encodes one message. */
