@@ -41,7 +41,8 @@ export async function runCompletion(
     commands.findIndex((command) => command.name() === 'completion'),
     1,
   );
-  const completion = tab(program);
+  for (const command of commands) command.description(command.summary() || command.description());
+  const completion = tab(program, { completionCommandName: 'completion' });
   const words = argv.slice(1);
   if (words[0] === '--') {
     const offers = await observeOffers(terminal);
@@ -50,11 +51,8 @@ export async function runCompletion(
         const wanted = offersFor(name, argument.name, offers);
         if (wanted) argument.handler = (complete: Complete) => offer(complete, wanted);
       }
-      for (const [option, { handler: _ }] of command.options) {
-        const described = command.options.get(option);
-        if (option === 'domain' && described)
-          described.handler = (complete: Complete) => offer(complete, offers.domains);
-      }
+      const option = command.options.get('domain');
+      if (option) option.handler = (complete: Complete) => offer(complete, offers.domains);
     }
     for (const name of ['usbctrl-attach', 'usbctrl-detach', 'usbdev-attach', 'usbdev-detach', 'usb-list']) {
       completion.commands

@@ -128,7 +128,8 @@ export async function runXl(terminal: Terminal, name: string, argv: readonly str
     return 2;
   }
   if (command.maxArgs && args.length > command.maxArgs.count) {
-    terminal.err(`'pvusb ${name}' takes ${command.maxArgs.count} arguments.\n\n${usageOf(name, command)}`);
+    const most = command.maxArgs.count === 1 ? 'one argument' : `${command.maxArgs.count} arguments`;
+    terminal.err(`'pvusb ${name}' takes ${most}.\n\n${usageOf(name, command)}`);
     return command.maxArgs.exitStatus;
   }
   return perform(terminal, command, parsed);

@@ -1,0 +1,26 @@
+// Runs everything that must pass: format and lint, the compiler, the build, and the tests.
+// `npm test -- core sweep` runs only the folders named.
+import { spawnSync } from 'node:child_process';
+import { filesBelow } from './files.js';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const only = process.argv.slice(2);
+
+function run(what, command, args) {
+  console.log(`# ${what}`);
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) {
+    console.error(`# ${what} failed${signal ? ` (${signal})` : ''}`);
+    process.exit(status ?? 1);
+  }
+}
+
+const bin = (name) => `${root}/node_modules/.bin/${name}`;
+run('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']);
+run('build', process.execPath, ['scripts/build.js']);
+run('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']);
+const files = filesBelow(`${root}/build/test`, '.test.js').filter(
+  (file) => only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`)),
+);
+run('tests', process.execPath, ['--test', '--test-concurrency=2', ...files]);
