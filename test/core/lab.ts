@@ -87,6 +87,11 @@ export class Lab implements AsyncDisposable {
     return this.#ground.dump();
   }
 
+  /** The store at this moment. */
+  dumpNow(): Promise<string> {
+    return this.#ground.dump();
+  }
+
   async snapshot(): Promise<Snapshot> {
     return snapshotOf({ dump: await this.dump(), usb: this.sim.usb });
   }
