@@ -16,7 +16,7 @@ import {
   savedIdentityPath,
   savedInterfacePath,
 } from './layout.js';
-import type { Controller, Domain, Inventory, SavedDrivers } from './model.js';
+import type { Controller, Domain, Inventory } from './model.js';
 import { USBBACK } from './observe.js';
 import type { Action, Edit, Fact, Plan, Step, UnclaimedFact } from './plan.js';
 import { addSteps, type NewController, requirePv, resolveController } from './plan-controller.js';
@@ -198,11 +198,19 @@ function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [Interf
   return driver === undefined || driver === USBBACK ? [] : [[id, driver]];
 }
 
-/** New records for what has a driver; a stale one for what has none goes; one for what is on usbback stays. */
+/**
+ * New records for what has a driver. One for what is on usbback stays; so does one for what has no driver, if it
+ * was recorded for this very device: its driver has not taken it back yet. Others are stale, and go.
+ */
 function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
   const { busid } = device;
   const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  const keep = (id: InterfaceId): boolean => isOurs(stale, device) && onUsbback(device, id);
+  const known = stale?.identity !== undefined && hasIdentity(device, stale.identity);
+  const keep = (id: InterfaceId): boolean => {
+    const intf = device.interfaces.find((candidate) => candidate.id === id);
+    if (intf?.driver === USBBACK) return known || stale?.identity === undefined;
+    return known && intf !== undefined && intf.driver === undefined;
+  };
   return [
     ...(stale?.drivers ?? [])
       .filter(({ interface: id }) => !keep(id))
@@ -217,14 +225,6 @@ function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
       ),
     ),
   ];
-}
-
-function isOurs(saved: SavedDrivers | undefined, device: UsbDevice): boolean {
-  return saved?.identity === undefined || hasIdentity(device, saved.identity);
-}
-
-function onUsbback(device: UsbDevice, id: InterfaceId): boolean {
-  return device.interfaces.some((intf) => intf.id === id && intf.driver === USBBACK);
 }
 
 /** What the transaction looks at again: every port there is, and that there are no others. */
