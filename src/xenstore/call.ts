@@ -1,5 +1,5 @@
 /** Turns requests into promises: one request, or many reads that share one promise. */
-import { type Connection, checkPayload, errnoError, type ReplySink, type Request } from './connection.js';
+import { type Connection, checkPayload, errnoError, type Request } from './connection.js';
 import type { XenstoreError } from './errors.js';
 import { describeType, type MessageType } from './wire.js';
 
@@ -65,9 +65,20 @@ interface Settling<T> {
 }
 
 /** Settles once; the first of an outcome and an abort wins. */
-abstract class Call implements ReplySink {
+abstract class Call implements Request {
   abandoned = false;
+  readonly type: MessageType;
+  readonly transactionId: number;
+  readonly count: number;
+  readonly value: Buffer | undefined;
   #forget: (() => void) | undefined;
+
+  constructor(ask: Pick<Ask, 'type' | 'transactionId' | 'value'>, count: number) {
+    this.type = ask.type;
+    this.transactionId = ask.transactionId ?? 0;
+    this.count = count;
+    this.value = ask.value;
+  }
 
   /** Gives the call up when the signal aborts, at once when it has. */
   protected listen(
@@ -90,39 +101,33 @@ abstract class Call implements ReplySink {
     this.#forget?.();
   }
 
+  abstract textAt(index: number): string;
   abstract reply(payload: Buffer, index: number): void;
   abstract errno(name: string, index: number): void;
   abstract fail(error: XenstoreError): void;
 }
 
-/** One request; it is its own sink, so that it costs one object. */
-class Single<T> extends Call implements Request {
-  readonly type: MessageType;
-  readonly transactionId: number;
-  readonly text: string;
-  readonly value: Buffer | undefined;
-  readonly index = 0;
+/** One request. */
+class Single<T> extends Call {
+  readonly #text: string;
   readonly #path: string | undefined;
   readonly #settling: Settling<T>;
 
   constructor(ask: Ask, settling: Settling<T>) {
-    super();
-    this.type = ask.type;
-    this.transactionId = ask.transactionId ?? 0;
-    this.text = ask.text;
-    this.value = ask.value;
+    super(ask, 1);
+    this.#text = ask.text;
     this.#path = ask.path;
     this.#settling = settling;
   }
 
-  get sink(): ReplySink {
-    return this;
-  }
-
   start(connection: Connection, options: CallOptions | undefined): void {
-    checkPayload(describeType(this.type), this.#path, this.text.length + (this.value?.length ?? 0));
+    checkPayload(describeType(this.type), this.#path, this.#text.length + (this.value?.length ?? 0));
     this.listen(connection, options?.signal, this.#settling.reject);
     if (!this.abandoned) connection.submit(this);
+  }
+
+  textAt(): string {
+    return this.#text;
   }
 
   reply(payload: Buffer): void {
@@ -167,14 +172,14 @@ interface SettlingMany<T> {
 
 /** Many requests with one outcome. */
 class Batch<T> extends Call {
-  readonly #ask: AskMany;
+  readonly #paths: readonly string[];
   readonly #settling: SettlingMany<T>;
   readonly #results: (T | undefined)[];
   #left: number;
 
   constructor(ask: AskMany, settling: SettlingMany<T>) {
-    super();
-    this.#ask = ask;
+    super(ask, ask.paths.length);
+    this.#paths = ask.paths;
     this.#settling = settling;
     this.#left = ask.paths.length;
     this.#results = new Array<T | undefined>(this.#left).fill(undefined);
@@ -182,17 +187,11 @@ class Batch<T> extends Call {
 
   start(connection: Connection, options: CallOptions | undefined): void {
     this.listen(connection, options?.signal, this.#settling.reject);
-    const { type, transactionId, paths } = this.#ask;
-    for (let index = 0; index < paths.length && !this.abandoned; index++) {
-      connection.submit({
-        type,
-        transactionId,
-        text: `${paths[index]}\0`,
-        value: undefined,
-        sink: this,
-        index,
-      });
-    }
+    if (!this.abandoned) connection.submit(this);
+  }
+
+  textAt(index: number): string {
+    return `${this.#paths[index]}\0`;
   }
 
   reply(payload: Buffer, index: number): void {
@@ -206,12 +205,12 @@ class Batch<T> extends Call {
       return;
     }
     this.settle();
-    this.#settling.reject(errnoError(name, describeType(this.#ask.type), this.#ask.paths[index]));
+    this.#settling.reject(errnoError(name, describeType(this.type), this.#paths[index]));
   }
 
   fail(error: XenstoreError): void {
     this.settle();
-    this.#settling.reject(error.in(describeType(this.#ask.type), undefined));
+    this.#settling.reject(error.in(describeType(this.type), undefined));
   }
 
   #arrived(): void {

@@ -20,9 +20,17 @@ import {
 /** Unanswered requests at a time. */
 export const WINDOW = 256;
 
-/** Takes the reply of one request; several requests may share one, told apart by `index`. */
-export interface ReplySink {
-  /** True when nobody waits any more: a request not yet sent is dropped, a reply ignored. */
+/** One request, or many that differ in their text and have one outcome. Encoded when there is room to send it. */
+export interface Request {
+  readonly type: MessageType;
+  readonly transactionId: number;
+  /** How many requests; each is told by its index. */
+  readonly count: number;
+  /** First part of the payload, ASCII. */
+  textAt(index: number): string;
+  /** Second part of the payload, after the text. */
+  readonly value: Buffer | undefined;
+  /** True when nobody waits any more: what is not yet sent is dropped, a reply ignored. */
   readonly abandoned: boolean;
   /** The reply's payload, valid during the call only. */
   reply(payload: Buffer, index: number): void;
@@ -32,30 +40,30 @@ export interface ReplySink {
   fail(error: XenstoreError): void;
 }
 
-/** One request, before it is encoded. */
-export interface Request {
-  readonly type: MessageType;
-  readonly transactionId: number;
-  /** First part of the payload, ASCII. */
-  readonly text: string;
-  /** Second part of the payload, after `text`. */
-  readonly value?: Buffer | undefined;
-  readonly sink: ReplySink;
+/** A request on its way. */
+interface Sent {
+  readonly request: Request;
   readonly index: number;
+  readonly text: string;
 }
 
 /** Multiplexes requests, replies and watch events over a {@link Transport}. */
 export class Connection {
   readonly #transport: Transport;
   readonly #decoder = new Decoder();
-  readonly #sent = new Map<number, Request>();
+  readonly #sent = new Map<number, Sent>();
   readonly #onEvent: (path: string, token: string) => void;
   readonly #onClosed: (error: XenstoreError) => void;
   #queue: Request[] = [];
   #queueHead = 0;
+  /** Of the first in the queue: how many are sent. */
+  #headIndex = 0;
+  #queuedCount = 0;
   #flushing = false;
   #nextId = 1;
   #closed: XenstoreError | undefined;
+  #awaitsEvents = false;
+  #keeps: boolean | undefined;
   readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>();
 
   constructor(
@@ -69,7 +77,7 @@ export class Connection {
       bytes: (chunk) => this.#receive(chunk),
       closed: (cause) => this.#end(connectionLost(cause)),
     });
-    transport.keepProcessAlive?.(false);
+    this.#keepProcessAlive();
   }
 
   /** Why the connection is over; undefined while it is open. */
@@ -79,7 +87,7 @@ export class Connection {
 
   /** Requests asked and not answered. */
   get pendingCount(): number {
-    return this.#sent.size + this.#queue.length - this.#queueHead;
+    return this.#sent.size + this.#queuedCount;
   }
 
   /**
@@ -101,20 +109,37 @@ export class Connection {
     return () => own.delete(act);
   }
 
-  /** Queues a request. Its sink is told the outcome, also when the connection is lost. */
+  /** Queues a request. It is told the outcome, also when the connection is lost. */
   submit(request: Request): void {
     if (this.#closed) {
-      request.sink.fail(this.#closed);
+      request.fail(this.#closed);
       return;
     }
-    if (this.pendingCount === 0) this.#transport.keepProcessAlive?.(true);
     this.#queue.push(request);
+    this.#queuedCount += request.count;
+    if (this.pendingCount === request.count) this.#keepProcessAlive();
     this.#scheduleFlush();
   }
 
   /** Ends the connection; whatever is pending fails with `connection-lost`. Idempotent. */
   close(): void {
     this.#end(new XenstoreError('connection-lost', 'connection', undefined, 'closed by this program'));
+  }
+
+  /**
+   * Says whether watch events are waited for. While they are, or a request is unanswered, the connection keeps the
+   * process alive: who awaits a watch waits for something outside. An idle connection does not.
+   */
+  awaitEvents(awaits: boolean): void {
+    this.#awaitsEvents = awaits;
+    this.#keepProcessAlive();
+  }
+
+  #keepProcessAlive(): void {
+    const keep = this.#awaitsEvents || this.pendingCount > 0;
+    if (keep === this.#keeps) return;
+    this.#keeps = keep;
+    this.#transport.keepProcessAlive?.(keep);
   }
 
   #scheduleFlush(): void {
@@ -128,39 +153,51 @@ export class Connection {
 
   #flush(): void {
     if (this.#closed) return;
-    const batch: Request[] = [];
+    const batch: Sent[] = [];
     let bytes = 0;
-    while (this.#sent.size + batch.length < WINDOW && this.#queueHead < this.#queue.length) {
-      const request = this.#queue[this.#queueHead++]!;
-      if (request.sink.abandoned) continue;
-      batch.push(request);
-      bytes += HEADER_BYTES + request.text.length + (request.value?.length ?? 0);
-    }
-    if (this.#queueHead === this.#queue.length) {
-      this.#queue = [];
-      this.#queueHead = 0;
+    while (this.#sent.size + batch.length < WINDOW) {
+      const next = this.#takeQueued();
+      if (!next) break;
+      batch.push(next);
+      bytes += HEADER_BYTES + next.text.length + (next.request.value?.length ?? 0);
     }
     if (batch.length > 0) this.#transport.send(this.#encode(batch, bytes));
-    else if (this.pendingCount === 0) this.#transport.keepProcessAlive?.(false);
+    else this.#keepProcessAlive();
   }
 
-  #encode(batch: readonly Request[], bytes: number): Buffer {
+  /** The next to send; whatever is abandoned is passed over. */
+  #takeQueued(): Sent | undefined {
+    for (;;) {
+      const request = this.#queue[this.#queueHead];
+      if (!request) {
+        this.#queue = [];
+        this.#queueHead = 0;
+        return undefined;
+      }
+      if (this.#headIndex < request.count && !request.abandoned) {
+        const index = this.#headIndex++;
+        this.#queuedCount--;
+        return { request, index, text: request.textAt(index) };
+      }
+      this.#queuedCount -= request.count - this.#headIndex;
+      this.#queueHead++;
+      this.#headIndex = 0;
+    }
+  }
+
+  #encode(batch: readonly Sent[], bytes: number): Buffer {
     const buffer = Buffer.allocUnsafe(bytes);
     let at = 0;
-    for (const request of batch) {
+    for (const sent of batch) {
+      const { request, text } = sent;
+      const { type, transactionId, value } = request;
       const requestId = this.#takeId();
-      const length = request.text.length + (request.value?.length ?? 0);
-      writeHeader(
-        buffer,
-        at,
-        { type: request.type, requestId, transactionId: request.transactionId },
-        length,
-      );
+      writeHeader(buffer, at, { type, requestId, transactionId }, text.length + (value?.length ?? 0));
       at += HEADER_BYTES;
-      at += buffer.write(request.text, at, 'latin1');
-      if (request.value) at += request.value.copy(buffer, at);
+      at += buffer.write(text, at, 'latin1');
+      if (value) at += value.copy(buffer, at);
       // Registered before it is sent: a reply may be there before send() returns.
-      this.#sent.set(requestId, request);
+      this.#sent.set(requestId, sent);
     }
     return buffer;
   }
@@ -183,8 +220,8 @@ export class Connection {
           : new XenstoreError('protocol', 'receive', undefined, String((error as Error).message), error),
       );
     }
-    if (this.#queueHead < this.#queue.length && this.#sent.size <= WINDOW / 2) this.#scheduleFlush();
-    else if (this.pendingCount === 0) this.#transport.keepProcessAlive?.(false);
+    if (this.#queuedCount > 0 && this.#sent.size <= WINDOW / 2) this.#scheduleFlush();
+    else this.#keepProcessAlive();
   }
 
   readonly #onMessage = (type: number, requestId: number, _transactionId: number, payload: Buffer): void => {
@@ -197,12 +234,13 @@ export class Connection {
     const sent = this.#sent.get(requestId);
     if (!sent) throw protocolError(`a reply came to request ${requestId}, which was never made`);
     this.#sent.delete(requestId);
-    if (sent.sink.abandoned) return;
-    if (type === MessageType.error) sent.sink.errno(decodeStrings(payload)[0] ?? '', sent.index);
-    else if (type === sent.type) sent.sink.reply(payload, sent.index);
+    const { request, index } = sent;
+    if (request.abandoned) return;
+    if (type === MessageType.error) request.errno(decodeStrings(payload)[0] ?? '', index);
+    else if (type === request.type) request.reply(payload, index);
     else {
-      const error = protocolError(`${describeType(sent.type)} was answered by ${describeType(type)}`);
-      sent.sink.fail(error);
+      const error = protocolError(`${describeType(request.type)} was answered by ${describeType(type)}`);
+      request.fail(error);
       throw error;
     }
   };
@@ -211,11 +249,15 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = error;
     this.#transport.close();
-    const waiting = [...this.#sent.values(), ...this.#queue.slice(this.#queueHead)];
+    const sent = [...this.#sent.values()].map(({ request }) => request);
+    const waiting = [...sent, ...this.#queue.slice(this.#queueHead)];
     this.#sent.clear();
     this.#queue = [];
     this.#queueHead = 0;
-    for (const { sink } of waiting) if (!sink.abandoned) sink.fail(error);
+    this.#headIndex = 0;
+    this.#queuedCount = 0;
+    // One with many requests is there many times; it has failed, and so is abandoned, after the first.
+    for (const request of waiting) if (!request.abandoned) request.fail(error);
     this.#onClosed(error);
   }
 }
