@@ -125,7 +125,7 @@ function checkSavedDrivers(
     const [, device, intf, key] = SAVED.exec(path) ?? [];
     if (device === undefined) continue;
     const busid = device.replaceAll('_', '.');
-    if (intf === undefined || intf === 'device') {
+    if (intf === undefined || intf === 'device' || intf === 'port') {
       if (!held.has(busid)) violations.push(`I6: ${path} is kept for ${busid}, which is in no port`);
       continue;
     }
