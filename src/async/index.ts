@@ -1,3 +1,4 @@
+export * from './abort.js';
 export * from './clock.js';
 export * from './deadline.js';
 export * from './mutex.js';

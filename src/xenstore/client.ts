@@ -1,5 +1,5 @@
 /** The xenstore client: nodes, transactions, watches and domains over one connection. */
-import { type Clock, systemClock } from '../async/index.js';
+import { type Clock, systemClock, unlessAborted } from '../async/index.js';
 import { type Ask, type CallOptions, call } from './call.js';
 import { Connection } from './connection.js';
 import { isXenstoreError, XenstoreError } from './errors.js';
@@ -87,14 +87,17 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     const attempts = options.attempts ?? TRANSACTION_ATTEMPTS;
     for (let attempt = 0; attempt < attempts; attempt++) {
       if (attempt > 1) await this.#pause(attempt, options.signal);
-      // A NUL as payload, as libxenstore sends: oxenstored would sit on an empty request.
-      const started = await this.#ask({ type: MessageType.transactionStart, text: '\0' }, options);
-      const transactionId = parseNumber(started, 'transactionStart');
+      const transactionId = await this.#begin(options);
       let result: T;
       try {
         result = await body(new StoreView(this.#connection, transactionId));
+        // From here on the end is sent, whatever the signal says.
+        options.signal?.throwIfAborted();
       } catch (error) {
-        await this.#abort(transactionId);
+        const ended = this.#abort(transactionId);
+        // Who has given up does not wait for a daemon that may not answer.
+        if (options.signal?.aborted) throw error;
+        await ended;
         // Torn by another writer, the C daemon may say so before the end, by these.
         if (attempt < TORN_ATTEMPTS && isXenstoreError(error, 'EIO', 'EINVAL')) continue;
         throw error;
@@ -109,9 +112,29 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     );
   }
 
-  async #commit(transactionId: number, options: CallOptions): Promise<boolean> {
+  /** Starts a transaction. One that is given up while its number is on the way is ended when the number comes. */
+  async #begin(options: CallOptions): Promise<number> {
+    options.signal?.throwIfAborted();
+    // A NUL as payload, as libxenstore sends: oxenstored would sit on an empty request.
+    const started = this.#ask({ type: MessageType.transactionStart, text: '\0' }).then((payload) =>
+      parseNumber(payload, 'transactionStart'),
+    );
     try {
-      await this.#ask({ type: MessageType.transactionEnd, transactionId, text: 'T\0' }, options);
+      return await unlessAborted(started, options.signal);
+    } catch (error) {
+      started.then(
+        (transactionId) => this.#abort(transactionId),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  async #commit(transactionId: number, options: CallOptions): Promise<boolean> {
+    // Sent without the signal: a request that were dropped before it is sent would leave the transaction open.
+    const ended = this.#ask({ type: MessageType.transactionEnd, transactionId, text: 'T\0' });
+    try {
+      await unlessAborted(ended, options.signal);
       return true;
     } catch (error) {
       if (isXenstoreError(error, 'EAGAIN')) return false;
@@ -146,10 +169,11 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
         `${JSON.stringify(path)} cannot be watched`,
       );
     }
+    options.signal?.throwIfAborted();
     const token = `w${this.#nextToken++}`;
     const payload = `${path}\0${token}\0`;
     const watch = new Watch(path, async () => {
-      if (!this.#watches.delete(token)) return;
+      if (!this.#forget(token)) return;
       try {
         await this.#ask({ type: MessageType.unwatch, path, text: payload });
       } catch (error) {
@@ -158,15 +182,23 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     });
     // Registered before it is asked for: the first event may come with the answer.
     this.#watches.set(token, watch);
+    this.#connection.awaitEvents(true);
     try {
       await this.#ask({ type: MessageType.watch, path, text: payload }, options);
       return watch;
     } catch (error) {
-      if (isXenstoreError(error)) this.#watches.delete(token);
+      if (isXenstoreError(error)) this.#forget(token);
       // Given up while on its way: the daemon may have set it.
-      else await watch.close();
+      // Not waited for, since it may not answer.
+      else watch.close().catch(() => undefined);
       throw error;
     }
+  }
+
+  #forget(token: string): boolean {
+    const known = this.#watches.delete(token);
+    this.#connection.awaitEvents(this.#watches.size > 0);
+    return known;
   }
 
   /** A domain's home in the store: `/local/domain/3`. */
@@ -190,8 +222,13 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     await this.#ask({ type: MessageType.introduce, text }, options);
   }
 
-  /** Tells xenstored that a domain is gone. */
+  /**
+   * Tells xenstored that a domain is gone.
+   *
+   * @throws {XenstoreError} `EINVAL` for domain 0, without asking: oxenstored would remove its home
+   */
   async release(domid: number, options?: CallOptions): Promise<void> {
+    if (!(domid > 0)) throw new XenstoreError('EINVAL', 'release', undefined, 'domain 0 cannot be released');
     await this.#ask({ type: MessageType.release, text: `${domid}\0` }, options);
   }
 
@@ -213,6 +250,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     await this.#ask({ type: MessageType.resetWatches, text: '\0' }, options);
     const watches = [...this.#watches.values()];
     this.#watches.clear();
+    this.#connection.awaitEvents(false);
     for (const watch of watches) await watch.close();
   }
 

@@ -80,8 +80,9 @@ class DeviceTransport implements Transport {
     if (this.#over) return;
     this.#over = true;
     this.#closing = true;
+    // Told first: after a failed write, closing waits for a read that may never end.
+    this.#events?.closed(cause);
     await this.#writes.catch(() => undefined);
     await this.#file.close().catch(() => undefined);
-    this.#events?.closed(cause);
   }
 }

@@ -1,7 +1,7 @@
 /** A watch as an async iterable of dirty paths: what changed, not how often or in which order. */
 import type { XenstoreError } from './errors.js';
 
-/** More distinct dirty paths than this are told as one: the watched path. Bounds what a busy writer makes us keep. */
+/** More distinct dirty paths than this are told as one, the watched path. Bounds what a busy writer makes us keep. */
 const DIRTY_MAX = 1000;
 
 /**
@@ -13,6 +13,8 @@ export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDis
   readonly path: string;
   readonly #end: () => Promise<void>;
   #dirty = new Set<string>();
+  /** There were too many dirty paths: the watched one stands for all. */
+  #collapsed = false;
   #failure: XenstoreError | undefined;
   #closed = false;
   #wake: (() => void) | undefined;
@@ -25,8 +27,11 @@ export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDis
 
   /** Marks a path dirty. Called by the client. */
   mark(path: string): void {
-    if (this.#dirty.size >= DIRTY_MAX) this.#dirty = new Set([this.path]);
-    this.#dirty.add(path);
+    if (!this.#collapsed) this.#dirty.add(path);
+    if (this.#dirty.size > DIRTY_MAX) {
+      this.#dirty = new Set([this.path]);
+      this.#collapsed = true;
+    }
     this.#wake?.();
   }
 
@@ -50,6 +55,7 @@ export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDis
       if (this.#dirty.size > 0) {
         const paths = [...this.#dirty];
         this.#dirty.clear();
+        this.#collapsed = false;
         return { done: false, value: paths };
       }
       if (this.#failure) throw this.#failure;
