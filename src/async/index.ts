@@ -1,4 +1,5 @@
 export * from './abort.js';
 export * from './clock.js';
 export * from './deadline.js';
+export * from './limit.js';
 export * from './mutex.js';

@@ -2,13 +2,18 @@
 import { constants } from 'node:fs';
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Limit } from '../async/index.js';
 import type { SysfsFiles } from './files.js';
+
+/** Files open at once: a host with a hundred devices has more attributes than a process may have open (1024). */
+const OPEN_MAX = 64;
 
 /** The file operations of sysfs below `root`. */
 export function nodeFiles(root: string): SysfsFiles {
+  const limit = new Limit(OPEN_MAX);
   return {
-    readText: (path) => readFile(join(root, path), 'utf8'),
-    list: (path) => readdir(join(root, path)),
+    readText: (path) => limit.run(() => readFile(join(root, path), 'utf8')),
+    list: (path) => limit.run(() => readdir(join(root, path))),
     readLink: (path) => readlink(join(root, path)),
     async writeText(path, text) {
       // Never created: what is not there cannot be written. O_NONBLOCK changes nothing in sysfs, and keeps a
