@@ -34,6 +34,18 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
 }
 
 async function commit(xenstore: Xenstore, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await commitOnce(xenstore, action, signal);
+  } catch (error) {
+    if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
+  }
+}
+
+async function commitOnce(
+  xenstore: Xenstore,
+  action: Commit,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const call = { signal };
   await xenstore.transaction(async (nodes) => {
     await Promise.all(action.expect.map((fact) => checkFact(nodes, fact, signal)));
@@ -87,6 +99,7 @@ async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal |
   const [value] = await nodes.readMany([fact.path], { signal });
   if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
   if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
+  if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
   if (fact.fact === 'value' && value !== fact.is) {
     const now = value === undefined ? 'is gone' : `is now ${JSON.stringify(value)}`;
     throw new ConflictError(`${fact.path} ${now}, not ${JSON.stringify(fact.is)}`);

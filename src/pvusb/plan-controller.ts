@@ -15,7 +15,7 @@ import {
 } from './layout.js';
 import { type Controller, type ControllerType, type Domain, type Inventory, XenbusState } from './model.js';
 import { PORTS_MAX } from './observe-controllers.js';
-import type { Edit, Fact, Plan, Step } from './plan.js';
+import type { Action, Edit, Fact, Plan, Step } from './plan.js';
 import { planDetachSteps } from './plan-detach.js';
 
 /** How long a backend may take to answer (libxl: LIBXL_INIT_TIMEOUT, LIBXL_DESTROY_TIMEOUT). */
@@ -118,7 +118,7 @@ export function addSteps(controller: NewController): Step[] {
     {
       why: `create ${name} (USB ${controller.version}, ${controller.ports} ports)`,
       act: { do: 'commit', expect: newFacts(controller), edits: creation(controller) },
-      undo: [{ do: 'commit', expect: [], edits: removal(controller, backend) }],
+      undo: [removeUnused(controller, backend)],
     },
     {
       why: `let usbback take ${name}`,
@@ -131,6 +131,13 @@ export function addSteps(controller: NewController): Step[] {
       },
     },
   ];
+}
+
+/** Another toolstack or another of our own operations may have attached a device to it by now: then it stays. */
+function removeUnused(controller: NewController, backend: string): Action {
+  const ports = Array.from({ length: controller.ports }, (_, k) => portPath(backend, k + 1));
+  const expect = ports.map((path): Fact => ({ fact: 'vacant', path }));
+  return { do: 'commit', expect, edits: removal(controller, backend), otherwise: 'skip' };
 }
 
 function newFacts(controller: ControllerId): Fact[] {

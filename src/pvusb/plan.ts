@@ -6,7 +6,8 @@ import type { ControllerId } from './layout.js';
 /** What must still be so inside the transaction that changes something. */
 export type Fact =
   | { readonly fact: 'value'; readonly path: string; readonly is: string }
-  | { readonly fact: 'present' | 'absent'; readonly path: string }
+  /** `vacant`: empty or gone. */
+  | { readonly fact: 'present' | 'absent' | 'vacant'; readonly path: string }
   | UnclaimedFact;
 
 /** A device stands in no port of any domain, and there are no other domains and controllers than those known. */
@@ -33,7 +34,13 @@ export type Edit =
 /** One thing done to the host. */
 export type Action =
   /** One xenstore transaction; `expect` is read again inside it. */
-  | { readonly do: 'commit'; readonly expect: readonly Fact[]; readonly edits: readonly Edit[] }
+  | {
+      readonly do: 'commit';
+      readonly expect: readonly Fact[];
+      readonly edits: readonly Edit[];
+      /** When `expect` does not hold there is nothing to do; a conflict unless given. */
+      readonly otherwise?: 'skip';
+    }
   | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
   /**
    * Gives an interface back to the host and forgets its record. A kind of its own, since giving back is more
