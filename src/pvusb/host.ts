@@ -1,5 +1,5 @@
 /** What the operations need of a host: four tiny ports, so that a simulation or a fault injector can stand in. */
-import { type Clock, systemClock } from '../async/index.js';
+import { type Clock, Mutex, systemClock } from '../async/index.js';
 import {
   type Binding,
   type Busid,
@@ -61,6 +61,8 @@ export interface Host {
    * first one was lost.
    */
   readonly reopen?: () => Promise<Xenstore>;
+  /** Operations of this process that have met others take turns from then on, rather than meet again. */
+  readonly turns?: Mutex;
 }
 
 /** Where a host is. */
@@ -84,7 +86,7 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
-    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen };
+    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen, turns: new Mutex() };
   } catch (error) {
     throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
   }

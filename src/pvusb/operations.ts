@@ -18,7 +18,10 @@ import {
 import { planDetach } from './plan-detach.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 20;
+
+/** Longest pause before it looks again, so that two do not meet for ever. */
+const PAUSE_MS = 100;
 
 /** Options of every operation. */
 export interface OperationOptions extends ExecuteOptions {
@@ -56,16 +59,35 @@ export interface Attachment {
 type Planner<T> = (inventory: Inventory) => Outcome<T>;
 
 async function operate<T>(host: Host, options: OperationOptions, planner: Planner<T>): Promise<Outcome<T>> {
-  for (let attempt = 1; ; attempt++) {
-    const outcome = planner(await observe(host, { signal: options.signal }));
+  const { signal } = options;
+  const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
+    const outcome = planner(await observe(host, { signal }));
     if (options.dryRun) return outcome;
     try {
       await execute(host, outcome.plan, options);
       return outcome;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      if (attempt === ATTEMPTS) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
+      if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
+      return undefined;
     }
+  };
+  const again = async (): Promise<Outcome<T>> => {
+    for (let left = ATTEMPTS - 2; ; left--) {
+      const outcome = await attempt(left);
+      if (outcome) return outcome;
+      await pause(host, ATTEMPTS - left, signal);
+    }
+  };
+  return (await attempt(ATTEMPTS - 1)) ?? (await (host.turns?.run(again, signal) ?? again()));
+}
+
+async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  const longest = Math.min(PAUSE_MS, 2 ** attempt);
+  try {
+    await host.clock.sleep(longest * Math.random(), signal);
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'waiting for another program', signal });
   }
 }
 
