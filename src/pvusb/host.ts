@@ -63,6 +63,8 @@ export interface Host {
   readonly reopen?: () => Promise<Xenstore>;
   /** Operations of this process that have met others take turns from then on, rather than meet again. */
   readonly turns?: Mutex;
+  /** Transactions of this process take turns: open at the same time they would only make each other start again. */
+  readonly commits?: Mutex;
 }
 
 /** Where a host is. */
@@ -86,7 +88,7 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
-    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen, turns: new Mutex() };
+    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen, turns: new Mutex(), commits: new Mutex() };
   } catch (error) {
     throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
   }

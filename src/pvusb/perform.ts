@@ -21,7 +21,7 @@ type Await = Extract<Action, { do: 'await' }>;
 export async function perform(host: Host, action: Action, signal: AbortSignal | undefined): Promise<void> {
   switch (action.do) {
     case 'commit':
-      return commit(host.xenstore, action, signal);
+      return commit(host, action, signal);
     case 'bind':
       return host.sysfs.bind({ interface: action.interface, driver: action.driver }, { signal });
     case 'unbind':
@@ -33,9 +33,10 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
   }
 }
 
-async function commit(xenstore: Xenstore, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  const once = (): Promise<void> => commitOnce(host.xenstore, action, signal);
   try {
-    await commitOnce(xenstore, action, signal);
+    await (host.commits?.run(once, signal) ?? once());
   } catch (error) {
     if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
   }
