@@ -81,6 +81,14 @@ export function savedIdentityPath(busid: Busid): string {
   return `${savedDevicePath(busid)}/${IDENTITY_KEY}`;
 }
 
+/** Our own key there: the port node that a device is being given back from. Written when its detach frees the port. */
+export const ORIGIN_KEY = 'port';
+
+/** `/libxl/usbback/<busid>/port`. */
+export function savedOriginPath(busid: Busid): string {
+  return `${savedDevicePath(busid)}/${ORIGIN_KEY}`;
+}
+
 /** xenstore paths allow neither `.` nor `:`; libxl writes `3-1@2_1` for `3-1:2.1`. */
 export function encodeName(name: Busid | InterfaceId): string {
   return name.replaceAll('.', '_').replaceAll(':', '@');

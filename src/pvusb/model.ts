@@ -80,6 +80,8 @@ export interface SavedDrivers {
   readonly busid: Busid;
   /** Which device they were saved for; absent when another toolstack saved them. */
   readonly identity?: string;
+  /** The port node that it was taken from, when a detach has freed the port and not given the drivers back yet. */
+  readonly origin?: string;
   readonly drivers: readonly SavedDriver[];
 }
 

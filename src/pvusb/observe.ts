@@ -15,7 +15,9 @@ import {
   decodeBusid,
   decodeInterface,
   driverFolder,
+  IDENTITY_KEY,
   LIBXL,
+  ORIGIN_KEY,
   parseNumber,
   SAVED_DRIVERS,
 } from './layout.js';
@@ -133,13 +135,17 @@ async function observeSavedDrivers(xenstore: XenstoreNodes, call: CallOptions): 
     const busid = decodeBusid(name);
     return busid === undefined ? [] : { busid, path: `${SAVED_DRIVERS}/${name}` };
   });
-  const [children, identities] = await Promise.all([
+  const [children, identities, origins] = await Promise.all([
     xenstore.directoryMany(
       devices.map(({ path }) => path),
       call,
     ),
     xenstore.readMany(
-      devices.map(({ path }) => `${path}/device`),
+      devices.map(({ path }) => `${path}/${IDENTITY_KEY}`),
+      call,
+    ),
+    xenstore.readMany(
+      devices.map(({ path }) => `${path}/${ORIGIN_KEY}`),
       call,
     ),
   ]);
@@ -156,6 +162,7 @@ async function observeSavedDrivers(xenstore: XenstoreNodes, call: CallOptions): 
   return devices.map(({ busid }, i) => ({
     busid,
     ...(identities[i] === undefined ? {} : { identity: identities[i] }),
+    ...(origins[i] === undefined ? {} : { origin: origins[i] }),
     drivers: interfaces.flatMap((entry, k) =>
       entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
     ),

@@ -15,7 +15,7 @@ import {
   planRemoveController,
   resolveController,
 } from './plan-controller.js';
-import { planDetach } from './plan-detach.js';
+import { planDetach, unfinishedDetaches } from './plan-detach.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
@@ -195,7 +195,8 @@ function placeAt(
     const sentence = `Controller ${request.devid} of domain ${domid} has ports 1 to ${controller.portCount}, not ${request.port}.`;
     throw new PvusbError('no-such-port', sentence, { where });
   }
-  if (port.busid === undefined && port.untrustedJunk === undefined) {
+  const holds = port.busid !== undefined || port.untrustedJunk !== undefined;
+  if (!holds && unfinishedDetaches(inventory, { controller, port }).length === 0) {
     const sentence = `Nothing is attached to port ${request.port} of controller ${request.devid} of domain ${domid}.`;
     throw new PvusbError('port-empty', sentence, { where });
   }
@@ -212,7 +213,7 @@ function placeOfDevice(
   const places = placesOf(inventory, busid).filter(
     ({ controller }) => (domid ?? controller.domid) === controller.domid,
   );
-  const place = places[0];
+  const place = places[0] ?? placeLeft(inventory, busid, domid);
   if (place) return place;
   if (!deviceAt(inventory, busid)) {
     throw new PvusbError('no-such-device', `No USB device "${busid}" is plugged in or attached.`, {
@@ -221,6 +222,14 @@ function placeOfDevice(
   }
   const to = domid === undefined ? 'any domain' : `domain ${domid}`;
   throw new PvusbError('port-empty', `${busid} is not attached to ${to}.`, { where: { busid, domid } });
+}
+
+/** The empty port that an interrupted detach took a device from. */
+function placeLeft(inventory: Inventory, busid: Busid, domid: number | undefined): Place | undefined {
+  return inventory.controllers
+    .filter((controller) => (domid ?? controller.domid) === controller.domid)
+    .flatMap((controller) => controller.ports.map((port): Place => ({ controller, port })))
+    .find((place) => unfinishedDetaches(inventory, place).includes(busid));
 }
 
 /** What to list: one domain, or all. */

@@ -92,7 +92,7 @@ async function prune(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const [children] = await nodes.directoryMany([edit.path], { signal });
-  if (children?.every((name) => name === edit.ignoring)) await nodes.rm(edit.path, { signal });
+  if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
 }
 
 async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal | undefined): Promise<void> {

@@ -10,7 +10,15 @@ import {
   interfaceNumber,
 } from '../sysfs/index.js';
 import { deviceAt, type Place, placesOf } from './find.js';
-import { IDENTITY_KEY, portPath, SAVED_DRIVERS, savedDevicePath, savedInterfacePath } from './layout.js';
+import {
+  IDENTITY_KEY,
+  ORIGIN_KEY,
+  portPath,
+  SAVED_DRIVERS,
+  savedDevicePath,
+  savedInterfacePath,
+  savedOriginPath,
+} from './layout.js';
 import type { Inventory } from './model.js';
 import { USBBACK } from './observe.js';
 import type { Action, Edit, Plan, Step } from './plan.js';
@@ -18,7 +26,7 @@ import type { Action, Edit, Plan, Step } from './plan.js';
 /** Empties one port and gives its device back to the host. */
 export function planDetach(inventory: Inventory, place: Place): Plan {
   const { controller, port } = place;
-  const what = port.busid ?? 'what is there';
+  const what = port.busid ?? unfinishedDetaches(inventory, place)[0] ?? 'what is there';
   return {
     title: `detach ${what} from port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`,
     steps: planDetachSteps(inventory, place),
@@ -26,22 +34,53 @@ export function planDetach(inventory: Inventory, place: Place): Plan {
   };
 }
 
-/** The steps of {@link planDetach}; none for an empty port. */
-export function planDetachSteps(inventory: Inventory, { controller, port }: Place): Step[] {
+/**
+ * The steps of {@link planDetach}. For an empty port: what is left of a detach that was interrupted behind the
+ * freeing of the port, if there was one.
+ */
+export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
+  const { controller, port } = place;
   const { busid, untrustedJunk } = port;
   const held = busid ?? untrustedJunk;
-  if (held === undefined || controller.backend === undefined) return [];
+  if (controller.backend === undefined) return [];
+  if (held === undefined) {
+    return unfinishedDetaches(inventory, place).flatMap((left) => [
+      ...unbindSteps(inventory, left),
+      ...restoreSteps(inventory, left),
+    ]);
+  }
+  const path = portPath(controller.backend, port.port);
   const clear: Step = {
     why: `free port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`,
     act: {
       do: 'commit',
       expect: [],
-      edits: [{ edit: 'clear', path: portPath(controller.backend, port.port), from: held }],
+      edits: [{ edit: 'clear', path, from: held }, ...originEdits(inventory, busid, path)],
     },
   };
   // Another port claims the same device: it keeps what it has.
-  if (busid === undefined || placesOf(inventory, busid).length > 1) return [clear];
+  if (busid === undefined || isElsewhere(inventory, busid)) return [clear];
   return [...unbindSteps(inventory, busid), clear, ...restoreSteps(inventory, busid)];
+}
+
+/** The devices that were taken from a port and not given back yet: a detach was interrupted. */
+export function unfinishedDetaches(inventory: Inventory, { controller, port }: Place): Busid[] {
+  const path = controller.backend === undefined ? undefined : portPath(controller.backend, port.port);
+  return inventory.savedDrivers
+    .filter(({ origin }) => origin !== undefined && origin === path)
+    .filter(({ busid }) => placesOf(inventory, busid).length === 0)
+    .map(({ busid }) => busid);
+}
+
+/** Says where a device comes from while its drivers are given back, so that the same detach can go on with it. */
+function originEdits(inventory: Inventory, busid: Busid | undefined, path: string): Edit[] {
+  if (busid === undefined || isElsewhere(inventory, busid) || !deviceAt(inventory, busid)) return [];
+  const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
+  return saved ? [{ edit: 'write', path: savedOriginPath(busid), value: path }] : [];
+}
+
+function isElsewhere(inventory: Inventory, busid: Busid): boolean {
+  return placesOf(inventory, busid).length > 1;
 }
 
 /** Takes every interface of a device off usbback. */
@@ -111,7 +150,7 @@ export function restoreActions(
 /** Removes what is left of a device's record when no saved driver is in it any more. */
 export function forgetEdits(busid: Busid): Edit[] {
   return [
-    { edit: 'prune', path: savedDevicePath(busid), ignoring: IDENTITY_KEY },
+    { edit: 'prune', path: savedDevicePath(busid), ignoring: [IDENTITY_KEY, ORIGIN_KEY] },
     { edit: 'prune', path: SAVED_DRIVERS },
   ];
 }

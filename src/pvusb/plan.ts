@@ -29,7 +29,7 @@ export type Edit =
   /** Empties a node, if it still holds `from`. */
   | { readonly edit: 'clear'; readonly path: string; readonly from: string }
   /** Removes a node that has no children, or none but `ignoring`. */
-  | { readonly edit: 'prune'; readonly path: string; readonly ignoring?: string };
+  | { readonly edit: 'prune'; readonly path: string; readonly ignoring?: readonly string[] };
 
 /** One thing done to the host. */
 export type Action =
