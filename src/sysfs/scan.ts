@@ -147,7 +147,8 @@ async function readAttribute(files: SysfsFiles, path: string): Promise<string | 
     return value.endsWith('\n') ? value.slice(0, -1) : value;
   } catch (error) {
     // EIO, EPROTO...: a device that answers no string request; its other attributes are still good.
-    if (isGone(error) || !/\/(busnum|devnum)$/.test(path)) return undefined;
+    // An interface that was left out for it would be left out of an attach: then half a device is lent.
+    if (isGone(error) || !/\/(busnum|devnum|bInterfaceClass)$/.test(path)) return undefined;
     throw toSysfsError(error, 'read', path);
   }
 }
