@@ -195,18 +195,30 @@ function placeOf(usb: SimUsb, name: string): string | undefined {
   return `devices/pci0000:00/${hostController(chain[0]!)}/${chain.join('/')}`;
 }
 
+/** Looked up one by one: a scan opens it for every single attribute. */
 function deviceFolder(usb: SimUsb, device: PluggedDevice): Folder {
-  const depth = placeOf(usb, device.busid)!.split('/').length;
-  const entries: [string, () => Entry][] = Object.entries(deviceAttributes(device)).map(([name, text]) => [
-    name,
-    () => ({ kind: 'attribute', text }),
-  ]);
-  entries.push(['driver', () => ({ kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/usb` })]);
-  for (const intf of device.interfaces) entries.push([intf.id, () => interfaceFolder(intf, depth + 1)]);
-  for (const other of usb.devices) {
-    if (parentOf(other.busid) === device.busid) entries.push([other.busid, () => deviceFolder(usb, other)]);
-  }
-  return folder(Object.fromEntries(entries));
+  const depth = (): number => placeOf(usb, device.busid)!.split('/').length;
+  const behind = () => usb.devices.filter((other) => parentOf(other.busid) === device.busid);
+  return {
+    kind: 'folder',
+    names: () => [
+      ...Object.keys(deviceAttributes(device)),
+      'driver',
+      ...device.interfaces.map(({ id }) => id),
+      ...behind().map(({ busid }) => busid),
+    ],
+    child(name) {
+      const intf = device.interfaces.find(({ id }) => id === name);
+      if (intf) return interfaceFolder(intf, depth() + 1);
+      if (name === 'driver') {
+        return { kind: 'link', target: `${'../'.repeat(depth())}bus/usb/drivers/usb` };
+      }
+      const other = behind().find(({ busid }) => busid === name);
+      if (other) return deviceFolder(usb, other);
+      const attributes = deviceAttributes(device);
+      return Object.hasOwn(attributes, name) ? { kind: 'attribute', text: attributes[name]! } : undefined;
+    },
+  };
 }
 
 function interfaceFolder(intf: PluggedInterface, depth: number): Folder {
