@@ -33,6 +33,7 @@ export async function openXenstore(
   const paths = xenstorePaths(options.environment ?? (process.env as XenstoreEnvironment));
   const failures: XenstoreError[] = [];
   for (const path of paths) {
+    options.signal?.throwIfAborted();
     try {
       return new XenstoreClient(await openPath(path, options.signal), options);
     } catch (error) {

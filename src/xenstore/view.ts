@@ -125,10 +125,15 @@ export class StoreView {
   }
 
   /** XS_DIRECTORY_PART: `<generation>\0` and a piece of the list; the end is marked by an extra NUL. */
-  async #directoryInParts(path: string, options?: CallOptions): Promise<string[]> {
+  async #directoryInParts(path: string, options?: CallOptions): Promise<string[] | undefined> {
     for (let attempt = 0; attempt < LISTING_ATTEMPTS; attempt++) {
-      const names = await this.#partsOfOneGeneration(path, options);
-      if (names) return names;
+      try {
+        const names = await this.#partsOfOneGeneration(path, options);
+        if (names) return names;
+      } catch (error) {
+        if (isXenstoreError(error, 'ENOENT')) return undefined;
+        throw error;
+      }
     }
     throw new XenstoreError('too-many-retries', 'directory', path, 'the list changed each time it was read');
   }
