@@ -78,6 +78,28 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
+    name: 'a controller that was made stays when another has put a device into it meanwhile',
+    async run(lab) {
+      const other = await lab.connect();
+      const port = '/local/domain/0/backend/vusb/1/0/port/1';
+      let theirs: Promise<void> | undefined;
+      const { result } = await attachDevice(
+        lab.host,
+        { domain: 1, device: '4-1' },
+        {
+          onStep: ({ step, phase }) => {
+            if (step.act.do === 'await' && phase === 'done') theirs ??= other.write(port, '3-8');
+          },
+        },
+      );
+      await theirs;
+      assert.deepEqual([result.devid, result.port], [0, 2]);
+      assert.equal(await lab.read(port), '3-8');
+      await lab.sim.usb.bind('usbback', '3-8:1.0');
+      other.close();
+    },
+  },
+  {
     name: 'a controller that was made goes again when the device cannot be taken',
     async run(lab) {
       const before = await lab.snapshot();

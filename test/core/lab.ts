@@ -42,6 +42,8 @@ export type OpenLab = (options?: LabOptions) => Promise<Lab>;
 
 /** What differs between the stores. */
 interface Ground {
+  /** The daemon's, for other processes. */
+  readonly socket?: string;
   readonly sim: SimHost;
   connect(): Promise<XenstoreClient>;
   dump(): Promise<string>;
@@ -90,6 +92,11 @@ export class Lab implements AsyncDisposable {
   /** The store at this moment. */
   dumpNow(): Promise<string> {
     return this.#ground.dump();
+  }
+
+  /** The socket of a real daemon. */
+  get socket(): string | undefined {
+    return this.#ground.socket;
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -200,6 +207,7 @@ export function openOnDaemon(kind: DaemonKind): OpenLab {
     );
     const ground: Ground = {
       sim,
+      socket: daemon.socket,
       connect: () => connect(),
       dump: async () => (await daemon.tools.run('xenstore-ls', ['-fp', '/'])).stdout,
       close: async () => {
