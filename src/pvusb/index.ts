@@ -10,11 +10,7 @@ export { type ObserveOptions, observe } from './observe.js';
 export * from './operations.js';
 export { type Action, type Edit, type Fact, formatAction, formatPlan, type Plan, type Step } from './plan.js';
 export { type AttachPlan, type AttachRequest, planAttach } from './plan-attach.js';
-export {
-  type ControllerRequest,
-  planAddController,
-  planRemoveController,
-  resolveController,
-} from './plan-controller.js';
+export { planAddController, planRemoveController } from './plan-controller.js';
 export { planDetach } from './plan-detach.js';
 export { type Diagnosis, type DoctorOptions, doctor, planRepair } from './repair.js';
+export { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';

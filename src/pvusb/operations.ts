@@ -9,13 +9,9 @@ import type { Controller, Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { Plan } from './plan.js';
 import { type AttachRequest, planAttach } from './plan-attach.js';
-import {
-  type ControllerRequest,
-  planAddController,
-  planRemoveController,
-  resolveController,
-} from './plan-controller.js';
+import { planAddController, planRemoveController } from './plan-controller.js';
 import { planDetach, unfinishedDetaches } from './plan-detach.js';
+import { type ControllerRequest, resolveController } from './resolve.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;

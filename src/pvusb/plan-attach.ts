@@ -19,8 +19,9 @@ import {
 import type { Controller, Domain, Inventory } from './model.js';
 import { USBBACK } from './observe.js';
 import type { Action, Edit, Fact, Plan, Step, UnclaimedFact } from './plan.js';
-import { addSteps, type NewController, requirePv, resolveController } from './plan-controller.js';
+import { addSteps } from './plan-controller.js';
 import { forgetEdits, restoreActions } from './plan-detach.js';
+import { type NewController, requirePv, resolveController } from './resolve.js';
 
 /** Where a device shall go; what is absent is chosen. */
 export interface AttachRequest {

@@ -1,7 +1,5 @@
 /** Plans for controllers of type pv: the trees that libxl writes, key for key, and their removal. Pure. */
 import type { Permission } from '../xenstore/index.js';
-import { PvusbError } from './errors.js';
-import { controllersOf } from './find.js';
 import {
   backendPath,
   backendsPath,
@@ -13,92 +11,13 @@ import {
   portPath,
   recordPath,
 } from './layout.js';
-import { type Controller, type ControllerType, type Domain, type Inventory, XenbusState } from './model.js';
-import { PORTS_MAX } from './observe-controllers.js';
+import { type Controller, type Inventory, XenbusState } from './model.js';
 import type { Action, Edit, Fact, Plan, Step } from './plan.js';
 import { planDetachSteps } from './plan-detach.js';
+import { type NewController, requirePv } from './resolve.js';
 
 /** How long a backend may take to answer (libxl: LIBXL_INIT_TIMEOUT, LIBXL_DESTROY_TIMEOUT). */
 export const BACKEND_WITHIN_MS = 10_000;
-
-/** A controller to be made; what is absent is chosen. */
-export interface ControllerRequest {
-  readonly type?: ControllerType | 'auto' | undefined;
-  readonly version?: number | undefined;
-  readonly ports?: number | undefined;
-  readonly devid?: number | undefined;
-  readonly backendDomid?: number | undefined;
-}
-
-/** A controller as it will be made. */
-export interface NewController extends ControllerId {
-  readonly type: 'pv';
-  readonly version: number;
-  readonly ports: number;
-}
-
-/**
- * Fills in the defaults (version 2, 8 ports, the next devid, type by what the host has) and checks the limits.
- *
- * @throws {PvusbError} `invalid-argument`, `no-usbback`, `unsupported-type`, `unsupported-backend`,
- *   `controller-exists`, `no-such-domain`
- */
-export function resolveController(
-  inventory: Inventory,
-  domain: Domain,
-  request: ControllerRequest,
-): NewController {
-  const { domid } = domain;
-  const refuse = (code: ConstructorParameters<typeof PvusbError>[0], sentence: string): never => {
-    throw new PvusbError(code, sentence, { where: { domid, devid: request.devid } });
-  };
-  if (domid === 0)
-    refuse('invalid-argument', 'Domain 0 has the USB devices already; a controller is for a guest.');
-  if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
-  if ((request.backendDomid ?? 0) !== 0) {
-    refuse(
-      'unsupported-backend',
-      `Domain ${request.backendDomid} cannot serve a controller of domain ${domid}.`,
-    );
-  }
-  const type = resolveType(inventory, domain, request.type ?? 'auto');
-  if (type !== 'pv') {
-    refuse(
-      'unsupported-type',
-      `A controller of type ${type} for domain ${domid} cannot be made by this version.`,
-    );
-  }
-  if (!inventory.usbback) {
-    refuse('no-usbback', `The kernel driver usbback is not loaded, so nothing would serve domain ${domid}.`);
-  }
-  const version = request.version ?? 2;
-  if (version !== 1 && version !== 2) {
-    refuse('invalid-argument', `USB version ${version} is not one that type pv has: 1 or 2.`);
-  }
-  const ports = request.ports ?? 8;
-  if (!Number.isInteger(ports) || ports < 1 || ports > PORTS_MAX) {
-    refuse('invalid-argument', `${ports} ports are not possible: a controller has 1 to ${PORTS_MAX}.`);
-  }
-  const taken = controllersOf(inventory, domid).map(({ devid }) => devid);
-  const devid = request.devid ?? Math.max(-1, ...taken) + 1;
-  if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
-    refuse('invalid-argument', `${devid} is no controller number: they go from 0 to 65535.`);
-  }
-  if (taken.includes(devid))
-    refuse('controller-exists', `Domain ${domid} has a USB controller ${devid} already.`);
-  return { domid, devid, type: 'pv', version, ports };
-}
-
-/** What `auto` means on this host for this domain (libxl: libxl__device_usbctrl_setdefault). */
-export function resolveType(
-  inventory: Inventory,
-  domain: Domain,
-  type: ControllerType | 'auto',
-): ControllerType {
-  if (type !== 'auto') return type;
-  if (domain.type === 'hvm') return 'devicemodel';
-  return inventory.usbback ? 'pv' : 'qusb';
-}
 
 /** Makes the three trees in one transaction, then waits for usbback. */
 export function planAddController(controller: NewController): Plan {
@@ -278,22 +197,4 @@ function closingEdits(controller: Controller, backend: string): Edit[] {
 
 function isAlive(inventory: Inventory, domid: number): boolean {
   return inventory.domains.some((domain) => domain.domid === domid && domain.alive);
-}
-
-/**
- * Lets through what the pv planners serve: type pv, backend in domain 0.
- *
- * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
- */
-export function requirePv(controller: Controller): void {
-  const { domid, devid, type } = controller;
-  const where = { domid, devid };
-  if (type !== 'pv') {
-    const sentence = `Controller ${devid} of domain ${domid} is of type ${type}, which this version cannot change.`;
-    throw new PvusbError('unsupported-type', sentence, { where });
-  }
-  if (controller.backendDomid !== 0) {
-    const sentence = `Controller ${devid} of domain ${domid} is served by domain ${controller.backendDomid}.`;
-    throw new PvusbError('unsupported-backend', sentence, { where });
-  }
 }

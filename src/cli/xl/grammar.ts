@@ -4,7 +4,8 @@
  */
 import { PvusbError } from '../../pvusb/errors.js';
 import type { ControllerType } from '../../pvusb/model.js';
-import type { ControllerRequest } from '../../pvusb/plan-controller.js';
+import type { ControllerRequest } from '../../pvusb/resolve.js';
+import { quoteWord } from '../printable.js';
 
 /**
  * Parses a number: decimal, or hex after 0x.
@@ -17,14 +18,14 @@ export function parseCount(
   range: { readonly min: number; readonly max: number },
 ): number {
   const refuse = (why: string): never => {
-    throw new PvusbError('invalid-argument', `${name}=${JSON.stringify(text)} ${why}.`);
+    throw new PvusbError('invalid-argument', `${name}=${quoteWord(text)} ${why}.`);
   };
   if (/^0\d+$/.test(text)) {
-    const decimal = Number(text);
     const octal = /^0[0-7]+$/.test(text) ? ` or, as xl reads it, octal ${Number.parseInt(text, 8)}` : '';
-    refuse(`has a leading zero, which might mean decimal ${decimal}${octal}: write it without`);
+    const meaning = text.length > 10 ? '' : `, which might mean decimal ${Number(text)}${octal}`;
+    refuse(`has a leading zero${meaning}: write it without`);
   }
-  if (!/^(\d{1,9}|0[xX][0-9a-fA-F]{1,8})$/.test(text)) refuse('is no number');
+  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) refuse('is no number');
   const number = Number(text);
   if (number < range.min || number > range.max) refuse(`is not between ${range.min} and ${range.max}`);
   return number;
@@ -48,7 +49,7 @@ function parsePairs<K extends string>(
     if (key === undefined || value === undefined) {
       throw new PvusbError(
         'invalid-argument',
-        `Unknown string ${JSON.stringify(arg)} in a ${spec} specification.`,
+        `Unknown string ${quoteWord(arg)} in a ${spec} specification.`,
       );
     }
     pairs.set(key, value);
@@ -77,7 +78,7 @@ export function parseType(text: string): ControllerType | 'auto' {
   if (type) return type;
   throw new PvusbError(
     'invalid-argument',
-    `There is no controller type ${JSON.stringify(text)}: ${types.join(', ')}.`,
+    `There is no controller type ${quoteWord(text)}: ${types.join(', ')}.`,
   );
 }
 
@@ -94,10 +95,7 @@ export function parseDeviceSpec(args: readonly string[]): DeviceSpec {
   const pairs = parsePairs(args, ['type', 'hostbus', 'hostaddr', 'controller', 'port'], 'usbdev');
   const type = pairs.get('type');
   if (type !== undefined && type.toLowerCase() !== 'hostdev') {
-    throw new PvusbError(
-      'invalid-argument',
-      `There is no device type ${JSON.stringify(type)}, only hostdev.`,
-    );
+    throw new PvusbError('invalid-argument', `There is no device type ${quoteWord(type)}, only hostdev.`);
   }
   const [hostbus, hostaddr] = [pairs.get('hostbus'), pairs.get('hostaddr')];
   if (hostbus === undefined || hostaddr === undefined) {
