@@ -65,6 +65,7 @@ export function resolveController(
     refuse('unsupported-backend', sentence);
   }
   const type = resolveType(inventory, domain, request.type ?? 'auto');
+  if (!Object.hasOwn(PORTS, type)) refuse('unsupported-type', `There is no controller type ${String(type)}.`);
   const version = request.version ?? 2;
   const ports = resolvePorts(type, version, request.ports);
   if (typeof ports === 'string') return refuse('invalid-argument', ports);
