@@ -13,9 +13,15 @@ const SYSFS = new URL('../../src/sysfs/index.js', import.meta.url).href;
 test('a hundred devices are read by a process that may open a hundred and twenty-eight files', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pvusb-files-'));
   const usb = new SimUsb();
-  for (let port = 1; port <= 100; port++) {
-    const ids = { vendorId: '0627', productId: '0001', deviceClass: '00', speedMbps: 480 };
-    await usb.plug({ busid: `1-${port}`, ...ids, interfaces: [{ number: 0, classes: '03/01/01' }] });
+  const spec = { vendorId: '0627', productId: '0001', deviceClass: '00', speedMbps: 480 };
+  await usb.plug({
+    ...spec,
+    busid: 'usb1',
+    deviceClass: '09',
+    interfaces: [{ number: 0, classes: '09/00/00' }],
+  });
+  for (let port = 1; port < 100; port++) {
+    await usb.plug({ ...spec, busid: `1-${port}`, interfaces: [{ number: 0, classes: '03/01/01' }] });
   }
   const published = await publishSysfs(usb, folder);
   try {
