@@ -127,7 +127,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
     ),
     {
       code: 'unsupported-type',
-      says: ['usbip', 'domain 1'],
+      says: ['usbip'],
       act: add({ type: 'usbip' as unknown as ControllerType }),
     },
     { code: 'unsupported-backend', says: ['Domain 2', 'domain 1'], act: add({ backendDomid: 2 }) },
