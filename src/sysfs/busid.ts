@@ -5,7 +5,7 @@ declare const brand: unique symbol;
 /** A device's name in sysfs: bus, then the chain of ports it is plugged into: `3-1`, `3-1.5`; a root hub is `usb3`. */
 export type Busid = string & { readonly [brand]: 'Busid' };
 
-/** An interface's name in sysfs: device, configuration and interface number: `3-1.5:1.0`. */
+/** An interface's name in sysfs: device, configuration and interface number: `3-1.5:1.0`; a root hub's is `3-0:1.0`. */
 export type InterfaceId = string & { readonly [brand]: 'InterfaceId' };
 
 /** A driver's name as a folder of `/sys/bus/usb/drivers`: `usb-storage`. */
@@ -14,9 +14,10 @@ export type DriverName = string & { readonly [brand]: 'DriverName' };
 /** Longest name taken; the kernel's own are far shorter. */
 const NAME_MAX = 64;
 
-const DEVICE = /^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}$/;
-const ROOT_HUB = /^usb\d{1,3}$/;
-const INTERFACE = /^(\d{1,3}-\d{1,3}(?:\.\d{1,3}){0,6}):(\d{1,3})\.(\d{1,3})$/;
+// Buses and ports count from 1; port 0 stands for the root hub itself, in the names of its interfaces.
+const DEVICE = /^[1-9]\d{0,2}-[1-9]\d{0,2}(\.[1-9]\d{0,2}){0,6}$/;
+const ROOT_HUB = /^usb[1-9]\d{0,2}$/;
+const INTERFACE = /^[1-9]\d{0,2}-(0|[1-9]\d{0,2}(\.[1-9]\d{0,2}){0,6}):\d{1,3}\.\d{1,3}$/;
 const DRIVER = /^(?!\.{1,2}$)[A-Za-z0-9_.\- ]{1,64}$/;
 
 /** Parses a device's sysfs name, a root hub's not included; undefined when it is none. */
@@ -34,9 +35,10 @@ export function parseInterfaceId(text: string): InterfaceId | undefined {
   return text.length <= NAME_MAX && INTERFACE.test(text) ? (text as InterfaceId) : undefined;
 }
 
-/** The device an interface belongs to. */
+/** The device an interface belongs to: `3-1.5` for `3-1.5:1.0`, `usb3` for `3-0:1.0`. */
 export function busidOf(intf: InterfaceId): Busid {
-  return intf.slice(0, intf.indexOf(':')) as Busid;
+  const name = intf.slice(0, intf.indexOf(':'));
+  return (name.endsWith('-0') ? `usb${name.slice(0, -2)}` : name) as Busid;
 }
 
 /** An interface's number: 1 for `3-1:1.1`. */

@@ -16,6 +16,9 @@ const DRIVERS_PROBE = 'bus/usb/drivers_probe';
 /** How long a `driver` link may lag behind the write that changes it. */
 const SETTLE_MS = 2000;
 
+/** How long the kernel's answer to a probe is waited for; on a real host it is there at once. */
+const PROBE_MS = 200;
+
 /** Options of every operation. */
 export interface SysfsOptions {
   readonly signal?: AbortSignal | undefined;
@@ -126,7 +129,7 @@ export class Sysfs {
     } catch (error) {
       throw toSysfsError(error, 'probe', DRIVERS_PROBE);
     }
-    return readDriver(this.#files, intf);
+    return this.#readDriverUntil(intf, (driver) => driver !== undefined, PROBE_MS, options);
   }
 
   /**
@@ -140,15 +143,25 @@ export class Sysfs {
     isAsWanted: (driver: DriverName | undefined) => boolean,
     options: SysfsOptions,
   ): Promise<void> {
-    const endMs = this.#clock.nowMs() + SETTLE_MS;
+    const driver = await this.#readDriverUntil(intf, isAsWanted, SETTLE_MS, options);
+    if (isAsWanted(driver)) return;
+    const detail = `the kernel took it, but ${intf} is ${driver === undefined ? 'without driver' : `on ${driver}`}`;
+    throw new SysfsError('not-verified', operation, path, detail);
+  }
+
+  /** The driver as soon as it is as wanted, else as it is when the time is over. */
+  async #readDriverUntil(
+    intf: InterfaceId,
+    isAsWanted: (driver: DriverName | undefined) => boolean,
+    withinMs: number,
+    options: SysfsOptions,
+  ): Promise<DriverName | undefined> {
+    const endMs = this.#clock.nowMs() + withinMs;
     for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 50)) {
       const driver = await readDriver(this.#files, intf);
-      if (isAsWanted(driver)) return;
-      if (this.#clock.nowMs() >= endMs) {
-        const detail = `the kernel took it, but ${intf} is ${driver === undefined ? 'without driver' : `on ${driver}`}`;
-        throw new SysfsError('not-verified', operation, path, detail);
-      }
-      await this.#clock.sleep(pauseMs, options.signal);
+      const leftMs = endMs - this.#clock.nowMs();
+      if (isAsWanted(driver) || leftMs <= 0) return driver;
+      await this.#clock.sleep(Math.min(pauseMs, leftMs), options.signal);
     }
   }
 }
