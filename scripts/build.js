@@ -21,18 +21,23 @@ if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 rmSync(`${root}/dist/cli`, { recursive: true, force: true });
 rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 
-await build({
-  entryPoints: [`${root}/src/cli/main.ts`],
+const options = {
   outdir: `${root}/dist/cli`,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
   minify: true,
   legalComments: 'linked',
-  chunkNames: '[name]-[hash]',
   define: { PVUSB_VERSION: JSON.stringify(version) },
+};
+// One file for xl's commands, which scripts call often; the others are loaded in pieces, as they are needed.
+await build({ ...options, entryPoints: [`${root}/src/cli/main.ts`], external: ['./program.js'] });
+await build({
+  ...options,
+  entryPoints: [`${root}/src/cli/program.ts`],
+  splitting: true,
+  chunkNames: '[name]-[hash]',
   // commander is CommonJS and asks for Node's own modules by require.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
