@@ -1,0 +1,218 @@
+/** Hosts on which several programs, a hostile guest, people with plugs and bad luck are at work at once. `SEED=n`. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import {
+  addController,
+  attachDevice,
+  detachDevice,
+  doctor,
+  type Host,
+  PvusbError,
+  removeController,
+} from '../../src/pvusb/index.js';
+import type { SimHost, StoreFate, StoreRequest } from '../../src/sim/index.js';
+import { pick, seededRandom } from '../../src/sim/random.js';
+import { Sysfs } from '../../src/sysfs/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
+import { MessageType } from '../../src/xenstore/wire.js';
+import { checkInvariants, driversOf } from '../core/invariants.js';
+import { commit } from './deeds.js';
+import { smallWorld } from './operations.js';
+import { Rival } from './rival.js';
+import { ending, ManualClock } from './settle.js';
+import { unharmed } from './trial.js';
+
+Error.stackTraceLimit = 3;
+
+const SEEDS = 200;
+
+/** Chance of each request to go wrong, on hosts with bad luck. */
+const BAD_LUCK = 0.004;
+
+const DEVICES = ['1-1', '2-1', '3-6', '3-7', '3-8'];
+
+describe('whatever happens at once', () => {
+  let operations = 0;
+  const only = process.env.SEED;
+  const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, seed) => seed) : [Number(only)];
+  for (const from of seeds.filter((_, i) => i % 20 === 0)) {
+    const some = seeds.slice(seeds.indexOf(from), seeds.indexOf(from) + 20);
+    it(`ends with a host that one doctor makes well, seeds ${some[0]} to ${some.at(-1)}`, async () => {
+      for (const seed of some) {
+        try {
+          operations += await new Turmoil(seed).run();
+        } catch (error) {
+          throw new Error(`SEED=${seed}: ${error instanceof Error ? error.message : String(error)}`, {
+            cause: error,
+          });
+        }
+      }
+    });
+  }
+  after(() => {
+    process.stdout.write(`random: ${seeds.length} seeds, ${operations} operations\n`);
+  });
+});
+
+/** One seed. */
+class Turmoil {
+  readonly #random: () => number;
+  readonly #clock = new ManualClock();
+  readonly #withRival: boolean;
+  readonly #badLuck: number;
+  readonly #seed: number;
+  #activity = 0;
+  #wrong: string[] = [];
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = seededRandom(seed);
+    this.#withRival = this.#chance(0.4);
+    this.#badLuck = this.#chance(0.6) ? BAD_LUCK : 0;
+  }
+
+  /** Runs it all; gives the number of the product's operations. Throws what is wrong at the end, or before. */
+  async run(): Promise<number> {
+    const sim = await smallWorld({ 1: '2-1' }, DEVICES, this.#seed);
+    const natural = new Map(driversOf(sim.usb)).set('2-1:1.0', 'usbhid');
+    sim.store.intercept = (request) => this.#fate(sim, request);
+    const actors = [this.#client(sim), this.#client(sim), this.#people(sim)];
+    if (this.#withRival) actors.push(this.#rival(sim));
+    const end = await ending(Promise.all(actors), this.#clock, () => this.#activity);
+    if (end.how === 'failed') throw end.error;
+    assert.equal(end.how, 'done', 'somebody hung');
+    delete sim.store.intercept;
+    sim.usb.clearFaults();
+    await sim.idle();
+    const { failures } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
+    await sim.idle();
+    const state = { dump: sim.store.dump(), usb: sim.usb };
+    // A rival saves no driver of an interface that has none at the moment.
+    const violations = checkInvariants(this.#withRival ? state : { ...state, natural });
+    const { openConnections, openTransactions } = sim.store;
+    await sim.close();
+    assert.deepEqual([...this.#wrong, ...failures, ...violations], []);
+    assert.deepEqual({ openConnections, openTransactions }, { openConnections: 0, openTransactions: 0 });
+    return end.value.reduce((sum, count) => sum + count, 0);
+  }
+
+  #chance(probability: number): boolean {
+    return this.#random() < probability;
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit);
+  }
+
+  /** Bad luck: an errno, a lost connection before or after, an answer that comes late. */
+  #fate(sim: SimHost, { type }: StoreRequest): StoreFate {
+    this.#activity++;
+    if (!this.#chance(this.#badLuck)) return 'pass';
+    const roll = this.#random();
+    if (roll < 0.3) return 'drop-connection';
+    if (roll < 0.5) return 'drop-after';
+    const ends = type === MessageType.transactionEnd || type === MessageType.unwatch;
+    return ends || sim.store.openConnections === 0
+      ? 'pass'
+      : { error: pick(this.#random, ['EIO', 'ENOSPC', 'EBUSY']) };
+  }
+
+  async #pause(): Promise<void> {
+    for (let turns = this.#below(4); turns > 0; turns--)
+      await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** A program of ours: one operation after another, each on a connection of its own. */
+  async #client(sim: SimHost): Promise<number> {
+    const count = 6 + this.#below(8);
+    for (let i = 0; i < count; i++) {
+      await this.#pause();
+      await this.#operation(sim);
+    }
+    return count;
+  }
+
+  async #operation(sim: SimHost): Promise<void> {
+    const clients: XenstoreClient[] = [];
+    const open = (): XenstoreClient => {
+      const client = new XenstoreClient(sim.store.connect(0), { clock: this.#clock, random: () => 0 });
+      clients.push(client);
+      return client;
+    };
+    const sysfs = new Sysfs(sim.usb.files, this.#clock);
+    const host: Host = { xenstore: open(), sysfs, clock: this.#clock, reopen: async () => open() };
+    const abort = new AbortController();
+    if (this.#chance(0.1)) void this.#pause().then(() => abort.abort(new Error('interrupted')));
+    try {
+      await this.#anything(host, abort.signal);
+    } catch (error) {
+      const known = error instanceof PvusbError && error.code !== 'internal';
+      if (!known) this.#wrong.push(`an operation threw ${String(error)}`);
+    }
+    await this.#pause();
+    for (const client of clients) {
+      if (client.pendingCount + client.watchCount > 0)
+        this.#wrong.push('I7: an operation left something open');
+      client.close();
+    }
+    if (this.#withRival) return;
+    const claims = checkInvariants({ dump: sim.store.dump(), usb: sim.usb });
+    this.#wrong.push(...claims.filter((line) => line.startsWith('I1')));
+  }
+
+  #anything(host: Host, signal: AbortSignal): Promise<unknown> {
+    const [domain, devid, port] = [1 + this.#below(2), this.#below(2), 1 + this.#below(2)];
+    const device = pick(this.#random, DEVICES);
+    const options = { signal };
+    const roll = this.#random();
+    if (roll < 0.3) return attachDevice(host, { domain, device }, options);
+    if (roll < 0.45) return attachDevice(host, { domain, device, devid, port }, options);
+    if (roll < 0.65) return detachDevice(host, { device }, options);
+    if (roll < 0.75) return detachDevice(host, { domain, devid, port }, options);
+    if (roll < 0.83) return addController(host, { domain, ports: port }, options);
+    if (roll < 0.95) return removeController(host, { domain, devid, destroy: this.#chance(0.5) }, options);
+    return doctor(host, { fix: true, signal });
+  }
+
+  /** Devices are pulled and plugged, guests misbehave and die, drivers refuse. */
+  async #people(sim: SimHost): Promise<number> {
+    const pulled: Parameters<SimHost['plug']>[0][] = [];
+    for (let i = 4 + this.#below(6); i > 0; i--) {
+      await this.#pause();
+      const busid = pick(this.#random, DEVICES);
+      const roll = this.#random();
+      const spec = sim.usb.device(busid)?.spec;
+      if (roll < 0.3 && spec) {
+        await sim.unplug(busid);
+        pulled.push({
+          ...spec,
+          interfaces: spec.interfaces.map(({ number, classes }) => ({ number, classes })),
+        });
+      } else if (roll < 0.6) {
+        const back = pulled.pop();
+        if (back) await sim.plug(back);
+      } else if (roll < 0.85) {
+        const domid = 1 + this.#below(2);
+        await commit(sim, { busid, other: busid, domid, devid: 0 }, 'mischief');
+      } else if (roll < 0.95) sim.usb.failBind(busid, 'EIO', 1);
+      else await sim.killDomain(2, { leaveRecords: this.#chance(0.5) });
+    }
+    for (const back of pulled) await sim.plug(back);
+    return 0;
+  }
+
+  async #rival(sim: SimHost): Promise<number> {
+    const rival = new Rival(sim);
+    for (let i = 3 + this.#below(5); i > 0; i--) {
+      await this.#pause();
+      const controller = { domid: 1 + this.#below(2), devid: this.#below(2) };
+      const busid = pick(this.#random, DEVICES);
+      const roll = this.#random();
+      if (roll < 0.4) await rival.attach(controller, 1 + this.#below(2), busid);
+      else if (roll < 0.7) await rival.detach(busid);
+      else if (roll < 0.85) await rival.add(controller.domid);
+      else await rival.remove(controller);
+    }
+    return 0;
+  }
+}
