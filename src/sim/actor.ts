@@ -40,6 +40,19 @@ export async function writeExisting(store: ActorStore, path: string, value: stri
   return !(await removeGhost(store, path));
 }
 
+/** Writes a new key into a directory, unless that is gone or going. */
+export async function writeInto(
+  store: ActorStore,
+  directory: string,
+  key: string,
+  value: string,
+): Promise<boolean> {
+  const path = `${directory}/${key}`;
+  if ((await store.read(directory)) === undefined) return false;
+  await store.write(path, value);
+  return !(await removeGhost(store, path));
+}
+
 /** Takes back a node that was written into a directory removed meanwhile, and the parents that the write made. */
 async function removeGhost(store: ActorStore, path: string): Promise<boolean> {
   let directory = path.slice(0, path.lastIndexOf('/'));

@@ -7,6 +7,12 @@ export const USBBACK = 'usbback';
 /** usbback's driver: its id table takes anything, its probe decides. */
 export const USBBACK_DRIVER: DriverSpec = { name: USBBACK, match: ['*'] };
 
+/** The driver of interfaces that a program holds (QEMU, by way of libusb). */
+export const USBFS = 'usbfs';
+
+/** usbfs' driver: it takes nothing of its own accord. The USB core registers it before all others. */
+export const USBFS_DRIVER: DriverSpec = { name: USBFS, match: [] };
+
 /** The drivers of the recorded host, in the order they register (`match` as in their id tables). */
 export const STANDARD_DRIVERS: readonly DriverSpec[] = [
   { name: 'hub', match: ['09'] },
@@ -33,4 +39,17 @@ export function takes(
     (pattern) =>
       pattern === '*' || pattern === id || pattern === intf.classes || intf.classes.startsWith(`${pattern}/`),
   );
+}
+
+/** The other interfaces a driver takes along; undefined when it refuses, since `intf` is not the one it starts from. */
+export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes'>>(
+  driver: DriverSpec,
+  device: { readonly spec: DeviceSpec; readonly interfaces: readonly T[] },
+  intf: T,
+): T[] | undefined {
+  if (driver.claim === undefined || driver.claim === 'single') return [];
+  const first = device.interfaces.find((other) => takes(driver.match, device.spec, other));
+  if (first !== intf) return undefined;
+  const patterns = driver.siblings ?? ['*'];
+  return device.interfaces.filter((other) => other !== intf && takes(patterns, device.spec, other));
 }

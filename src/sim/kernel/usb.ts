@@ -1,24 +1,13 @@
 /** The USB core of a Linux kernel, in memory: devices come and go, drivers bind to interfaces. */
 import type { SysfsFiles } from '../../sysfs/files.js';
 import { Addresses } from './addresses.js';
-import { STANDARD_DRIVERS, takes, USBBACK } from './drivers.js';
+import { Bindings, type Device, type Interface } from './bindings.js';
+import { STANDARD_DRIVERS, takes, USBFS, USBFS_DRIVER } from './drivers.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { Faults, type FaultTarget } from './faults.js';
 import { sysfsFiles } from './files.js';
 import { busOf, interfaceName, isBehind, parentOf } from './names.js';
 import type { DeviceSpec, DriverSpec, KernelChange, PluggedDevice } from './spec.js';
-
-interface Interface {
-  readonly id: string;
-  readonly busid: string;
-  readonly number: number;
-  readonly classes: string;
-  driver: string | undefined;
-}
-
-interface Device extends PluggedDevice {
-  readonly interfaces: readonly Interface[];
-}
 
 /** What a {@link SimUsb} starts with. */
 export interface SimUsbOptions {
@@ -36,49 +25,46 @@ export class SimUsb {
   /** The same state as sysfs shows it, with the kernel's errnos. */
   readonly files: SysfsFiles = sysfsFiles(this);
 
-  readonly #devices = new Map<string, Device>();
-  readonly #drivers = new Map<string, DriverSpec>();
+  readonly #core = new Bindings();
   readonly #addresses = new Map<number, Addresses>();
-  readonly #listeners = new Set<(change: KernelChange) => void>();
-  readonly #bindFaults = new Faults();
   readonly #unbindFaults = new Faults();
-  #wanted: (busid: string) => Promise<boolean>;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SimUsbOptions = {}) {
-    for (const driver of options.drivers ?? STANDARD_DRIVERS) this.#drivers.set(driver.name, driver);
-    this.#wanted = options.wanted ?? (async () => false);
+    for (const driver of [USBFS_DRIVER, ...(options.drivers ?? STANDARD_DRIVERS)])
+      this.#core.drivers.set(driver.name, driver);
+    if (options.wanted) this.#core.wanted = options.wanted;
   }
 
   /** Plugged devices in the order they were found, root hubs included. */
   get devices(): readonly PluggedDevice[] {
-    return [...this.#devices.values()];
+    return [...this.#core.devices.values()];
   }
 
   /** Registered drivers in order. */
   get drivers(): readonly DriverSpec[] {
-    return [...this.#drivers.values()];
+    return [...this.#core.drivers.values()];
   }
 
   /** A plugged device by name. */
   device(busid: string): PluggedDevice | undefined {
-    return this.#devices.get(busid);
+    return this.#core.devices.get(busid);
   }
 
   /** The driver an interface is bound to; undefined also when there is no such interface. */
   driverOf(intf: string): string | undefined {
-    return this.#interface(intf)?.driver;
+    return this.#core.interface(intf)?.driver;
   }
 
   /** Says how usbback's probe learns whether a device is wanted. */
   answerWanted(wanted: (busid: string) => Promise<boolean>): void {
-    this.#wanted = wanted;
+    this.#core.wanted = wanted;
   }
 
   /** Calls `listener` after each change, at once; returns a function that ends it. */
   onChange(listener: (change: KernelChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#core.listeners.add(listener);
+    return () => this.#core.listeners.delete(listener);
   }
 
   /** Resolves when every change asked for so far is done. */
@@ -89,9 +75,10 @@ export class SimUsb {
   /** Plugs a device in: it gets an address, then each interface its driver. Rejects when the socket is taken or not there. */
   plug(spec: DeviceSpec): Promise<void> {
     return this.#serially(async () => {
-      if (this.#devices.has(spec.busid)) throw new Error(`${spec.busid} is already plugged in`);
+      if (this.#core.devices.has(spec.busid)) throw new Error(`${spec.busid} is already plugged in`);
       const parent = parentOf(spec.busid);
-      if (parent !== undefined && !this.#devices.has(parent)) throw new Error(`there is no hub ${parent}`);
+      if (parent !== undefined && !this.#core.devices.has(parent))
+        throw new Error(`there is no hub ${parent}`);
       const bus = busOf(spec.busid);
       const addresses = this.#addresses.get(bus) ?? new Addresses();
       this.#addresses.set(bus, addresses);
@@ -103,10 +90,10 @@ export class SimUsb {
         driver: driver ?? undefined,
       }));
       const device: Device = { busid: spec.busid, spec, address: addresses.take(spec.address), interfaces };
-      this.#devices.set(spec.busid, device);
-      this.#tell({ kind: 'plug', busid: spec.busid });
+      this.#core.devices.set(spec.busid, device);
+      this.#core.tell({ kind: 'plug', busid: spec.busid });
       for (const [index, intf] of device.interfaces.entries()) {
-        if (spec.interfaces[index]!.driver === undefined) await this.#attach(device, intf);
+        if (spec.interfaces[index]!.driver === undefined) await this.#core.attach(device, intf);
       }
     });
   }
@@ -114,13 +101,13 @@ export class SimUsb {
   /** Pulls a device out, with all that is behind it when it is a hub. Resolves to false when it is not there. */
   unplug(busid: string): Promise<boolean> {
     return this.#serially(async () => {
-      if (!this.#devices.has(busid)) return false;
-      const gone = [...this.#devices.keys()].filter((name) => name === busid || isBehind(name, busid));
+      if (!this.#core.devices.has(busid)) return false;
+      const gone = [...this.#core.devices.keys()].filter((name) => name === busid || isBehind(name, busid));
       gone.sort((a, b) => Number(isBehind(b, a)) - Number(isBehind(a, b)));
       for (const name of gone) {
-        this.#addresses.get(busOf(name))!.release(this.#devices.get(name)!.address);
-        this.#devices.delete(name);
-        this.#tell({ kind: 'unplug', busid: name });
+        this.#addresses.get(busOf(name))!.release(this.#core.devices.get(name)!.address);
+        this.#core.devices.delete(name);
+        this.#core.tell({ kind: 'unplug', busid: name });
       }
       return true;
     });
@@ -135,14 +122,14 @@ export class SimUsb {
   bind(driverName: string, intf: string): Promise<void> {
     return this.#serially(async () => {
       const path = `/sys/bus/usb/drivers/${driverName}/bind`;
-      const driver = this.#drivers.get(driverName);
+      const driver = this.#core.drivers.get(driverName);
       if (!driver) throw kernelError('ENOENT', 'open', path);
-      const found = this.#interface(intf);
-      const device = found && this.#devices.get(found.busid)!;
+      const found = this.#core.interface(intf);
+      const device = found && this.#core.devices.get(found.busid)!;
       if (!found || !device || !takes(driver.match, device.spec, found))
         throw kernelError('ENODEV', 'write', path);
       if (found.driver !== undefined) throw kernelError('EBUSY', 'write', path);
-      const errno = await this.#probe(driver, device, found);
+      const errno = await this.#core.probe(driver, device, found);
       if (errno) throw kernelError(errno, 'write', path);
     });
   }
@@ -151,12 +138,12 @@ export class SimUsb {
   unbind(driverName: string, intf: string): Promise<void> {
     return this.#serially(async () => {
       const path = `/sys/bus/usb/drivers/${driverName}/unbind`;
-      if (!this.#drivers.has(driverName)) throw kernelError('ENOENT', 'open', path);
-      const found = this.#interface(intf);
+      if (!this.#core.drivers.has(driverName)) throw kernelError('ENOENT', 'open', path);
+      const found = this.#core.interface(intf);
       if (found?.driver !== driverName) throw kernelError('ENODEV', 'write', path);
       const errno = this.#unbindFaults.take(intf, driverName);
       if (errno) throw kernelError(errno, 'write', path);
-      this.#release(found);
+      this.#core.release(found);
     });
   }
 
@@ -166,22 +153,52 @@ export class SimUsb {
    */
   probe(intf: string): Promise<void> {
     return this.#serially(async () => {
-      const found = this.#interface(intf);
-      if (!found && !this.#devices.has(intf))
+      const found = this.#core.interface(intf);
+      if (!found && !this.#core.devices.has(intf))
         throw kernelError('ENODEV', 'write', '/sys/bus/usb/drivers_probe');
-      if (found) await this.#attach(this.#devices.get(found.busid)!, found);
+      if (found) await this.#core.attach(this.#core.devices.get(found.busid)!, found);
+    });
+  }
+
+  /**
+   * `USBDEVFS_DISCONNECT`: takes an interface from the kernel's driver (`devio.c`). Resolves to false when it had none; what a
+   * program holds by usbfs is not taken. Rejects with ENODEV when there is no such interface.
+   */
+  disconnect(intf: string): Promise<boolean> {
+    return this.#serially(async () => {
+      const found = this.#usbfsInterface(intf);
+      if (found.driver === undefined || found.driver === USBFS) return false;
+      this.#core.release(found);
+      return true;
+    });
+  }
+
+  /** `USBDEVFS_CLAIMINTERFACE`: its driver is `usbfs` now. Rejects with EBUSY when it has one, with ENODEV when it is gone. */
+  claim(intf: string): Promise<void> {
+    return this.#serially(async () => {
+      const found = this.#usbfsInterface(intf);
+      if (found.driver !== undefined) throw kernelError('EBUSY', 'ioctl', '/dev/bus/usb');
+      this.#core.set(found, USBFS);
+    });
+  }
+
+  /** `USBDEVFS_RELEASEINTERFACE`, or the end of the program that claimed it: no driver is asked to take it. */
+  release(intf: string): Promise<void> {
+    return this.#serially(async () => {
+      const found = this.#core.interface(intf);
+      if (found?.driver === USBFS) this.#core.set(found, undefined);
     });
   }
 
   /** Loads a driver: it takes every interface that matches and has none. */
   addDriver(driver: DriverSpec): Promise<void> {
     return this.#serially(async () => {
-      this.#drivers.set(driver.name, driver);
-      this.#tell({ kind: 'driver-added', driver: driver.name });
-      for (const device of this.#devices.values()) {
+      this.#core.drivers.set(driver.name, driver);
+      this.#core.tell({ kind: 'driver-added', driver: driver.name });
+      for (const device of this.#core.devices.values()) {
         for (const intf of device.interfaces) {
           if (intf.driver === undefined && takes(driver.match, device.spec, intf)) {
-            await this.#probe(driver, device, intf);
+            await this.#core.probe(driver, device, intf);
           }
         }
       }
@@ -191,18 +208,18 @@ export class SimUsb {
   /** Unloads a driver: its interfaces are without one, its folder is gone. */
   removeDriver(name: string): Promise<void> {
     return this.#serially(async () => {
-      if (!this.#drivers.has(name)) return;
-      for (const { interfaces } of this.#devices.values()) {
-        for (const intf of interfaces) if (intf.driver === name) this.#set(intf, undefined);
+      if (!this.#core.drivers.has(name)) return;
+      for (const { interfaces } of this.#core.devices.values()) {
+        for (const intf of interfaces) if (intf.driver === name) this.#core.set(intf, undefined);
       }
-      this.#drivers.delete(name);
-      this.#tell({ kind: 'driver-removed', driver: name });
+      this.#core.drivers.delete(name);
+      this.#core.tell({ kind: 'driver-removed', driver: name });
     });
   }
 
   /** Makes probes fail with `errno`, `times` times (always, when absent), also those of a plug or of `drivers_probe`. */
   failBind(target: FaultTarget, errno: KernelErrno, times?: number): void {
-    this.#bindFaults.add(target, errno, times);
+    this.#core.bindFaults.add(target, errno, times);
   }
 
   /** Makes unbinds fail with `errno`, `times` times (always, when absent). */
@@ -212,70 +229,14 @@ export class SimUsb {
 
   /** Forgets the faults asked for. */
   clearFaults(): void {
-    this.#bindFaults.clear();
+    this.#core.bindFaults.clear();
     this.#unbindFaults.clear();
   }
 
-  /** Offers an interface to the drivers in the order they registered (`dd.c: __device_attach`). */
-  async #attach(device: Device, intf: Interface): Promise<void> {
-    for (const driver of this.#drivers.values()) {
-      if (intf.driver !== undefined) return;
-      // A probe that fails is not the end: the next driver may try its luck (dd.c: __device_attach_driver).
-      if (takes(driver.match, device.spec, intf)) await this.#probe(driver, device, intf);
-    }
-  }
-
-  /** Asks a matching driver to take an interface; its errno when it refuses. */
-  async #probe(driver: DriverSpec, device: Device, intf: Interface): Promise<KernelErrno | undefined> {
-    if (driver.name === USBBACK && !(await this.#usbbackAccepts(device))) return 'ENODEV';
-    const errno = this.#bindFaults.take(intf.id, driver.name);
-    if (errno) return errno;
-    const siblings = siblingsClaimed(driver, device, intf);
-    if (siblings === undefined) return 'ENODEV';
-    const free = siblings.filter(({ driver: bound }) => bound === undefined);
-    // usbnet gives up when it cannot have both halves (cdc_ether.c: usbnet_generic_cdc_bind); audio and video do without.
-    if (driver.claim === 'siblings-both' && free.length < siblings.length) return 'EBUSY';
-    for (const taken of [...free, intf]) this.#set(taken, driver.name);
-    return undefined;
-  }
-
-  /** usbback takes what the toolstack put into a port, and never a hub. */
-  async #usbbackAccepts(device: Device): Promise<boolean> {
-    if (device.spec.deviceClass === '09') return false;
-    try {
-      return await this.#wanted(device.busid);
-    } catch {
-      return false;
-    }
-  }
-
-  #release(intf: Interface): void {
-    const driver = intf.driver!;
-    const both = this.#drivers.get(driver)?.claim === 'siblings-both';
-    this.#set(intf, undefined);
-    if (!both) return;
-    for (const other of this.#devices.get(intf.busid)!.interfaces) {
-      if (other.driver === driver) this.#set(other, undefined);
-    }
-  }
-
-  #set(intf: Interface, driver: string | undefined): void {
-    const before = intf.driver;
-    intf.driver = driver;
-    if (before !== undefined) this.#tell({ kind: 'unbind', interface: intf.id, driver: before });
-    if (driver !== undefined) this.#tell({ kind: 'bind', interface: intf.id, driver });
-  }
-
-  #interface(id: string): Interface | undefined {
-    const colon = id.indexOf(':');
-    if (colon < 0) return undefined;
-    const name = id.slice(0, colon);
-    const device = this.#devices.get(name.endsWith('-0') ? `usb${name.slice(0, -2)}` : name);
-    return device?.interfaces.find((intf) => intf.id === id);
-  }
-
-  #tell(change: KernelChange): void {
-    for (const listener of this.#listeners) listener(change);
+  #usbfsInterface(intf: string): Interface {
+    const found = this.#core.interface(intf);
+    if (!found) throw kernelError('ENODEV', 'ioctl', '/dev/bus/usb');
+    return found;
   }
 
   #serially<T>(change: () => Promise<T>): Promise<T> {
@@ -283,13 +244,4 @@ export class SimUsb {
     this.#turn = result.catch(() => undefined);
     return result;
   }
-}
-
-/** The other interfaces a driver takes along; undefined when it refuses, since `intf` is not the one it starts from. */
-function siblingsClaimed(driver: DriverSpec, device: Device, intf: Interface): Interface[] | undefined {
-  if (driver.claim === undefined || driver.claim === 'single') return [];
-  const first = device.interfaces.find((other) => takes(driver.match, device.spec, other));
-  if (first !== intf) return undefined;
-  const patterns = driver.siblings ?? ['*'];
-  return device.interfaces.filter((other) => other !== intf && takes(patterns, device.spec, other));
 }
