@@ -3,6 +3,7 @@
 import { type Host, openHost } from '../pvusb/host.js';
 import type { OperationOptions } from '../pvusb/operations.js';
 import { formatPlan, type Plan } from '../pvusb/plan.js';
+import { printableJson } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -21,7 +22,11 @@ export async function withHost<T>(
 ): Promise<T> {
   const progress = new ProgressLine(terminal);
   const { signal, env } = terminal;
-  const host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot ?? env.PVUSB_SYSFS });
+  const host = await openHost({
+    signal,
+    environment: env,
+    sysfsRoot: options.sysfsRoot || env.PVUSB_SYSFS || undefined,
+  });
   try {
     return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });
   } finally {
@@ -32,7 +37,7 @@ export async function withHost<T>(
 
 /** Prints data as JSON. */
 export function printJson(terminal: Terminal, data: unknown): void {
-  terminal.out(`${JSON.stringify(data, null, 2)}\n`);
+  terminal.out(`${printableJson(data)}\n`);
 }
 
 /** Prints what an operation did or would do. */

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { PvusbError } from '../pvusb/errors.js';
 import type { CommonOptions } from './context.js';
+import { printable } from './printable.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
@@ -11,6 +12,7 @@ import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
+  if (first === 'help' && isXlCommand(rest[0] ?? '')) return runXl(terminal, rest[0]!, ['--help']);
   let exitStatus = 0;
   const setStatus = (status: number): void => {
     exitStatus = status;
@@ -65,7 +67,7 @@ export function buildProgram(
     .helpCommand('help [command]', 'explain a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: tellMisuse })
     .exitOverride();
   addReading(program, terminal);
   addWriting(program, terminal);
@@ -73,7 +75,23 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus);
   addXl(program);
+  hintAtHelp(program, 'pvusb');
   return program;
+}
+
+/** Commander's own complaint, which repeats what was typed. Only its suggestion is a line of its own. */
+function tellMisuse(untrustedText: string, write: (text: string) => void): void {
+  const lines = untrustedText
+    .trimEnd()
+    .replace(/^error: /, 'pvusb: ')
+    .split(/\n(?=\(Did you mean [^\n]*$)/);
+  write(`${lines.map(printable).join('\n')}\n`);
+}
+
+/** After a wrong command line: where the right one is told. */
+function hintAtHelp(command: Command, words: string): void {
+  command.showHelpAfterError(`See "${words} --help".`);
+  for (const sub of command.commands) hintAtHelp(sub, `${words} ${sub.name()}`);
 }
 
 const JSON_OPTION = ['--json', 'print data instead of text'] as const;
@@ -88,7 +106,7 @@ function addReading(program: Command, terminal: Terminal): void {
     .command('devices')
     .summary("the host's USB devices and who has them")
     .description(
-      'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached\n' +
+      'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
         '("no: lent": a guest has it; "no: half": see "pvusb doctor").',
     )
     .option('-a, --all', 'root hubs too')
@@ -111,7 +129,7 @@ function addReading(program: Command, terminal: Terminal): void {
     .command('inventory')
     .summary('the whole host as JSON')
     .description('Prints all that pvusb sees of this host as JSON. "pvusb sim --world FILE" plays it again.')
-    .option(...JSON_OPTION)
+    .option('--json', 'changes nothing: it is JSON anyway')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) =>
       (await import('./commands/inventory.js')).runInventory(terminal, options),
@@ -123,7 +141,7 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('attach')
     .summary('lend a device to a domain')
     .description(
-      'Lends a USB device to a domain: on the port given, else on the first free one, else on a new controller.\n' +
+      'Lends a USB device to a domain: on the port given, else on the first free one, else on a new controller. ' +
         'If anything fails, or at Ctrl-C, the host is left as it was.',
     )
     .argument('<domain>', 'who gets it')
@@ -140,7 +158,7 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('detach')
     .summary('take a device back')
     .description(
-      'Takes a device back and gives it to the driver that the host had for it. A device that was pulled out is\n' +
+      'Takes a device back and gives it to the driver that the host had for it. A device that was pulled out is ' +
         'still named by its busid. After a failure run it again: it goes on where it stopped.',
     )
     .usage('[options] <device>\n       pvusb detach [options] <domain> <controller> <port>')
@@ -208,9 +226,9 @@ function addDoctor(program: Command, terminal: Terminal, setStatus: (status: num
     .command('doctor')
     .summary('find half-done work and mend it')
     .description(
-      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host\n' +
-        'nor a guest has, saved drivers that nobody needs, controllers of guests that are gone. Shows how it would\n' +
-        'mend each; --fix does it. It gives devices back to the host, and never takes one from it.\n' +
+      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
+        'nor a guest has, saved drivers that nobody needs, controllers of guests that are gone. Shows how it would ' +
+        'mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
         'Exit status 1 when something is wrong and stays so.',
     )
     .option('--fix', 'mend what is found')
@@ -227,7 +245,7 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
     .command('sim')
     .summary('serve a simulated host')
     .description(
-      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs. Prints the export\n' +
+      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs. Prints the export ' +
         'lines that make other shells use it, then "ready", and serves until it is stopped.',
     )
     .requiredOption('--dir <dir>', 'the folder')

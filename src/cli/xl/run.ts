@@ -10,7 +10,9 @@ import {
   removeController,
 } from '../../pvusb/operations.js';
 import { formatPlan, type Plan } from '../../pvusb/plan.js';
+import { printableJson, quoteWord } from '../printable.js';
 import { ProgressLine } from '../progress.js';
+import { reportError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
 import { formatUsbList } from './list.js';
@@ -114,9 +116,7 @@ export async function runXl(terminal: Terminal, name: string, argv: readonly str
     return 0;
   }
   if (parsed.unknown !== undefined) {
-    terminal.err(
-      `pvusb ${name}: unknown option ${JSON.stringify(parsed.unknown)}\n${usageOf(name, command)}`,
-    );
+    terminal.err(`pvusb ${name}: unknown option ${quoteWord(parsed.unknown)}\n${usageOf(name, command)}`);
     return 2;
   }
   const { args } = parsed;
@@ -140,11 +140,15 @@ async function perform(terminal: Terminal, command: XlCommand, { args, json, dry
   try {
     const act = command.prepare(args);
     const { signal, env } = terminal;
-    const host = await openHost({ signal, environment: env, sysfsRoot: sysfsRoot ?? env.PVUSB_SYSFS });
+    const host = await openHost({
+      signal,
+      environment: env,
+      sysfsRoot: sysfsRoot || env.PVUSB_SYSFS || undefined,
+    });
     try {
       const { text, data, plan } = await act(host, { signal, dryRun, onStep: progress.onStep });
       progress.clear();
-      if (json) terminal.out(`${JSON.stringify(dryRun ? { plan, result: data } : data, null, 2)}\n`);
+      if (json) terminal.out(`${printableJson(dryRun ? { plan, result: data } : data)}\n`);
       else if (dryRun && plan) terminal.out(formatPlan(plan));
       else terminal.out(text ?? '');
       return 0;
@@ -153,10 +157,9 @@ async function perform(terminal: Terminal, command: XlCommand, { args, json, dry
       host.xenstore.close();
     }
   } catch (error) {
-    if (!isPvusbError(error)) throw error;
-    terminal.err(`${error.message}\n${error.remedy} (${error.code})\n`);
+    reportError(terminal, error, json);
     // xl knows one exit status for whatever fails; an interrupt is not xl's to answer.
-    return error.code === 'aborted' ? 130 : 1;
+    return isPvusbError(error, 'aborted') ? 130 : 1;
   }
 }
 
@@ -185,7 +188,7 @@ function parseArgv(argv: readonly string[]): Argv {
     else if (arg === '-h' || arg === '--help') help = true;
     else if (arg === '--json') json = true;
     else if (arg === '--dry-run') dryRun = true;
-    else if (arg === '--sysfs-root') sysfsRoot = argv[++k];
+    else if (arg === '--sysfs-root' && argv[k + 1] !== undefined) sysfsRoot = argv[++k];
     else if (arg.startsWith('--sysfs-root=')) sysfsRoot = arg.slice('--sysfs-root='.length);
     else if (!/^-[vtTfN]+$/.test(arg)) unknown ??= arg;
   }

@@ -1,0 +1,33 @@
+/** Keeps what others chose (arguments, files, xenstore, guests) from steering a terminal. */
+
+/** Control, format (bidirectional overrides, zero width), unassigned characters, line and paragraph separators. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
+
+/** Longest word of a command line that is told back. */
+const WORD_MAX = 100;
+
+/** One line that is safe to print: unsafe characters become `\x1b` or `\u{202e}`. Backslashes stay. */
+export function printable(untrustedText: string): string {
+  return untrustedText.replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** A word that somebody typed, in quotation marks; the middle of a very long one is left out. */
+export function quoteWord(untrustedText: string): string {
+  const characters = [...untrustedText];
+  if (characters.length <= WORD_MAX) return `"${printable(untrustedText)}"`;
+  const half = WORD_MAX / 2;
+  const text = `${characters.slice(0, half).join('')}…${characters.slice(-half).join('')}`;
+  return `"${printable(text)}"`;
+}
+
+/** Data as JSON that is safe to print: unsafe characters are `\u` escapes, so that it parses to the same. */
+export function printableJson(data: unknown): string {
+  return JSON.stringify(data, null, 2).replace(UNSAFE, (character) => {
+    if (character === '\n') return character;
+    const units = Array.from({ length: character.length }, (_, k) => character.charCodeAt(k));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
+}
