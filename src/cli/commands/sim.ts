@@ -1,8 +1,9 @@
 /** `pvusb sim`: a simulated host that every other command, and Debian's xenstore-utils, can work on. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/errors.js';
-import type { World } from '../../sim/index.js';
+import type { SimHost, World } from '../../sim/index.js';
 import type { Terminal } from '../terminal.js';
 
 /** Options of the command. */
@@ -11,35 +12,102 @@ export interface SimOptions {
   readonly world?: string;
 }
 
+/** Something that is ended when the command ends. */
+interface Part {
+  close(): Promise<void>;
+}
+
 /** Longest path of a Unix socket (`unix(7): sun_path`). */
 const SOCKET_PATH_MAX = 107;
 
 /** Serves a simulated host in a folder until it is stopped. */
 export async function runSim(terminal: Terminal, options: SimOptions): Promise<void> {
-  const sim = await import('../../sim/index.js');
   const dir = resolve(options.dir);
   const socket = join(dir, 'socket');
-  if (socket.length > SOCKET_PATH_MAX) {
+  if (Buffer.byteLength(socket) > SOCKET_PATH_MAX) {
     throw new PvusbError(
       'invalid-argument',
       `${dir} is too long: a socket's path ends at ${SOCKET_PATH_MAX} bytes.`,
     );
   }
-  const world = options.world === undefined ? sim.labWorld() : await readWorld(options.world);
-  await mkdir(dir, { recursive: true });
-  await rm(join(dir, 'sys'), { recursive: true, force: true });
-  const host = await sim.SimHost.create(world);
-  const published: { close(): Promise<void> }[] = [host];
+  const { SimHost, labWorld } = await import('../../sim/index.js');
+  const host = await SimHost.create(
+    options.world === undefined ? labWorld() : await readWorld(options.world),
+  );
+  const parts: Part[] = [host];
   try {
-    published.push(await sim.publishSysfs(host.usb, dir));
-    published.push(await sim.publishStore(host.store, socket));
+    await publish(host, dir, parts);
     const exports = { XENSTORED_PATH: socket, PVUSB_SYSFS: join(dir, 'sys') };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
     await aborted(terminal.signal);
   } finally {
-    for (const part of published.reverse()) await part.close();
+    for (const part of parts.reverse()) await part.close();
   }
+}
+
+/** Puts the host into the folder, and into `parts` what ends that. */
+async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void> {
+  const { publishStore, publishSysfs } = await import('../../sim/index.js');
+  try {
+    if (await make(dir)) parts.push({ close: () => leave(dir) });
+    await clear(dir);
+    parts.push(await publishSysfs(host.usb, dir));
+    parts.push(await publishStore(host.store, join(dir, 'socket')));
+  } catch (error) {
+    if (error instanceof PvusbError || !(error instanceof Error && 'code' in error)) throw error;
+    throw new PvusbError('invalid-argument', `${dir} cannot be used: ${error.message}.`, { cause: error });
+  }
+}
+
+/** Takes away what a simulated host that was killed has left, and nothing that somebody else made. */
+async function clear(dir: string): Promise<void> {
+  const [socket, sys] = [join(dir, 'socket'), join(dir, 'sys')];
+  const refuse = (why: string): never => {
+    throw new PvusbError('invalid-argument', `${why}: choose another folder.`);
+  };
+  const kind = await kindOf(socket);
+  if (kind !== undefined && !kind.isSocket()) refuse(`${socket} is there already, and is no socket`);
+  if (kind !== undefined && (await isServed(socket))) refuse(`${socket} is served by another program`);
+  const probe = await kindOf(join(sys, 'bus', 'usb', 'drivers_probe'));
+  // The real one is a file; ours is a pipe.
+  if ((await kindOf(sys)) !== undefined && !probe?.isFIFO()) {
+    refuse(`${sys} is there already, and was not made by "pvusb sim"`);
+  }
+  await rm(socket, { force: true });
+  await rm(sys, { recursive: true, force: true });
+}
+
+async function kindOf(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (served: boolean) => (): void => {
+      socket.destroy();
+      resolve(served);
+    };
+    socket.once('connect', end(true)).once('error', end(false));
+  });
+}
+
+/** Makes a folder, but not those above it; false when it is there. */
+async function make(dir: string): Promise<boolean> {
+  if ((await kindOf(dir)) !== undefined) return false;
+  await mkdir(dir);
+  return true;
+}
+
+/** Removes a folder that was made, unless somebody has put something into it. */
+async function leave(dir: string): Promise<void> {
+  await rmdir(dir).catch(() => undefined);
 }
 
 /** Reads a world: one written by hand, or what "pvusb inventory" printed. */
@@ -49,11 +117,8 @@ export async function readWorld(path: string): Promise<World> {
     return parseWorldText(await readFile(path, 'utf8'));
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof Error && 'code' in error)) throw error;
-    throw new PvusbError(
-      'invalid-argument',
-      `${path} cannot be used as a world: ${(error as Error).message}`,
-      { cause: error },
-    );
+    const why = error.message.replace(/\.$/, '');
+    throw new PvusbError('invalid-argument', `${path} cannot be used as a world: ${why}.`, { cause: error });
   }
 }
 
