@@ -3,7 +3,6 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import type { Inventory } from '../pvusb/model.js';
 import { observe } from '../pvusb/observe.js';
-import { escapeText } from '../sysfs/text.js';
 import { describeDevice } from '../sysfs/usbids.js';
 import { withHost } from './context.js';
 import { UsageError } from './report.js';
@@ -20,6 +19,8 @@ type Complete = (value: string, description: string) => void;
 
 /** Longest time that a completion waits for the host. */
 const WITHIN_MS = 1500;
+
+const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 
 const SHELLS = ['bash', 'zsh', 'fish'];
 
@@ -101,7 +102,8 @@ function describeOffers(inventory: Inventory): Offers {
     domains: inventory.domains
       .filter(({ domid, alive }) => alive && domid !== 0)
       .map(({ domid, name, type }) => ({
-        value: escapeText(name ?? `${domid}`),
+        // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
+        value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
         description: `domain ${domid}, ${type ?? 'guest'}`,
       })),
     free: devices

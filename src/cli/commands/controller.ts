@@ -69,14 +69,14 @@ export async function runControllerInfo(
 function formatController(controller: Controller): string {
   const { untrustedFrontend: guest } = controller;
   const taken = controller.ports.flatMap(({ port, busid }) =>
-    busid === undefined ? [] : `${port}: ${busid}`,
+    busid === undefined ? [] : `${busid} in port ${port}`,
   );
   const lines: [string, string][] = [
     ['domain', String(controller.domid)],
     ['controller', String(controller.devid)],
     ['type', controller.type],
     ['USB version', String(controller.version)],
-    ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `; ${taken.join(', ')}`}`],
+    ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
     ['backend', `${controller.backend ?? 'none'} (domain ${controller.backendDomid})`],
     ['backend state', `${describeState(controller.backendState)}${controller.online ? '' : ', not online'}`],
     ['frontend', controller.frontend ?? 'none'],

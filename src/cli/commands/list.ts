@@ -1,5 +1,5 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { deviceAt } from '../../pvusb/find.js';
+import { deviceAt, findDomain } from '../../pvusb/find.js';
 import type { Controller, Domain, Inventory, Port } from '../../pvusb/model.js';
 import { listControllers } from '../../pvusb/operations.js';
 import { escapeText } from '../../sysfs/text.js';
@@ -30,11 +30,9 @@ export function formatList(inventory: Inventory, names: UsbNames, domain?: strin
 
 /** Guests, and whatever else has controllers. */
 function listed(inventory: Inventory, domain: string | undefined): Domain[] {
+  if (domain !== undefined) return [findDomain(inventory, domain)];
   const having = new Set(inventory.controllers.map(({ domid }) => domid));
-  const isNamed = ({ domid, name }: Domain): boolean => String(domid) === domain || name === domain;
-  return inventory.domains.filter((entry) =>
-    domain === undefined ? having.has(entry.domid) || (entry.alive && entry.domid !== 0) : isNamed(entry),
-  );
+  return inventory.domains.filter(({ domid, alive }) => having.has(domid) || (alive && domid !== 0));
 }
 
 function formatDomain(inventory: Inventory, names: UsbNames, domain: Domain): string {
