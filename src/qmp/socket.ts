@@ -1,0 +1,55 @@
+/** A transport over the Unix socket of a QEMU monitor. */
+import { connect } from 'node:net';
+import { QmpError } from './errors.js';
+import type { QmpTransport, QmpTransportEvents } from './transport.js';
+
+/**
+ * Connects to the socket at `path`, for instance `/var/run/xen/qmp-libxl-3`. That this succeeds does not say that
+ * QEMU listens to us: the kernel accepts for it, see {@link QmpClient.open}.
+ *
+ * @throws {QmpError} `unreachable`, with the system's error as cause; `busy` when so many wait already that the
+ *   kernel takes no more (EAGAIN: QEMU 7.2 asks for a queue of one, which holds two)
+ */
+export function connectSocket(path: string, signal?: AbortSignal): Promise<QmpTransport> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    let events: QmpTransportEvents | undefined;
+    let failure: NodeJS.ErrnoException | undefined;
+    const socket = connect({ path });
+    const onAbort = (): void => {
+      socket.destroy();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      failure = error;
+      signal?.removeEventListener('abort', onAbort);
+      // Once connected this rejection comes too late to be one; the cause then goes with `closed`.
+      reject(connectError(path, error));
+    });
+    socket.once('close', () => events?.closed(failure));
+    socket.once('connect', () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve({
+        start: (wanted) => {
+          events = wanted;
+          socket.on('data', (chunk: Buffer) => wanted.bytes(chunk));
+          // Died between the connection and now: `close` has been told to nobody.
+          if (socket.destroyed) queueMicrotask(() => wanted.closed(failure));
+        },
+        send: (messages) => {
+          if (!socket.destroyed) socket.write(messages);
+        },
+        close: () => socket.destroy(),
+      });
+    });
+  });
+}
+
+function connectError(path: string, error: NodeJS.ErrnoException): QmpError {
+  const shown = error.code ?? error.message;
+  if (error.code === 'EAGAIN') {
+    return new QmpError('busy', 'connect', `too many programs wait for ${path} (${shown})`, { cause: error });
+  }
+  return new QmpError('unreachable', 'connect', `cannot connect to ${path} (${shown})`, { cause: error });
+}

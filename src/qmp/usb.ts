@@ -1,0 +1,253 @@
+/**
+ * USB in a guest's QEMU: what PVUSB needs of it, for controllers of type `devicemodel`.
+ *
+ * What exists is decided by asking QEMU ({@link listPeripherals}), never by memory: libxl uses the same monitor,
+ * and after a timeout QEMU may have acted. What is said here of QEMU was seen with QEMU 7.2.22.
+ */
+
+import type { QmpCallOptions, QmpCommands } from './client.js';
+import { isQmpError, QmpError } from './errors.js';
+import { isObject, type JsonValue, protocolError } from './wire.js';
+
+/** Where QEMU keeps the devices that were given an id. */
+const PERIPHERALS = '/machine/peripheral';
+
+/** How long QEMU may take to say what exists when something else timed out, in milliseconds. */
+const CHECK_WITHIN_MS = 2_000;
+
+/** libxl's choices (`libxl__device_usbctrl_add`), by USB version. Only an xHCI's ports can be chosen. */
+const CONTROLLERS = new Map([
+  [1, { driver: 'piix3-usb-uhci', minPorts: 2, maxPorts: 2, choosesPorts: false }],
+  [2, { driver: 'usb-ehci', minPorts: 6, maxPorts: 6, choosesPorts: false }],
+  // QEMU takes any number and makes it 15 without a word.
+  [3, { driver: 'nec-usb-xhci', minPorts: 1, maxPorts: 15, choosesPorts: true }],
+]);
+
+/** A device of QEMU's that has an id. */
+export interface Peripheral {
+  readonly id: string;
+  /** QEMU's type: `usb-host`, `nec-usb-xhci`. */
+  readonly type: string;
+}
+
+/** A USB device of the host in a guest's QEMU. */
+export interface QemuHostDevice {
+  readonly id: string;
+  /** Id of the controller it is on; undefined when that has none. */
+  readonly controller: string | undefined;
+  /** Its port there: `2`, or `2.1` behind a hub of QEMU's. */
+  readonly port: string;
+  /** The bus and the address it was added with; undefined when it was added by other marks. */
+  readonly hostbus: number | undefined;
+  readonly hostaddr: number | undefined;
+  /** The host's socket it was added with (`1.2`), which libxl never gives. */
+  readonly hostport: string | undefined;
+  /**
+   * Whether the guest sees it. False while QEMU looks for the device (added by socket, nothing plugged in), and
+   * when it has been pulled out: QEMU keeps the object, and its port, until it is removed.
+   */
+  readonly attached: boolean;
+}
+
+/**
+ * The QEMU driver for a controller of USB version 1, 2 or 3.
+ *
+ * @throws {RangeError} for another version
+ */
+export function controllerDriver(version: number): string {
+  return controllerKind(version).driver;
+}
+
+function controllerKind(version: number) {
+  const kind = CONTROLLERS.get(version);
+  if (!kind) throw new RangeError(`QEMU has no USB controller of version ${version}`);
+  return kind;
+}
+
+/** The id of a controller, as libxl gives it: `xenusb-0`. Its bus is `xenusb-0.0`. */
+export function controllerId(devid: number): string {
+  return `xenusb-${devid}`;
+}
+
+/** The devid of a controller's id; undefined when it is none of libxl's form. */
+export function parseControllerId(untrustedId: string): number | undefined {
+  const devid = /^xenusb-(0|[1-9]\d{0,8})$/.exec(untrustedId)?.[1];
+  return devid === undefined ? undefined : Number(devid);
+}
+
+/** The id that libxl gives a device of the host: `xenusb-3-2` for bus 3, address 2 (as they were when attached). */
+export function hostDeviceId(hostbus: number, hostaddr: number): string {
+  return `xenusb-${hostbus}-${hostaddr}`;
+}
+
+/** Bus and address of a device's id; undefined when it is none of libxl's form. */
+export function parseHostDeviceId(
+  untrustedId: string,
+): { readonly hostbus: number; readonly hostaddr: number } | undefined {
+  const [, hostbus, hostaddr] = /^xenusb-([1-9]\d{0,8})-([1-9]\d{0,8})$/.exec(untrustedId) ?? [];
+  if (hostbus === undefined || hostaddr === undefined) return undefined;
+  return { hostbus: Number(hostbus), hostaddr: Number(hostaddr) };
+}
+
+/**
+ * The devices that have an id, also those that are not USB; in no order. A controller whose removal was asked
+ * for is there until the guest has let go of it.
+ *
+ * @throws {QmpError} as {@link QmpClient.execute}
+ */
+export async function listPeripherals(qmp: QmpCommands, options?: QmpCallOptions): Promise<Peripheral[]> {
+  const untrusted = await qmp.execute('qom-list', { path: PERIPHERALS }, options);
+  if (!Array.isArray(untrusted)) throw protocolError('qom-list did not return a list');
+  return untrusted.flatMap((entry: JsonValue) => {
+    if (!isObject(entry) || typeof entry.name !== 'string' || typeof entry.type !== 'string') {
+      throw protocolError('qom-list returned something unreadable');
+    }
+    const type = /^child<(.+)>$/.exec(entry.type)?.[1];
+    return type === undefined ? [] : [{ id: entry.name, type }];
+  });
+}
+
+/**
+ * What QEMU knows of a `usb-host` device.
+ *
+ * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id, `GenericError` when it
+ *   is no `usb-host`; else as {@link QmpClient.execute}
+ */
+export async function describeHostDevice(
+  qmp: QmpCommands,
+  id: string,
+  options?: QmpCallOptions,
+): Promise<QemuHostDevice> {
+  const get = (property: string): Promise<JsonValue> =>
+    qmp.execute('qom-get', { path: `${PERIPHERALS}/${id}`, property }, options);
+  const [hostbus, hostaddr, hostport, attached, port, bus] = await Promise.all(
+    ['hostbus', 'hostaddr', 'hostport', 'attached', 'port', 'parent_bus'].map(get),
+  );
+  if (typeof port !== 'string' || typeof attached !== 'boolean') {
+    throw protocolError('qom-get returned something unreadable');
+  }
+  const controller = typeof bus === 'string' ? /^\/machine\/peripheral\/([^/]+)\//.exec(bus)?.[1] : undefined;
+  return {
+    id,
+    controller,
+    port,
+    hostbus: givenNumber(hostbus),
+    hostaddr: givenNumber(hostaddr),
+    hostport: typeof hostport === 'string' && hostport !== '' ? hostport : undefined,
+    attached,
+  };
+}
+
+/** QEMU's 0 means that none was given. */
+function givenNumber(untrusted: JsonValue | undefined): number | undefined {
+  return typeof untrusted === 'number' && untrusted > 0 ? untrusted : undefined;
+}
+
+/**
+ * Adds a controller: version 1 with 2 ports, 2 with 6, or 3 with 1 to 15.
+ *
+ * @throws {RangeError} for another version or number of ports, without asking QEMU
+ * @throws {QmpError} `refused` when the id is taken ("Duplicate device ID") or the machine has no free slot;
+ *   else as {@link QmpClient.execute}
+ */
+export async function addController(
+  qmp: QmpCommands,
+  controller: { readonly id: string; readonly version: number; readonly ports: number },
+  options?: QmpCallOptions,
+): Promise<void> {
+  const { id, version, ports } = controller;
+  const { driver, minPorts, maxPorts, choosesPorts } = controllerKind(version);
+  if (!Number.isInteger(ports) || ports < minPorts || ports > maxPorts) {
+    throw new RangeError(
+      `a controller of version ${version} has ${minPorts} to ${maxPorts} ports, not ${ports}`,
+    );
+  }
+  await qmp.execute('device_add', { driver, id, ...(choosesPorts ? { p2: ports, p3: ports } : {}) }, options);
+}
+
+/**
+ * Adds a USB device of the host. `bus` is a controller's id with `.0` (`xenusb-0.0`), `port` starts at `1`.
+ *
+ * QEMU opens the device at once: with a bus and an address of nothing it refuses ("failed to find host usb device
+ * 1:9"), and does not wait. The numbers go out as numbers, since QEMU 9.2 and later refuse texts.
+ *
+ * @throws {RangeError} when the bus or the address is not a number from 1: QEMU takes 0 for "any", and would give
+ *   the guest whatever it finds, now or later
+ * @throws {QmpError} `refused` when the id or the port is taken or unknown ("usb port 7 (bus xenusb-0.0) not found
+ *   (in use?)", "Bus 'xenusb-8.0' not found"), the device is not there or cannot be opened; else as
+ *   {@link QmpClient.execute}
+ */
+export async function addHostDevice(
+  qmp: QmpCommands,
+  device: {
+    readonly id: string;
+    readonly bus: string;
+    readonly port: string;
+    readonly hostbus: number;
+    readonly hostaddr: number;
+  },
+  options?: QmpCallOptions,
+): Promise<void> {
+  const { id, bus, port, hostbus, hostaddr } = device;
+  if (![hostbus, hostaddr].every((number) => Number.isInteger(number) && number >= 1)) {
+    throw new RangeError(`${hostbus}:${hostaddr} names no single USB device`);
+  }
+  await qmp.execute('device_add', { driver: 'usb-host', id, bus, port, hostbus, hostaddr }, options);
+}
+
+/**
+ * Removes a device and waits until it is gone: `removed`, or `absent` when there was none.
+ *
+ * A USB device goes at once. A controller goes when the guest lets go of it (QEMU asks by ACPI, as for any PCI
+ * device): a guest that is paused, has not booted or has no driver for it never does, and the request stays until
+ * it does, or is reset. Devices on a controller go with it.
+ *
+ * @throws {QmpError} `timeout` when QEMU still has it, or does not say; else as {@link QmpClient.execute}
+ */
+export async function removeDevice(
+  qmp: QmpCommands,
+  id: string,
+  options: QmpCallOptions = {},
+): Promise<'removed' | 'absent'> {
+  options.signal?.throwIfAborted();
+  using deleted = qmp.expectEvent('DEVICE_DELETED', ({ device }) => device === id, options);
+  try {
+    if (!(await askToRemove(qmp, id, options))) return 'absent';
+    await deleted.arrived;
+    return 'removed';
+  } catch (error) {
+    if (!isQmpError(error, 'timeout')) throw error;
+    if (!(await exists(qmp, id, error, options.signal))) return 'removed';
+    const detail = 'it is still there: the guest has not let go of it';
+    throw new QmpError('timeout', `device_del ${id}`, detail, { cause: error });
+  }
+}
+
+/** False when there is nothing to remove. */
+async function askToRemove(qmp: QmpCommands, id: string, options: QmpCallOptions): Promise<boolean> {
+  try {
+    await qmp.execute('device_del', { id }, options);
+    return true;
+  } catch (error) {
+    if (!isQmpError(error, 'refused')) throw error;
+    if (error.class === 'DeviceNotFound') return false;
+    // Asked for before, by us or by libxl: a GenericError that only its text tells from the others.
+    if (error.desc?.includes('already in the process of unplug')) return true;
+    throw error;
+  }
+}
+
+/** Whether QEMU has a device of this id. `late` is thrown when it does not say. */
+async function exists(
+  qmp: QmpCommands,
+  id: string,
+  late: QmpError,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    const peripherals = await listPeripherals(qmp, { signal, withinMs: CHECK_WITHIN_MS });
+    return peripherals.some((peripheral) => peripheral.id === id);
+  } catch (error) {
+    throw isQmpError(error, 'timeout') ? late : error;
+  }
+}
