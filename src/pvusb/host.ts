@@ -88,7 +88,14 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
-    return { xenstore, sysfs: openSysfs(options.sysfsRoot), clock: systemClock, reopen, turns: new Mutex(), commits: new Mutex() };
+    return {
+      xenstore,
+      sysfs: openSysfs(options.sysfsRoot),
+      clock: systemClock,
+      reopen,
+      turns: new Mutex(),
+      commits: new Mutex(),
+    };
   } catch (error) {
     throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
   }

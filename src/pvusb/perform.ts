@@ -9,6 +9,7 @@ import { USBBACK } from './observe.js';
 import type { Action, Edit, Fact, UnclaimedFact } from './plan.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
+type Take = Extract<Action, { do: 'take' }>;
 type Restore = Extract<Action, { do: 'restore' }>;
 type Await = Extract<Action, { do: 'await' }>;
 
@@ -26,6 +27,8 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
       return host.sysfs.bind({ interface: action.interface, driver: action.driver }, { signal });
     case 'unbind':
       return host.sysfs.unbind({ interface: action.interface, driver: action.driver }, { signal });
+    case 'take':
+      return take(host, action, signal);
     case 'restore':
       return restore(host, action, signal);
     case 'await':
@@ -136,6 +139,14 @@ async function checkUnclaimed(
 
 function numbers(names: readonly string[] | undefined): number[] {
   return (names ?? []).map(parseNumber).filter((number) => number !== undefined);
+}
+
+/** Off its driver; one that has gone from it with a sibling has nothing to be remembered. */
+async function take(host: Host, action: Take, signal: AbortSignal | undefined): Promise<void> {
+  const { interface: intf, driver, record } = action;
+  const state = await host.sysfs.stateOf(intf, { signal });
+  if (state.driver === undefined && state.present) await host.xenstore.rm(record, { signal });
+  else await host.sysfs.unbind({ interface: intf, driver }, { signal });
 }
 
 /** Any driver but usbback will do; then the record has served. */

@@ -1,26 +1,12 @@
 /** Plans that lend a device to a guest through a controller of type pv. Pure. */
-import {
-  type DriverName,
-  formatIdentity,
-  hasIdentity,
-  type InterfaceId,
-  type UsbDevice,
-} from '../sysfs/index.js';
+import type { UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
 import { controllersOf, findController, placesOf } from './find.js';
-import {
-  backendPath,
-  type ControllerId,
-  formatDriverPath,
-  portPath,
-  savedIdentityPath,
-  savedInterfacePath,
-} from './layout.js';
-import type { Controller, Domain, Inventory } from './model.js';
-import { USBBACK } from './observe.js';
-import type { Action, Edit, Fact, Plan, Step, UnclaimedFact } from './plan.js';
-import { addSteps } from './plan-controller.js';
-import { forgetEdits, restoreActions } from './plan-detach.js';
+import { backendPath, type ControllerId } from './layout.js';
+import { type Controller, type Domain, type Inventory, XenbusState } from './model.js';
+import type { Plan } from './plan.js';
+import { bindSteps, claimStep } from './plan-claim.js';
+import { addSteps, servedStep } from './plan-controller.js';
 import { type NewController, requirePv, resolveController } from './resolve.js';
 
 /** Where a device shall go; what is absent is chosen. */
@@ -35,6 +21,8 @@ export interface Target extends ControllerId {
   readonly backend: string;
   /** Present when the controller has to be made first. */
   readonly created?: NewController;
+  /** True when usbback has not taken the controller yet: it is waited for. */
+  readonly isNew?: boolean;
 }
 
 /** The plan, and the port that it chose. */
@@ -63,6 +51,7 @@ export function planAttach(
       title: `attach ${device.busid} to port ${target.port} of controller ${target.devid} of domain ${target.domid}`,
       steps: [
         ...(target.created ? addSteps(target.created) : []),
+        ...(target.isNew ? [servedStep(target)] : []),
         claimStep(inventory, device, target),
         ...bindSteps(device),
       ],
@@ -167,103 +156,7 @@ function freePort(controller: Controller): number | undefined {
 }
 
 function targetAt(controller: Controller, port: number): Target {
-  const { domid, devid } = controller;
-  return { domid, devid, port, backend: controller.backend! };
-}
-
-/** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
-function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
-  const { busid } = device;
-  const port = portPath(target.backend, target.port);
-  const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
-  const expect: Fact[] = [
-    { fact: 'value', path: port, is: '' },
-    { fact: 'value', path: `${target.backend}/online`, is: '1' },
-    unclaimed(inventory, device, target),
-  ];
-  const edits: Edit[] = [
-    { edit: 'write', path: port, value: busid },
-    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
-    ...recordEdits(inventory, device),
-  ];
-  const undo: Action[] = [
-    { do: 'commit', expect: [], edits: [{ edit: 'clear', path: port, from: busid }] },
-    ...restoreActions(busid, drivers),
-    { do: 'commit', expect: [], edits: forgetEdits(busid) },
-  ];
-  const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
-  return { why, act: { do: 'commit', expect, edits }, undo };
-}
-
-function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
-  return driver === undefined || driver === USBBACK ? [] : [[id, driver]];
-}
-
-/**
- * New records for what has a driver. One for what is on usbback stays; so does one for what has no driver, if it
- * was recorded for this very device: its driver has not taken it back yet. Others are stale, and go.
- */
-function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
-  const { busid } = device;
-  const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  const known = stale?.identity !== undefined && hasIdentity(device, stale.identity);
-  const keep = (id: InterfaceId): boolean => {
-    const intf = device.interfaces.find((candidate) => candidate.id === id);
-    if (intf?.driver === USBBACK) return known || stale?.identity === undefined;
-    return known && intf !== undefined && intf.driver === undefined;
-  };
-  return [
-    ...(stale?.drivers ?? [])
-      .filter(({ interface: id }) => !keep(id))
-      .map(({ interface: id }): Edit => ({ edit: 'rm', path: savedInterfacePath(busid, id) })),
-    ...device.interfaces.flatMap(({ id, driver }) =>
-      naturalDriver(id, driver).map(
-        ([intf, name]): Edit => ({
-          edit: 'write',
-          path: `${savedInterfacePath(busid, intf)}/driver_path`,
-          value: formatDriverPath(name),
-        }),
-      ),
-    ),
-  ];
-}
-
-/** What the transaction looks at again: every port there is, and that there are no others. */
-function unclaimed(inventory: Inventory, device: UsbDevice, target: Target): UnclaimedFact {
-  const { created } = target;
-  const own = created ? [{ domid: created.domid, devid: created.devid }] : [];
-  return {
-    fact: 'unclaimed',
-    busid: device.busid,
-    domids: inventory.domains.map(({ domid }) => domid),
-    controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
-    ports: inventory.controllers.flatMap(({ backend, ports, strayPorts }) =>
-      backend === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(backend, port)),
-    ),
-  };
-}
-
-/**
- * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
- * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
- */
-function bindSteps(device: UsbDevice): Step[] {
-  const interfaces = device.interfaces.filter(({ driver }) => driver !== USBBACK);
-  return [
-    ...interfaces
-      .filter(({ driver }) => driver !== undefined)
-      .map(
-        ({ id, driver }): Step => ({
-          why: `take ${id} from ${driver}`,
-          act: { do: 'unbind', interface: id, driver: driver! },
-        }),
-      ),
-    ...interfaces.map(
-      ({ id }): Step => ({
-        why: `hand ${id} to usbback`,
-        act: { do: 'bind', interface: id, driver: USBBACK },
-        undo: [{ do: 'unbind', interface: id, driver: USBBACK }],
-      }),
-    ),
-  ];
+  const { domid, devid, backendState } = controller;
+  const isNew = backendState === XenbusState.initialising;
+  return { domid, devid, port, backend: controller.backend!, isNew };
 }

@@ -39,17 +39,22 @@ export function addSteps(controller: NewController): Step[] {
       act: { do: 'commit', expect: newFacts(controller), edits: creation(controller) },
       undo: [removeUnused(controller, backend)],
     },
-    {
-      why: `let usbback take ${name}`,
-      act: {
-        do: 'await',
-        path: `${backend}/state`,
-        states: [XenbusState.initWait, XenbusState.initialised, XenbusState.connected],
-        orGone: false,
-        withinMs: BACKEND_WITHIN_MS,
-      },
-    },
+    servedStep(controller),
   ];
+}
+
+/** Waits until usbback has taken a controller. */
+export function servedStep(controller: ControllerId): Step {
+  return {
+    why: `let usbback take controller ${controller.devid} of domain ${controller.domid}`,
+    act: {
+      do: 'await',
+      path: `${backendPath(controller, 'vusb')}/state`,
+      states: [XenbusState.initWait, XenbusState.initialised, XenbusState.connected],
+      orGone: false,
+      withinMs: BACKEND_WITHIN_MS,
+    },
+  };
 }
 
 /** Another toolstack or another of our own operations may have attached a device to it by now: then it stays. */

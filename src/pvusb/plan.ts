@@ -43,6 +43,16 @@ export type Action =
     }
   | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
   /**
+   * Unbinds an interface from the host's driver. A kind of its own, since a driver of several interfaces may let
+   * go of this one with another: then that one's record brings it back, and its own is forgotten, as xl has it.
+   */
+  | {
+      readonly do: 'take';
+      readonly interface: InterfaceId;
+      readonly driver: DriverName;
+      readonly record: string;
+    }
+  /**
    * Gives an interface back to the host and forgets its record. A kind of its own, since giving back is more
    * than a bind: whichever driver has it already will do, and the kernel is asked for one when the recorded
    * driver refuses or is not to be trusted (`driver` absent).
@@ -99,6 +109,7 @@ export function formatAction(action: Action): string {
     case 'bind':
       return `bind ${action.interface} to ${action.driver}`;
     case 'unbind':
+    case 'take':
       return `unbind ${action.interface} from ${action.driver}`;
     case 'restore':
       return `give ${action.interface} back to ${action.driver ?? 'the driver that the kernel chooses'}`;

@@ -1,8 +1,9 @@
 /** Mends what {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. */
 import type { Busid } from '../sysfs/index.js';
 import { diagnose, type Finding, findingKey } from './diagnose.js';
+import type { PvusbError } from './errors.js';
 import { type ExecuteOptions, execute } from './execute.js';
-import { ConflictError } from './failure.js';
+import { ConflictError, toPvusbError } from './failure.js';
 import { placesOf } from './find.js';
 import type { Host } from './host.js';
 import type { Inventory } from './model.js';
@@ -109,9 +110,21 @@ async function lastingFindings(host: Host, options: DoctorOptions) {
   const settleMs = options.settleMs ?? SETTLE_MS;
   if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: diagnose(first) };
   options.onSettle?.();
-  await host.clock.sleep(settleMs, options.signal);
+  await settle(host, settleMs, options.signal);
   const inventory = await observe(host, { signal: options.signal });
   return { inventory, findings: diagnose(inventory).filter((finding) => seen.has(findingKey(finding))) };
+}
+
+async function settle(host: Host, settleMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await host.clock.sleep(settleMs, signal);
+  } catch (error) {
+    throw signal?.aborted ? interrupted(signal) : error;
+  }
+}
+
+function interrupted(signal: AbortSignal): PvusbError {
+  return toPvusbError(signal.reason, { doing: 'looking for what is half done', signal });
 }
 
 /** Each repair is planned on a fresh look: the one before may have mended this one too. */
@@ -132,7 +145,7 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
     try {
       await execute(host, plan, options);
     } catch (error) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted) throw interrupted(options.signal);
       if (!(error instanceof ConflictError))
         failures.push(error instanceof Error ? error.message : String(error));
     }
