@@ -11,7 +11,6 @@ import type { Case } from './suite.js';
 const OURS = [
   // Which device the drivers were saved for.
   /\/libxl\/usbback\/[^/]+\/device = /,
-  // libxl sees this interface when its driver has let go of it already, and so does not record it.
   // libxl keeps this empty directory, and the device's own where no driver was saved.
   /^[+-]\/libxl\/usbback(\/3-8)? = ""/,
 ];
