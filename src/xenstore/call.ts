@@ -64,57 +64,51 @@ interface Settling<T> {
   readonly missing: (() => void) | undefined;
 }
 
-/** Settles once; the first of an outcome and an abort wins. */
-abstract class Call implements Request {
-  abandoned = false;
-  readonly type: MessageType;
-  readonly transactionId: number;
-  readonly count: number;
-  readonly value: Buffer | undefined;
-  #forget: (() => void) | undefined;
+/** A call settles once; the first of an outcome and an abort wins. */
+interface Abandonable {
+  abandoned: boolean;
+  /** Ends the listening for an abort. */
+  forget: (() => void) | undefined;
+}
 
-  constructor(ask: Pick<Ask, 'type' | 'transactionId' | 'value'>, count: number) {
-    this.type = ask.type;
-    this.transactionId = ask.transactionId ?? 0;
-    this.count = count;
-    this.value = ask.value;
-  }
+/** Gives a call up when the signal aborts, at once when it has. */
+function listen(
+  call: Abandonable,
+  connection: Connection,
+  signal: AbortSignal | undefined,
+  reject: (reason: unknown) => void,
+): void {
+  if (!signal) return;
+  const onAbort = (): void => {
+    settle(call);
+    reject(signal.reason);
+  };
+  if (signal.aborted) onAbort();
+  else call.forget = connection.onAbort(signal, onAbort);
+}
 
-  /** Gives the call up when the signal aborts, at once when it has. */
-  protected listen(
-    connection: Connection,
-    signal: AbortSignal | undefined,
-    reject: (reason: unknown) => void,
-  ): void {
-    if (!signal) return;
-    const onAbort = (): void => {
-      this.settle();
-      reject(signal.reason);
-    };
-    if (signal.aborted) onAbort();
-    else this.#forget = connection.onAbort(signal, onAbort);
-  }
-
-  /** The outcome is known: nothing that comes later counts. */
-  protected settle(): void {
-    this.abandoned = true;
-    this.#forget?.();
-  }
-
-  abstract textAt(index: number): string;
-  abstract reply(payload: Buffer, index: number): void;
-  abstract errno(name: string, index: number): void;
-  abstract fail(error: XenstoreError): void;
+/** The outcome is known: nothing that comes later counts. */
+function settle(call: Abandonable): void {
+  call.abandoned = true;
+  call.forget?.();
 }
 
 /** One request. */
-class Single<T> extends Call {
+class Single<T> implements Request, Abandonable {
+  abandoned = false;
+  forget: (() => void) | undefined;
+  readonly type: MessageType;
+  readonly transactionId: number;
+  readonly count = 1;
+  readonly value: Buffer | undefined;
   readonly #text: string;
   readonly #path: string | undefined;
   readonly #settling: Settling<T>;
 
   constructor(ask: Ask, settling: Settling<T>) {
-    super(ask, 1);
+    this.type = ask.type;
+    this.transactionId = ask.transactionId ?? 0;
+    this.value = ask.value;
     this.#text = ask.text;
     this.#path = ask.path;
     this.#settling = settling;
@@ -122,7 +116,7 @@ class Single<T> extends Call {
 
   start(connection: Connection, options: CallOptions | undefined): void {
     checkPayload(describeType(this.type), this.#path, this.#text.length + (this.value?.length ?? 0));
-    this.listen(connection, options?.signal, this.#settling.reject);
+    listen(this, connection, options?.signal, this.#settling.reject);
     if (!this.abandoned) connection.submit(this);
   }
 
@@ -131,19 +125,19 @@ class Single<T> extends Call {
   }
 
   reply(payload: Buffer): void {
-    this.settle();
+    settle(this);
     this.#settling.resolve(this.#settling.decode(payload));
   }
 
   errno(name: string): void {
-    this.settle();
+    settle(this);
     const { missing, reject } = this.#settling;
     if (missing && name === 'ENOENT') missing();
     else reject(errnoError(name, describeType(this.type), this.#path));
   }
 
   fail(error: XenstoreError): void {
-    this.settle();
+    settle(this);
     this.#settling.reject(error.in(describeType(this.type), this.#path));
   }
 }
@@ -171,14 +165,22 @@ interface SettlingMany<T> {
 }
 
 /** Many requests with one outcome. */
-class Batch<T> extends Call {
+class Batch<T> implements Request, Abandonable {
+  abandoned = false;
+  forget: (() => void) | undefined;
+  readonly type: MessageType;
+  readonly transactionId: number;
+  readonly count: number;
+  readonly value: undefined;
   readonly #paths: readonly string[];
   readonly #settling: SettlingMany<T>;
   readonly #results: (T | undefined)[];
   #left: number;
 
   constructor(ask: AskMany, settling: SettlingMany<T>) {
-    super(ask, ask.paths.length);
+    this.type = ask.type;
+    this.transactionId = ask.transactionId;
+    this.count = ask.paths.length;
     this.#paths = ask.paths;
     this.#settling = settling;
     this.#left = ask.paths.length;
@@ -186,7 +188,7 @@ class Batch<T> extends Call {
   }
 
   start(connection: Connection, options: CallOptions | undefined): void {
-    this.listen(connection, options?.signal, this.#settling.reject);
+    listen(this, connection, options?.signal, this.#settling.reject);
     if (!this.abandoned) connection.submit(this);
   }
 
@@ -204,18 +206,18 @@ class Batch<T> extends Call {
       this.#arrived();
       return;
     }
-    this.settle();
+    settle(this);
     this.#settling.reject(errnoError(name, describeType(this.type), this.#paths[index]));
   }
 
   fail(error: XenstoreError): void {
-    this.settle();
+    settle(this);
     this.#settling.reject(error.in(describeType(this.type), undefined));
   }
 
   #arrived(): void {
     if (--this.#left > 0) return;
-    this.settle();
+    settle(this);
     this.#settling.resolve(this.#results);
   }
 }
