@@ -1,0 +1,95 @@
+/** A simulated host that is published as files and a socket, and pvusb run on it in this process. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runProgram } from '../../src/cli/program.js';
+import type { Terminal } from '../../src/cli/terminal.js';
+import { isXlCommand, runXl } from '../../src/cli/xl/run.js';
+import { labWorld, publishStore, publishSysfs, SimHost, type World } from '../../src/sim/index.js';
+
+/** The environment of a command. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What a command did. */
+export interface Run {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What a terminal is like, beside where it prints. */
+export type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
+
+/** Runs a command line in this process, as `main.ts` does. */
+export async function runPvusb(argv: readonly string[], likeness: Likeness = {}): Promise<Run> {
+  let [stdout, stderr] = ['', ''];
+  const terminal: Terminal = {
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    showsProgress: false,
+    hasColour: false,
+    columns: undefined,
+    env: {},
+    signal: new AbortController().signal,
+    ...likeness,
+  };
+  const [command, ...rest] = argv;
+  const status =
+    command !== undefined && isXlCommand(command)
+      ? await runXl(terminal, command, rest)
+      : await runProgram(terminal, argv);
+  return { status, stdout, stderr };
+}
+
+/** A published host. */
+export interface Stage extends AsyncDisposable {
+  readonly sim: SimHost;
+  /** The folder of `socket` and `sys`. */
+  readonly dir: string;
+  /** What points a command to the host. */
+  readonly env: Env;
+  /** Runs a command on it. */
+  run(...argv: readonly string[]): Promise<Run>;
+  /** Runs one that must succeed without a word on standard error, and gives its output. */
+  done(...argv: readonly string[]): Promise<string>;
+  /** Everything on the host that a command can change, as text. */
+  look(): Promise<string>;
+}
+
+/** Publishes a world, the recorded one unless given. */
+export async function openStage(world: World = labWorld()): Promise<Stage> {
+  const dir = mkdtempSync(join(tmpdir(), 'pvusb-cli-'));
+  const sim = await SimHost.create(world);
+  const parts = [sim, await publishSysfs(sim.usb, dir), await publishStore(sim.store, join(dir, 'socket'))];
+  const env = { XENSTORED_PATH: join(dir, 'socket'), PVUSB_SYSFS: join(dir, 'sys') };
+  const run = (...argv: readonly string[]) => runPvusb(argv, { env });
+  return {
+    sim,
+    dir,
+    env,
+    run,
+    async done(...argv) {
+      const { status, stdout, stderr } = await run(...argv);
+      if (status !== 0 || stderr !== '') throw new Error(`pvusb ${argv.join(' ')}: ${status}\n${stderr}`);
+      return stdout;
+    },
+    async look() {
+      await sim.idle();
+      const drivers = sim.usb.devices.flatMap(({ interfaces }) =>
+        interfaces.map(({ id, driver }) => `${id} ${driver ?? '-'}`),
+      );
+      return [sim.store.dump(), ...drivers].join('\n');
+    },
+    async [Symbol.asyncDispose]() {
+      for (const part of parts.reverse()) await part.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An error as people see it: one line that is a sentence, one with the remedy and the code. */
+export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { openStage, runPvusb, type Stage } from './stage.js';
+
+const SILENT = { status: 0, stdout: '', stderr: '' };
+const COMMANDS = {
+  'usbctrl-attach': 1,
+  'usbctrl-detach': 2,
+  'usbdev-attach': 2,
+  'usbdev-detach': 3,
+  'usb-list': 1,
+} as const;
+
+describe("the command line of xl's commands", () => {
+  const nowhere = { env: { XENSTORED_PATH: '/nonexistent/socket' } };
+
+  for (const [name, least] of Object.entries(COMMANDS)) {
+    it(`${name} explains itself on standard output`, async () => {
+      for (const argv of [
+        [name, '--help'],
+        [name, '-h'],
+        [name, 'u1', '-h'],
+        ['help', name],
+      ]) {
+        const { status, stdout, stderr } = await runPvusb(argv, nowhere);
+        assert.deepEqual([status, stderr], [0, '']);
+        assert.match(stdout, new RegExp(`^Usage: pvusb ${name} <Domain>.*\n\n[A-Z].*\\.\n`));
+      }
+    });
+
+    it(`${name} with too few arguments prints its usage and exits with 2`, async () => {
+      for (let count = 0; count < least; count++) {
+        const given = ['u1', '0', '1'].slice(0, count);
+        const { status, stdout, stderr } = await runPvusb([name, ...given], nowhere);
+        assert.deepEqual([status, stdout], [2, '']);
+        const wanted = `'pvusb ${name}' requires at least ${least} argument${least === 1 ? '' : 's'}.`;
+        assert.ok(stderr.startsWith(`${wanted}\n\nUsage: pvusb ${name} <Domain>`), stderr);
+      }
+    });
+
+    it(`${name} with an option that it does not know prints its usage and exits with 2`, async () => {
+      for (const option of ['--frob', '-x', '-vx', '--sysfs-root']) {
+        const { status, stdout, stderr } = await runPvusb([name, 'u1', '0', '1', option], nowhere);
+        assert.deepEqual([status, stdout], [2, '']);
+        assert.ok(stderr.startsWith(`pvusb ${name}: unknown option "${option}"\nUsage: `), stderr);
+      }
+    });
+  }
+
+  it('too many arguments end usbdev-detach and usbctrl-detach with 1 and usb-list with 255', async () => {
+    for (const [argv, exitStatus, says] of [
+      [['usbdev-detach', 'u1', '0', '1', '2'], 1, "'pvusb usbdev-detach' takes 3 arguments."],
+      [['usbctrl-detach', 'u1', '0', '1'], 1, "'pvusb usbctrl-detach' takes 2 arguments."],
+      [['usb-list', 'u1', 'u2'], 255, "'pvusb usb-list' takes one argument."],
+    ] as const) {
+      const { status, stdout, stderr } = await runPvusb(argv, nowhere);
+      assert.deepEqual([status, stdout], [exitStatus, '']);
+      assert.ok(stderr.startsWith(`${says}\n\nUsage: `), stderr);
+    }
+  });
+
+  it('exits with 1 when there is no xenstored, and says so as data on request', async () => {
+    const { status, stdout, stderr } = await runPvusb(['usb-list', 'u1', '--json'], nowhere);
+    assert.equal(status, 1);
+    assert.match(stderr, /^pvusb: .*\/nonexistent\/socket.*ENOENT.*\.\n.*\(xenstore-unreachable\)\n$/);
+    assert.equal(JSON.parse(stdout).error.code, 'xenstore-unreachable');
+  });
+});
+
+describe("xl's commands on a host", () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await openStage();
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  const ports = async () => (await stage.done('usb-list', 'u1')).match(/^ {2}Port.*Bus.*$/gm) ?? [];
+  const controllers = async () => (await stage.done('usb-list', 'u1')).match(/^\d.*$/gm) ?? [];
+
+  it('say nothing when they succeed', async () => {
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u1'), SILENT);
+    assert.deepEqual(await stage.run('usbdev-attach', 'u1', 'hostbus=4', 'hostaddr=2'), SILENT);
+    assert.deepEqual(await ports(), ['  Port 1: Bus 004 Device 002']);
+    assert.equal(stage.sim.usb.driverOf('4-1:1.0'), 'usbback');
+    assert.deepEqual(await stage.run('usbdev-detach', 'u1', '0', '1'), SILENT);
+    assert.deepEqual(await ports(), []);
+    assert.equal(stage.sim.usb.driverOf('4-1:1.0'), 'usb-storage');
+    assert.deepEqual(await stage.run('usbctrl-detach', 'u1', '0'), SILENT);
+    assert.deepEqual(await controllers(), []);
+  });
+
+  it('take the last of a repeated key', async () => {
+    const spec = ['ports=2', 'version=2', 'ports=3', 'version=1', 'type=qusb', 'type=pv'];
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u1', ...spec), SILENT);
+    assert.deepEqual(await controllers(), ['0      pv           0   4     1       3    ']);
+  });
+
+  it('read a type in any case, and keys only in small letters', async () => {
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u1', 'type=Pv', 'ports=1'), SILENT);
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u1', 'type=AUTO', 'ports=1'), SILENT);
+    const { status, stderr } = await stage.run('usbctrl-attach', 'u1', 'Type=pv');
+    assert.equal(status, 1);
+    assert.match(stderr, /Unknown string "Type=pv" in a usbctrl specification\./);
+    assert.equal((await controllers()).length, 3);
+  });
+
+  it('take type=hostdev, numbers in hex, and port=0 for any port', async () => {
+    const spec = ['type=HOSTDEV', 'hostbus=0x4', 'hostaddr=0X2', 'controller=0x0', 'port=0'];
+    assert.deepEqual(await stage.run('usbdev-attach', 'u1', ...spec), SILENT);
+    assert.deepEqual(await ports(), ['  Port 1: Bus 004 Device 002']);
+    assert.deepEqual(await stage.run('usbdev-attach', 'u1', 'hostbus=3', 'hostaddr=9', 'port=0'), SILENT);
+  });
+
+  it('take options anywhere, and all after two hyphens as arguments', async () => {
+    assert.deepEqual(await stage.run('usbdev-detach', '-f', 'u1', '-vT', '0', '--', '1'), SILENT);
+    assert.deepEqual(await ports(), ['  Port 2: Bus 003 Device 009']);
+    const { status, stderr } = await stage.run('usb-list', '--', '--help');
+    assert.deepEqual([status, stderr.split('\n')[0]], [1, 'pvusb: There is no domain "--help".']);
+  });
+
+  it('understand controller=N port=N, as the man page of xl has it', async () => {
+    await stage.done('usbdev-attach', 'u1', 'hostbus=4', 'hostaddr=2', 'controller=0', 'port=3');
+    assert.deepEqual(await stage.run('usbdev-detach', 'u1', 'controller=0', 'port=3'), SILENT);
+    assert.deepEqual(await stage.run('usbctrl-detach', 'u1', 'controller=2'), SILENT);
+    assert.equal(stage.sim.usb.driverOf('4-1:1.0'), 'usb-storage');
+    assert.equal((await controllers()).length, 2);
+  });
+
+  it('show their steps with --dry-run and change nothing', async () => {
+    const before = await stage.look();
+    const steps = await stage.done('usbdev-attach', 'u1', 'hostbus=4', 'hostaddr=2', '--dry-run');
+    assert.match(steps, /^attach 4-1 to port 1 of controller 0 of domain 1\n {2}1\. write /);
+    const data = JSON.parse(await stage.done('usbctrl-detach', 'u1', '0', '--dry-run', '--json'));
+    assert.deepEqual(data.result, { domid: 1, devid: 0 });
+    assert.ok(data.plan.steps.length > 1);
+    assert.equal(await stage.look(), before);
+  });
+
+  /** Each row of what xl misreads; and the message that it gets here. */
+  const TRAPS: readonly (readonly [command: string, says: RegExp])[] = [
+    ['usbdev-attach u1 hostbus=4 hostaddr=02', /hostaddr="02" has a leading zero, .* decimal 2 or.* octal 2/],
+    [
+      'usbdev-attach u1 hostbus=4 hostaddr=010',
+      /hostaddr="010" has a leading zero, .* decimal 10 or.* octal 8/,
+    ],
+    ['usbdev-attach u1 hostbus=4 hostaddr=09', /hostaddr="09" has a leading zero, .* decimal 9: write/],
+    ['usbdev-attach u1 hostbus=257 hostaddr=2', /hostbus="257" is not between 1 and 255\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=258', /hostaddr="258" is not between 1 and 127\./],
+    ['usbdev-attach u1 hostbus=0x104 hostaddr=2', /hostbus="0x104" is not between 1 and 255\./],
+    ['usbdev-attach u1 hostbus=4294967300 hostaddr=2', /hostbus="4294967300" is not between 1 and 255\./],
+    ['usbdev-attach u1 hostbus=0 hostaddr=0', /hostbus="0" is not between 1 and 255\./],
+    ['usbdev-attach u1 hostbus=-4 hostaddr=2', /hostbus="-4" is no number\./],
+    ['usbdev-attach u1 hostbus= hostaddr=2', /hostbus="" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2x', /hostaddr="2x" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=2x', /port="2x" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=99', /port="99" is not between 1 and 31\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=-1', /port="-1" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=4', /port 4|has ports 1 to 3/i],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=abc', /controller="abc" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 type=disk', /There is no device type "disk", only hostdev\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 foo=1', /Unknown string "foo=1" in a usbdev specification\./],
+    ['usbdev-attach u1 hostbus=4,hostaddr=2 port=1', /named by hostbus=N and hostaddr=N\./],
+    ['usbdev-attach u1 hostbus=4 port=1', /named by hostbus=N and hostaddr=N\./],
+    ['usbdev-attach 9999 hostbus=4 hostaddr=2', /There is no domain 9999\./],
+    ['usbdev-attach u1 hostbus=9 hostaddr=1', /No USB device "9\.1" is plugged in\./],
+    ['usbdev-attach u1 hostbus=3 hostaddr=5', /3-5 is a hub/],
+    ['usbdev-attach u1 hostbus=3 hostaddr=1', /usb3 is a root hub/],
+    ['usbctrl-attach u1 type=foo', /There is no controller type "foo": auto, pv, qusb, devicemodel\./],
+    ['usbctrl-attach u1 version=4', /version="4" is not between 1 and 3\./],
+    ['usbctrl-attach u1 ports=32', /ports="32" is not between 1 and 31\./],
+    ['usbctrl-attach 9999', /There is no domain 9999\./],
+    ['usbctrl-detach u1 abc', /controller="abc" is no number\./],
+    ['usbctrl-detach u1 port=0', /controller="port=0" is no number\./],
+    ['usbctrl-detach 9999 0', /There is no domain 9999\./],
+    ['usbctrl-detach u1 9', /Domain 1 has no USB controller 9\./],
+    ['usbdev-detach u1 port=2 controller=0', /controller="port=2" is no number\./],
+    ['usbdev-detach u1 0 00', /port="00" has a leading zero/],
+    ['usbdev-detach u1 0 x', /port="x" is no number\./],
+    ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of domain 1\./],
+    ['usbdev-detach u1 9 1', /Domain 1 has no USB controller 9\./],
+    ['usbdev-detach nosuch 0 1', /There is no domain "nosuch"\./],
+    ['usb-list 9999', /There is no domain 9999\./],
+    ['usb-list nosuch', /There is no domain "nosuch"\./],
+  ];
+
+  it('refuse what xl misreads, each with its message and status 1, and change nothing', async () => {
+    const before = await stage.look();
+    for (const [command, says] of TRAPS) {
+      const { status, stdout, stderr } = await stage.run(...command.split(' '));
+      assert.deepEqual([command, status, stdout], [command, 1, '']);
+      assert.match(stderr, says, command);
+      assert.match(stderr, /^pvusb: [^\n]+[.]\n[A-Z][^\n]+ \([a-z-]+\)\n$/, command);
+    }
+    assert.equal(await stage.look(), before);
+  });
+});
