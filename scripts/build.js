@@ -1,7 +1,7 @@
 // Builds dist/: the library by the TypeScript compiler, the program as one bundle (a process that starts often
 // must not look for a hundred files).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -31,6 +31,12 @@ const options = {
   legalComments: 'linked',
   define: { PVUSB_VERSION: JSON.stringify(version) },
 };
+// commander is CommonJS and asks for Node's own modules by require.
+const requiring = {
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+};
 // One file for xl's commands, which scripts call often; the others are loaded in pieces, as they are needed.
 await build({ ...options, entryPoints: [`${root}/src/cli/main.ts`], external: ['./program.js'] });
 await build({
@@ -38,9 +44,19 @@ await build({
   entryPoints: [`${root}/src/cli/program.ts`],
   splitting: true,
   chunkNames: '[name]-[hash]',
-  // commander is CommonJS and asks for Node's own modules by require.
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
+  ...requiring,
 });
 chmodSync(`${root}/dist/cli/main.js`, 0o755);
+
+// The man page is made from the commands themselves.
+const man = `${root}/build/man.mjs`;
+await build({
+  ...options,
+  ...requiring,
+  entryPoints: [`${root}/src/cli/man.ts`],
+  outdir: undefined,
+  outfile: man,
+});
+const { formatManPage } = await import(`file://${man}`);
+mkdirSync(`${root}/dist/man`);
+writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage(version));

@@ -1,8 +1,8 @@
 // Runs everything that must pass: format and lint, the compiler, the build, and the tests.
 // `npm test -- core sweep` runs only the folders named.
 import { spawnSync } from 'node:child_process';
-import { filesBelow } from './files.js';
 import { fileURLToPath } from 'node:url';
+import { filesBelow } from './files.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const only = process.argv.slice(2);
