@@ -15,8 +15,9 @@ import { pick, seededRandom } from '../../src/sim/random.js';
 import { Sysfs } from '../../src/sysfs/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { checkInvariants, driversOf } from '../core/invariants.js';
+import { driversOf } from '../core/invariants.js';
 import { commit } from './deeds.js';
+import { invariantsOf } from './invariants-of.js';
 import { smallWorld } from './operations.js';
 import { Rival } from './rival.js';
 import { ending, ManualClock } from './settle.js';
@@ -86,9 +87,8 @@ class Turmoil {
     await sim.idle();
     const { failures } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
     await sim.idle();
-    const state = { dump: sim.store.dump(), usb: sim.usb };
     // A rival saves no driver of an interface that has none at the moment.
-    const violations = checkInvariants(this.#withRival ? state : { ...state, natural });
+    const violations = invariantsOf(sim, this.#withRival ? undefined : natural);
     const { openConnections, openTransactions } = sim.store;
     await sim.close();
     assert.deepEqual([...this.#wrong, ...failures, ...violations], []);
@@ -156,7 +156,7 @@ class Turmoil {
       client.close();
     }
     if (this.#withRival) return;
-    const claims = checkInvariants({ dump: sim.store.dump(), usb: sim.usb });
+    const claims = invariantsOf(sim);
     this.#wrong.push(...claims.filter((line) => line.startsWith('I1')));
   }
 
