@@ -121,8 +121,6 @@ export class QmpClient implements QmpCommands, AsyncDisposable {
    *
    * What `arrived` rejects with: {@link QmpError} `timeout`, `connection-lost` or `protocol`, the signal's reason,
    * what `matches` throws, or an AbortError when it was disposed of.
-   *
-   * @throws {QmpError} when the connection is over already
    */
   expectEvent(
     name: string,

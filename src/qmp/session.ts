@@ -91,7 +91,12 @@ export class Session {
     return this.#sent.size + this.#queue.size + this.#expected.size;
   }
 
-  /** Sends a command, as soon as there is room. */
+  /**
+   * Sends a command, as soon as there is room.
+   *
+   * @throws {QmpError} when the connection is over
+   * @throws {TypeError} as {@link encodeCommand}
+   */
   submit(name: string, args: JsonObject | undefined): WaitingCommand {
     if (this.#closed) throw this.#closed.in(name);
     const id = `${this.#idPrefix}${this.#nextId++}`;
@@ -114,10 +119,10 @@ export class Session {
 
   /** Waits for the first event from now on that matches. */
   expect(name: string, matches: (data: JsonObject) => boolean): Waiting<QmpEvent> {
-    if (this.#closed) throw this.#closed.in(`event ${name}`);
     const { promise, resolve, reject } = withResolvers<QmpEvent>();
     const expected: Expected = { name, matches, resolve, reject };
-    this.#expected.add(expected);
+    if (this.#closed) reject(this.#closed.in(`event ${name}`));
+    else this.#expected.add(expected);
     return {
       promise,
       abandon: () => {

@@ -3,16 +3,22 @@ import { connect } from 'node:net';
 import { QmpError } from './errors.js';
 import type { QmpTransport, QmpTransportEvents } from './transport.js';
 
+/** Longest path of a socket, in bytes (`sun_path` less its NUL). Node 20 cuts a longer one without a word. */
+const PATH_MAX_BYTES = 107;
+
 /**
  * Connects to the socket at `path`, for instance `/var/run/xen/qmp-libxl-3`. That this succeeds does not say that
  * QEMU listens to us: the kernel accepts for it, see {@link QmpClient.open}.
  *
- * @throws {QmpError} `unreachable`, with the system's error as cause; `busy` when so many wait already that the
+ * @throws {QmpError} `unreachable`, with the system's error as cause unless the path is too long; `busy` when so many wait already that the
  *   kernel takes no more (EAGAIN: QEMU 7.2 asks for a queue of one, which holds two)
  */
 export function connectSocket(path: string, signal?: AbortSignal): Promise<QmpTransport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    if (Buffer.byteLength(path) > PATH_MAX_BYTES) {
+      throw new QmpError('unreachable', 'connect', `a socket's path has at most ${PATH_MAX_BYTES} bytes`);
+    }
     let events: QmpTransportEvents | undefined;
     let failure: NodeJS.ErrnoException | undefined;
     const socket = connect({ path });
