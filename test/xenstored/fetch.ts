@@ -98,8 +98,13 @@ export function projectRoot(): string {
   return folder;
 }
 
+/** Where the tests keep what they fetched. */
+export function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-test');
+}
+
 async function fetchKit(): Promise<Kit> {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-test');
+  const cache = cacheFolder();
   const sources = join(projectRoot(), 'test', 'xenstored', 'native');
   const [shimSource, bridgeSource] = [join(sources, 'shim.c'), join(sources, 'xsbridge.c')];
   const packagesKey = key(RECIPE, process.arch, ...PACKAGES);
@@ -111,11 +116,7 @@ async function fetchKit(): Promise<Kit> {
   const root = join(cache, `debian-${packagesKey}`);
   const native = join(cache, `native-${nativeKey}`);
   await provide(root, 'downloading xenstored from Debian', async (folder) => {
-    await download(join(folder, 'debs'));
-    for (const deb of await readdir(join(folder, 'debs'))) {
-      await run('dpkg-deb', ['-x', join(folder, 'debs', deb), folder]);
-    }
-    await rm(join(folder, 'debs'), { recursive: true });
+    await unpackPackages(folder, 'xenstored', PACKAGES);
   });
   await provide(native, "compiling xenstored's stand-ins for Xen", async (folder) => {
     const flags = ['-O2', '-Wall', '-I', join(root, 'usr/include'), '-o'];
@@ -138,7 +139,7 @@ async function fetchKit(): Promise<Kit> {
 }
 
 /** Makes `folder` exist with what `fill` puts there, all or nothing. */
-async function provide(
+export async function provide(
   folder: string,
   what: string,
   fill: (temporary: string) => Promise<void>,
@@ -157,13 +158,25 @@ async function provide(
   }
 }
 
-/** Downloads the packages: by the system's lists, else by fresh private ones, else by those of Debian 12. */
-async function download(folder: string): Promise<void> {
+/** Downloads Debian packages, `what` for short, and unpacks them into `folder`. */
+export async function unpackPackages(
+  folder: string,
+  what: string,
+  packages: readonly string[],
+): Promise<void> {
+  const debs = join(folder, 'debs');
+  await download(debs, what, packages);
+  for (const deb of await readdir(debs)) await run('dpkg-deb', ['-x', join(debs, deb), folder]);
+  await rm(debs, { recursive: true });
+}
+
+/** Downloads packages: by the system's lists, else by fresh private ones, else by those of Debian 12. */
+async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = await mkdtemp(join(dirname(folder), 'apt.'));
   const faults: string[] = [];
   const fetch = (options: readonly string[]) =>
-    run('apt-get', [...options, 'download', '-qq', ...PACKAGES], folder);
+    run('apt-get', [...options, 'download', '-qq', ...packages], folder);
   for (const attempt of await aptAttempts(scratch)) {
     try {
       if (attempt.update) await run('apt-get', [...attempt.options, 'update', '-qq']);
@@ -174,7 +187,7 @@ async function download(folder: string): Promise<void> {
       faults.push(`with ${attempt.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new Error(`the Debian packages of xenstored can't be downloaded; ${faults.join('; ')}`);
+  throw new Error(`the Debian packages of ${what} can't be downloaded; ${faults.join('; ')}`);
 }
 
 interface AptAttempt {
@@ -213,7 +226,8 @@ async function aptAttempts(scratch: string): Promise<AptAttempt[]> {
   return attempts;
 }
 
-async function run(program: string, args: readonly string[], cwd?: string): Promise<string> {
+/** Runs a program and gives what it prints. */
+export async function run(program: string, args: readonly string[], cwd?: string): Promise<string> {
   try {
     const env = { ...process.env, LC_ALL: 'C' };
     const done = await promisify(execFile)(program, args, { env, ...(cwd === undefined ? {} : { cwd }) });
@@ -225,10 +239,12 @@ async function run(program: string, args: readonly string[], cwd?: string): Prom
   }
 }
 
-function key(...parts: readonly string[]): string {
+/** A short name for what was made of `parts`. */
+export function key(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
 }
 
-function report(line: string): void {
+/** Tells whoever runs the tests. */
+export function report(line: string): void {
   process.stderr.write(`pvusb tests: ${line}\n`);
 }
