@@ -11,8 +11,10 @@ export const ABSOLUTE_PATH_MAX = 3072;
 /** Longest relative path (`xs_wire.h: XENSTORE_REL_PATH_MAX`). */
 export const RELATIVE_PATH_MAX = 2048;
 
-/** The two special watches on domains coming and going. */
+/** The special watch on domains that come. */
 export const INTRODUCE_DOMAIN = '@introduceDomain';
+
+/** The special watch on domains that go. */
 export const RELEASE_DOMAIN = '@releaseDomain';
 
 const PERMITTED = /^[A-Za-z0-9\-/_@]+$/;
