@@ -60,8 +60,9 @@ const FILE_ERRNOS = ['ENODEV', 'EACCES', 'ENOENT', 'EBUSY'];
 const ABSENCE = new Set(['ENOENT', 'ENODEV']);
 
 /**
- * The faults to try at a call: every errno kind in turn, and between the calls of one wave of reads nothing else,
- * since the program cannot tell one moment of a wave from another.
+ * The faults to try at a call: EIO, the other errnos in turn, and at decisive calls everything else, half of the deeds
+ * at one call and half at the next. Between the calls of one wave of reads nothing but an errno is tried, since the
+ * program cannot tell one moment of a wave from another.
  */
 export function faultsAt(call: HostCall): Fault[] {
   const { index, what, changes, first } = call;
@@ -69,9 +70,9 @@ export function faultsAt(call: HostCall): Fault[] {
   const errnos = what === 'store' ? STORE_ERRNOS : FILE_ERRNOS;
   const turn = errnos[index % errnos.length]!;
   if (what === 'write') {
-    for (const errno of ['EIO', ...FILE_ERRNOS])
+    for (const errno of ['EIO', turn])
       faults.push({ kind: 'errno', errno }, { kind: 'errno', errno, after: true }, { kind: 'refuse', errno });
-  } else if (changes || !ABSENCE.has(turn)) faults.push({ kind: 'errno', errno: turn });
+  } else if (changes || (index % 2 === 0 && !ABSENCE.has(turn))) faults.push({ kind: 'errno', errno: turn });
   if (!first && !isDecisive(call))
     return changes ? [...faults, { kind: 'drop', after: true, reopens: true }] : faults;
   if (what === 'store') {
@@ -82,13 +83,13 @@ export function faultsAt(call: HostCall): Fault[] {
   if (!changes && index % 3 > 0) return faults;
   faults.push(
     { kind: 'abort', after: false },
-    { kind: 'abort', after: true },
     { kind: 'hang' },
     { kind: 'kill', after: false },
-    { kind: 'kill', after: true },
     { kind: 'silence' },
-    ...DEEDS.map((deed): Fault => ({ kind: 'deed', deed })),
+    ...DEEDS.filter((_, i) => (i + index) % 2 === 0).map((deed): Fault => ({ kind: 'deed', deed })),
   );
+  // Behind a read is before the next call.
+  if (changes) faults.push({ kind: 'abort', after: true }, { kind: 'kill', after: true });
   return faults;
 }
 

@@ -84,7 +84,7 @@ function momentsOf(seen: { readonly request: number; readonly driver: number }):
   const drivers = Array.from({ length: seen.driver }, (_, at): Moment => ({ what: 'driver', at }));
   const from = Math.floor(seen.request * 0.55);
   const requests: Moment[] = [];
-  for (let at = 0; at < seen.request; at += at < from ? 15 : 3) requests.push({ what: 'request', at });
+  for (let at = 0; at < seen.request; at += at < from ? 15 : 4) requests.push({ what: 'request', at });
   return [...drivers, ...requests];
 }
 

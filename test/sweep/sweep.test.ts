@@ -29,7 +29,8 @@ describe('whatever goes wrong at whatever call', () => {
         }
       }
       tried += faults;
-      t.diagnostic(`${calm.calls.length} calls, ${faults} faults`);
+      const which = operation.every === undefined ? '' : ` (one of ${operation.every} tried)`;
+      t.diagnostic(`${calm.calls.length} calls${which}, ${faults} faults`);
       const more = failures.length > TOLD ? `\n  and ${failures.length - TOLD} more` : '';
       assert.equal(failures.length, 0, `\n  ${failures.slice(0, TOLD).join('\n  ')}${more}`);
     });
