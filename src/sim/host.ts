@@ -1,15 +1,18 @@
 /** A simulated Xen host: store, USB core, backend driver and guests, wired together as a world says. */
 import type { Actor, ActorStore } from './actor.js';
 import { type GuestOptions, SimGuest } from './guest.js';
-import { type DeviceSpec, SimUsb, USBBACK, USBBACK_DRIVER } from './kernel/index.js';
+import { busOf, type DeviceSpec, SimUsb, USBBACK, USBBACK_DRIVER } from './kernel/index.js';
+import { QmpError, SimQemu } from './qemu/index.js';
 import {
   controllerNodes,
   dom0Nodes,
   domainNodes,
+  hasDeviceModel,
   type Node,
   savedDriverNodes,
   savedDriverPath,
   writeNodes,
+  writeTogether,
 } from './records.js';
 import { SimStore } from './store/index.js';
 import { type Manner, SimUsbback } from './usbback.js';
@@ -42,6 +45,8 @@ export class SimHost {
   readonly usb: SimUsb;
   /** The guests that are alive, by domid. */
   readonly guests = new Map<number, SimGuest>();
+  /** The QEMUs that were started and whose domain is alive, by domid; dead ones too. */
+  readonly qemus = new Map<number, SimQemu>();
 
   readonly #store: HostStore;
   readonly #own: SimStore | undefined;
@@ -82,7 +87,10 @@ export class SimHost {
     await writeNodes(store.dom0, worldNodes(world));
     if (world.usbback) await host.loadUsbback(options.usbback);
     for (const device of world.devices) await host.usb.plug(device);
-    for (const domain of world.domains) if (domain.alive) await host.#boot(domain);
+    const alive = world.domains.filter((domain) => domain.alive);
+    for (const domain of alive) await host.#startQemu(domain, world.notOpened);
+    for (const controller of world.controllers) await host.#emulate(controller, world.notOpened);
+    for (const domain of alive) await host.#boot(domain);
     await host.idle();
     return host;
   }
@@ -124,23 +132,30 @@ export class SimHost {
     };
     await this.#store.introduce?.(whole.domid);
     await writeNodes(this.#store.dom0, domainNodes(whole));
+    await this.#startQemu(whole);
     await this.#boot(whole);
   }
 
   /** Writes a controller as libxl does. */
   async addController(controller: WorldController): Promise<void> {
-    await writeNodes(this.#store.dom0, controllerNodes(controller));
+    await writeTogether(this.#store.dom0, controllerNodes(controller));
+    await this.#emulate(controller);
   }
 
   /**
    * Ends a domain. Usually as `xl destroy` does, which also gives its devices back; with `leaveRecords` as if the toolstack had
-   * died with it: records, backends and bindings stay.
+   * died with it and had its QEMU killed: records, backends and bindings stay, devices that QEMU had are without a driver.
    */
   async killDomain(domid: number, options: { readonly leaveRecords?: boolean } = {}): Promise<void> {
     const { dom0 } = this.#store;
     await this.guests.get(domid)?.close();
     this.guests.delete(domid);
-    if (!options.leaveRecords) {
+    const qemu = this.qemus.get(domid);
+    this.qemus.delete(domid);
+    if (options.leaveRecords) await qemu?.kill();
+    else {
+      await qemu?.exit();
+      await this.#remove(`/local/domain/0/device-model/${domid}`);
       await this.#takeDown(domid);
       const vm = await dom0.read(`/local/domain/${domid}/vm`);
       if (vm?.startsWith('/vm/')) await this.#remove(vm);
@@ -178,7 +193,7 @@ export class SimHost {
   }
 
   #actors(): Actor[] {
-    return [...(this.#usbback ? [this.#usbback] : []), ...this.guests.values()];
+    return [...(this.#usbback ? [this.#usbback] : []), ...this.qemus.values(), ...this.guests.values()];
   }
 
   async #boot(domain: WorldDomain): Promise<void> {
@@ -187,6 +202,37 @@ export class SimHost {
       ...(domain.hostile === undefined ? {} : { hostile: domain.hostile }),
     };
     this.guests.set(domain.domid, await SimGuest.start(await this.#store.guest(domain.domid), options));
+  }
+
+  async #startQemu(domain: WorldDomain, notOpened: readonly string[] = []): Promise<void> {
+    if (!hasDeviceModel(domain)) return;
+    const { domid, type } = domain;
+    this.qemus.set(
+      domid,
+      await SimQemu.start(this.#store.dom0, this.usb, { domid, type, refuse: notOpened }),
+    );
+  }
+
+  /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. What QEMU refuses it does not have. */
+  async #emulate(controller: WorldController, notOpened: readonly string[] = []): Promise<void> {
+    const { domid, devid, type, version, portCount, ports } = controller;
+    const qemu = this.qemus.get(domid);
+    if (type !== 'devicemodel' || !qemu?.alive) return;
+    const add = (fields: Readonly<Record<string, unknown>>) =>
+      qemu.execute('device_add', fields).catch((error: unknown) => {
+        if (!(error instanceof QmpError)) throw error;
+      });
+    const driver = ['piix3-usb-uhci', 'usb-ehci', 'nec-usb-xhci'][version - 1];
+    const wide = version === 3 ? { p2: portCount, p3: portCount } : {};
+    await add({ driver, id: `xenusb-${devid}`, ...wide });
+    for (const [port, busid] of ports) {
+      const device = this.usb.device(busid);
+      if (!device || notOpened.includes(busid)) continue;
+      const { address } = device;
+      const bus = busOf(busid);
+      const at = { bus: `xenusb-${devid}.0`, port: String(port), hostbus: bus, hostaddr: address };
+      await add({ driver: 'usb-host', id: `xenusb-${bus}-${address}`, ...at });
+    }
   }
 
   /** Removes the backends of a domain and gives their devices to the drivers they had. */
@@ -199,7 +245,8 @@ export class SimHost {
           const busid = await dom0.read(`${backend}/port/${port}`);
           if (!busid) continue;
           await dom0.write(`${backend}/port/${port}`, '');
-          await this.#giveBack(busid);
+          // What QEMU had it has given back, or nobody does (recorded).
+          if (kind === 'vusb') await this.#giveBack(busid);
         }
         await this.#remove(backend);
         const parent = `/local/domain/0/backend/${kind}/${domid}`;

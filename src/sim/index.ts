@@ -3,7 +3,8 @@ export { type GuestOptions, SimGuest } from './guest.js';
 export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host.js';
 export * from './kernel/index.js';
 export * from './publish/index.js';
-export { controllerNodes, domainNodes, savedDriverPath, writeNodes } from './records.js';
+export * from './qemu/index.js';
+export { controllerNodes, deviceModelNodes, domainNodes, savedDriverPath, writeNodes } from './records.js';
 export * from './store/index.js';
 export { type Manner, SimUsbback } from './usbback.js';
 export {
@@ -18,3 +19,4 @@ export {
   type WorldSavedDriver,
 } from './world.js';
 export { labWorld } from './worlds/lab.js';
+export { qemuWorld } from './worlds/qemu.js';

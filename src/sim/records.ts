@@ -15,6 +15,17 @@ export async function writeNodes(store: ActorStore, nodes: Iterable<Node>): Prom
   }
 }
 
+/** Writes nodes so that no other actor sees some without the others: libxl does it in a transaction. */
+export async function writeTogether(store: ActorStore, nodes: Iterable<Node>): Promise<void> {
+  const writes: Promise<void>[] = [];
+  // Requests of one view are carried out in their order, and before those that their events cause.
+  for (const [path, value, permissions] of nodes) {
+    writes.push(value === '' ? store.mkdir(path) : store.write(path, value));
+    writes.push(store.setPermissions(path, parsePermissions(permissions)!));
+  }
+  await Promise.all(writes);
+}
+
 /** Domain 0 as xen-init-dom0 leaves it. */
 export function dom0Nodes(): Node[] {
   const dom0 = '/local/domain/0';
@@ -95,6 +106,27 @@ export function domainNodes(domain: WorldDomain): Node[] {
   ];
 }
 
+/** What a QEMU and the toolstack that started it say of it, but its state. HVM guests' have two backends less. */
+export function deviceModelNodes(domain: Pick<WorldDomain, 'domid' | 'type'>, pid: number): Node[] {
+  const { domid, type } = domain;
+  const model = `/local/domain/0/device-model/${domid}`;
+  const image = `/local/domain/${domid}/image`;
+  const backends = ['console', 'vkbd', '9pfs', 'qusb', ...(type === 'hvm' ? [] : ['vfb', 'qnic'])];
+  return [
+    ['/local/domain/0/device-model', '', 'n0'],
+    [model, '', 'n0'],
+    [image, '', `n0,r${domid}`],
+    [`${image}/device-model-pid`, String(pid), `n0,r${domid}`],
+    [`${model}/backends`, '', 'n0'],
+    ...backends.map((kind): Node => [`${model}/backends/${kind}`, '', `n0,n${domid}`]),
+  ];
+}
+
+/** True when a QEMU serves the domain: always for an HVM guest. */
+export function hasDeviceModel(domain: Pick<WorldDomain, 'type' | 'deviceModel'>): boolean {
+  return domain.type === 'hvm' || domain.deviceModel === true;
+}
+
 /** A controller's nodes: the record, and the frontend's and backend's directories if it has them. */
 export function controllerNodes(controller: WorldController): Node[] {
   const { domid, devid, type, backendDomid } = controller;
@@ -172,7 +204,9 @@ function backendNodes(
     [`${backend}/frontend`, frontend, shared],
     ...keys.map(([key, value]): Node => [`${backend}/${key}`, value, shared]),
   ];
-  if (controller.type === 'qusb') nodes.push([`${backend}/hotplug-status`, 'connected', shared]);
+  // QEMU's doing, before it waits for the frontend.
+  if (controller.type === 'qusb' && Number(controller.backendState) > 1)
+    nodes.push([`${backend}/hotplug-status`, 'connected', shared]);
   return nodes;
 }
 

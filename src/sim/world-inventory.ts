@@ -1,5 +1,5 @@
 /** An inventory as a world: the host that someone else saw, to be played with. */
-import { busOf, type DeviceSpec, interfaceName, USBBACK } from './kernel/index.js';
+import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from './kernel/index.js';
 import type { World, WorldController, WorldDomain } from './world.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './world-devices.js';
 import type { CheckedInventory, WorldFault } from './world-schema.js';
@@ -7,6 +7,7 @@ import type { CheckedInventory, WorldFault } from './world-schema.js';
 /** Completes a checked inventory. Throws what `fault` makes. */
 export function fromInventory(inventory: CheckedInventory, fault: WorldFault): World {
   checkDomains(inventory.domains, fault);
+  const served = servedDomids(inventory);
   const domains = inventory.domains
     .filter(({ domid }) => domid !== 0)
     .map(
@@ -16,6 +17,7 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
         type: domain.type ?? 'pv',
         alive: domain.alive,
         driver: true,
+        ...(served.has(domain.domid) ? { deviceModel: true } : {}),
       }),
     );
   checkControllers(inventory.controllers, domains, fault);
@@ -24,8 +26,14 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
       driver === undefined ? [] : [{ busid, interface: intf, driver }],
     ),
   );
+  const named = namedToQemu(inventory, served);
+  const isHeld = ({ interfaces }: CheckedInventory['devices'][number]) =>
+    interfaces.some(({ driver }) => driver === USBFS);
   const devices = completeDevices(
-    inventory.devices.map((device, index) => deviceOf(device, index, inventory.usbback, fault)),
+    inventory.devices.map((device, index) =>
+      // What QEMU holds it takes once more from the driver that would have it.
+      deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+    ),
     fault,
   );
   return {
@@ -35,9 +43,45 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     domains,
     controllers: inventory.controllers.map(controllerOf),
     savedDrivers,
+    notOpened: inventory.devices
+      .filter((device) => !isHeld(device))
+      .map(({ busid }) => busid)
+      .filter((busid) => named.has(busid)),
     orphanBackends: inventory.orphanBackends,
   };
 }
+
+/** Domains with a QEMU. An inventory that does not say has one for each domain that needs it. */
+function servedDomids({ domains, controllers }: CheckedInventory): Set<number> {
+  const needs = (domid: number) =>
+    controllers.some((controller) => controller.domid === domid && controller.type === 'qusb');
+  return new Set(
+    domains
+      .filter(
+        ({ domid, type, alive, deviceModel }) => alive && (deviceModel ?? (type === 'hvm' || needs(domid))),
+      )
+      .map(({ domid }) => domid),
+  );
+}
+
+/** Devices that stand in a port of a controller that a QEMU serves. */
+function namedToQemu({ controllers }: CheckedInventory, served: ReadonlySet<number>): Set<string> {
+  return new Set(
+    controllers
+      .filter(({ domid, type }) => served.has(domid) && (type === 'qusb' || type === 'devicemodel'))
+      .flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
+  );
+}
+
+function withoutUsbfs(device: CheckedInventory['devices'][number]): CheckedInventory['devices'][number] {
+  const interfaces = device.interfaces.map((intf) =>
+    intf.driver === USBFS ? { ...intf, driver: AS_PLUGGED } : intf,
+  );
+  return { ...device, interfaces };
+}
+
+/** Stands for whichever driver takes an interface when it is plugged in; no driver has a name like it. */
+const AS_PLUGGED = '*';
 
 const ROOT_HUB_INTERFACES = [{ number: 0, classes: '09/00/00' }];
 
@@ -59,6 +103,7 @@ function deviceOf(
       throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
     if (driver === USBBACK && !usbback)
       throw fault(`${field}.driver`, 'is usbback, which this host does not have');
+    if (driver === AS_PLUGGED) return { number, classes };
     return { number, classes, driver: driver ?? null };
   });
   return {

@@ -73,7 +73,13 @@ export const inventorySchema = z.object({
     DEVICES_MAX,
   ),
   domains: list(
-    z.object({ domid, name: domainName.optional(), type: domainType.optional(), alive: z.boolean() }),
+    z.object({
+      domid,
+      name: domainName.optional(),
+      type: domainType.optional(),
+      alive: z.boolean(),
+      deviceModel: z.boolean().optional(),
+    }),
     DOMAINS_MAX,
   ),
   controllers: list(
@@ -167,6 +173,7 @@ export const shortSchema = z.strictObject({
       alive: z.boolean().default(true),
       driver: z.boolean('is neither true nor false').default(true),
       hostile: z.int().min(0).max(0xffffffff).optional(),
+      deviceModel: z.boolean('is neither true nor false').optional(),
       uuid: z.guid('is no UUID').optional(),
     }),
     DOMAINS_MAX,
@@ -177,7 +184,8 @@ export const shortSchema = z.strictObject({
       devid,
       type: z.enum(['pv', 'qusb', 'devicemodel'], 'is none of pv, qusb, devicemodel').default('pv'),
       version: z.int().min(1).max(3).default(2),
-      ports: z.int().min(1).max(31).default(8),
+      /** As libxl chooses it when absent. */
+      ports: z.int().min(1).max(31).optional(),
       /** Which device is in which port: `{ "1": "3-2" }`. */
       devices: z
         .record(z.string().regex(/^[1-9]\d?$/, 'is no port'), busid)

@@ -13,12 +13,13 @@ import type { ShortWorld, WorldFault } from './world-schema.js';
 /** Completes a checked short form. Throws what `fault` makes. */
 export function fromShort(short: ShortWorld, fault: WorldFault): World {
   const domains = short.domains.map((domain): WorldDomain => {
-    const { hostile, uuid, ...rest } = domain;
+    const { hostile, uuid, deviceModel = needsModel(short, domain.domid), ...rest } = domain;
     return {
       ...rest,
       name: domain.name ?? `guest${domain.domid}`,
       ...(hostile === undefined ? {} : { hostile }),
       ...(uuid === undefined ? {} : { uuid }),
+      ...(deviceModel === undefined ? {} : { deviceModel }),
     };
   });
   checkDomains(domains, fault);
@@ -41,6 +42,17 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
     savedDrivers,
     orphanBackends: [],
   };
+}
+
+/** libxl starts a QEMU for a domain that is to have controllers of type qusb. */
+function needsModel(short: ShortWorld, domid: number): true | undefined {
+  return short.controllers.some((other) => other.domid === domid && other.type === 'qusb') || undefined;
+}
+
+function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): number {
+  if (ports !== undefined) return ports;
+  // A UHCI has 2 ports and an EHCI 6.
+  return type === 'devicemodel' && version < 3 ? version * 4 - 2 : 8;
 }
 
 function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
@@ -88,7 +100,7 @@ function lentDevices(
     }
     for (const [port, busid] of Object.entries(controller.devices)) {
       const field = `controllers[${index}].devices["${port}"]`;
-      if (Number(port) > controller.ports) throw fault(field, 'is no port of the controller');
+      if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
       if (lent.has(busid)) throw fault(field, 'is in another port too');
       if (names.get(busid)?.deviceClass === '09') throw fault(field, 'is a hub');
       lent.set(busid, controller.type);
@@ -99,14 +111,14 @@ function lentDevices(
 
 /** A new controller: the drivers of host and guest connect it when the world begins. */
 function controllerOf(controller: ShortWorld['controllers'][number]): WorldController {
-  const { domid, devid, type, version, ports, devices } = controller;
+  const { domid, devid, type, version, devices } = controller;
   const inXenstore = type !== 'devicemodel';
   return {
     domid,
     devid,
     type,
     version,
-    portCount: ports,
+    portCount: portsOf(controller),
     backendDomid: 0,
     ...(inXenstore ? { backendState: 1, frontendState: 1 } : {}),
     online: true,

@@ -17,6 +17,8 @@ export interface WorldDomain {
   readonly driver: boolean;
   /** A seed: the guest rewrites its own nodes at random. */
   readonly hostile?: number;
+  /** True: a QEMU serves it. An HVM guest has one in any case. */
+  readonly deviceModel?: boolean;
   /** `/vm/<uuid>`; made of the domid when absent. */
   readonly uuid?: string;
 }
@@ -66,6 +68,8 @@ export interface World {
   readonly domains: readonly WorldDomain[];
   readonly controllers: readonly WorldController[];
   readonly savedDrivers: readonly WorldSavedDriver[];
+  /** Devices in a port that QEMU serves, which it did not take: they keep the drivers they have. None when absent. */
+  readonly notOpened?: readonly string[];
   /** Backend directories (with a slash at the front) that no record points to. */
   readonly orphanBackends: readonly {
     readonly domid: number;

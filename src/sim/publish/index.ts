@@ -1,2 +1,3 @@
+export { publishQmp, type QmpConnectable } from './qmp.js';
 export { type ConnectableStore, publishStore } from './store.js';
 export { type Published, publishSysfs } from './sysfs.js';
