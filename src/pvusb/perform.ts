@@ -1,6 +1,6 @@
 /** Does one action of a plan. */
 import { withDeadline } from '../async/index.js';
-import { type DriverName, errnoOf, type InterfaceId } from '../sysfs/index.js';
+import { type DriverName, errnoOf, type InterfaceId, SysfsError } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
 import { ConflictError } from './failure.js';
 import type { Host, Xenstore, XenstoreNodes } from './host.js';
@@ -152,11 +152,17 @@ async function take(host: Host, action: Take, signal: AbortSignal | undefined): 
 /** Any driver but usbback will do; then the record has served. */
 async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
   const { interface: intf, driver, record } = action;
-  const state = await host.sysfs.stateOf(intf, { signal });
-  if (state.driver === USBBACK) {
-    throw new PvusbError('driver-not-restored', `${intf} is on usbback still, so it was not given back.`);
+  try {
+    const state = await host.sysfs.stateOf(intf, { signal });
+    if (state.driver === USBBACK) {
+      throw new PvusbError('driver-not-restored', `${intf} is on usbback still, so it was not given back.`);
+    }
+    if (state.present && state.driver === undefined) await giveBack(host, intf, driver, signal);
+  } catch (error) {
+    if (!(error instanceof SysfsError)) throw error;
+    const sentence = `It is not known whether ${intf} was given back: ${error.message}.`;
+    throw new PvusbError('driver-not-restored', sentence, { cause: error });
   }
-  if (state.present && state.driver === undefined) await giveBack(host, intf, driver, signal);
   await host.xenstore.rm(record, { signal });
 }
 
