@@ -91,5 +91,12 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
   };
 }
 
+/** The lines that two looks at a host differ in. */
+export function differences(before: string, after: string): string[] {
+  const [old, fresh] = [new Set(before.split('\n')), new Set(after.split('\n'))];
+  const gone = [...old].filter((line) => !fresh.has(line)).map((line) => `- ${line}`);
+  return [...gone, ...[...fresh].filter((line) => !old.has(line)).map((line) => `+ ${line}`)];
+}
+
 /** An error as people see it: one line that is a sentence, one with the remedy and the code. */
 export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;

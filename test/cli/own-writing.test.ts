@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
+
+describe('the commands that write', () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await openStage();
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  /** Each command, what it says, and what it gives as data; run in this order on one host. */
+  const STORY: readonly (readonly [command: string, says: string, data: Record<string, unknown>])[] = [
+    [
+      'attach u1 4-1',
+      '4-1 is attached to port 1 of controller 0 of domain 1.\n',
+      { domid: 1, devid: 0, port: 1, busid: '4-1' },
+    ],
+    [
+      'attach 1 3.8 --port 5 --controller 0',
+      '3-7 is attached to port 5 of controller 0 of domain 1.\n',
+      { domid: 1, devid: 0, port: 5, busid: '3-7' },
+    ],
+    [
+      'attach u2 46F4:0001:LAB0002',
+      '1-1 is attached to port 1 of controller 0 of domain 2.\n',
+      { domid: 2, devid: 0, port: 1, busid: '1-1' },
+    ],
+    [
+      'controller add u1 --type auto --usb 1 --ports 2 --devid 3',
+      'Domain 1 has USB controller 3 now: pv, USB 1, 2 ports.\n',
+      { domid: 1, devid: 3, type: 'pv', version: 1, ports: 2 },
+    ],
+    [
+      'detach 4-1',
+      '4-1 is detached from port 1 of controller 0 of domain 1.\n',
+      { domid: 1, devid: 0, port: 1, busid: '4-1' },
+    ],
+    [
+      'detach u1 0 5',
+      '3-7 is detached from port 5 of controller 0 of domain 1.\n',
+      { domid: 1, devid: 0, port: 5, busid: '3-7' },
+    ],
+    [
+      'detach -d u2 46f4:0001:LAB0002',
+      '1-1 is detached from port 1 of controller 0 of domain 2.\n',
+      { domid: 2, devid: 0, port: 1, busid: '1-1' },
+    ],
+    ['controller remove u1 3', 'Controller 3 of domain 1 is removed.\n', { domid: 1, devid: 3 }],
+    ['controller destroy u1 0', 'Controller 0 of domain 1 is removed.\n', { domid: 1, devid: 0 }],
+    ['controller destroy u2 0', 'Controller 0 of domain 2 is removed.\n', { domid: 2, devid: 0 }],
+  ];
+
+  const words = (command: string) => command.split(' ');
+
+  it('say what they did in one sentence, and leave the host as it was in the end', async () => {
+    const before = await stage.look();
+    for (const [command, says] of STORY) assert.equal(await stage.done(...words(command)), says);
+    // Folders that are empty in the end go, as with libxl; the one of all backends stays.
+    assert.deepEqual(differences(before, await stage.look()), [
+      '- /libxl/1/device = ""   (n0)',
+      '- /libxl/2/device = ""   (n0)',
+      '+ /local/domain/0/backend = ""   (n0)',
+    ]);
+  });
+
+  it('show their steps with --dry-run, as text and as data, and change nothing', async () => {
+    for (const [command, , result] of STORY) {
+      const before = await stage.look();
+      const text = await stage.done(...words(command), '--dry-run');
+      assert.match(text, /^[a-z]+ .*\n( {2}\d+\. .*\n( {5}.*\n)*)+Nothing was changed \(--dry-run\)\.\n$/);
+      const planned = JSON.parse(await stage.done(...words(command), '--dry-run', '--json'));
+      assert.deepEqual(planned.result, result);
+      assert.ok(text.startsWith(`${planned.plan.title}\n`));
+      assert.equal(text.match(/^ {2}\d+\. /gm)?.length, planned.plan.steps.length);
+      assert.deepEqual(differences(before, await stage.look()), [], command);
+      assert.deepEqual(JSON.parse(await stage.done(...words(command), '--json')), result);
+    }
+  });
+
+  it('a name that two devices answer to lists them and attaches nothing', async () => {
+    const before = await stage.look();
+    const { status, stdout, stderr } = await stage.run('attach', 'u1', '46f4:0001');
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.equal(
+      stderr,
+      'pvusb: 2 devices answer to "46f4:0001": 1-1 (serial LAB0002), 4-1 (serial LAB0001).\n' +
+        'Name one of them by its busid. (ambiguous-device)\n',
+    );
+    assert.deepEqual(differences(before, await stage.look()), []);
+  });
+
+  /** What is refused: its code and a word of its message. */
+  const REFUSALS: readonly (readonly [command: string, code: string, says: string])[] = [
+    ['attach nosuch 4-1', 'no-such-domain', '"nosuch"'],
+    ['attach 99 4-1', 'no-such-domain', '99'],
+    ['attach u1 9-9', 'no-such-device', '"9-9"'],
+    ['attach u1 stick', 'invalid-argument', '"stick"'],
+    ['attach u1 3-5', 'is-hub', '3-5'],
+    ['attach u1 usb3', 'is-root-hub', 'usb3'],
+    ['attach u1 4-1 -p 1', 'invalid-argument', 'Name the controller'],
+    ['attach u1 4-1 -c 5', 'no-such-controller', '5'],
+    ['attach u1 4-1 -c x', 'invalid-argument', 'controller="x"'],
+    ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port="0"'],
+    ['attach u1 4-1 -c 0 -p 9', 'no-such-port', 'ports 1 to 2'],
+    ['attach u1 4-1 -c 0 -p 1', 'port-in-use', '3-8'],
+    ['attach u2 3-8', 'already-attached', 'domain 1'],
+    ['attach 0 4-1', 'invalid-argument', 'Domain 0'],
+    ['detach 4-1', 'port-empty', '4-1'],
+    ['detach 9-9', 'no-such-device', '"9-9"'],
+    ['detach 3-8 -d u2', 'port-empty', 'domain 2'],
+    ['detach u1 0 2', 'port-empty', 'port 2'],
+    ['controller add u1 --devid 0', 'controller-exists', '0'],
+    ['controller add u1 --usb 9', 'invalid-argument', 'version="9"'],
+    ['controller add u1 --ports 0', 'invalid-argument', 'ports="0"'],
+    ['controller remove u1 4', 'no-such-controller', '4'],
+    ['controller destroy u2 0', 'no-such-controller', '0'],
+    ['controller info u2 0', 'no-such-controller', '0'],
+    ['list nosuch', 'no-such-domain', '"nosuch"'],
+  ];
+
+  it('a refusal is a sentence, a remedy and a code, and as data on request; nothing changes', async () => {
+    await stage.done('controller', 'add', 'u1', '-n', '2');
+    await stage.done('attach', 'u1', '3-8');
+    const before = await stage.look();
+    for (const [command, code, says] of REFUSALS) {
+      const { status, stdout, stderr } = await stage.run(...words(command));
+      assert.deepEqual([command, status, stdout], [command, 1, '']);
+      assert.equal(ERROR_TEXT.exec(stderr)?.[1], code, `${command}: ${stderr}`);
+      assert.ok(stderr.includes(says), `${command}: ${stderr}`);
+      const asData = await stage.run(...words(command), '--json');
+      assert.deepEqual([asData.status, asData.stderr], [1, stderr]);
+      const { error } = JSON.parse(asData.stdout);
+      assert.equal(error.code, code);
+      assert.equal(stderr, `pvusb: ${error.message}\n${error.remedy} (${code})\n`);
+      assert.deepEqual(error.leftOver, []);
+    }
+    assert.deepEqual(differences(before, await stage.look()), []);
+    await stage.done('controller', 'remove', 'u1', '0');
+  });
+
+  it('doctor has nothing to say of a sound host', async () => {
+    assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
+    assert.equal(await stage.done('doctor', '--fix'), 'Nothing is wrong.\n');
+    const data = JSON.parse(await stage.done('doctor', '--json'));
+    assert.deepEqual(data, { healthy: true, findings: [], plans: [], remaining: [], failures: [] });
+  });
+
+  it('doctor shows what is wrong and exits with 1; with --fix it mends it and exits with 0', async () => {
+    await stage.done('attach', 'u1', '4-1');
+    await stage.sim.unplug('4-1');
+    const before = await stage.look();
+    const [shown, data, dry] = await Promise.all([
+      stage.run('doctor'),
+      stage.run('doctor', '--json'),
+      stage.run('doctor', '--fix', '--dry-run'),
+    ]);
+    assert.equal(
+      shown.stdout,
+      `Port 1 of controller 0 of domain 1 holds 4-1, which has been pulled out.
+To mend it: free port 1 of controller 0 of domain 1
+  1. write /local/domain/0/backend/vusb/1/0/port/1 = ""
+  2. remove /libxl/usbback/4-1
+
+Nothing was changed. Mend it with "pvusb doctor --fix".
+`,
+    );
+    assert.equal(shown.stderr, 'Looking a second time, in case somebody is at work ...\n');
+    assert.deepEqual([shown.status, data.status, dry.status], [1, 1, 1]);
+    assert.equal(dry.stdout, shown.stdout);
+    assert.equal(data.stderr, '');
+    const { healthy, findings, plans, remaining } = JSON.parse(data.stdout);
+    assert.deepEqual([healthy, findings.length, plans.length], [false, 1, 1]);
+    assert.equal(findings[0].finding, 'missing-device');
+    assert.deepEqual(remaining, findings);
+    assert.deepEqual(differences(before, await stage.look()), []);
+
+    const mended = await stage.run('doctor', '--fix');
+    assert.equal(mended.status, 0);
+    assert.ok(mended.stdout.endsWith('Mended; nothing is wrong now.\n'), mended.stdout);
+    assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
+    await stage.done('controller', 'remove', 'u1', '0');
+  });
+});
