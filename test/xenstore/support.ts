@@ -153,3 +153,12 @@ export async function startSim(): Promise<Subject> {
     },
   };
 }
+
+/** The stores to test on: their names, how they start, and why the real ones are left out, if they are. */
+export function subjectsBy(skip: string | false): [string, () => Promise<Subject>, string | false][] {
+  return [
+    ['the simulated store', startSim, false],
+    ["Debian's C xenstored", () => startReal('c'), skip],
+    ["Debian's oxenstored", () => startReal('o'), skip],
+  ];
+}
