@@ -12,7 +12,8 @@ peer = socket.socket(socket.AF_UNIX)
 peer.connect(sys.argv[1])
 master, slave = os.openpty()
 tty.setraw(slave)
-print(os.ttyname(slave), flush=True)
+# Written in one piece: print may be unbuffered.
+os.write(1, os.ttyname(slave).encode() + b"\n")
 # Kept open until the client has it: the master reads EIO while nobody has the other end.
 to_peer, to_client = b"", b""
 os.set_blocking(master, False)
@@ -42,5 +43,5 @@ while True:
         pass
     except OSError:
         # The client has closed its end.
-        print("closed", flush=True)
+        os.write(1, b"closed\n")
         sys.exit(0)
