@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { StoreRequest } from '../../src/sim/index.js';
+import { MessageType } from '../../src/xenstore/wire.js';
+import { PROGRAM, Program, pvusb, shell, startPvusb } from './program.js';
+import { differences, openStage, type Stage } from './stage.js';
+
+const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0;
+
+/** Runs a command line on a terminal of its own: util-linux's, or else Python's. */
+function onTerminal(command: string, env: Stage['env']): Program {
+  const python =
+    'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(["sh", "-c", sys.argv[1]])))';
+  const full = { ...env, TERM: 'xterm', SHELL: '/bin/sh' };
+  if (isInstalled('script')) return new Program('script', ['-qec', command, '/dev/null'], full);
+  return new Program('python3', ['-c', python, command], full);
+}
+
+describe('pvusb as a process', () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await openStage();
+    // Folders that come with a domain's first controller and go with its last.
+    await stage.done('controller', 'add', 'u1');
+    await stage.done('controller', 'remove', 'u1', '0');
+  });
+  after(() => stage[Symbol.asyncDispose]());
+  afterEach(() => {
+    delete stage.sim.store.intercept;
+    stage.sim.store.releaseHeld();
+  });
+
+  /** Holds the first request that `chosen` picks; resolves when it came. */
+  function hold(chosen: (request: StoreRequest) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      let held = false;
+      stage.sim.store.intercept = (request) => {
+        if (held || !chosen(request)) return 'pass';
+        held = true;
+        resolve();
+        return 'hold';
+      };
+    });
+  }
+
+  const MOMENTS: readonly (readonly [when: string, chosen: (request: StoreRequest) => boolean])[] = [
+    ['the first look', ({ type }) => type === MessageType.directory],
+    ['the first commit', ({ type }) => type === MessageType.transactionEnd],
+    ['the wait for usbback', ({ type }) => type === MessageType.watch],
+    ['the claim of the port', ({ type, path }) => type === MessageType.write && !!path?.endsWith('port/1')],
+    ['a forced end of the claim', ({ path }) => !!path?.startsWith('/libxl/usbback/4-1')],
+  ];
+
+  for (const [when, chosen] of MOMENTS) {
+    it(`takes back at Ctrl-C what an attach has begun: in ${when}`, async () => {
+      const before = await stage.look();
+      const reached = hold(chosen);
+      const attach = startPvusb(['attach', 'u1', '4-1'], stage.env);
+      await reached;
+      attach.child.kill('SIGINT');
+      const { status, stdout, stderr } = await attach.ended();
+      assert.deepEqual([status, stdout], [130, '']);
+      assert.match(
+        stderr,
+        /^pvusb: Interrupted while [^\n]*\.\nWhat was begun is taken back.* \(aborted\)\n$/,
+      );
+      assert.deepEqual(differences(before, await stage.look()), []);
+    });
+  }
+
+  it('shows on a terminal what takes long, and there only', async () => {
+    const { usbback } = stage.sim;
+    assert.ok(usbback);
+    usbback.manner = 'slow';
+    const pipe = startPvusb(['controller', 'add', 'u2'], stage.env);
+    const terminal = onTerminal(`"${process.execPath}" "${PROGRAM}" attach u1 4-1`, stage.env);
+    await terminal.says('let usbback take controller 0 of domain 1 ...');
+    usbback.manner = 'prompt';
+    await usbback.proceed();
+    const { status, stdout } = await terminal.ended();
+    assert.equal(status, 0, stdout);
+    assert.ok(
+      stdout.endsWith('\r\u001b[K4-1 is attached to port 1 of controller 0 of domain 1.\r\n'),
+      stdout,
+    );
+    const piped = await pipe.ended();
+    assert.deepEqual([piped.status, piped.stderr], [0, '']);
+    assert.ok(!piped.stdout.includes('\u001b'));
+    await stage.done('controller', 'remove', 'u2', '0');
+  });
+
+  it('ends without a word when nobody reads on', async () => {
+    for (const command of [
+      'pvusb devices --json | head -1',
+      'pvusb inventory | true',
+      'pvusb --help | head -1',
+    ]) {
+      const { stderr } = await shell(command, stage.env);
+      assert.equal(stderr, '', command);
+    }
+  });
+
+  it('refuses in the shell with the status of the error', async () => {
+    const { stdout } = await shell(
+      'for words in "attach u1 46f4:0001" "frob" "usb-list" "usb-list 1 2" "usb-list 9" "-V"; do ' +
+        'pvusb $words >/dev/null 2>&1; echo -n "$? "; done; XENSTORED_PATH=/nonexistent pvusb list 2>&1; echo $?',
+      stage.env,
+    );
+    assert.match(stdout, /^1 2 2 255 1 0 pvusb: .*\nRun it in domain 0 .*\n3\n$/);
+  });
+
+  it('offers what is there to a shell that completes', async () => {
+    // 4-1 is in u1 since the terminal above.
+    const offered = async (...words: readonly string[]): Promise<string[]> => {
+      const { status, stdout, stderr } = await pvusb(['complete', '--', ...words], stage.env);
+      assert.deepEqual([status, stderr], [0, '']);
+      return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(':'));
+    };
+    const domains = ['u1\tdomain 1, pv', 'u2\tdomain 2, pv'];
+    const [attach, devices, detach, xl, list, commands] = await Promise.all([
+      offered('attach', ''),
+      offered('attach', 'u1', ''),
+      offered('detach', ''),
+      offered('usbdev-attach', ''),
+      offered('list', ''),
+      offered('det'),
+    ]);
+    assert.deepEqual(attach, domains);
+    assert.ok(devices.includes('1-1\tQEMU USB HARDDRIVE'));
+    assert.ok(
+      devices.every((line) => !/^(4-1|3-5|usb\d)\t/.test(line)),
+      devices.join('\n'),
+    );
+    assert.deepEqual(detach, ['4-1\tQEMU USB HARDDRIVE in u1']);
+    assert.deepEqual(xl, domains);
+    assert.deepEqual(list, domains);
+    assert.deepEqual(commands, ['detach\ttake a device back']);
+  });
+
+  it('offers nothing, soon and silently, when xenstored is not there or does not answer', async () => {
+    const path = join(stage.dir, 'silent');
+    const server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const startedMs = performance.now();
+    for (const XENSTORED_PATH of ['/nonexistent/socket', path]) {
+      const { status, stdout, stderr } = await pvusb(['complete', '--', 'attach', ''], {
+        ...stage.env,
+        XENSTORED_PATH,
+      });
+      assert.deepEqual([status, stdout, stderr], [0, ':4\n', '']);
+    }
+    assert.ok(performance.now() - startedMs < 8000);
+    server.close();
+  });
+
+  for (const name of ['bash', 'zsh', 'fish']) {
+    it(`prints a completion script that ${name} can read`, { skip: !isInstalled(name) }, async () => {
+      const { status, stdout, stderr } = await shell(`pvusb completion ${name} | ${name} -n`);
+      assert.deepEqual([status, stdout, stderr], [0, '', '']);
+    });
+  }
+});

@@ -1,0 +1,96 @@
+/** The built program as real processes. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { projectRoot } from '../xenstored/fetch.js';
+import type { Env, Run } from './stage.js';
+
+/** The program's file; `npm test` builds it before the tests run. */
+export const PROGRAM = join(projectRoot(), 'dist', 'cli', 'main.js');
+
+/** Longest time that a process may take. */
+const PROCESS_MS = 20_000;
+
+/** A process that runs. */
+export class Program {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<unknown[]>;
+
+  constructor(command: string, args: readonly string[], env: Env = {}) {
+    const own = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: 'C.UTF-8' };
+    this.child = spawn(command, args, {
+      env: { ...own, ...env },
+      timeout: PROCESS_MS,
+      killSignal: 'SIGKILL',
+    });
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.child.stdin.on('error', () => undefined);
+    this.#closed = once(this.child, 'close');
+  }
+
+  /** Resolves when standard output says `text`; rejects when the process ends without. */
+  async says(text: string): Promise<void> {
+    while (!this.stdout.includes(text)) {
+      const ended = await Promise.race([once(this.child.stdout, 'data'), this.#closed.then(() => 'ended')]);
+      if (ended === 'ended' && !this.stdout.includes(text)) {
+        throw new Error(`it ended without saying ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
+      }
+    }
+  }
+
+  /** Resolves when it has ended. */
+  async ended(): Promise<Run> {
+    const [status, signal] = await this.#closed;
+    if (typeof status !== 'number')
+      throw new Error(`ended by ${String(signal)}: ${this.stdout}${this.stderr}`);
+    return { status, stdout: this.stdout, stderr: this.stderr };
+  }
+}
+
+/** Starts pvusb. */
+export function startPvusb(argv: readonly string[], env: Env = {}): Program {
+  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: run "npm run build" first`);
+  return new Program(process.execPath, [PROGRAM, ...argv], env);
+}
+
+/** Runs pvusb to its end. */
+export function pvusb(argv: readonly string[], env: Env = {}): Promise<Run> {
+  return startPvusb(argv, env).ended();
+}
+
+/** Runs a shell command to its end; in it `pvusb` is the program. */
+export function shell(command: string, env: Env = {}): Promise<Run> {
+  const script = `pvusb() { "$NODE" "$PROGRAM" "$@"; }\n${command}`;
+  return new Program('bash', ['-c', script], { ...env, NODE: process.execPath, PROGRAM }).ended();
+}
+
+/** Starts `pvusb sim` and waits until it serves. */
+export async function startSim(
+  dir: string,
+  ...options: readonly string[]
+): Promise<{ readonly sim: Program; readonly env: Env }> {
+  const sim = startPvusb(['sim', '--dir', dir, ...options]);
+  await sim.says('ready\n');
+  const exported = [...sim.stdout.matchAll(/^export (\w+)=(.*)$/gm)];
+  return { sim, env: Object.fromEntries(exported.map(([, name, value]) => [name, value])) };
+}
+
+/** Resolves when `holds` does, asked again at each change in a folder. */
+export async function until(folder: string, holds: () => boolean): Promise<void> {
+  const watcher = watch(folder);
+  const signal = AbortSignal.timeout(PROCESS_MS);
+  try {
+    while (!holds()) await once(watcher, 'change', { signal });
+  } finally {
+    watcher.close();
+  }
+}
