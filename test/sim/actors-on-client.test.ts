@@ -44,9 +44,15 @@ describe('a simulated host on a client', () => {
     const dom0 = connect(0);
     const host = await SimHost.onStore(
       shortWorld({
-        devices: [{ busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] }],
-        domains: [{ domid: 1 }, { domid: 2, hostile: 7 }],
-        controllers: [{ domid: 2, devid: 0, devices: { '1': '3-2' } }],
+        devices: [
+          { busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] },
+          { busid: '3-3', id: '0627:0001', interfaces: ['03/01/02'] },
+        ],
+        domains: [{ domid: 1 }, { domid: 2, hostile: 7 }, { domid: 3 }],
+        controllers: [
+          { domid: 2, devid: 0, devices: { '1': '3-2' } },
+          { domid: 3, devid: 0, type: 'qusb', devices: { '1': '3-3' } },
+        ],
       }),
       {
         dom0: actorStore(dom0),
@@ -56,10 +62,7 @@ describe('a simulated host on a client', () => {
       },
     );
     assert.equal(await dom0.read('/local/domain/0/backend/vusb/2/0/state'), '4');
-    const nodes = controllerNodes({
-      domid: 1,
-      devid: 3,
-      type: 'pv',
+    const controller = {
       version: 2,
       portCount: 4,
       backendDomid: 0,
@@ -67,7 +70,8 @@ describe('a simulated host on a client', () => {
       frontendState: 1,
       online: true,
       ports: new Map(),
-    });
+    };
+    const nodes = controllerNodes({ ...controller, domid: 1, devid: 3, type: 'pv' });
     await dom0.transaction(async (view) => {
       for (const [path, value, permissions] of nodes) {
         await view.write(path, value);
@@ -84,9 +88,14 @@ describe('a simulated host on a client', () => {
     });
     await host.idle();
     assert.equal(await dom0.read(`${backend}/state`), '6');
-    await host.killDomain(2);
+    assert.equal(host.usb.driverOf('3-3:1.0'), 'usbfs');
+    await host.addController({ ...controller, domid: 3, devid: 1, type: 'qusb' });
+    await host.idle();
+    assert.equal(await dom0.read('/local/domain/0/backend/qusb/3/1/state'), '4');
+    for (const domid of [2, 3]) await host.killDomain(domid);
     await host.idle();
     assert.equal(host.usb.driverOf('3-2:1.0'), 'usbhid');
+    assert.equal(host.usb.driverOf('3-3:1.0'), 'usbhid');
     await host.close();
     assert.equal(store.watchCount, 0);
     assert.equal(store.openTransactions, 0);
