@@ -5,15 +5,19 @@
  * and after a timeout QEMU may have acted. What is said here of QEMU was seen with QEMU 7.2.22.
  */
 
-import type { QmpCallOptions, QmpCommands } from './client.js';
+import { DEFAULT_WITHIN_MS, type ExpectedEvent, type QmpCallOptions, type QmpCommands } from './client.js';
 import { isQmpError, QmpError } from './errors.js';
 import { isObject, type JsonValue, protocolError } from './wire.js';
 
 /** Where QEMU keeps the devices that were given an id. */
 const PERIPHERALS = '/machine/peripheral';
 
-/** How long QEMU may take to say what exists when something else timed out, in milliseconds. */
+/** How long QEMU may take to say what exists while something is removed, in milliseconds. */
 const CHECK_WITHIN_MS = 2_000;
+
+/** How long DEVICE_DELETED is waited for before QEMU is asked what exists, in milliseconds; it doubles. */
+const FIRST_LOOK_MS = 100;
+const LONGEST_LOOK_MS = 1_000;
 
 /** libxl's choices (`libxl__device_usbctrl_add`), by USB version. Only an xHCI's ports can be chosen. */
 const CONTROLLERS = new Map([
@@ -120,9 +124,13 @@ export async function describeHostDevice(
 ): Promise<QemuHostDevice> {
   const get = (property: string): Promise<JsonValue> =>
     qmp.execute('qom-get', { path: `${PERIPHERALS}/${id}`, property }, options);
-  const [hostbus, hostaddr, hostport, attached, port, bus] = await Promise.all(
-    ['hostbus', 'hostaddr', 'hostport', 'attached', 'port', 'parent_bus'].map(get),
-  );
+  // One after the other: when the first is refused, nothing is left on its way.
+  const hostbus = await get('hostbus');
+  const hostaddr = await get('hostaddr');
+  const hostport = await get('hostport');
+  const attached = await get('attached');
+  const port = await get('port');
+  const bus = await get('parent_bus');
   if (typeof port !== 'string' || typeof attached !== 'boolean') {
     throw protocolError('qom-get returned something unreadable');
   }
@@ -200,7 +208,8 @@ export async function addHostDevice(
  *
  * A USB device goes at once. A controller goes when the guest lets go of it (QEMU asks by ACPI, as for any PCI
  * device): a guest that is paused, has not booted or has no driver for it never does, and the request stays until
- * it does, or is reset. Devices on a controller go with it.
+ * it does, or is reset. Devices on a controller go with it. DEVICE_DELETED is the sign of it, but of an xHCI
+ * controller QEMU 7.2 never sends it: so between waits QEMU is asked what exists.
  *
  * @throws {QmpError} `timeout` when QEMU still has it, or does not say; else as {@link QmpClient.execute}
  */
@@ -209,45 +218,75 @@ export async function removeDevice(
   id: string,
   options: QmpCallOptions = {},
 ): Promise<'removed' | 'absent'> {
-  options.signal?.throwIfAborted();
-  using deleted = qmp.expectEvent('DEVICE_DELETED', ({ device }) => device === id, options);
+  const { signal, withinMs = DEFAULT_WITHIN_MS } = options;
+  signal?.throwIfAborted();
+  let lookMs = Math.min(FIRST_LOOK_MS, withinMs);
+  const expectDeleted = (): ExpectedEvent =>
+    qmp.expectEvent('DEVICE_DELETED', ({ device }) => device === id, { signal, withinMs: lookMs });
+  let deleted = expectDeleted();
   try {
-    if (!(await askToRemove(qmp, id, options))) return 'absent';
-    await deleted.arrived;
-    return 'removed';
-  } catch (error) {
-    if (!isQmpError(error, 'timeout')) throw error;
-    if (!(await exists(qmp, id, error, options.signal))) return 'removed';
-    const detail = 'it is still there: the guest has not let go of it';
-    throw new QmpError('timeout', `device_del ${id}`, detail, { cause: error });
+    const asked = await askToRemove(qmp, id, options);
+    if (asked === 'absent') return 'absent';
+    for (let leftMs = asked === 'late' ? 0 : withinMs; ; ) {
+      if ((await inTime(deleted.arrived)) || !(await exists(qmp, id, { signal, withinMs }))) return 'removed';
+      leftMs -= lookMs;
+      if (leftMs <= 0) {
+        throw new QmpError(
+          'timeout',
+          `device_del ${id}`,
+          'it is still there: the guest has not let go of it',
+        );
+      }
+      lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS, leftMs);
+      // What happens between the look and this is seen by the next look.
+      deleted = expectDeleted();
+    }
+  } finally {
+    deleted[Symbol.dispose]();
   }
 }
 
-/** False when there is nothing to remove. */
-async function askToRemove(qmp: QmpCommands, id: string, options: QmpCallOptions): Promise<boolean> {
+async function askToRemove(
+  qmp: QmpCommands,
+  id: string,
+  options: QmpCallOptions,
+): Promise<'asked' | 'late' | 'absent'> {
   try {
     await qmp.execute('device_del', { id }, options);
-    return true;
+    return 'asked';
   } catch (error) {
+    if (isQmpError(error, 'timeout')) return 'late';
     if (!isQmpError(error, 'refused')) throw error;
-    if (error.class === 'DeviceNotFound') return false;
+    if (error.class === 'DeviceNotFound') return 'absent';
     // Asked for before, by us or by libxl: a GenericError that only its text tells from the others.
-    if (error.desc?.includes('already in the process of unplug')) return true;
+    if (error.desc?.includes('already in the process of unplug')) return 'asked';
     throw error;
   }
 }
 
-/** Whether QEMU has a device of this id. `late` is thrown when it does not say. */
+/** False when it timed out. */
+async function inTime(arrived: Promise<unknown>): Promise<boolean> {
+  try {
+    await arrived;
+    return true;
+  } catch (error) {
+    if (isQmpError(error, 'timeout')) return false;
+    throw error;
+  }
+}
+
+/** Whether QEMU has a device of this id. */
 async function exists(
   qmp: QmpCommands,
   id: string,
-  late: QmpError,
-  signal: AbortSignal | undefined,
+  { signal, withinMs }: { readonly signal: AbortSignal | undefined; readonly withinMs: number },
 ): Promise<boolean> {
   try {
-    const peripherals = await listPeripherals(qmp, { signal, withinMs: CHECK_WITHIN_MS });
+    const peripherals = await listPeripherals(qmp, { signal, withinMs: Math.min(withinMs, CHECK_WITHIN_MS) });
     return peripherals.some((peripheral) => peripheral.id === id);
   } catch (error) {
-    throw isQmpError(error, 'timeout') ? late : error;
+    if (!isQmpError(error, 'timeout')) throw error;
+    const detail = 'QEMU does not say whether it is still there';
+    throw new QmpError('timeout', `device_del ${id}`, detail, { cause: error });
   }
 }
