@@ -1,5 +1,6 @@
 /** A transport over xenstored's Unix socket. */
 import { connect, type Socket } from 'node:net';
+import { systemClock } from '../async/index.js';
 import { XenstoreError } from './errors.js';
 import type { Transport, TransportEvents } from './transport.js';
 
@@ -7,11 +8,30 @@ import type { Transport, TransportEvents } from './transport.js';
 const READ_BYTES = 64 * 1024;
 
 /**
+ * How long a busy daemon is asked again. xenstored's queue has room for one or two connections that it has not
+ * accepted yet; who does not block, as we, gets EAGAIN when it is full.
+ */
+const BUSY_MS = 10_000;
+
+/**
  * Connects to the socket at `path`.
  *
  * @throws {XenstoreError} `unreachable`, with the system's error as cause
  */
-export function connectSocket(path: string, signal?: AbortSignal): Promise<Transport> {
+export async function connectSocket(path: string, signal?: AbortSignal): Promise<Transport> {
+  const endMs = systemClock.nowMs() + BUSY_MS;
+  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 50)) {
+    try {
+      return await connectOnce(path, signal);
+    } catch (error) {
+      const cause = error instanceof XenstoreError ? (error.cause as NodeJS.ErrnoException) : undefined;
+      if (cause?.code !== 'EAGAIN' || systemClock.nowMs() > endMs) throw error;
+      await systemClock.sleep(pauseMs, signal);
+    }
+  }
+}
+
+function connectOnce(path: string, signal: AbortSignal | undefined): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     let events: TransportEvents | undefined;

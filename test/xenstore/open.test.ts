@@ -4,9 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { publishStore, SimStore } from '../../src/sim/index.js';
 import { causeCode, openXenstore, XenstoreError, xenstorePaths } from '../../src/xenstore/index.js';
+import { startDaemon } from '../xenstored/daemon.js';
+import { kitOrSkip } from '../xenstored/fetch.js';
 
+const { skip } = await kitOrSkip();
 const folder = mkdtempSync(join(tmpdir(), 'pvusb-open-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -51,6 +55,24 @@ describe('the place of xenstored', () => {
 });
 
 describe('opening', () => {
+  it('waits for a daemon that is too busy to take a connection', { skip }, async () => {
+    const daemon = await startDaemon('c');
+    const environment = { XENSTORED_PATH: daemon.socket };
+    process.kill(daemon.pid, 'SIGSTOP');
+    const opening = Array.from({ length: 10 }, () => openXenstore({ environment }));
+    const giveUp = new AbortController();
+    const given = openXenstore({ environment, signal: giveUp.signal });
+    await sleep(100);
+    giveUp.abort(new Error('given up'));
+    await assert.rejects(given, /given up/);
+    process.kill(daemon.pid, 'SIGCONT');
+    for (const client of await Promise.all(opening)) {
+      assert.equal(await client.read('/local/domain/0/name'), 'Domain-0');
+      client.close();
+    }
+    await daemon.stop();
+  });
+
   it('connects to the socket of XENSTORED_PATH and of XENSTORED_RUNDIR', async () => {
     const published = await publishStore(new SimStore(), join(folder, 'socket'));
     for (const environment of [
