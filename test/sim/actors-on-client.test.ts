@@ -48,7 +48,7 @@ describe('a simulated host on a client', () => {
           { busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] },
           { busid: '3-3', id: '0627:0001', interfaces: ['03/01/02'] },
         ],
-        domains: [{ domid: 1 }, { domid: 2, hostile: 7 }, { domid: 3 }],
+        domains: [{ domid: 1 }, { domid: 2, hostile: 7 }, { domid: 3, deviceModel: true }],
         controllers: [
           { domid: 2, devid: 0, devices: { '1': '3-2' } },
           { domid: 3, devid: 0, type: 'qusb', devices: { '1': '3-3' } },

@@ -144,7 +144,7 @@ describe('a QEMU of a simulated host', () => {
     const host = await SimHost.create(
       shortWorld({
         devices: [{ busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] }],
-        domains: [{ domid: 2, driver: false }],
+        domains: [{ domid: 2, driver: false, deviceModel: true }],
         controllers: [{ domid: 2, devid: 0, type: 'qusb', devices: { '1': '3-2' } }],
       }),
     );

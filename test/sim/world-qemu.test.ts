@@ -43,6 +43,20 @@ describe('a world with QEMUs', () => {
     await host.close();
   });
 
+  it('has a QEMU for each domain with qusb controllers, unless it says that there is none', async () => {
+    for (const without of [false, true]) {
+      const host = await SimHost.create(
+        shortWorld({
+          domains: [{ domid: 2, ...(without ? { deviceModel: false } : {}) }],
+          controllers: [{ domid: 2, devid: 0, type: 'qusb' }],
+        }),
+      );
+      assert.equal(await host.store.handle(0).read(`${BACKEND}/0/state`), without ? '1' : '4');
+      assert.equal(host.qemus.has(2), !without);
+      await host.close();
+    }
+  });
+
   it('stands with emulated controllers as the recorded one', async () => {
     const world = qemuWorld();
     const h1 = world.domains.find(({ name }) => name === 'h1')!;
