@@ -137,7 +137,7 @@ describe('usb-list of what others serve', () => {
       }),
       devices,
     });
-    const golden = `${HEADER}0      qusb         0   1     2       4    
+    const golden = `${HEADER}0      qusb         0   4     2       4    
   Port 1:
   Port 2:
   Port 3:
