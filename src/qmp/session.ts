@@ -18,7 +18,7 @@ import {
   type QmpMessage,
 } from './wire.js';
 
-/** Unanswered commands at a time. QEMU carries them out one after the other, and reads no further than this. */
+/** Unanswered commands at a time. QEMU carries them out one after the other: more gain nothing. */
 export const WINDOW = 8;
 
 /** Something that is waited for. */

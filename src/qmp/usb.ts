@@ -2,7 +2,8 @@
  * USB in a guest's QEMU: what PVUSB needs of it, for controllers of type `devicemodel`.
  *
  * What exists is decided by asking QEMU ({@link listPeripherals}), never by memory: libxl uses the same monitor,
- * and after a timeout QEMU may have acted. What is said here of QEMU was seen with QEMU 7.2.22.
+ * and after a timeout QEMU may have acted. What is said here of QEMU was seen with QEMU 7.2.22 without Xen, but for
+ * what is marked as not tried.
  */
 
 import { DEFAULT_WITHIN_MS, type ExpectedEvent, type QmpCallOptions, type QmpCommands } from './client.js';
@@ -48,7 +49,7 @@ export interface QemuHostDevice {
   readonly hostport: string | undefined;
   /**
    * Whether the guest sees it. False while QEMU looks for the device (added by socket, nothing plugged in), and
-   * when it has been pulled out: QEMU keeps the object, and its port, until it is removed.
+   * when it has been pulled out: QEMU should keep the object, and its port, until it is removed (not tried).
    */
   readonly attached: boolean;
 }
@@ -177,7 +178,7 @@ export async function addController(
  * Adds a USB device of the host. `bus` is a controller's id with `.0` (`xenusb-0.0`), `port` starts at `1`.
  *
  * QEMU opens the device at once: with a bus and an address of nothing it refuses ("failed to find host usb device
- * 1:9"), and does not wait. The numbers go out as numbers, since QEMU 9.2 and later refuse texts.
+ * 1:9"), and does not wait. The numbers go out as numbers, since QEMU 9.2 and later refuse texts (not tried).
  *
  * @throws {RangeError} when the bus or the address is not a number from 1: QEMU takes 0 for "any", and would give
  *   the guest whatever it finds, now or later

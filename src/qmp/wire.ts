@@ -43,7 +43,7 @@ export type QmpMessage =
   | { readonly kind: 'greeting'; readonly version: QemuVersion }
   | { readonly kind: 'event'; readonly event: QmpEvent };
 
-/** Longest line taken, in bytes. A whole `query-qmp-schema` is 0.3 MB. */
+/** Longest line taken, in bytes. `query-qmp-schema`, which tells of everything, is 0.2 MB. */
 export const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
