@@ -13,12 +13,19 @@ const READ_BYTES = 64 * 1024;
  */
 const BUSY_MS = 10_000;
 
+/** Longest path of a socket (`unix(7): sun_path`). Node would cut a longer one, and so connect elsewhere. */
+const PATH_MAX = 107;
+
 /**
  * Connects to the socket at `path`.
  *
  * @throws {XenstoreError} `unreachable`, with the system's error as cause
  */
 export async function connectSocket(path: string, signal?: AbortSignal): Promise<Transport> {
+  if (Buffer.byteLength(path) > PATH_MAX) {
+    const detail = `${path} is longer than the ${PATH_MAX} bytes that a socket's path can have`;
+    throw new XenstoreError('unreachable', 'connect', undefined, detail);
+  }
   const endMs = systemClock.nowMs() + BUSY_MS;
   for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 50)) {
     try {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { StoreRequest } from '../../src/sim/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { PROGRAM, Program, pvusb, shell, startPvusb } from './program.js';
+import { shellOrSkip } from './shells.js';
 import { differences, openStage, type Stage } from './stage.js';
 
 const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0;
@@ -157,9 +160,17 @@ describe('pvusb as a process', () => {
   });
 
   for (const name of ['bash', 'zsh', 'fish']) {
-    it(`prints a completion script that ${name} can read`, { skip: !isInstalled(name) }, async () => {
-      const { status, stdout, stderr } = await shell(`pvusb completion ${name} | ${name} -n`);
-      assert.deepEqual([status, stdout, stderr], [0, '', '']);
+    it(`prints a completion script that ${name} can read`, async (t) => {
+      const kit = await shellOrSkip(name);
+      if (!kit) return t.skip(`${name} can't be had`);
+      const script = await shell(`pvusb completion ${name}`);
+      assert.deepEqual([script.status, script.stderr], [0, '']);
+      const env = { ...process.env, ...kit.environment };
+      const folder = mkdtempSync(join(tmpdir(), 'pvusb-shell-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      writeFileSync(join(folder, 'script'), script.stdout);
+      const read = spawnSync(kit.program, ['-n', join(folder, 'script')], { env, encoding: 'utf8' });
+      assert.deepEqual([read.status, read.stdout, read.stderr], [0, '', '']);
     });
   }
 });
