@@ -28,6 +28,8 @@ export function processTerminal(): Terminal {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // A closed terminal, a dropped ssh.
+  process.on('SIGHUP', stop);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
   return {
     out: (text) => void process.stdout.write(text),
@@ -40,8 +42,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** `pvusb devices | head` is no failure. */
+/** `pvusb devices | head` is no failure: nobody reads on, but what was begun goes on to its end. */
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

@@ -27,7 +27,9 @@ export type Finding =
   | { readonly finding: 'dead-domain'; readonly controller: Controller }
   /** A controller whose removal has begun. */
   | { readonly finding: 'half-removed'; readonly controller: Controller }
-  /** A pv controller that nobody serves, since usbback is not loaded or never took it. */
+  /** Controllers of living guests are not served, since usbback is not loaded. */
+  | { readonly finding: 'no-usbback'; readonly count: number }
+  /** A pv controller that usbback never took. */
   | { readonly finding: 'unserved-controller'; readonly controller: Controller };
 
 /** Everything that is wrong with a host; none for a healthy one. */
@@ -35,12 +37,19 @@ export function diagnose(inventory: Inventory): Finding[] {
   const controllers = inventory.controllers.flatMap((controller) =>
     controllerFindings(inventory, controller),
   );
+  const idle = inventory.usbback ? [] : inventory.controllers.filter(isWaiting);
   return [
+    ...(idle.length === 0 ? [] : [{ finding: 'no-usbback', count: idle.length } as const]),
     ...controllers,
     ...inventory.devices.flatMap((device) => bindingFindings(inventory, device)),
     ...inventory.savedDrivers.flatMap((saved) => savedFindings(inventory, saved)),
     ...inventory.orphanBackends.map((orphan): Finding => ({ finding: 'orphan-backend', orphan })),
   ];
+}
+
+/** A pv controller that usbback has served before it went. */
+function isWaiting({ type, backendDomid, online, backendState }: Controller): boolean {
+  return type === 'pv' && backendDomid === 0 && online && backendState !== XenbusState.initialising;
 }
 
 function controllerFindings(inventory: Inventory, controller: Controller): Finding[] {
@@ -49,8 +58,10 @@ function controllerFindings(inventory: Inventory, controller: Controller): Findi
   if (!alive) return [{ finding: 'dead-domain', controller }];
   // A backend at Closed while it is online is waiting for its guest to come back (a reboot of the driver).
   if (!controller.online) return [{ finding: 'half-removed', controller }];
-  const served = inventory.usbback && controller.backendState !== XenbusState.initialising;
-  if (!served) return [{ finding: 'unserved-controller', controller }];
+  if (controller.backendState === XenbusState.initialising)
+    return [{ finding: 'unserved-controller', controller }];
+  // Loading the driver mends it all; without it nothing can be said of bindings.
+  if (!inventory.usbback) return [];
   return [
     ...controller.ports.flatMap((port) => portFindings(inventory, { controller, port })),
     ...controller.strayPorts.map((port): Finding => ({ finding: 'bad-port', place: { controller, port } })),
@@ -116,6 +127,8 @@ export function describeFinding(finding: Finding): string {
       return `${describeController(finding.controller)} is left over: the domain is gone.`;
     case 'half-removed':
       return `${describeController(finding.controller)} is half removed.`;
+    case 'no-usbback':
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
     case 'unserved-controller':
       return `${describeController(finding.controller)} is served by nobody: usbback has not taken it.`;
   }

@@ -58,7 +58,12 @@ export async function execute(host: Host, plan: Plan, options: ExecuteOptions = 
 /** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
 function isCertain(step: Step, error: unknown): boolean {
   if (error instanceof ConflictError) return true;
-  return step.act.do === 'commit' && error instanceof XenstoreError && error.code !== 'connection-lost';
+  return (
+    step.act.do === 'commit' &&
+    error instanceof XenstoreError &&
+    error.code !== 'connection-lost' &&
+    error.code !== 'protocol'
+  );
 }
 
 /** Undoes what was begun, last first; the step that failed too, since its outcome may be unknown. */

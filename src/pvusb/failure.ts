@@ -38,6 +38,8 @@ function xenstoreCode(error: XenstoreError): PvusbErrorCode {
     case 'EACCES':
     case 'EPERM':
       return 'xenstore-denied';
+    // After garbage the connection is closed, too, and the outcome as unknown.
+    case 'protocol':
     case 'connection-lost':
       return 'connection-lost';
     case 'too-many-retries':

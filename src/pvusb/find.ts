@@ -51,13 +51,21 @@ export function controllersOf(inventory: Inventory, domid: number): Controller[]
   return inventory.controllers.filter((controller) => controller.domid === domid);
 }
 
-/** Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. */
+/**
+ * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. What a
+ * driver domain writes names devices of its own: it does not count.
+ */
 export function placesOf(inventory: Inventory, busid: Busid): Place[] {
-  return inventory.controllers.flatMap((controller) =>
+  return hostControllers(inventory).flatMap((controller) =>
     [...controller.ports, ...controller.strayPorts]
       .filter((port) => port.busid === busid)
       .map((port) => ({ controller, port })),
   );
+}
+
+/** The controllers whose ports hold devices of this host: those that domain 0 serves. */
+export function hostControllers(inventory: Inventory): Controller[] {
+  return inventory.controllers.filter(({ backendDomid }) => backendDomid === 0);
 }
 
 /** The plugged-in device of that sysfs name. */

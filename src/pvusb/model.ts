@@ -64,6 +64,8 @@ export interface Controller {
   readonly backendDomid: number;
   readonly backend?: string;
   readonly frontend?: string;
+  /** The node whose `port/N` are live: the backend's, or for type devicemodel the record's. */
+  readonly portsAt?: string;
   /** The backend's xenbus state; absent when its directory is gone. */
   readonly backendState?: number;
   /** The backend's `online`: false once its removal has begun. */

@@ -26,6 +26,7 @@ interface Recorded {
   readonly version: number;
   readonly portCount: number;
   readonly backend: string | undefined;
+  readonly portsAt: string | undefined;
   readonly backendDomid: number;
 }
 
@@ -40,10 +41,10 @@ export async function observeControllers(
     call,
   );
   const recorded = ids.map((id, i) => parseRecord(id, records.slice(i * 4, i * 4 + 4)));
-  const served = recorded.filter((entry) => entry.backend !== undefined);
+  const served = recorded.filter((entry) => entry.portsAt !== undefined);
   const [backends, ports, frontends, portNames] = await Promise.all([
     xenstore.readMany(
-      served.flatMap(({ backend }) => BACKEND_KEYS.map((key) => `${backend}/${key}`)),
+      served.flatMap(({ portsAt }) => BACKEND_KEYS.map((key) => `${portsAt}/${key}`)),
       call,
     ),
     xenstore.readMany(served.flatMap(portPaths), call),
@@ -52,7 +53,7 @@ export async function observeControllers(
       call,
     ),
     xenstore.directoryMany(
-      served.map(({ backend }) => `${backend}/port`),
+      served.map(({ portsAt }) => `${portsAt}/port`),
       call,
     ),
   ]);
@@ -65,9 +66,10 @@ export async function observeControllers(
     const [state, online] = backends.slice(i * 2, i * 2 + 2);
     seen.set(entry, {
       ...describeRecord(entry),
-      frontend: frontendPath(entry.id),
+      ...(entry.backend === undefined ? {} : { frontend: frontendPath(entry.id) }),
       ...definite('backendState', parseNumber(state)),
-      online: online === '1',
+      // An emulated controller has no backend that could go offline.
+      online: entry.backend === undefined || online === '1',
       untrustedFrontend: parseFrontend(frontends.slice(i * 4, i * 4 + 4)),
       ports: values.map((value, k) => parsePort(k + 1, value)),
       strayPorts: strays[i] ?? [],
@@ -76,8 +78,8 @@ export async function observeControllers(
   return recorded.map((entry) => seen.get(entry) ?? describeRecord(entry));
 }
 
-function portPaths({ backend, portCount }: Recorded): string[] {
-  return Array.from({ length: portCount }, (_, k) => portPath(backend!, k + 1));
+function portPaths({ portsAt, portCount }: Recorded): string[] {
+  return Array.from({ length: portCount }, (_, k) => portPath(portsAt!, k + 1));
 }
 
 function parseRecord(id: ControllerId, values: readonly (string | undefined)[]): Recorded {
@@ -92,6 +94,7 @@ function parseRecord(id: ControllerId, values: readonly (string | undefined)[]):
     version: parseNumber(version) ?? 0,
     portCount: Math.min(portCount, PORTS_MAX),
     backend: backend === undefined ? undefined : path,
+    portsAt: known && type === 'devicemodel' ? recordPath(id) : backend && path,
     backendDomid: backend?.backendDomid ?? 0,
   };
 }
@@ -113,6 +116,7 @@ function describeRecord(entry: Recorded): Controller {
     portCount: entry.portCount,
     backendDomid: entry.backendDomid,
     ...definite('backend', entry.backend),
+    ...definite('portsAt', entry.portsAt),
     online: false,
     untrustedFrontend: {},
     ports: [],
@@ -129,10 +133,10 @@ async function observeStrayPorts(
 ): Promise<Port[][]> {
   const strays = served.map(({ portCount }, i) =>
     (names[i] ?? [])
-      .map(parseNumber)
+      .map(parsePortName)
       .filter((port): port is number => port !== undefined && (port < 1 || port > portCount)),
   );
-  const paths = served.flatMap(({ backend }, i) => strays[i]!.map((port) => portPath(backend!, port)));
+  const paths = served.flatMap(({ portsAt }, i) => strays[i]!.map((port) => portPath(portsAt!, port)));
   if (paths.length === 0) return [];
   const values = await xenstore.readMany(paths, call);
   let at = 0;
@@ -141,6 +145,15 @@ async function observeStrayPorts(
       .map((port) => parsePort(port, values[at++]))
       .filter(({ busid, untrustedJunk }) => busid ?? untrustedJunk),
   );
+}
+
+/** xl writes what it is told: `port/99`, `port/-1`. */
+function parsePortName(name: string): number | undefined {
+  return name.startsWith('-') ? negative(parseNumber(name.slice(1))) : parseNumber(name);
+}
+
+function negative(number: number | undefined): number | undefined {
+  return number === undefined ? undefined : -number;
 }
 
 function parsePort(port: number, value: string | undefined): Port {

@@ -27,6 +27,9 @@ import { observeControllers } from './observe-controllers.js';
 /** The kernel driver that serves type `pv`. */
 export const USBBACK = 'usbback' as DriverName;
 
+/** What an interface is bound to while a program, such as QEMU, holds it through libusb. */
+export const USBFS = 'usbfs' as DriverName;
+
 /** How much of the host is read. */
 export interface ObserveOptions extends CallOptions {
   /**

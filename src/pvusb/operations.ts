@@ -11,7 +11,7 @@ import type { Plan } from './plan.js';
 import { type AttachRequest, planAttach } from './plan-attach.js';
 import { planAddController, planRemoveController } from './plan-controller.js';
 import { planDetach, unfinishedDetaches } from './plan-detach.js';
-import { type ControllerRequest, resolveController } from './resolve.js';
+import { type ControllerRequest, requirePv, resolveController } from './resolve.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
@@ -75,16 +75,18 @@ async function operate<T>(host: Host, options: OperationOptions, planner: Planne
       await pause(host, ATTEMPTS - left, signal);
     }
   };
-  return (await attempt(ATTEMPTS - 1)) ?? (await (host.turns?.run(again, signal) ?? again()));
+  const first = await attempt(ATTEMPTS - 1);
+  if (first) return first;
+  try {
+    return await (host.turns?.run(again, signal) ?? again());
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'waiting for another program', signal });
+  }
 }
 
 async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {
   const longest = Math.min(PAUSE_MS, 2 ** attempt);
-  try {
-    await host.clock.sleep(longest * Math.random(), signal);
-  } catch (error) {
-    throw toPvusbError(error, { doing: 'waiting for another program', signal });
-  }
+  await host.clock.sleep(longest * Math.random(), signal);
 }
 
 /**
@@ -171,6 +173,7 @@ export function detachDevice(
 ): Promise<Outcome<Omit<Attachment, 'busid'> & { readonly busid?: Busid }>> {
   return operate(host, options, (inventory) => {
     const place = 'device' in request ? placeOfDevice(inventory, request) : placeAt(inventory, request);
+    requirePv(place.controller);
     const { domid, devid } = place.controller;
     const { port, busid } = place.port;
     const result = { domid, devid, port, ...(busid === undefined ? {} : { busid }) };

@@ -6,9 +6,10 @@ import {
   type InterfaceId,
   type UsbDevice,
 } from '../sysfs/index.js';
+import { hostControllers } from './find.js';
 import { formatDriverPath, portPath, savedIdentityPath, savedInterfacePath } from './layout.js';
 import type { Inventory } from './model.js';
-import { USBBACK } from './observe.js';
+import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Fact, Step, UnclaimedFact } from './plan.js';
 import type { Target } from './plan-attach.js';
 import { forgetEdits, restoreActions } from './plan-detach.js';
@@ -37,8 +38,9 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   return { why, act: { do: 'commit', expect, edits }, undo };
 }
 
+/** What the interface goes back to. A program that holds it by usbfs opens it again; the kernel cannot do that. */
 function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
-  return driver === undefined || driver === USBBACK ? [] : [[id, driver]];
+  return driver === undefined || driver === USBBACK || driver === USBFS ? [] : [[id, driver]];
 }
 
 /**
@@ -79,8 +81,8 @@ function unclaimed(inventory: Inventory, device: UsbDevice, target: Target): Unc
     busid: device.busid,
     domids: inventory.domains.map(({ domid }) => domid),
     controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
-    ports: inventory.controllers.flatMap(({ backend, ports, strayPorts }) =>
-      backend === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(backend, port)),
+    ports: hostControllers(inventory).flatMap(({ portsAt, ports, strayPorts }) =>
+      portsAt === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(portsAt, port)),
     ),
   };
 }

@@ -20,7 +20,7 @@ import {
   savedOriginPath,
 } from './layout.js';
 import type { Inventory } from './model.js';
-import { USBBACK } from './observe.js';
+import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Plan, Step } from './plan.js';
 
 /** Empties one port and gives its device back to the host. */
@@ -123,7 +123,7 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
   const same = saved?.identity === undefined || device === undefined || hasIdentity(device, saved.identity);
   const drivers = new Map<InterfaceId, DriverName | undefined>();
   for (const { interface: intf, driver } of saved?.drivers ?? [])
-    drivers.set(intf, same ? driver : undefined);
+    drivers.set(intf, same && driver !== USBFS ? driver : undefined);
   if (!same || saved === undefined) {
     // Nothing trustworthy is known of this device: the kernel knows best.
     for (const { id, driver } of device?.interfaces ?? [])

@@ -6,9 +6,10 @@ import { type ExecuteOptions, execute } from './execute.js';
 import { ConflictError, toPvusbError } from './failure.js';
 import { placesOf } from './find.js';
 import type { Host } from './host.js';
+import { recordPath } from './layout.js';
 import type { Inventory } from './model.js';
 import { observe } from './observe.js';
-import type { Plan, Step } from './plan.js';
+import type { Fact, Plan, Step } from './plan.js';
 import { planRemoveController, removal } from './plan-controller.js';
 import { planDetachSteps, restoreSteps, unbindSteps } from './plan-detach.js';
 
@@ -37,6 +38,8 @@ function repairTitle(finding: Finding): string {
       return `restore and forget the drivers saved for ${finding.busid}`;
     case 'orphan-backend':
       return `remove ${finding.orphan.backend}`;
+    case 'no-usbback':
+      return 'load usbback (modprobe usbback)';
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':
@@ -58,8 +61,11 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     case 'orphan-backend': {
       const { orphan } = finding;
       const why = `remove ${orphan.backend}`;
-      return [{ why, act: { do: 'commit', expect: [], edits: removal(orphan, orphan.backend) } }];
+      const expect: Fact[] = [{ fact: 'absent', path: recordPath(orphan) }];
+      return [{ why, act: { do: 'commit', expect, edits: removal(orphan, orphan.backend) } }];
     }
+    case 'no-usbback':
+      return [];
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':

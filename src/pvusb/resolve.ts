@@ -105,7 +105,8 @@ function resolvePorts(type: ControllerType, version: number, asked: number | und
 }
 
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
-  const taken = controllersOf(inventory, domid).map(({ devid }) => devid);
+  const orphans = inventory.orphanBackends.filter((orphan) => orphan.domid === domid);
+  const taken = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
   const devid = asked ?? Math.max(-1, ...taken) + 1;
   const where = { domid, devid };
   if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
