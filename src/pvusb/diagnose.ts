@@ -1,6 +1,6 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
-import { type Busid, escapeText, hasIdentity, type UsbDevice } from '../sysfs/index.js';
-import { deviceAt, type Place, placesOf } from './find.js';
+import { type Busid, escapeText, type UsbDevice } from '../sysfs/index.js';
+import { deviceAt, isOf, type Place, placesOf } from './find.js';
 import type { Controller, Inventory, OrphanBackend, Port, SavedDrivers } from './model.js';
 import { XenbusState } from './model.js';
 import { USBBACK } from './observe.js';
@@ -77,9 +77,7 @@ function portFindings(inventory: Inventory, place: Place): Finding[] {
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
   const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  if (saved?.identity !== undefined && !hasIdentity(device, saved.identity)) {
-    return [{ finding: 'other-device', place, busid }];
-  }
+  if (!isOf(saved, device, true)) return [{ finding: 'other-device', place, busid }];
   const bound = device.interfaces.length > 0 && device.interfaces.every(({ driver }) => driver === USBBACK);
   return bound ? [] : [{ finding: 'port-without-binding', place, busid }];
 }

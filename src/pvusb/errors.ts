@@ -25,6 +25,7 @@ export const ERROR_KINDS = {
   'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
   'is-root-hub': { group: 'refused', remedy: 'It is a part of the host; attach a device plugged into it.' },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
+  'half-attached': { group: 'refused', remedy: 'Give it back first with "pvusb doctor --fix".' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or none to have one chosen.' },
   'port-empty': { group: 'refused', remedy: 'See "pvusb list" for what is attached.' },
   'controller-full': { group: 'refused', remedy: 'Name no controller to have a new one made.' },

@@ -1,7 +1,7 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
-import { type Busid, parseBusid, parseDeviceName, type UsbDevice } from '../sysfs/index.js';
+import { type Busid, hasIdentity, parseBusid, parseDeviceName, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import type { Controller, Domain, Inventory, Port } from './model.js';
+import type { Controller, Domain, Inventory, Port, SavedDrivers } from './model.js';
 
 /** A port of a controller, with what is in it. */
 export interface Place {
@@ -55,7 +55,7 @@ export function controllersOf(inventory: Inventory, domid: number): Controller[]
  * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. What a
  * driver domain writes names devices of its own: it does not count.
  */
-export function placesOf(inventory: Inventory, busid: Busid): Place[] {
+export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid): Place[] {
   return hostControllers(inventory).flatMap((controller) =>
     [...controller.ports, ...controller.strayPorts]
       .filter((port) => port.busid === busid)
@@ -64,8 +64,17 @@ export function placesOf(inventory: Inventory, busid: Busid): Place[] {
 }
 
 /** The controllers whose ports hold devices of this host: those that domain 0 serves. */
-export function hostControllers(inventory: Inventory): Controller[] {
+export function hostControllers(inventory: Pick<Inventory, 'controllers'>): Controller[] {
   return inventory.controllers.filter(({ backendDomid }) => backendDomid === 0);
+}
+
+/**
+ * Whether drivers were saved for this very device: by their identity, if it was kept. One that is being given back
+ * from a port, while the device stands in a port, is older than what xl has saved since, and says nothing.
+ */
+export function isOf(saved: SavedDrivers | undefined, device: UsbDevice, isAttached = false): boolean {
+  if (saved?.identity === undefined || (isAttached && saved.origin !== undefined)) return true;
+  return hasIdentity(device, saved.identity);
 }
 
 /** The plugged-in device of that sysfs name. */

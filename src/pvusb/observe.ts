@@ -101,7 +101,7 @@ async function observeXenstore(xenstore: XenstoreNodes, call: CallOptions) {
 }
 
 /** Two waves: which domains there are and what they are called; which controllers they have. */
-async function observeDomains(
+export async function observeDomains(
   xenstore: XenstoreNodes,
   call: CallOptions,
   only?: number,

@@ -4,8 +4,9 @@ import { PvusbError } from './errors.js';
 import { controllersOf, findController, placesOf } from './find.js';
 import { backendPath, type ControllerId } from './layout.js';
 import { type Controller, type Domain, type Inventory, XenbusState } from './model.js';
+import { USBBACK } from './observe.js';
 import type { Plan } from './plan.js';
-import { bindSteps, claimStep } from './plan-claim.js';
+import { bindSteps, claimStep, lookStep, verifyStep } from './plan-claim.js';
 import { addSteps, servedStep } from './plan-controller.js';
 import { type NewController, requirePv, resolveController } from './resolve.js';
 
@@ -53,7 +54,9 @@ export function planAttach(
         ...(target.created ? addSteps(target.created) : []),
         ...(target.isNew ? [servedStep(target)] : []),
         claimStep(inventory, device, target),
+        verifyStep(device),
         ...bindSteps(device),
+        lookStep(device, target),
       ],
       onFailure: 'undo',
     },
@@ -63,7 +66,7 @@ export function planAttach(
 /**
  * Refuses hubs and what some guest has already.
  *
- * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`
+ * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`, `half-attached`
  */
 export function requireAssignable(inventory: Inventory, device: UsbDevice): void {
   const { busid, kind } = device;
@@ -71,7 +74,10 @@ export function requireAssignable(inventory: Inventory, device: UsbDevice): void
     throw new PvusbError('is-root-hub', `${busid} is a root hub.`, { where: { busid } });
   if (kind === 'hub') throw new PvusbError('is-hub', `${busid} is a hub.`, { where: { busid } });
   const place = placesOf(inventory, busid)[0];
-  if (!place) return;
+  if (!place) {
+    requireWhole(device);
+    return;
+  }
   const { domid, devid } = place.controller;
   const { port } = place.port;
   throw new PvusbError(
@@ -79,6 +85,12 @@ export function requireAssignable(inventory: Inventory, device: UsbDevice): void
     `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`,
     { where: { domid, devid, port, busid } },
   );
+}
+
+/** usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears. */
+function requireWhole({ busid, interfaces }: UsbDevice): void {
+  if (!interfaces.some(({ driver }) => driver === USBBACK)) return;
+  throw new PvusbError('half-attached', `${busid} is on usbback, but in no port.`, { where: { busid } });
 }
 
 function chooseTarget(

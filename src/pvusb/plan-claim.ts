@@ -1,38 +1,42 @@
 /** The steps that lend a device through usbback: the claim of a port, then every interface onto usbback. Pure. */
+import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../sysfs/index.js';
+import { isOf } from './find.js';
 import {
-  type DriverName,
-  formatIdentity,
-  hasIdentity,
-  type InterfaceId,
-  type UsbDevice,
-} from '../sysfs/index.js';
-import { hostControllers } from './find.js';
-import { formatDriverPath, portPath, savedIdentityPath, savedInterfacePath } from './layout.js';
-import type { Inventory } from './model.js';
+  formatDriverPath,
+  portPath,
+  savedIdentityPath,
+  savedInterfacePath,
+  savedOriginPath,
+} from './layout.js';
+import type { Inventory, SavedDrivers } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
-import type { Action, Edit, Fact, Step, UnclaimedFact } from './plan.js';
+import type { Action, Edit, Fact, Step } from './plan.js';
 import type { Target } from './plan-attach.js';
-import { forgetEdits, restoreActions } from './plan-detach.js';
+import { forgetAction, restoreActions } from './plan-detach.js';
+import { unclaimedFact } from './plan-unclaimed.js';
 
 /** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
 export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const port = portPath(target.backend, target.port);
+  const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
   const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
   const expect: Fact[] = [
     { fact: 'value', path: port, is: '' },
     { fact: 'value', path: `${target.backend}/online`, is: '1' },
-    unclaimed(inventory, device, target),
+    unclaimedFact(inventory, busid, target.created),
   ];
   const edits: Edit[] = [
     { edit: 'write', path: port, value: busid },
     { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
-    ...recordEdits(inventory, device),
+    // Whatever was giving it back has ended with this.
+    ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
+    ...recordEdits(stale, device),
   ];
   const undo: Action[] = [
     { do: 'commit', expect: [], edits: [{ edit: 'clear', path: port, from: busid }] },
-    ...restoreActions(busid, drivers),
-    { do: 'commit', expect: [], edits: forgetEdits(busid) },
+    ...restoreActions(drivers),
+    forgetAction(busid, drivers),
   ];
   const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
   return { why, act: { do: 'commit', expect, edits }, undo };
@@ -44,16 +48,14 @@ function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [Interf
 }
 
 /**
- * New records for what has a driver. One for what is on usbback stays; so does one for what has no driver, if it
- * was recorded for this very device: its driver has not taken it back yet. Others are stale, and go.
+ * New records for what has a driver. One for what has none stays if it was recorded for this very device: its
+ * driver has not taken it back yet. Others are stale, and go.
  */
-function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
+function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[] {
   const { busid } = device;
-  const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  const known = stale?.identity !== undefined && hasIdentity(device, stale.identity);
+  const known = stale?.identity !== undefined && isOf(stale, device);
   const keep = (id: InterfaceId): boolean => {
     const intf = device.interfaces.find((candidate) => candidate.id === id);
-    if (intf?.driver === USBBACK) return known || stale?.identity === undefined;
     return known && intf !== undefined && intf.driver === undefined;
   };
   return [
@@ -72,27 +74,12 @@ function recordEdits(inventory: Inventory, device: UsbDevice): Edit[] {
   ];
 }
 
-/** What the transaction looks at again: every port there is, and that there are no others. */
-function unclaimed(inventory: Inventory, device: UsbDevice, target: Target): UnclaimedFact {
-  const { created } = target;
-  const own = created ? [{ domid: created.domid, devid: created.devid }] : [];
-  return {
-    fact: 'unclaimed',
-    busid: device.busid,
-    domids: inventory.domains.map(({ domid }) => domid),
-    controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
-    ports: hostControllers(inventory).flatMap(({ portsAt, ports, strayPorts }) =>
-      portsAt === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(portsAt, port)),
-    ),
-  };
-}
-
 /**
  * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
  * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
  */
 export function bindSteps(device: UsbDevice): Step[] {
-  const interfaces = device.interfaces.filter(({ driver }) => driver !== USBBACK);
+  const { interfaces } = device;
   return [
     ...interfaces
       .filter(({ driver }) => driver !== undefined)
@@ -110,4 +97,20 @@ export function bindSteps(device: UsbDevice): Step[] {
       }),
     ),
   ];
+}
+
+/** Right after the claim: still the device that was asked for, and not another one in its socket. */
+export function verifyStep(device: UsbDevice): Step {
+  const { busid, bus, address } = device;
+  return { why: `see that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
+}
+
+/** At the end: xl writes ports without looking, perhaps over ours. */
+export function lookStep(device: UsbDevice, target: Target): Step {
+  const { busid } = device;
+  const holds: Fact = { fact: 'value', path: portPath(target.backend, target.port), is: busid };
+  return {
+    why: `see that port ${target.port} of controller ${target.devid} of domain ${target.domid} holds ${busid}`,
+    act: { do: 'commit', expect: [holds], edits: [] },
+  };
 }

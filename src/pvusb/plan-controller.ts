@@ -160,6 +160,7 @@ export function planRemoveController(
   const gone = controller.backendState === undefined;
   const answers = !request.destroy && !gone && inventory.usbback && isAlive(inventory, domid);
   const empty = ports.map(({ port }): Fact => ({ fact: 'value', path: portPath(backend, port), is: '' }));
+  const vacant = ports.map(({ port }): Fact => ({ fact: 'vacant', path: portPath(backend, port) }));
   const closing: Step[] = gone
     ? []
     : [
@@ -184,7 +185,7 @@ export function planRemoveController(
       ...ports.flatMap((port) => planDetachSteps(inventory, { controller, port })),
       ...closing,
       ...(answers ? [waiting] : []),
-      { why: `remove ${name}`, act: { do: 'commit', expect: [], edits: removal(controller, backend) } },
+      { why: `remove ${name}`, act: { do: 'commit', expect: vacant, edits: removal(controller, backend) } },
     ],
     onFailure: 'stop',
   };

@@ -42,6 +42,8 @@ export type Action =
       readonly otherwise?: 'skip';
     }
   | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
+  /** A conflict unless the device in that socket has this address: a plug that was pulled gets another one. */
+  | { readonly do: 'verify'; readonly busid: Busid; readonly bus: number; readonly address: number }
   /**
    * Unbinds an interface from the host's driver. A kind of its own, since a driver of several interfaces may let
    * go of this one with another: then that one's record brings it back, and its own is forgotten, as xl has it.
@@ -53,16 +55,24 @@ export type Action =
       readonly record: string;
     }
   /**
-   * Gives an interface back to the host and forgets its record. A kind of its own, since giving back is more
-   * than a bind: whichever driver has it already will do, and the kernel is asked for one when the recorded
-   * driver refuses or is not to be trusted (`driver` absent).
+   * Gives an interface back to the host. A kind of its own, since giving back is more than a bind: whichever
+   * driver has it already will do, and the kernel is asked for one when the recorded driver refuses or is not to
+   * be trusted (`driver` absent).
    */
   | {
       readonly do: 'restore';
       readonly interface: InterfaceId;
       readonly driver?: DriverName | undefined;
-      /** Forgotten when it worked. */
-      readonly record: string;
+    }
+  /**
+   * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
+   * which have served is seen only then: those of interfaces that have a driver or are gone, and those that
+   * nothing can be done with (`keep` false).
+   */
+  | {
+      readonly do: 'forget';
+      readonly busid: Busid;
+      readonly records: readonly { readonly interface: InterfaceId; readonly keep: boolean }[];
     }
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
   | {
@@ -113,11 +123,25 @@ export function formatAction(action: Action): string {
       return `unbind ${action.interface} from ${action.driver}`;
     case 'restore':
       return `give ${action.interface} back to ${action.driver ?? 'the driver that the kernel chooses'}`;
+    case 'verify':
+      return `see that ${action.busid} is still at address ${action.bus}.${action.address}`;
+    case 'forget':
+      return `forget the drivers saved for ${action.busid}`;
     case 'await':
       return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
     case 'commit':
-      return formatEdits(action.edits);
+      return action.edits.length === 0 ? formatFacts(action.expect) : formatEdits(action.edits);
   }
+}
+
+function formatFacts(facts: readonly Fact[]): string {
+  const sentences = facts.map((fact) => {
+    if (fact.fact === 'unclaimed') return `${fact.busid} is in no port`;
+    return fact.fact === 'value'
+      ? `${fact.path} is ${JSON.stringify(fact.is)}`
+      : `${fact.path} is ${fact.fact}`;
+  });
+  return `see that ${sentences.join(' and ')}`;
 }
 
 function formatEdits(edits: readonly Edit[]): string {
@@ -125,7 +149,7 @@ function formatEdits(edits: readonly Edit[]): string {
   // A new directory's keys are many and say little.
   const isDetail = (path: string): boolean => made.some((directory) => path.startsWith(`${directory}/`));
   const lines = edits.flatMap((edit) => (isDetail(edit.path) ? [] : formatEdit(edit)));
-  return lines.join(',\n     ') || `remove ${edits[0]?.path ?? 'nothing'}, if it is empty`;
+  return lines.join(',\n     ');
 }
 
 function formatEdit(edit: Edit): string | [] {

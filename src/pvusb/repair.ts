@@ -11,10 +11,20 @@ import type { Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { Fact, Plan, Step } from './plan.js';
 import { planRemoveController, removal } from './plan-controller.js';
-import { planDetachSteps, restoreSteps, unbindSteps } from './plan-detach.js';
+import { giveBackSteps, planDetachSteps } from './plan-detach.js';
 
 /** How long something must stay as it is to count as left over, rather than as being done by somebody. */
 const SETTLE_MS = 2000;
+
+/** The same for what an operation may be waiting for: longer than the longest wait of xl's and ours. */
+const SLOW_SETTLE_MS = 11_000;
+
+/** Findings that somebody's work in progress looks like for as long as a backend may take to answer. */
+const SLOW: ReadonlySet<Finding['finding']> = new Set([
+  'unserved-controller',
+  'half-removed',
+  'port-without-binding',
+]);
 
 /** Rounds of looking and mending: one repair can bring another finding to light. */
 const ROUNDS = 4;
@@ -57,7 +67,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       return planDetachSteps(inventory, finding.place);
     case 'binding-without-port':
     case 'stale-saved-driver':
-      return [...unbindSteps(inventory, finding.busid), ...restoreSteps(inventory, finding.busid)];
+      return giveBackSteps(inventory, finding.busid);
     case 'orphan-backend': {
       const { orphan } = finding;
       const why = `remove ${orphan.backend}`;
@@ -88,10 +98,13 @@ export interface Diagnosis {
 export interface DoctorOptions extends ExecuteOptions {
   /** Mends what is found. */
   readonly fix?: boolean | undefined;
-  /** A finding must last this long to count; 2 s unless given. 0: no second look. */
+  /**
+   * A finding must last this long to count. Unless given: 2 s; 11 s before a fix of what a waiting operation looks
+   * like. 0: no second look.
+   */
   readonly settleMs?: number | undefined;
   /** Called before the second look at a host with findings. */
-  readonly onSettle?: (() => void) | undefined;
+  readonly onSettle?: ((settleMs: number) => void) | undefined;
   /** Called with each plan before it is carried out. */
   readonly onRepair?: ((finding: Finding, plan: Plan) => void) | undefined;
 }
@@ -113,9 +126,10 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 async function lastingFindings(host: Host, options: DoctorOptions) {
   const first = await observe(host, { signal: options.signal });
   const seen = new Set(diagnose(first).map(findingKey));
-  const settleMs = options.settleMs ?? SETTLE_MS;
+  const isSlow = options.fix && diagnose(first).some(({ finding }) => SLOW.has(finding));
+  const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
   if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: diagnose(first) };
-  options.onSettle?.();
+  options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
   const inventory = await observe(host, { signal: options.signal });
   return { inventory, findings: diagnose(inventory).filter((finding) => seen.has(findingKey(finding))) };

@@ -63,7 +63,7 @@ export const attachCases: readonly Case[] = [
         { onStep: ({ step, phase }) => phase === 'done' && seen.push(step.act.do) },
       );
       assert.deepEqual([result.devid, result.port], [6, 1]);
-      assert.deepEqual(seen, ['commit', 'await', 'commit', 'take', 'bind']);
+      assert.deepEqual(seen, ['commit', 'await', 'commit', 'verify', 'take', 'bind', 'commit']);
     },
   },
   {
@@ -177,7 +177,7 @@ export const attachCases: readonly Case[] = [
       const before = await lab.snapshot();
       const { result, plan } = await attachDevice(lab.host, { domain: 1, device: '3-6' }, { dryRun: true });
       assert.deepEqual(result, { domid: 1, devid: 0, port: 1, busid: '3-6' });
-      assert.equal(plan.steps.length, 7);
+      assert.equal(plan.steps.length, 9);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },
   },

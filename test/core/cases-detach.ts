@@ -59,7 +59,7 @@ export const detachCases: readonly Case[] = [
       await lab.attach(1, '3-7');
       const before = await lab.snapshot();
       const { plan } = await detachDevice(lab.host, { device: '3-7' }, { dryRun: true });
-      assert.equal(plan.steps.length, 5);
+      assert.equal(plan.steps.length, 6);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },
   },

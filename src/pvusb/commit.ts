@@ -1,0 +1,118 @@
+/** One transaction: facts are read again, then edits are made, all or none. */
+import { ConflictError } from './failure.js';
+import type { Host, Xenstore, XenstoreNodes } from './host.js';
+import { controllersPath, DOMAINS, LIBXL, parseNumber } from './layout.js';
+import type { Action, Edit, Fact, UnclaimedFact } from './plan.js';
+
+type Commit = Extract<Action, { do: 'commit' }>;
+
+/**
+ * Makes the edits of a commit at once, if its facts still hold.
+ *
+ * @throws {ConflictError} a fact does not hold; nothing was changed
+ */
+export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  const once = (): Promise<void> => commitOnce(host.xenstore, action, signal);
+  try {
+    await (host.commits?.run(once, signal) ?? once());
+  } catch (error) {
+    if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
+  }
+}
+
+async function commitOnce(
+  xenstore: Xenstore,
+  action: Commit,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const call = { signal };
+  await xenstore.transaction(async (nodes) => {
+    await Promise.all(action.expect.map((fact) => checkFact(nodes, fact, signal)));
+    const clears = action.edits.filter((edit) => edit.edit === 'clear');
+    const held =
+      clears.length === 0
+        ? []
+        : await nodes.readMany(
+            clears.map(({ path }) => path),
+            call,
+          );
+    const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
+    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
+    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
+  }, call);
+}
+
+/** Sent together, in order; the store carries them out one by one. */
+function applyEdit(
+  nodes: XenstoreNodes,
+  edit: Edit,
+  toClear: ReadonlySet<Edit>,
+  signal: AbortSignal | undefined,
+): Promise<void>[] {
+  const call = { signal };
+  switch (edit.edit) {
+    case 'write':
+      return [nodes.write(edit.path, edit.value, call)];
+    case 'mkdir':
+      return [nodes.mkdir(edit.path, call), nodes.setPermissions(edit.path, edit.permissions, call)];
+    case 'rm':
+      return [nodes.rm(edit.path, call)];
+    case 'clear':
+      return toClear.has(edit) ? [nodes.write(edit.path, '', call)] : [];
+    case 'prune':
+      return [];
+  }
+}
+
+/** Removes a node that has no children but those to ignore. */
+export async function prune(
+  nodes: XenstoreNodes,
+  edit: Extract<Edit, { edit: 'prune' }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const [children] = await nodes.directoryMany([edit.path], { signal });
+  if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
+}
+
+async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal | undefined): Promise<void> {
+  if (fact.fact === 'unclaimed') return checkUnclaimed(nodes, fact, signal);
+  const [value] = await nodes.readMany([fact.path], { signal });
+  if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
+  if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
+  if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
+  if (fact.fact === 'value' && value !== fact.is) {
+    const now = value === undefined ? 'is gone' : `is now ${JSON.stringify(value)}`;
+    throw new ConflictError(`${fact.path} ${now}, not ${JSON.stringify(fact.is)}`);
+  }
+}
+
+/** One wave: every list of controllers that there was, and every port. */
+async function checkUnclaimed(
+  nodes: XenstoreNodes,
+  fact: UnclaimedFact,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const call = { signal };
+  const lists = [LIBXL, DOMAINS, ...fact.domids.map(controllersPath)];
+  const [[recorded, living, ...controllers], ports] = await Promise.all([
+    nodes.directoryMany(lists, call),
+    nodes.readMany(fact.ports, call),
+  ]);
+  const domids = new Set(fact.domids);
+  for (const domid of [...numbers(recorded), ...numbers(living)]) {
+    if (!domids.has(domid)) throw new ConflictError(`domain ${domid} has appeared`);
+  }
+  const known = new Set(fact.controllers.map(({ domid, devid }) => `${domid}/${devid}`));
+  for (const [i, domid] of fact.domids.entries()) {
+    for (const devid of numbers(controllers[i])) {
+      if (!known.has(`${domid}/${devid}`))
+        throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
+    }
+  }
+  const taken = ports.indexOf(fact.busid);
+  if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} holds ${fact.busid} now`);
+}
+
+function numbers(names: readonly string[] | undefined): number[] {
+  return (names ?? []).map(parseNumber).filter((number) => number !== undefined);
+}

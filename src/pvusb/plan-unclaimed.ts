@@ -1,0 +1,23 @@
+/** The fact that a device is in no port of any domain. Pure. */
+import type { Busid } from '../sysfs/index.js';
+import { hostControllers } from './find.js';
+import { type ControllerId, portPath } from './layout.js';
+import type { Inventory } from './model.js';
+import type { UnclaimedFact } from './plan.js';
+
+/**
+ * What a transaction looks at again: every port there is, and that there are no others. A controller that the same
+ * plan makes (`created`) is expected.
+ */
+export function unclaimedFact(inventory: Inventory, busid: Busid, created?: ControllerId): UnclaimedFact {
+  const own = created ? [{ domid: created.domid, devid: created.devid }] : [];
+  return {
+    fact: 'unclaimed',
+    busid,
+    domids: inventory.domains.map(({ domid }) => domid),
+    controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
+    ports: hostControllers(inventory).flatMap(({ portsAt, ports, strayPorts }) =>
+      portsAt === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(portsAt, port)),
+    ),
+  };
+}
