@@ -17,8 +17,9 @@ const FINDINGS_STATUS = 1;
 export async function runDoctor(terminal: Terminal, options: DoctorCommandOptions): Promise<number> {
   return withHost(terminal, options, async (host, { signal, onStep }) => {
     const fix = (options.fix ?? false) && !options.dryRun;
-    const onSettle = (): void => {
-      if (!options.json) terminal.err('Looking a second time, in case somebody is at work ...\n');
+    const onSettle = (settleMs: number): void => {
+      const text = `Looking again in ${settleMs / 1000} s, in case somebody is at work ...\n`;
+      if (!options.json) terminal.err(text);
     };
     const diagnosis = await doctor(host, { fix, signal, onStep, onSettle });
     if (options.json) printJson(terminal, { healthy: diagnosis.findings.length === 0, ...diagnosis });
