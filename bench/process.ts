@@ -14,9 +14,9 @@ const DOMAIN = '1';
 
 /** Measures on a store that has a domain 1 with controllers. */
 export async function measureStart(daemon: Daemon, program: string): Promise<Goal[]> {
-  const cli = join(projectRoot(), 'dist', 'cli', 'main.js');
+  const cli = join(projectRoot(), 'dist', 'cli', 'main.cjs');
   if (!existsSync(cli))
-    return [{ goal: 'pvusb as a process', figure: 'dist/cli/main.js is missing', met: false }];
+    return [{ goal: 'pvusb as a process', figure: 'dist/cli/main.cjs is missing', met: false }];
   const env = { ...daemon.tools.env, XENSTORED_PATH: daemon.socket };
   await using c = await startC(program, daemon.socket);
   const node =

@@ -38,7 +38,14 @@ const requiring = {
   },
 };
 // One file for xl's commands, which scripts call often; the others are loaded in pieces, as they are needed.
-await build({ ...options, entryPoints: [`${root}/src/cli/main.ts`], external: ['./program.js'] });
+// CommonJS, since Node starts that some milliseconds sooner.
+await build({
+  ...options,
+  format: 'cjs',
+  entryPoints: [`${root}/src/cli/main.ts`],
+  outExtension: { '.js': '.cjs' },
+  external: ['./program.js'],
+});
 await build({
   ...options,
   entryPoints: [`${root}/src/cli/program.ts`],
@@ -46,7 +53,7 @@ await build({
   chunkNames: '[name]-[hash]',
   ...requiring,
 });
-chmodSync(`${root}/dist/cli/main.js`, 0o755);
+chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
 // The man page is made from the commands themselves.
 const man = `${root}/build/man.mjs`;

@@ -4,12 +4,18 @@ import { processTerminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl } from './xl/run.js';
 
-const [command, ...rest] = process.argv.slice(2);
-const terminal = processTerminal();
-if (rest.length === 0 && (command === '--version' || command === '-V')) terminal.out(`${VERSION}\n`);
-else if (command !== undefined && isXlCommand(command))
-  process.exitCode = await runXl(terminal, command, rest);
-else {
+async function main([command, ...rest]: readonly string[]): Promise<number> {
+  const terminal = processTerminal();
+  if (rest.length === 0 && (command === '--version' || command === '-V')) {
+    terminal.out(`${VERSION}\n`);
+    return 0;
+  }
+  if (command !== undefined && isXlCommand(command)) return runXl(terminal, command, rest);
   const { runProgram } = await import('./program.js');
-  process.exitCode = await runProgram(terminal, process.argv.slice(2));
+  return runProgram(terminal, command === undefined ? [] : [command, ...rest]);
 }
+
+// Built as CommonJS, which starts sooner and knows no await out here.
+void main(process.argv.slice(2)).then((status) => {
+  process.exitCode = status;
+});

@@ -165,7 +165,7 @@ To mend it: free port 1 of controller 0 of domain 1
 Nothing was changed. Mend it with "pvusb doctor --fix".
 `,
     );
-    assert.equal(shown.stderr, 'Looking a second time, in case somebody is at work ...\n');
+    assert.equal(shown.stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
     assert.deepEqual([shown.status, data.status, dry.status], [1, 1, 1]);
     assert.equal(dry.stdout, shown.stdout);
     assert.equal(data.stderr, '');

@@ -112,7 +112,7 @@ describe('pvusb demo', () => {
   it('tells the whole story, also without a terminal', async () => {
     const { status, stdout, stderr } = await pvusb(['demo']);
     assert.equal(status, 0, stderr);
-    assert.equal(stderr, 'Looking a second time, in case somebody is at work ...\n');
+    assert.equal(stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
     const steps = [...stdout.matchAll(/^\$ pvusb (.*)$/gm)].map(([, command]) => command);
     assert.deepEqual(steps, [
       'devices',

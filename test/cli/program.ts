@@ -8,7 +8,7 @@ import { projectRoot } from '../xenstored/fetch.js';
 import type { Env, Run } from './stage.js';
 
 /** The program's file; `npm test` builds it before the tests run. */
-export const PROGRAM = join(projectRoot(), 'dist', 'cli', 'main.js');
+export const PROGRAM = join(projectRoot(), 'dist', 'cli', 'main.cjs');
 
 /** Longest time that a process may take. */
 const PROCESS_MS = 20_000;
