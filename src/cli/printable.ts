@@ -1,18 +1,8 @@
 /** Keeps what others chose (arguments, files, xenstore, guests) from steering a terminal. */
-
-/** Control, format (bidirectional overrides, zero width), unassigned characters, line and paragraph separators. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
+import { printable, UNSAFE } from '../sysfs/text.js';
 
 /** Longest word of a command line that is told back. */
 const WORD_MAX = 100;
-
-/** One line that is safe to print: unsafe characters become `\x1b` or `\u{202e}`. Backslashes stay. */
-export function printable(untrustedText: string): string {
-  return untrustedText.replace(UNSAFE, (character) => {
-    const code = character.codePointAt(0)!;
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
-}
 
 /** A word that somebody typed, in quotation marks; the middle of a very long one is left out. */
 export function quoteWord(untrustedText: string): string {

@@ -1,8 +1,8 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError, Option } from 'commander';
 import { PvusbError } from '../pvusb/errors.js';
+import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
-import { printable } from './printable.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';

@@ -1,6 +1,7 @@
 /** Tells a person why a command failed, and a script by its exit status. */
 import { PvusbError } from '../pvusb/errors.js';
-import { printable, printableJson } from './printable.js';
+import { printable } from '../sysfs/text.js';
+import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';
 
 /** A command line that makes no sense: exit status 2, with a hint where help is. */

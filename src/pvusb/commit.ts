@@ -1,7 +1,7 @@
 /** One transaction: facts are read again, then edits are made, all or none. */
 import { ConflictError } from './failure.js';
 import type { Host, Xenstore, XenstoreNodes } from './host.js';
-import { controllersPath, DOMAINS, LIBXL, parseNumber } from './layout.js';
+import { controllersPath, DOMAINS, LIBXL, parseNumbers } from './layout.js';
 import type { Action, Edit, Fact, UnclaimedFact } from './plan.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
@@ -99,20 +99,16 @@ async function checkUnclaimed(
     nodes.readMany(fact.ports, call),
   ]);
   const domids = new Set(fact.domids);
-  for (const domid of [...numbers(recorded), ...numbers(living)]) {
+  for (const domid of [...parseNumbers(recorded), ...parseNumbers(living)]) {
     if (!domids.has(domid)) throw new ConflictError(`domain ${domid} has appeared`);
   }
   const known = new Set(fact.controllers.map(({ domid, devid }) => `${domid}/${devid}`));
   for (const [i, domid] of fact.domids.entries()) {
-    for (const devid of numbers(controllers[i])) {
+    for (const devid of parseNumbers(controllers[i])) {
       if (!known.has(`${domid}/${devid}`))
         throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
     }
   }
   const taken = ports.indexOf(fact.busid);
   if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} holds ${fact.busid} now`);
-}
-
-function numbers(names: readonly string[] | undefined): number[] {
-  return (names ?? []).map(parseNumber).filter((number) => number !== undefined);
 }

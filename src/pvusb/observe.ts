@@ -18,7 +18,7 @@ import {
   IDENTITY_KEY,
   LIBXL,
   ORIGIN_KEY,
-  parseNumber,
+  parseNumbers,
   SAVED_DRIVERS,
 } from './layout.js';
 import type { Domain, DomainType, Inventory, OrphanBackend, SavedDriver, SavedDrivers } from './model.js';
@@ -107,8 +107,8 @@ export async function observeDomains(
   only?: number,
 ): Promise<{ domains: Domain[]; devids: ControllerId[] }> {
   const [recorded, living] = await xenstore.directoryMany([LIBXL, DOMAINS], call);
-  const alive = new Set(numbers(living));
-  const domids = [...new Set([...alive, ...numbers(recorded)])].sort((a, b) => a - b);
+  const alive = new Set(sortedNumbers(living));
+  const domids = [...new Set([...alive, ...sortedNumbers(recorded)])].sort((a, b) => a - b);
   const wanted = only === undefined ? domids : domids.filter((domid) => domid === only);
   const [names, types, listings] = await Promise.all([
     xenstore.readMany(
@@ -127,7 +127,7 @@ export async function observeDomains(
     ...(isDomainType(types[i]) ? { type: types[i] } : {}),
     alive: alive.has(domid),
   }));
-  const devids = wanted.flatMap((domid, i) => numbers(listings[i]).map((devid) => ({ domid, devid })));
+  const devids = wanted.flatMap((domid, i) => sortedNumbers(listings[i]).map((devid) => ({ domid, devid })));
   return { domains, devids };
 }
 
@@ -185,21 +185,18 @@ async function observeBackends(xenstore: XenstoreNodes, call: CallOptions): Prom
     kinds.map((kind) => backendsPath(kind)),
     call,
   );
-  const found = kinds.flatMap((kind, i) => numbers(domains[i]).map((domid) => ({ kind, domid })));
+  const found = kinds.flatMap((kind, i) => sortedNumbers(domains[i]).map((domid) => ({ kind, domid })));
   const devids = await xenstore.directoryMany(
     found.map(({ kind, domid }) => `${backendsPath(kind)}/${domid}`),
     call,
   );
   return found.flatMap(({ kind, domid }, i) =>
-    numbers(devids[i]).map((devid) => ({ domid, devid, backend: backendPath({ domid, devid }, kind) })),
+    sortedNumbers(devids[i]).map((devid) => ({ domid, devid, backend: backendPath({ domid, devid }, kind) })),
   );
 }
 
-function numbers(names: readonly string[] | undefined): number[] {
-  return (names ?? [])
-    .map(parseNumber)
-    .filter((number) => number !== undefined)
-    .sort((a, b) => a - b);
+function sortedNumbers(names: readonly string[] | undefined): number[] {
+  return parseNumbers(names).sort((a, b) => a - b);
 }
 
 function isDomainType(text: string | undefined): text is DomainType {

@@ -4,7 +4,15 @@
 const TEXT_MAX = 128;
 
 /** Control, format (bidirectional overrides, zero width) and unassigned characters, line and paragraph separators. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
+export const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
+
+/** Makes any text fit to print: unsafe characters become `\x1b` or `\u{202e}`. Backslashes stay. */
+export function printable(untrustedText: string): string {
+  return untrustedText.replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
 
 /**
  * Makes a device's text fit to print: unsafe characters become `\x1b` or `\u{202e}`, a backslash is doubled so
@@ -13,9 +21,5 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
  */
 export function escapeText(untrustedText: string): string {
   const cut = [...untrustedText.slice(0, 4 * TEXT_MAX)].slice(0, TEXT_MAX).join('');
-  return cut.replace(UNSAFE, (character) => {
-    if (character === '\\') return '\\\\';
-    const code = character.codePointAt(0)!;
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
+  return printable(cut.replaceAll('\\', '\\\\'));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatDevices } from '../../src/cli/commands/devices.js';
-import { printable, printableJson, quoteWord } from '../../src/cli/printable.js';
+import { printableJson, quoteWord } from '../../src/cli/printable.js';
 import { ProgressLine } from '../../src/cli/progress.js';
 import { displayWidth, fit, formatTable } from '../../src/cli/table.js';
 import type { Inventory } from '../../src/pvusb/model.js';
@@ -14,6 +14,7 @@ import {
   parseInterfaceId,
   type UsbDevice,
 } from '../../src/sysfs/index.js';
+import { printable } from '../../src/sysfs/text.js';
 import { openStage, runPvusb, type Stage } from './stage.js';
 
 /** Whatever steers a terminal or the reading of a line. */

@@ -1,36 +1,10 @@
 /** The same actors on a store that is only reached by the wire, as when they run against a real xenstored. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ActorStore, controllerNodes, SimHost, SimStore, shortWorld } from '../../src/sim/index.js';
+import { controllerNodes, SimHost, SimStore, shortWorld } from '../../src/sim/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { parsePermissions } from '../../src/xenstore/permissions.js';
-
-function actorStore(client: XenstoreClient): ActorStore {
-  return {
-    read: (path) => client.read(path),
-    directory: (path) => client.directory(path),
-    write: (path, value) => client.write(path, value),
-    mkdir: (path) => client.mkdir(path),
-    rm: (path) => client.rm(path),
-    setPermissions: (path, permissions) => client.setPermissions(path, permissions),
-    writeExisting: (path, value) =>
-      client.transaction(async (view) => {
-        const there = (await view.read(path)) !== undefined;
-        if (there) await view.write(path, value);
-        return there;
-      }),
-    watch: async (path, onEvent) => {
-      const watch = await client.watch(path);
-      const listening = (async () => {
-        for await (const paths of watch) for (const changed of paths) onEvent(changed);
-      })();
-      return async () => {
-        await watch.close();
-        await listening;
-      };
-    },
-  };
-}
+import { clientStore } from '../support/client-store.js';
 
 describe('a simulated host on a client', () => {
   it('connects and lets go, and leaves nothing open', async () => {
@@ -55,8 +29,8 @@ describe('a simulated host on a client', () => {
         ],
       }),
       {
-        dom0: actorStore(dom0),
-        guest: (domid) => actorStore(connect(domid)),
+        dom0: clientStore(dom0),
+        guest: (domid) => clientStore(connect(domid)),
         introduce: (domid) => store.introduce(domid),
         release: (domid) => store.release(domid),
       },

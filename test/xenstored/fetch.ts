@@ -55,11 +55,6 @@ const PACKAGES = [
 /** Raise it when the way of fetching changes: the old cache is then left alone. */
 const RECIPE = '1';
 
-const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const BOOKWORM = ['debian bookworm', 'debian bookworm-updates', 'debian-security bookworm-security']
-  .map((suite) => `deb [signed-by=${DEBIAN_KEYRING}] http://deb.debian.org/${suite} main\n`)
-  .join('');
-
 let fetching: Promise<Kit> | undefined;
 
 /**
@@ -170,7 +165,7 @@ export async function unpackPackages(
   await rm(debs, { recursive: true });
 }
 
-/** Downloads packages: by the system's lists, else by fresh private ones, else by those of Debian 12. */
+/** Downloads packages: by the system's lists, else by fresh private ones. */
 async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = await mkdtemp(join(dirname(folder), 'apt.'));
@@ -200,7 +195,6 @@ async function aptAttempts(scratch: string): Promise<AptAttempt[]> {
   for (const part of ['lists/partial', 'cache/archives/partial']) {
     await mkdir(join(scratch, part), { recursive: true });
   }
-  await writeFile(join(scratch, 'bookworm.list'), BOOKWORM);
   const own = [
     '-o',
     `Dir::State::lists=${join(scratch, 'lists')}`,
@@ -210,19 +204,10 @@ async function aptAttempts(scratch: string): Promise<AptAttempt[]> {
     '-o',
     'APT::Sandbox::User=root',
   ];
-  const bookworm = [
-    '-o',
-    `Dir::Etc::SourceList=${join(scratch, 'bookworm.list')}`,
-    '-o',
-    'Dir::Etc::SourceParts=-',
-  ];
   const attempts = [
     { name: "the system's package lists", update: false, options: ['-o', 'APT::Sandbox::User=root'] },
     { name: 'fresh package lists', update: true, options: own },
   ];
-  if (existsSync(DEBIAN_KEYRING)) {
-    attempts.push({ name: "Debian 12's package lists", update: true, options: [...own, ...bookworm] });
-  }
   return attempts;
 }
 
