@@ -1,7 +1,7 @@
 /** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
 import { isPvusbError } from '../../pvusb/errors.js';
 import type { ExecuteOptions } from '../../pvusb/execute.js';
-import { type Host, openHost } from '../../pvusb/host.js';
+import type { Host } from '../../pvusb/host.js';
 import {
   addController,
   attachDevice,
@@ -10,8 +10,8 @@ import {
   removeController,
 } from '../../pvusb/operations.js';
 import { formatPlan, type Plan } from '../../pvusb/plan.js';
-import { printableJson, quoteWord } from '../printable.js';
-import { ProgressLine } from '../progress.js';
+import { printJson, withHost } from '../context.js';
+import { quoteWord } from '../printable.js';
 import { reportError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
@@ -135,27 +135,17 @@ export async function runXl(terminal: Terminal, name: string, argv: readonly str
   return perform(terminal, command, parsed);
 }
 
-async function perform(terminal: Terminal, command: XlCommand, { args, json, dryRun, sysfsRoot }: Argv) {
-  const progress = new ProgressLine(terminal);
+async function perform(terminal: Terminal, command: XlCommand, argv: Argv): Promise<number> {
+  const { args, json, dryRun } = argv;
   try {
     const act = command.prepare(args);
-    const { signal, env } = terminal;
-    const host = await openHost({
-      signal,
-      environment: env,
-      sysfsRoot: sysfsRoot || env.PVUSB_SYSFS || undefined,
-    });
-    try {
-      const { text, data, plan } = await act(host, { signal, dryRun, onStep: progress.onStep });
-      progress.clear();
-      if (json) terminal.out(`${printableJson(dryRun ? { plan, result: data } : data)}\n`);
-      else if (dryRun && plan) terminal.out(formatPlan(plan));
-      else terminal.out(text ?? '');
-      return 0;
-    } finally {
-      progress.clear();
-      host.xenstore.close();
-    }
+    const { text, data, plan } = await withHost(terminal, argv, (host, operation) =>
+      act(host, { ...operation, dryRun }),
+    );
+    if (json) printJson(terminal, dryRun ? { plan, result: data } : data);
+    else if (dryRun && plan) terminal.out(formatPlan(plan));
+    else terminal.out(text ?? '');
+    return 0;
   } catch (error) {
     reportError(terminal, error, json);
     // xl knows one exit status for whatever fails; an interrupt is not xl's to answer.
