@@ -26,6 +26,7 @@ export async function withHost<T>(
     signal,
     environment: env,
     sysfsRoot: options.sysfsRoot || env.PVUSB_SYSFS || undefined,
+    qmpRoot: env.PVUSB_QMP || undefined,
   });
   try {
     return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });

@@ -172,6 +172,15 @@ function addWriting(program: Command, terminal: Terminal): void {
     );
 }
 
+const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type says who serves it:
+  pv           the kernel driver usbback of this host
+  qusb         the QEMU of a PV or PVH guest (usbctrl=["type=qusb"] in its
+               configuration starts one)
+  devicemodel  emulated by the QEMU of an HVM guest; needs no driver in the
+               guest. USB 1 has 2 ports, USB 2 has 6, USB 3 has 1 to 15.
+  auto         devicemodel for an HVM guest; else pv if usbback is loaded,
+               else qusb`;
+
 function addController(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/controller.js');
   const controller = program
@@ -180,11 +189,12 @@ function addController(program: Command, terminal: Terminal): void {
     .description('Virtual USB controllers of domains. "attach" adds one by itself when it is needed.');
   controller
     .command('add')
-    .description('Adds a USB controller to a domain.')
+    .summary('add a USB controller to a domain')
+    .description(ADD_DESCRIPTION)
     .argument('<domain>')
-    .option('-t, --type <type>', 'auto or pv (auto unless given)')
-    .option('-u, --usb <version>', 'USB version: 1 or 2 (2 unless given)')
-    .option('-n, --ports <number>', 'number of ports, 1 to 31 (8 unless given)')
+    .option('-t, --type <type>', 'auto, pv, qusb or devicemodel (auto unless given)')
+    .option('-u, --usb <version>', 'USB version: 1 or 2, of type devicemodel also 3 (2 unless given)')
+    .option('-n, --ports <number>', 'number of ports, 1 to 31 (8 unless given); devicemodel: see above')
     .option('--devid <devid>', 'its number (the next unless given)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
@@ -227,8 +237,8 @@ function addDoctor(program: Command, terminal: Terminal, setStatus: (status: num
     .summary('find half-done work and mend it')
     .description(
       'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
-        'nor a guest has, saved drivers that nobody needs, controllers of guests that are gone. Shows how it would ' +
-        'mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
+        'nor a guest has, a QEMU that has died or has something else than was recorded, saved drivers that nobody needs, ' +
+        'controllers of guests that are gone. Shows how it would mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
         'Exit status 1 when something is wrong and stays so.',
     )
     .option('--fix', 'mend what is found')
@@ -245,7 +255,8 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
     .command('sim')
     .summary('serve a simulated host')
     .description(
-      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs. Prints the export ' +
+      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N ' +
+        'the QEMU of domain N. Prints the export ' +
         'lines that make other shells use it, then "ready", and serves until it is stopped.',
     )
     .requiredOption('--dir <dir>', 'the folder')
@@ -253,7 +264,8 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
       '--world <file>',
       'a world: written by hand, or printed by "pvusb inventory" (a recorded one unless given)',
     )
-    .action(async (options: { dir: string; world?: string }) =>
+    .option('--qemu', 'the recorded host without usbback: QEMU serves its guests')
+    .action(async (options: { dir: string; world?: string; qemu?: boolean }) =>
       (await import('./commands/sim.js')).runSim(terminal, options),
     );
   program

@@ -1,15 +1,25 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
 import { type Busid, escapeText, type UsbDevice } from '../sysfs/index.js';
-import { deviceAt, isOf, type Place, placesOf } from './find.js';
-import type { Controller, Inventory, OrphanBackend, Port, SavedDrivers } from './model.js';
+import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
+import type {
+  Controller,
+  Inventory,
+  OrphanBackend,
+  Port,
+  QemuAnswer,
+  QemuDevice,
+  SavedDrivers,
+} from './model.js';
 import { XenbusState } from './model.js';
-import { USBBACK } from './observe.js';
+import { USBBACK, USBFS } from './observe.js';
+import { isOfQemu } from './service.js';
+import { portState } from './state.js';
 
 /** Something that is not as any finished operation leaves it. */
 export type Finding =
   /** A port names a device that has been pulled out. */
   | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
-  /** A port names a device whose interfaces are not (all) on usbback. */
+  /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
   | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
   /** A port names one device, another one sits in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
@@ -29,8 +39,22 @@ export type Finding =
   | { readonly finding: 'half-removed'; readonly controller: Controller }
   /** Controllers of living guests are not served, since usbback is not loaded. */
   | { readonly finding: 'no-usbback'; readonly count: number }
-  /** A pv controller that usbback never took. */
-  | { readonly finding: 'unserved-controller'; readonly controller: Controller };
+  /** A controller that usbback or QEMU never took. */
+  | { readonly finding: 'unserved-controller'; readonly controller: Controller }
+  /** A record of an emulated controller that QEMU does not have. */
+  | { readonly finding: 'not-emulated'; readonly controller: Controller }
+  /** A device was plugged in anew while it was lent: QEMU has it, and the guest has not noticed. */
+  | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
+  /** A QEMU has died with devices given to it. */
+  | { readonly finding: 'dead-qemu'; readonly domid: number; readonly places: readonly Place[] }
+  /** QEMU has a device in a port that is free, or a controller that no record names. */
+  | {
+      readonly finding: 'unrecorded-device';
+      readonly domid: number;
+      readonly devid: number;
+      readonly port: number;
+    }
+  | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
 
 /** Everything that is wrong with a host; none for a healthy one. */
 export function diagnose(inventory: Inventory): Finding[] {
@@ -41,6 +65,7 @@ export function diagnose(inventory: Inventory): Finding[] {
   return [
     ...(idle.length === 0 ? [] : [{ finding: 'no-usbback', count: idle.length } as const]),
     ...controllers,
+    ...inventory.qemus.flatMap((answer) => qemuFindings(inventory, answer)),
     ...inventory.devices.flatMap((device) => bindingFindings(inventory, device)),
     ...inventory.savedDrivers.flatMap((saved) => savedFindings(inventory, saved)),
     ...inventory.orphanBackends.map((orphan): Finding => ({ finding: 'orphan-backend', orphan })),
@@ -53,15 +78,20 @@ function isWaiting({ type, backendDomid, online, backendState }: Controller): bo
 }
 
 function controllerFindings(inventory: Inventory, controller: Controller): Finding[] {
-  if (controller.type !== 'pv' || controller.backendDomid !== 0) return [];
-  const alive = inventory.domains.some(({ domid, alive: lives }) => domid === controller.domid && lives);
-  if (!alive) return [{ finding: 'dead-domain', controller }];
+  const { domid, devid, type, backendDomid } = controller;
+  if (type === 'unknown' || backendDomid !== 0) return [];
+  if (!isAlive(inventory, domid)) return [{ finding: 'dead-domain', controller }];
   // A backend at Closed while it is online is waiting for its guest to come back (a reboot of the driver).
   if (!controller.online) return [{ finding: 'half-removed', controller }];
+  const qemu = isOfQemu(type) ? qemuOf(inventory, domid) : undefined;
+  // Told once for all controllers of the domain.
+  if (qemu?.health === 'dead') return [];
   if (controller.backendState === XenbusState.initialising)
     return [{ finding: 'unserved-controller', controller }];
   // Loading the driver mends it all; without it nothing can be said of bindings.
-  if (!inventory.usbback) return [];
+  if (type === 'pv' && !inventory.usbback) return [];
+  if (type === 'devicemodel' && qemu?.health === 'alive' && !qemu.controllers.includes(devid))
+    return [{ finding: 'not-emulated', controller }];
   return [
     ...controller.ports.flatMap((port) => portFindings(inventory, { controller, port })),
     ...controller.strayPorts.map((port): Finding => ({ finding: 'bad-port', place: { controller, port } })),
@@ -76,10 +106,77 @@ function portFindings(inventory: Inventory, place: Place): Finding[] {
   if (!isSamePort(first, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
+  if (isOfQemu(place.controller.type)) return qemuPortFindings(inventory, place, device);
   const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
   if (!isOf(saved, device, true)) return [{ finding: 'other-device', place, busid }];
   const bound = device.interfaces.length > 0 && device.interfaces.every(({ driver }) => driver === USBBACK);
   return bound ? [] : [{ finding: 'port-without-binding', place, busid }];
+}
+
+/** Another device that the guest uses was given to it by somebody: then it is not ours to take away. */
+function qemuPortFindings(inventory: Inventory, place: Place, { busid, interfaces }: UsbDevice): Finding[] {
+  const { controller, port } = place;
+  const state = portState(inventory, place);
+  if (state === 'other-device' && interfaces.every(({ driver }) => driver !== USBFS))
+    return [{ finding: 'other-device', place, busid }];
+  const qemu = qemuOf(inventory, controller.domid);
+  const there = qemu?.devices.find(isInPort(controller, port));
+  const lacks = qemu?.health === 'alive' && there === undefined;
+  if (state === 'not-opened' || lacks) return [{ finding: 'port-without-binding', place, busid }];
+  // Seen with QEMU 7.2: it opens what is plugged into the socket again, and does not tell the guest.
+  const mayNotice = controller.untrustedFrontend.state === XenbusState.connected;
+  const isUnnoticed = state === 'waiting' && there?.type === 'qusb' && there.open && mayNotice;
+  return isUnnoticed ? [{ finding: 'unnoticed-device', place, busid }] : [];
+}
+
+function isInPort({ type, devid }: Controller, { port }: Port) {
+  return (device: QemuDevice): boolean =>
+    device.type === type && device.devid === devid && device.port === port;
+}
+
+/** What a QEMU has that nothing in xenstore says, and what was given to one that is dead. */
+function qemuFindings(inventory: Inventory, { domid, health, controllers, devices }: QemuAnswer): Finding[] {
+  const recorded = inventory.controllers.filter((controller) => controller.domid === domid);
+  if (health === 'dead') {
+    const places = recorded
+      .filter(({ type, backendDomid }) => isOfQemu(type) && backendDomid === 0)
+      .flatMap((controller) =>
+        [...controller.ports, ...controller.strayPorts].map((port) => ({ controller, port })),
+      )
+      .filter(({ port }) => port.busid !== undefined);
+    return places.length === 0 || !isAlive(inventory, domid) ? [] : [{ finding: 'dead-qemu', domid, places }];
+  }
+  const holds = ({ type, devid, port }: QemuDevice): boolean =>
+    recorded.some(
+      (controller) =>
+        controller.type === type &&
+        controller.devid === devid &&
+        controller.ports.some((own) => own.port === port && own.busid !== undefined),
+    );
+  return [
+    ...devices
+      .filter((device) => device.type === 'devicemodel' && !holds(device))
+      .map(({ devid, port }): Finding => ({ finding: 'unrecorded-device', domid, devid, port })),
+    ...controllers
+      .filter((devid) => !recorded.some((controller) => controller.devid === devid))
+      .map((devid): Finding => ({ finding: 'unrecorded-controller', domid, devid })),
+  ];
+}
+
+/**
+ * Devices that no guest has, no program and no driver: perhaps there is no driver for them; perhaps a QEMU died that
+ * had them from xl, and nothing says which driver they had.
+ */
+export function findIdle({ devices, ...inventory }: Inventory): UsbDevice[] {
+  const saved = new Set(inventory.savedDrivers.map(({ busid }) => busid));
+  return devices.filter(
+    ({ busid, kind, interfaces }) =>
+      kind === 'device' &&
+      interfaces.length > 0 &&
+      interfaces.every(({ driver }) => driver === undefined) &&
+      placesOf(inventory, busid).length === 0 &&
+      !saved.has(busid),
+  );
 }
 
 function isSamePort(a: Place, b: Place): boolean {
@@ -108,7 +205,7 @@ export function describeFinding(finding: Finding): string {
     case 'missing-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: its interfaces are not on usbback.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${whyNot(finding.place)}.`;
     case 'other-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
@@ -128,8 +225,28 @@ export function describeFinding(finding: Finding): string {
     case 'no-usbback':
       return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: usbback has not taken it.`;
+      return `${describeController(finding.controller)} is served by nobody: ${serverOf(finding.controller)} has not taken it.`;
+    case 'not-emulated':
+      return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
+    case 'unnoticed-device':
+      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it.`;
+    case 'dead-qemu': {
+      const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
+      return `The QEMU of domain ${finding.domid} has died; it had been given ${busids}.`;
+    }
+    case 'unrecorded-device':
+      return `Port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} is free, but QEMU has a device in it.`;
+    case 'unrecorded-controller':
+      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU has it still.`;
   }
+}
+
+function whyNot({ controller }: Place): string {
+  return isOfQemu(controller.type) ? 'QEMU has not opened it' : 'its interfaces are not on usbback';
+}
+
+function serverOf({ type }: Controller): string {
+  return isOfQemu(type) ? 'QEMU' : 'usbback';
 }
 
 function describeBadPort({ busid, untrustedJunk }: Port): string {

@@ -31,8 +31,18 @@ export const ERROR_KINDS = {
   'controller-full': { group: 'refused', remedy: 'Name no controller to have a new one made.' },
   'controller-exists': { group: 'refused', remedy: 'Name another number, or none to have one chosen.' },
   'no-usbback': { group: 'refused', remedy: 'Load the kernel module usbback (modprobe usbback).' },
-  'unsupported-type': { group: 'refused', remedy: 'This version of pvusb serves controllers of type pv.' },
+  'no-device-model': {
+    group: 'refused',
+    remedy:
+      'Put usbctrl=["type=qusb"] into the configuration of the guest and start it anew, or load usbback for type pv.',
+  },
+  'unsupported-type': { group: 'refused', remedy: 'Choose another type, or none to have one chosen.' },
   'unsupported-backend': { group: 'refused', remedy: 'Only domain 0 can be the backend.' },
+  'port-clash': { group: 'refused', remedy: 'Choose another port, or none to have one chosen.' },
+  'speed-mismatch': {
+    group: 'refused',
+    remedy: 'Choose a controller of another USB version, or none to have one chosen.',
+  },
   'controller-closing': { group: 'refused', remedy: 'Finish its removal with "pvusb controller destroy".' },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
@@ -41,10 +51,26 @@ export const ERROR_KINDS = {
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
   'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg); then try again.' },
   'state-timeout': { group: 'host', remedy: 'See whether the guest and usbback are alive; then try again.' },
+  'not-opened': {
+    group: 'host',
+    remedy: 'See whether another program uses the device, and /var/log/xen/qemu-dm-*.log; then try again.',
+  },
+  'qemu-dead': {
+    group: 'host',
+    remedy:
+      'Its devices go back with "pvusb doctor --fix"; the guest gets a new QEMU when it is started anew.',
+  },
+  'qemu-unreachable': {
+    group: 'host',
+    remedy: 'Run it as root in domain 0, where the QEMU of the guest runs.',
+  },
+  'qemu-refused': { group: 'host', remedy: 'See what QEMU says, and /var/log/xen/qemu-dm-*.log.' },
+  'qemu-timeout': { group: 'host', remedy: 'See whether the guest and its QEMU are alive; then try again.' },
   'domain-gone': {
     group: 'host',
     remedy: 'The guest has died meanwhile; "pvusb doctor" shows what it left.',
   },
+  'qemu-busy': { group: 'moment', remedy: 'Another program talks to the QEMU of the guest; try again.' },
   conflict: { group: 'moment', remedy: 'Another program changes the same thing; try again.' },
   'connection-lost': { group: 'moment', remedy: 'Run "pvusb doctor" once xenstored is back.' },
   aborted: {

@@ -66,6 +66,9 @@ function isCertain(step: Step, error: unknown): boolean {
   );
 }
 
+/** When one of these cannot be undone, the undos before it must not be done either. */
+const GATES: ReadonlySet<Action['do']> = new Set(['unemulate', 'unlend', 'release']);
+
 /** Undoes what was begun, last first; the step that failed too, since its outcome may be unknown. */
 async function takeBack(
   host: Host,
@@ -76,15 +79,16 @@ async function takeBack(
 ): Promise<void> {
   const leftOver: string[] = [];
   await using undoing = await reconnected(host, failure);
-  for (const step of begun.toReversed()) {
-    if (step.undo) options.onStep?.({ plan, step, phase: 'undo' });
-    for (const action of step.undo ?? []) {
-      try {
-        // No signal: whoever gave up the operation still wants the host as it was.
-        await perform(undoing.host, action, undefined);
-      } catch (error) {
-        leftOver.push(describeLeftOver(action, error));
-      }
+  const undos = begun.toReversed().flatMap((step) => (step.undo ?? []).map((action) => ({ step, action })));
+  for (const { step, action } of undos) {
+    if (action === step.undo?.[0]) options.onStep?.({ plan, step, phase: 'undo' });
+    try {
+      // No signal: whoever gave up the operation still wants the host as it was.
+      await perform(undoing.host, action, undefined);
+    } catch (error) {
+      leftOver.push(describeLeftOver(action, error));
+      // What QEMU may still have keeps its port and its records, so that it can be seen and mended.
+      if (GATES.has(action.do)) break;
     }
   }
   if (leftOver.length === 0) return;

@@ -1,4 +1,5 @@
 /** Turns what the clients throw into {@link PvusbError}. */
+import { isQmpError, QmpError } from '../qmp/index.js';
 import { SysfsError } from '../sysfs/index.js';
 import { causeCode, XenstoreError } from '../xenstore/index.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
@@ -25,8 +26,30 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   const sentence = `${error instanceof Error ? error.message : String(error)}, while ${doing}.`;
   if (error instanceof XenstoreError) return make(xenstoreCode(error), sentence);
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
+  if (error instanceof QmpError) return make(qmpCode(error), sentence);
   if (error instanceof ConflictError) return make('conflict', sentence);
   return make('internal', sentence);
+}
+
+/** True when nobody listens at a QEMU's socket any more: it was killed, or has crashed. */
+export function isDead(error: unknown): boolean {
+  return isQmpError(error, 'unreachable') && causeCode(error) === 'ECONNREFUSED';
+}
+
+function qmpCode(error: QmpError): PvusbErrorCode {
+  switch (error.code) {
+    case 'unreachable':
+      return isDead(error) ? 'qemu-dead' : 'qemu-unreachable';
+    case 'busy':
+      return 'qemu-busy';
+    case 'refused':
+      return 'qemu-refused';
+    // What a QEMU does that dies or talks nonsense is not known either.
+    case 'timeout':
+    case 'connection-lost':
+    case 'protocol':
+      return 'qemu-timeout';
+  }
 }
 
 function xenstoreCode(error: XenstoreError): PvusbErrorCode {

@@ -1,7 +1,7 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
 import { type Busid, hasIdentity, parseBusid, parseDeviceName, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import type { Controller, Domain, Inventory, Port, SavedDrivers } from './model.js';
+import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './model.js';
 
 /** A port of a controller, with what is in it. */
 export interface Place {
@@ -49,6 +49,16 @@ export function findController(inventory: Inventory, domid: number, devid: numbe
 /** The controllers of a domain, by devid. */
 export function controllersOf(inventory: Inventory, domid: number): Controller[] {
   return inventory.controllers.filter((controller) => controller.domid === domid);
+}
+
+/** True when the domain is more than a record that is left of it. */
+export function isAlive(inventory: Inventory, domid: number): boolean {
+  return inventory.domains.some((domain) => domain.domid === domid && domain.alive);
+}
+
+/** What a domain's QEMU said; undefined when it was not asked. */
+export function qemuOf(inventory: Inventory, domid: number): QemuAnswer | undefined {
+  return inventory.qemus.find((answer) => answer.domid === domid);
 }
 
 /**

@@ -1,5 +1,6 @@
-/** What the operations need of a host: four tiny ports, so that a simulation or a fault injector can stand in. */
+/** What the operations need of a host: five tiny ports, so that a simulation or a fault injector can stand in. */
 import { type Clock, Mutex, systemClock } from '../async/index.js';
+import { type QmpCallOptions, QmpClient, type QmpCommands } from '../qmp/index.js';
 import {
   type Binding,
   type Busid,
@@ -51,10 +52,17 @@ export interface HostSysfs {
   probe(intf: InterfaceId, options?: CallOptions): Promise<DriverName | undefined>;
 }
 
+/** The monitor of a domain's QEMU, for a moment. `QmpClient` of pvusb/qmp is one. */
+export interface Qemu extends QmpCommands {
+  close(): void;
+}
+
 /** A host to observe and to change. */
 export interface Host {
   readonly xenstore: Xenstore;
   readonly sysfs: HostSysfs;
+  /** Opens the monitor of a domain's QEMU when it is our turn; rejects as `QmpClient.open` does. Absent: no QEMU can be asked. */
+  readonly qemu?: (domid: number, options: QmpCallOptions) => Promise<Qemu>;
   readonly clock: Clock;
   /**
    * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
@@ -73,7 +81,12 @@ export interface HostOptions extends CallOptions {
   readonly environment?: XenstoreEnvironment;
   /** Where sysfs is mounted; `/sys` unless given. */
   readonly sysfsRoot?: string | undefined;
+  /** Where QEMU's monitors are; `/var/run/xen` unless given. */
+  readonly qmpRoot?: string | undefined;
 }
+
+/** Where libxl puts the monitors of the QEMUs that it starts (`XEN_RUN_DIR`). */
+const QMP_ROOT = '/var/run/xen';
 
 /**
  * Opens this host. Close its `xenstore` when done.
@@ -91,6 +104,7 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
     return {
       xenstore,
       sysfs: openSysfs(options.sysfsRoot),
+      qemu: (domid, call) => QmpClient.open(`${options.qmpRoot ?? QMP_ROOT}/qmp-libxl-${domid}`, call),
       clock: systemClock,
       reopen,
       turns: new Mutex(),

@@ -44,9 +44,27 @@ export function backendPath(controller: ControllerId, kind: BackendKind, backend
   return `${backendsPath(kind, backendDomid)}/${controller.domid}/${controller.devid}`;
 }
 
-/** `.../port/P` of a backend directory. */
-export function portPath(backend: string, port: number): string {
-  return `${backend}/port/${port}`;
+/** `.../port/P` of a backend directory, or for type devicemodel of the record. */
+export function portPath(portsAt: string, port: number): string {
+  return `${portsAt}/port/${port}`;
+}
+
+/** Where a controller's type keeps its ports and states; undefined for type devicemodel, which has a record alone. */
+export function backendKind(type: 'pv' | 'qusb' | 'devicemodel'): BackendKind | undefined {
+  return ({ pv: 'vusb', qusb: 'qusb', devicemodel: undefined } as const)[type];
+}
+
+/** Below it, domain by domain, what is announced of the QEMUs that serve them. */
+export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
+
+/** `/local/domain/0/device-model/D`. */
+export function deviceModelPath(domid: number): string {
+  return `${DEVICE_MODELS}/${domid}`;
+}
+
+/** There when that QEMU can serve controllers of type qusb. */
+export function qusbOfferPath(domid: number): string {
+  return `${deviceModelPath(domid)}/backends/qusb`;
 }
 
 /**

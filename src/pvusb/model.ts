@@ -12,6 +12,38 @@ export interface Domain {
   readonly type?: DomainType;
   /** False when only the toolstack's record (`/libxl/D`) is left of it. */
   readonly alive: boolean;
+  /** The QEMU that the toolstack started for it; absent when it has none. */
+  readonly deviceModel?: DeviceModel;
+}
+
+/** A domain's QEMU, as domain 0's store announces it (`/local/domain/0/device-model/D`). */
+export interface DeviceModel {
+  /** `state` is `running`. It stays so when the process dies. */
+  readonly running: boolean;
+  /** It can serve controllers of type qusb (`backends/qusb`). */
+  readonly qusb: boolean;
+}
+
+/** What a domain's QEMU said when it was asked by QMP. */
+export interface QemuAnswer {
+  readonly domid: number;
+  /** `dead`: nobody listens at its socket any more. `silent`: it cannot be asked. */
+  readonly health: 'alive' | 'dead' | 'silent';
+  /** Why it is not alive, a sentence without its full stop. */
+  readonly why?: string;
+  /** The numbers of the controllers that it emulates (type devicemodel). */
+  readonly controllers: readonly number[];
+  /** The host's devices that it has, or waits for. */
+  readonly devices: readonly QemuDevice[];
+}
+
+/** A USB device of the host in a guest's QEMU, by the port that it is in. */
+export interface QemuDevice {
+  readonly type: 'qusb' | 'devicemodel';
+  readonly devid: number;
+  readonly port: number;
+  /** False: QEMU does not have it open. It has been pulled out, or could not be opened. */
+  readonly open: boolean;
 }
 
 /** Who serves a controller; the type decides which planner serves it. */
@@ -77,7 +109,7 @@ export interface Controller {
   readonly strayPorts: readonly Port[];
 }
 
-/** What `/libxl/usbback/<busid>` says: the drivers a device's interfaces had before they went to usbback. */
+/** What `/libxl/usbback/<busid>` says: the drivers that a lent device's interfaces had before. */
 export interface SavedDrivers {
   readonly busid: Busid;
   /** Which device they were saved for; absent when another toolstack saved them. */
@@ -109,6 +141,8 @@ export interface Inventory {
   readonly devices: readonly UsbDevice[];
   readonly domains: readonly Domain[];
   readonly controllers: readonly Controller[];
+  /** The QEMUs that were asked: those that the operation has to do with. */
+  readonly qemus: readonly QemuAnswer[];
   readonly savedDrivers: readonly SavedDrivers[];
   readonly orphanBackends: readonly OrphanBackend[];
 }

@@ -3,6 +3,7 @@ import { parseBusid } from '../sysfs/index.js';
 import type { CallOptions, XenstoreNodes } from './host.js';
 import {
   type BackendKind,
+  backendKind,
   type ControllerId,
   frontendPath,
   parseBackend,
@@ -101,7 +102,7 @@ function parseRecord(id: ControllerId, values: readonly (string | undefined)[]):
 
 /** A pv controller has a backend of kind vusb, a qusb one of kind qusb, an emulated one none. */
 function agrees(type: ControllerType, kind: BackendKind | undefined): boolean {
-  return kind === { pv: 'vusb', qusb: 'qusb', devicemodel: undefined }[type];
+  return kind === backendKind(type);
 }
 
 function isControllerType(text: string | undefined): text is ControllerType {

@@ -2,7 +2,7 @@
  * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five where another
  * toolstack has written ports that do not exist), sysfs beside them.
  */
-import { type DriverName, parseDriverName } from '../sysfs/index.js';
+import { type Busid, type DriverName, parseDriverName } from '../sysfs/index.js';
 import { toPvusbError } from './failure.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import {
@@ -11,18 +11,31 @@ import {
   backendsPath,
   type ControllerId,
   controllersPath,
+  DEVICE_MODELS,
   DOMAINS,
   decodeBusid,
   decodeInterface,
+  deviceModelPath,
   driverFolder,
   IDENTITY_KEY,
   LIBXL,
   ORIGIN_KEY,
   parseNumbers,
+  qusbOfferPath,
   SAVED_DRIVERS,
+  savedDevicePath,
 } from './layout.js';
-import type { Domain, DomainType, Inventory, OrphanBackend, SavedDriver, SavedDrivers } from './model.js';
+import type {
+  DeviceModel,
+  Domain,
+  DomainType,
+  Inventory,
+  OrphanBackend,
+  SavedDriver,
+  SavedDrivers,
+} from './model.js';
 import { observeControllers } from './observe-controllers.js';
+import { askQemu } from './qemu.js';
 
 /** The kernel driver that serves type `pv`. */
 export const USBBACK = 'usbback' as DriverName;
@@ -33,12 +46,14 @@ export const USBFS = 'usbfs' as DriverName;
 /** How much of the host is read. */
 export interface ObserveOptions extends CallOptions {
   /**
-   * `all` (unless given): everything. `controllers`: domains, controllers and the devices in their ports; neither
-   * saved drivers, orphans nor the host's other devices. Cheaper, enough to list.
+   * `all` (unless given): everything. `controllers`: domains, controllers, the devices in their ports and what is
+   * saved for these; neither orphans nor the host's other devices. Cheaper, enough to list.
    */
   readonly scope?: 'all' | 'controllers';
   /** Only this domain's controllers; with scope `controllers`. */
   readonly only?: number | undefined;
+  /** Which domains' QEMUs are asked; none unless given. */
+  readonly asks?: ((seen: Inventory) => readonly number[]) | undefined;
 }
 
 /**
@@ -48,9 +63,12 @@ export interface ObserveOptions extends CallOptions {
  */
 export async function observe(host: Host, options: ObserveOptions = {}): Promise<Inventory> {
   try {
-    return options.scope === 'controllers'
-      ? await observeSome(host, options)
-      : await observeAll(host, options);
+    const seen =
+      options.scope === 'controllers' ? await observeSome(host, options) : await observeAll(host, options);
+    const domids = options.asks?.(seen) ?? [];
+    if (domids.length === 0) return seen;
+    const qemus = await Promise.all(domids.map((domid) => askQemu(host, domid, { signal: options.signal })));
+    return { ...seen, qemus };
   } catch (error) {
     throw toPvusbError(error, { doing: 'observing the host', signal: options.signal });
   }
@@ -63,7 +81,7 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
     host.sysfs.devices(call),
     host.sysfs.hasDriver(USBBACK, call),
   ]);
-  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore };
+  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [] };
 }
 
 /** Controllers first, then only the devices that are in their ports. */
@@ -72,9 +90,10 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
   const { domains, devids } = await observeDomains(host.xenstore, call, options.only);
   const controllers = await observeControllers(host.xenstore, devids, call);
   const wanted = controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
-  const [devices, usbback] = await Promise.all([
+  const [devices, usbback, savedDrivers] = await Promise.all([
     wanted.length === 0 ? [] : host.sysfs.devices({ ...call, wanted }),
     host.sysfs.hasDriver(USBBACK, call),
+    observeSaved(host.xenstore, [...new Set(wanted)], call),
   ]);
   return {
     format: 'pvusb-inventory-1',
@@ -82,7 +101,8 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
     devices,
     domains,
     controllers,
-    savedDrivers: [],
+    qemus: [],
+    savedDrivers,
     orphanBackends: [],
   };
 }
@@ -106,11 +126,11 @@ export async function observeDomains(
   call: CallOptions,
   only?: number,
 ): Promise<{ domains: Domain[]; devids: ControllerId[] }> {
-  const [recorded, living] = await xenstore.directoryMany([LIBXL, DOMAINS], call);
+  const [recorded, living, served] = await xenstore.directoryMany([LIBXL, DOMAINS, DEVICE_MODELS], call);
   const alive = new Set(sortedNumbers(living));
   const domids = [...new Set([...alive, ...sortedNumbers(recorded)])].sort((a, b) => a - b);
   const wanted = only === undefined ? domids : domids.filter((domid) => domid === only);
-  const [names, types, listings] = await Promise.all([
+  const [names, types, listings, models] = await Promise.all([
     xenstore.readMany(
       domids.map((domid) => `${DOMAINS}/${domid}/name`),
       call,
@@ -120,24 +140,54 @@ export async function observeDomains(
       call,
     ),
     xenstore.directoryMany(wanted.map(controllersPath), call),
+    observeDeviceModels(xenstore, sortedNumbers(served), call),
   ]);
   const domains = domids.map((domid, i) => ({
     domid,
     ...(names[i] === undefined ? {} : { name: names[i] }),
     ...(isDomainType(types[i]) ? { type: types[i] } : {}),
     alive: alive.has(domid),
+    ...(models.has(domid) ? { deviceModel: models.get(domid)! } : {}),
   }));
   const devids = wanted.flatMap((domid, i) => sortedNumbers(listings[i]).map((devid) => ({ domid, devid })));
   return { domains, devids };
 }
 
+/** One wave. */
+async function observeDeviceModels(
+  xenstore: XenstoreNodes,
+  domids: readonly number[],
+  call: CallOptions,
+): Promise<Map<number, DeviceModel>> {
+  const [states, offers] = await Promise.all([
+    xenstore.readMany(
+      domids.map((domid) => `${deviceModelPath(domid)}/state`),
+      call,
+    ),
+    xenstore.readMany(domids.map(qusbOfferPath), call),
+  ]);
+  return new Map(
+    domids.map((domid, i) => [domid, { running: states[i] === 'running', qusb: offers[i] !== undefined }]),
+  );
+}
+
 /** Three waves: which devices, which of their interfaces, which drivers. */
 async function observeSavedDrivers(xenstore: XenstoreNodes, call: CallOptions): Promise<SavedDrivers[]> {
   const [names] = await xenstore.directoryMany([SAVED_DRIVERS], call);
-  const devices = (names ?? []).flatMap((name) => {
-    const busid = decodeBusid(name);
-    return busid === undefined ? [] : { busid, path: `${SAVED_DRIVERS}/${name}` };
-  });
+  return observeSaved(
+    xenstore,
+    (names ?? []).flatMap((name) => decodeBusid(name) ?? []),
+    call,
+  );
+}
+
+/** Two waves: what is saved for these devices; nothing for one that nothing is saved for. */
+async function observeSaved(
+  xenstore: XenstoreNodes,
+  busids: readonly Busid[],
+  call: CallOptions,
+): Promise<SavedDrivers[]> {
+  const devices = busids.map((busid) => ({ busid, path: savedDevicePath(busid) }));
   const [children, identities, origins] = await Promise.all([
     xenstore.directoryMany(
       devices.map(({ path }) => path),
@@ -162,14 +212,17 @@ async function observeSavedDrivers(xenstore: XenstoreNodes, call: CallOptions): 
     interfaces.map(({ path }) => path),
     call,
   );
-  return devices.map(({ busid }, i) => ({
-    busid,
-    ...(identities[i] === undefined ? {} : { identity: identities[i] }),
-    ...(origins[i] === undefined ? {} : { origin: origins[i] }),
-    drivers: interfaces.flatMap((entry, k) =>
-      entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
-    ),
-  }));
+  return devices.flatMap(({ busid }, i) => {
+    if (children[i] === undefined) return [];
+    return {
+      busid,
+      ...(identities[i] === undefined ? {} : { identity: identities[i] }),
+      ...(origins[i] === undefined ? {} : { origin: origins[i] }),
+      drivers: interfaces.flatMap((entry, k) =>
+        entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
+      ),
+    };
+  });
 }
 
 function savedDriver(intf: SavedDriver['interface'], untrustedDriverPath: string | undefined): SavedDriver {

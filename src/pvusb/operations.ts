@@ -3,15 +3,26 @@ import { type Busid, parseBusid, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
 import { type ExecuteOptions, execute } from './execute.js';
 import { ConflictError, toPvusbError } from './failure.js';
-import { deviceAt, findController, findDevice, findDomain, type Place, placesOf } from './find.js';
+import {
+  controllersOf,
+  deviceAt,
+  findController,
+  findDevice,
+  findDomain,
+  type Place,
+  placesOf,
+} from './find.js';
 import type { Host } from './host.js';
-import type { Controller, Inventory } from './model.js';
+import type { Controller, ControllerType, Domain, Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { Plan } from './plan.js';
-import { type AttachRequest, planAttach } from './plan-attach.js';
+import { planAttach } from './plan-attach.js';
 import { planAddController, planRemoveController } from './plan-controller.js';
 import { planDetach, unfinishedDetaches } from './plan-detach.js';
-import { type ControllerRequest, requirePv, resolveController } from './resolve.js';
+import { type ControllerRequest, resolveController, resolveType } from './resolve.js';
+import { isOfQemu, requireServed } from './service.js';
+import { type PortState, watchAttachment } from './state.js';
+import type { AttachRequest, Target } from './target.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
@@ -51,13 +62,21 @@ export interface Attachment {
   readonly busid: Busid;
 }
 
+/** Which domains' QEMUs a planner has to know about. */
+type Asks = (seen: Inventory) => readonly number[];
+
 /** Makes a plan from an inventory; run again on a newer one after a conflict. */
 type Planner<T> = (inventory: Inventory) => Outcome<T>;
 
-async function operate<T>(host: Host, options: OperationOptions, planner: Planner<T>): Promise<Outcome<T>> {
+async function operate<T>(
+  host: Host,
+  options: OperationOptions,
+  planner: Planner<T>,
+  asks?: Asks,
+): Promise<Outcome<T>> {
   const { signal } = options;
   const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal }));
+    const outcome = planner(await observe(host, { signal, asks }));
     if (options.dryRun) return outcome;
     try {
       await execute(host, outcome.plan, options);
@@ -84,25 +103,34 @@ async function operate<T>(host: Host, options: OperationOptions, planner: Planne
   }
 }
 
+/** The QEMU of a domain, when it serves a controller of one of these types. */
+function qemuFor(domain: Domain, types: readonly Controller['type'][]): number[] {
+  return types.some(isOfQemu) && domain.alive && domain.deviceModel?.running ? [domain.domid] : [];
+}
+
 async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {
   const longest = Math.min(PAUSE_MS, 2 ** attempt);
   await host.clock.sleep(longest * Math.random(), signal);
 }
 
 /**
- * Adds a virtual USB controller to a domain and waits until the host's driver serves it.
+ * Adds a virtual USB controller to a domain and waits until usbback or QEMU serves it.
  *
- * @throws {PvusbError} `no-such-domain`, `controller-exists`, `invalid-argument`, `no-usbback`,
- *   `unsupported-type`, `unsupported-backend`, `state-timeout`, `domain-gone`, or one of the host's
+ * @throws {PvusbError} `no-such-domain`, `controller-exists`, `invalid-argument`, `no-usbback`, `no-device-model`,
+ *   `qemu-dead`, `qemu-refused`, `unsupported-type`, `unsupported-backend`, `state-timeout`, `domain-gone`, or one of the host's
  */
 export function addController(
   host: Host,
   request: ControllerRequest & { readonly domain: DomainName },
   options: OperationOptions = {},
 ): Promise<Outcome<AddedController>> {
-  return operate(host, options, (inventory) => {
+  const planner: Planner<AddedController> = (inventory) => {
     const controller = resolveController(inventory, findDomain(inventory, request.domain), request);
     return { plan: planAddController(controller), result: controller };
+  };
+  return operate(host, options, planner, (seen) => {
+    const domain = findDomain(seen, request.domain);
+    return qemuFor(domain, [resolveType(seen, domain, request.type ?? 'auto')]);
   });
 }
 
@@ -117,12 +145,29 @@ export function removeController(
   request: { readonly domain: DomainName; readonly devid: number; readonly destroy?: boolean | undefined },
   options: OperationOptions = {},
 ): Promise<Outcome<{ readonly domid: number; readonly devid: number }>> {
-  return operate(host, options, (inventory) => {
+  const planner: Planner<{ readonly domid: number; readonly devid: number }> = (inventory) => {
     const { domid } = findDomain(inventory, request.domain);
     const controller = findController(inventory, domid, request.devid);
     const plan = planRemoveController(inventory, controller, { destroy: request.destroy ?? false });
     return { plan, result: { domid, devid: request.devid } };
+  };
+  return operate(host, options, planner, (seen) => {
+    const domain = findDomain(seen, request.domain);
+    return qemuFor(domain, [findController(seen, domain.domid, request.devid).type]);
   });
+}
+
+/** Options of {@link attachDevice}. */
+export interface AttachOptions extends OperationOptions {
+  /** How long the guest may take to use the device before its state is told as it is; 3,000 ms unless given. */
+  readonly watchMs?: number | undefined;
+}
+
+/** A device that was attached, and what has become of it. */
+export interface Attached extends Attachment {
+  readonly type: ControllerType;
+  /** Absent in a dry run, and when it could not be seen. */
+  readonly state?: PortState;
 }
 
 /** Names a plugged-in device, for {@link attachDevice}. */
@@ -133,21 +178,37 @@ export type DeviceName = string | { readonly hostbus: number; readonly hostaddr:
  * first free one of any controller, made if there is none.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
- *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`...;
+ *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
+ *   `no-device-model`, `not-opened`, `port-clash`, `speed-mismatch`, `qemu-dead`, `qemu-busy`, `qemu-timeout`...;
  *   nothing is left of a failed attach, or the code is `rollback-failed`
  */
-export function attachDevice(
+export async function attachDevice(
   host: Host,
   request: AttachRequest & { readonly domain: DomainName; readonly device: DeviceName },
-  options: OperationOptions = {},
-): Promise<Outcome<Attachment>> {
-  return operate(host, options, (inventory) => {
+  options: AttachOptions = {},
+): Promise<Outcome<Attached>> {
+  const planner: Planner<{ readonly attachment: Attached; readonly target: Target }> = (inventory) => {
     const domain = findDomain(inventory, request.domain);
     const device = namedDevice(inventory, request.device);
     const { plan, target } = planAttach(inventory, domain, device, request);
-    const { domid, devid, port } = target;
-    return { plan, result: { domid, devid, port, busid: device.busid } };
+    const { domid, devid, port, type } = target;
+    return { plan, result: { attachment: { domid, devid, port, busid: device.busid, type }, target } };
+  };
+  const { plan, result } = await operate(host, options, planner, (seen) => {
+    const domain = findDomain(seen, request.domain);
+    const there = controllersOf(seen, domain.domid);
+    const types = there.filter(({ devid }) => devid === (request.devid ?? devid)).map(({ type }) => type);
+    return qemuFor(
+      domain,
+      request.devid === undefined ? [...types, resolveType(seen, domain, 'auto')] : types,
+    );
   });
+  const { attachment, target } = result;
+  if (options.dryRun) return { plan, result: attachment };
+  const watched = { ...attachment, isNew: target.created !== undefined };
+  const { signal, watchMs } = options;
+  const state = await watchAttachment(host, watched, { signal, withinMs: watchMs });
+  return { plan, result: { ...attachment, ...(state === undefined ? {} : { state }) } };
 }
 
 function namedDevice(inventory: Inventory, name: DeviceName): UsbDevice {
@@ -160,7 +221,7 @@ export type DetachRequest =
   | { readonly device: string; readonly domain?: DomainName | undefined };
 
 /**
- * Takes a device back: off usbback, out of the port, back to the drivers that the host had for it. Can be run
+ * Takes a device back: off usbback or out of QEMU, out of the port, back to the drivers that the host had for it. Can be run
  * again from any half-way point.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`, `no-such-device`,
@@ -173,7 +234,7 @@ export function detachDevice(
 ): Promise<Outcome<Omit<Attachment, 'busid'> & { readonly busid?: Busid }>> {
   return operate(host, options, (inventory) => {
     const place = 'device' in request ? placeOfDevice(inventory, request) : placeAt(inventory, request);
-    requirePv(place.controller);
+    requireServed(place.controller);
     const { domid, devid } = place.controller;
     const { port, busid } = place.port;
     const result = { domid, devid, port, ...(busid === undefined ? {} : { busid }) };
@@ -229,70 +290,4 @@ function placeLeft(inventory: Inventory, busid: Busid, domid: number | undefined
     .filter((controller) => (domid ?? controller.domid) === controller.domid)
     .flatMap((controller) => controller.ports.map((port): Place => ({ controller, port })))
     .find((place) => unfinishedDetaches(inventory, place).includes(busid));
-}
-
-/** What to list: one domain, or all. */
-export interface ListRequest {
-  readonly domain?: DomainName | undefined;
-}
-
-/**
- * The controllers of one domain or of all, with their ports and the devices in them.
- *
- * @throws {PvusbError} `no-such-domain`, or one of the host's
- */
-export async function listControllers(
-  host: Host,
-  request: ListRequest = {},
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Inventory> {
-  const text = String(request.domain ?? '');
-  const only = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-  const inventory = await observe(host, { ...options, scope: 'controllers', only });
-  if (request.domain === undefined) return inventory;
-  const { domid } = findDomain(inventory, request.domain);
-  return {
-    ...inventory,
-    controllers: inventory.controllers.filter((controller) => controller.domid === domid),
-  };
-}
-
-/**
- * One controller of a domain, by its devid.
- *
- * @throws {PvusbError} `no-such-domain`, `no-such-controller`
- */
-export async function controllerInfo(
-  host: Host,
-  request: { readonly domain: DomainName; readonly devid: number },
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Controller> {
-  const inventory = await listControllers(host, { domain: request.domain }, options);
-  return findController(inventory, findDomain(inventory, request.domain).domid, request.devid);
-}
-
-/** One attached device, as {@link listDevices} tells it. */
-export interface AttachedDevice extends Attachment {
-  /** Absent when it has been pulled out. */
-  readonly device?: UsbDevice;
-}
-
-/**
- * The attached devices of one domain or of all. One that has been pulled out is listed, without `device`.
- *
- * @throws {PvusbError} `no-such-domain`, or one of the host's
- */
-export async function listDevices(
-  host: Host,
-  request: ListRequest = {},
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<AttachedDevice[]> {
-  const inventory = await listControllers(host, request, options);
-  return inventory.controllers.flatMap(({ domid, devid, ports, strayPorts }) =>
-    [...ports, ...strayPorts].flatMap(({ port, busid }) => {
-      if (busid === undefined) return [];
-      const device = deviceAt(inventory, busid);
-      return { domid, devid, port, busid, ...(device === undefined ? {} : { device }) };
-    }),
-  );
 }

@@ -6,6 +6,7 @@ import { ConflictError } from './failure.js';
 import { forget, restore } from './give-back.js';
 import type { Host } from './host.js';
 import { parseNumber } from './layout.js';
+import { performInQemu } from './perform-qemu.js';
 import type { Action } from './plan.js';
 
 type Verify = Extract<Action, { do: 'verify' }>;
@@ -16,7 +17,8 @@ type Await = Extract<Action, { do: 'await' }>;
  * Does one action.
  *
  * @throws {ConflictError} a fact does not hold any more; nothing was done
- * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`
+ * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`,
+ *   `not-opened`, `qemu-dead`, `qemu-timeout`
  */
 export async function perform(host: Host, action: Action, signal: AbortSignal | undefined): Promise<void> {
   switch (action.do) {
@@ -36,6 +38,8 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
       return forget(host, action, signal);
     case 'await':
       return awaitState(host, action, signal);
+    default:
+      return performInQemu(host, action, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-/** The steps that lend a device through usbback: the claim of a port, then every interface onto usbback. Pure. */
+/** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
 import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../sysfs/index.js';
 import { isOf } from './find.js';
 import {
@@ -11,19 +11,22 @@ import {
 import type { Inventory, SavedDrivers } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Fact, Step } from './plan.js';
-import type { Target } from './plan-attach.js';
-import { forgetAction, restoreActions } from './plan-detach.js';
+import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './plan-detach.js';
 import { unclaimedFact } from './plan-unclaimed.js';
+import type { Target } from './target.js';
 
 /** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
 export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
   const { busid } = device;
-  const port = portPath(target.backend, target.port);
+  const port = portPath(target.portsAt, target.port);
   const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
   const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
   const expect: Fact[] = [
     { fact: 'value', path: port, is: '' },
-    { fact: 'value', path: `${target.backend}/online`, is: '1' },
+    target.type === 'devicemodel'
+      ? { fact: 'value', path: `${target.portsAt}/type`, is: target.type }
+      : { fact: 'value', path: `${target.portsAt}/online`, is: '1' },
+    ...target.keptEmpty.map((path): Fact => ({ fact: 'vacant', path })),
     unclaimedFact(inventory, busid, target.created),
   ];
   const edits: Edit[] = [
@@ -35,6 +38,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   ];
   const undo: Action[] = [
     { do: 'commit', expect: [], edits: [{ edit: 'clear', path: port, from: busid }] },
+    ...(target.type === 'qusb' ? [releaseAction(target, busid)] : []),
     ...restoreActions(drivers),
     forgetAction(busid, drivers),
   ];
@@ -99,6 +103,23 @@ export function bindSteps(device: UsbDevice): Step[] {
   ];
 }
 
+/** QEMU sees the port of a qusb controller by itself; whether it could open the device is waited for. */
+export function holdStep({ busid }: UsbDevice, { domid, devid, port }: Target): Step {
+  return {
+    why: `let the QEMU of domain ${domid} open ${busid}`,
+    act: { do: 'hold', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS },
+  };
+}
+
+/** An emulated controller gets the device by a command. */
+export function lendStep({ busid, bus, address }: UsbDevice, { domid, devid, port }: Target): Step {
+  return {
+    why: `have the QEMU of domain ${domid} open ${busid}`,
+    act: { do: 'lend', domid, devid, port, busid, bus, address },
+    undo: [{ do: 'unlend', domid, devid, port, only: { bus, address } }],
+  };
+}
+
 /** Right after the claim: still the device that was asked for, and not another one in its socket. */
 export function verifyStep(device: UsbDevice): Step {
   const { busid, bus, address } = device;
@@ -108,7 +129,7 @@ export function verifyStep(device: UsbDevice): Step {
 /** At the end: xl writes ports without looking, perhaps over ours. */
 export function lookStep(device: UsbDevice, target: Target): Step {
   const { busid } = device;
-  const holds: Fact = { fact: 'value', path: portPath(target.backend, target.port), is: busid };
+  const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
   return {
     why: `see that port ${target.port} of controller ${target.devid} of domain ${target.domid} holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },

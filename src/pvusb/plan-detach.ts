@@ -1,14 +1,16 @@
 /**
- * Plans that give a device back. The order makes every failure one that can be seen and tried again: off usbback
- * first, then the port, then the host's drivers; a device is never half on usbback and half on its old driver.
+ * Plans that give a device back. The order makes every failure one that can be seen and tried again: off usbback or
+ * out of QEMU, then the port (with qusb the port first, which QEMU follows), then the host's drivers; a device is
+ * never half with the guest and half with the host.
  */
 import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../sysfs/index.js';
-import { deviceAt, isOf, type Place, placesOf } from './find.js';
-import { portPath, savedOriginPath } from './layout.js';
+import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
+import { type ControllerId, portPath, savedOriginPath } from './layout.js';
 import type { Inventory } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Fact, Plan, Step } from './plan.js';
 import { unclaimedFact } from './plan-unclaimed.js';
+import { isOfQemu } from './service.js';
 
 /** Empties one port and gives its device back to the host. */
 export function planDetach(inventory: Inventory, place: Place): Plan {
@@ -41,6 +43,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
     act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, ...more] },
   });
   if (busid === undefined) return [free([])];
+  if (isOfQemu(controller.type)) return qemuDetachSteps(inventory, place, busid, free);
   const unbinds = unbindSteps(inventory, busid);
   const look: Step = {
     why: `see that ${name} still holds ${busid}`,
@@ -53,13 +56,67 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   return [...taken, free(deviceAt(inventory, busid) ? [origin] : []), ...restoreSteps(inventory, busid)];
 }
 
+/** QEMU gives the drivers back by itself while it lives; what it does not give back is given back here. */
+function qemuDetachSteps(
+  inventory: Inventory,
+  { controller, port }: Place,
+  busid: Busid,
+  free: (more: readonly Edit[]) => Step,
+): Step[] {
+  const { domid, devid, portsAt, type } = controller;
+  const path = portPath(portsAt!, port.port);
+  const at = { domid, devid, port: port.port };
+  const hasQemu = isAlive(inventory, domid) && qemuOf(inventory, domid)?.health !== 'dead';
+  const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
+  const isShared = placesOf(inventory, busid).length > 1;
+  const freeing = free(deviceAt(inventory, busid) && !isShared ? [origin] : []);
+  const restoring = isShared ? [] : restoreSteps(inventory, busid);
+  if (!hasQemu) return [freeing, ...restoring];
+  if (type === 'qusb') return [freeing, releaseStep(at, busid), ...restoring];
+  const look: Step = {
+    why: `see that port ${at.port} of controller ${devid} of domain ${domid} still holds ${busid}`,
+    act: { do: 'commit', expect: [{ fact: 'value', path, is: busid }], edits: [] },
+  };
+  const unlend: Step = {
+    why: `have the QEMU of domain ${domid} let go of ${busid}`,
+    act: { do: 'unlend', ...at },
+  };
+  return [look, unlend, freeing, ...restoring];
+}
+
+/** A port of a controller that a QEMU serves. */
+type QemuPort = ControllerId & { readonly port: number };
+
+/** How long QEMU may take to follow a port node. */
+export const QEMU_WITHIN_MS = 10_000;
+
+/** Waits until QEMU has followed a port that was freed. */
+export function releaseAction({ domid, devid, port }: QemuPort, busid: Busid): Action {
+  return { do: 'release', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS };
+}
+
+function releaseStep(at: QemuPort, busid: Busid): Step {
+  return { why: `let the QEMU of domain ${at.domid} let go of ${busid}`, act: releaseAction(at, busid) };
+}
+
+/** A detach through a QEMU that lives, interrupted behind the freeing of the port: QEMU may have the device still. */
+function lateReleases(inventory: Inventory, busid: Busid): Step[] {
+  const origin = inventory.savedDrivers.find((saved) => saved.busid === busid)?.origin;
+  return inventory.controllers
+    .filter(({ domid, type }) => type === 'qusb' && isAlive(inventory, domid))
+    .flatMap((controller) => controller.ports.map(({ port }) => ({ controller, port })))
+    .filter(({ controller, port }) => portPath(controller.portsAt!, port) === origin)
+    .map(({ controller: { domid, devid }, port }) => releaseStep({ domid, devid, port }, busid));
+}
+
 /** Gives a device back that is in no port: looked at again, since somebody may have attached it meanwhile. */
 export function giveBackSteps(inventory: Inventory, busid: Busid): Step[] {
   const look: Step = {
     why: `see that ${busid} is in no port`,
     act: { do: 'commit', expect: [unclaimedFact(inventory, busid)], edits: [] },
   };
-  return [look, ...unbindSteps(inventory, busid), ...restoreSteps(inventory, busid)];
+  const letGo = [...lateReleases(inventory, busid), ...unbindSteps(inventory, busid)];
+  return [look, ...letGo, ...restoreSteps(inventory, busid)];
 }
 
 /** The devices that were taken from a port and not given back yet: a detach was interrupted. */
@@ -108,7 +165,10 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
   // Nothing trustworthy is known of this device, or it was recorded in another configuration: the kernel knows best.
   const isKnown = same && saved !== undefined && interfaces.some(({ id }) => drivers.has(id));
   if (!isKnown && !(same && saved?.drivers.length === 0)) {
-    for (const { id, driver } of interfaces) if (driver === USBBACK) drivers.set(id, drivers.get(id));
+    const isByQemu = placesOf(inventory, busid).some(({ controller }) => isOfQemu(controller.type));
+    const isLent = (driver: DriverName | undefined): boolean =>
+      driver === USBBACK || (isByQemu && (driver === undefined || driver === USBFS));
+    for (const { id, driver } of interfaces) if (isLent(driver)) drivers.set(id, drivers.get(id));
   }
   return drivers;
 }

@@ -81,7 +81,41 @@ export type Action =
       readonly states: readonly number[];
       readonly orGone: boolean;
       readonly withinMs: number;
-    };
+    }
+  | QemuAction;
+
+/** A port of a controller that a QEMU serves. */
+interface QemuPort extends ControllerId {
+  readonly port: number;
+}
+
+/** One thing done in a domain's QEMU, or waited for there. Each is done when QEMU has it so, whoever did it. */
+export type QemuAction =
+  /** It emulates a controller. `isNew`: a conflict when it does already. */
+  | ({
+      readonly do: 'emulate';
+      readonly version: number;
+      readonly ports: number;
+      readonly isNew: boolean;
+    } & ControllerId)
+  /** It emulates the controller no more. `mayStay`: a guest that does not let go of it is no failure. */
+  | ({ readonly do: 'unemulate'; readonly withinMs: number; readonly mayStay: boolean } & ControllerId)
+  /** An emulated controller has the device in a port. */
+  | ({
+      readonly do: 'lend';
+      readonly busid: Busid;
+      readonly bus: number;
+      readonly address: number;
+    } & QemuPort)
+  /** An emulated controller has nothing in a port, or `only` not this device. */
+  | ({
+      readonly do: 'unlend';
+      readonly only?: { readonly bus: number; readonly address: number };
+    } & QemuPort)
+  /** It has opened the device that a port of a qusb controller names: waits for it. */
+  | ({ readonly do: 'hold'; readonly busid: Busid; readonly withinMs: number } & QemuPort)
+  /** It has let go of the device that a port of a qusb controller named: waits for it. */
+  | ({ readonly do: 'release'; readonly busid: Busid; readonly withinMs: number } & QemuPort);
 
 /** One step, why it is done, and what takes it back. */
 export interface Step {
@@ -131,6 +165,26 @@ export function formatAction(action: Action): string {
       return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
     case 'commit':
       return action.edits.length === 0 ? formatFacts(action.expect) : formatEdits(action.edits);
+    default:
+      return formatQemuAction(action);
+  }
+}
+
+function formatQemuAction(action: QemuAction): string {
+  const qemu = `the QEMU of domain ${action.domid}`;
+  switch (action.do) {
+    case 'emulate':
+      return `have ${qemu} emulate controller ${action.devid} (USB ${action.version}, ${action.ports} ports)`;
+    case 'unemulate':
+      return `have ${qemu} take controller ${action.devid} away`;
+    case 'lend':
+      return `have ${qemu} put ${action.busid} (${action.bus}.${action.address}) into port ${action.port} of controller ${action.devid}`;
+    case 'unlend':
+      return `have ${qemu} let go of what is in port ${action.port} of controller ${action.devid}`;
+    case 'hold':
+      return `wait up to ${action.withinMs / 1000} s until ${qemu} has opened ${action.busid}`;
+    case 'release':
+      return `wait up to ${action.withinMs / 1000} s until ${qemu} has let go of ${action.busid}`;
   }
 }
 

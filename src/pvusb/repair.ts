@@ -1,17 +1,19 @@
 /** Mends what {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. */
 import type { Busid } from '../sysfs/index.js';
-import { diagnose, type Finding, findingKey } from './diagnose.js';
+import { diagnose, type Finding, findIdle, findingKey } from './diagnose.js';
 import type { PvusbError } from './errors.js';
 import { type ExecuteOptions, execute } from './execute.js';
 import { ConflictError, toPvusbError } from './failure.js';
 import { placesOf } from './find.js';
 import type { Host } from './host.js';
-import { recordPath } from './layout.js';
+import { portPath, recordPath } from './layout.js';
 import type { Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { Fact, Plan, Step } from './plan.js';
-import { planRemoveController, removal } from './plan-controller.js';
+import { BACKEND_WITHIN_MS, planRemoveController, removal } from './plan-controller.js';
 import { giveBackSteps, planDetachSteps } from './plan-detach.js';
+import { planHandAnewSteps } from './plan-hand-anew.js';
+import { isOfQemu } from './service.js';
 
 /** How long something must stay as it is to count as left over, rather than as being done by somebody. */
 const SETTLE_MS = 2000;
@@ -24,6 +26,10 @@ const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'unserved-controller',
   'half-removed',
   'port-without-binding',
+  'not-emulated',
+  'unnoticed-device',
+  'unrecorded-device',
+  'unrecorded-controller',
 ]);
 
 /** Rounds of looking and mending: one repair can bring another finding to light. */
@@ -50,9 +56,18 @@ function repairTitle(finding: Finding): string {
       return `remove ${finding.orphan.backend}`;
     case 'no-usbback':
       return 'load usbback (modprobe usbback)';
+    case 'unnoticed-device':
+      return `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`;
+    case 'dead-qemu':
+      return `give the devices of domain ${finding.domid} back to the host`;
+    case 'unrecorded-device':
+      return `take the device in port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+    case 'unrecorded-controller':
+      return `take controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':
+    case 'not-emulated':
       return `remove controller ${finding.controller.devid} of domain ${finding.controller.domid}`;
   }
 }
@@ -76,9 +91,33 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     }
     case 'no-usbback':
       return [];
+    case 'unnoticed-device':
+      return planHandAnewSteps(inventory, finding.place, finding.busid);
+    case 'dead-qemu':
+      return finding.places.flatMap((place) => planDetachSteps(inventory, place));
+    case 'unrecorded-device': {
+      const { domid, devid, port } = finding;
+      const path = portPath(recordPath({ domid, devid }), port);
+      const expect: Fact[] = [{ fact: 'vacant', path }];
+      return [
+        { why: `see that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
+        { why: repairTitle(finding), act: { do: 'unlend', domid, devid, port } },
+      ];
+    }
+    case 'unrecorded-controller': {
+      const { domid, devid } = finding;
+      const path = recordPath({ domid, devid });
+      const expect: Fact[] = [{ fact: 'absent', path }];
+      const act = { do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false } as const;
+      return [
+        { why: `see that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
+        { why: repairTitle(finding), act },
+      ];
+    }
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':
+    case 'not-emulated':
       return [...planRemoveController(inventory, finding.controller, { destroy: true }).steps];
   }
 }
@@ -92,6 +131,10 @@ export interface Diagnosis {
   readonly remaining: readonly Finding[];
   /** Failures of repairs, a sentence each. */
   readonly failures: readonly string[];
+  /** Devices that nobody has and no driver serves. That is no fault: there may be none. A repair asks the kernel. */
+  readonly idle: readonly Busid[];
+  /** Those of them that a repair found a driver for. */
+  readonly revived: readonly Busid[];
 }
 
 /** Options of {@link doctor}. */
@@ -119,19 +162,68 @@ export interface DoctorOptions extends ExecuteOptions {
 export async function doctor(host: Host, options: DoctorOptions = {}): Promise<Diagnosis> {
   const { inventory, findings } = await lastingFindings(host, options);
   const plans = findings.map((finding) => planRepair(inventory, finding));
-  if (!options.fix || findings.length === 0) return { findings, plans, remaining: findings, failures: [] };
-  return { findings, plans, ...(await mend(host, new Set(findings.map(findingKey)), options)) };
+  const idle = findIdle(inventory).map(({ busid }) => busid);
+  const seen = { findings, plans, idle };
+  if (!options.fix) return { ...seen, remaining: findings, failures: [], revived: [] };
+  const { failures } = await mend(host, new Set(findings.map(findingKey)), options);
+  const revived = await revive(host, idle, options);
+  const after = findings.length === 0 ? inventory : await look(host, options);
+  return { ...seen, remaining: diagnose(after), failures, revived };
+}
+
+/** The host, and what the QEMUs that it depends on have. */
+function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
+  return observe(host, { signal, asks: qemusToAsk });
+}
+
+/** Of guests with emulated controllers, or that can have some, and with qusb controllers. */
+export function qemusToAsk({ domains, controllers }: Inventory): number[] {
+  const needs = (domid: number): boolean =>
+    controllers.some((controller) => controller.domid === domid && isOfQemu(controller.type));
+  return domains
+    .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
+    .filter(({ domid, type }) => type === 'hvm' || needs(domid))
+    .map(({ domid }) => domid);
+}
+
+/** Asks the kernel for drivers of devices that nobody has. */
+async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions): Promise<Busid[]> {
+  if (idle.length === 0) return [];
+  const before = new Set(idle);
+  const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
+  const steps = still.flatMap(({ busid, interfaces }) =>
+    interfaces.map(
+      ({ id }): Step => ({
+        why: `find a driver for ${busid}`,
+        act: { do: 'restore', interface: id },
+        goOn: true,
+      }),
+    ),
+  );
+  if (steps.length === 0) return [];
+  try {
+    await execute(
+      host,
+      { title: 'find drivers for devices that nobody has', steps, onFailure: 'stop' },
+      options,
+    );
+  } catch {
+    if (options.signal?.aborted) throw interrupted(options.signal);
+    // What got a driver is seen below; that the others did not is no fault.
+  }
+  const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
+  return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
 }
 
 async function lastingFindings(host: Host, options: DoctorOptions) {
-  const first = await observe(host, { signal: options.signal });
+  const first = await look(host, options);
   const seen = new Set(diagnose(first).map(findingKey));
   const isSlow = options.fix && diagnose(first).some(({ finding }) => SLOW.has(finding));
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
   if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: diagnose(first) };
   options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
-  const inventory = await observe(host, { signal: options.signal });
+  const inventory = await look(host, options);
   return { inventory, findings: diagnose(inventory).filter((finding) => seen.has(findingKey(finding))) };
 }
 
@@ -153,7 +245,7 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
   const tried = new Set<string>();
   const mended = new Set<Busid>();
   for (let round = 0; round < ROUNDS * keys.size; round++) {
-    const inventory = await observe(host, { signal: options.signal });
+    const inventory = await look(host, options);
     const finding = diagnose(inventory).find(
       (candidate) => !tried.has(findingKey(candidate)) && concerns(inventory, candidate, keys, mended),
     );
@@ -170,8 +262,7 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
         failures.push(error instanceof Error ? error.message : String(error));
     }
   }
-  const remaining = diagnose(await observe(host, { signal: options.signal }));
-  return { remaining, failures };
+  return { failures };
 }
 
 /** Findings of the first look, and those that a repair of the same device has brought to light. */

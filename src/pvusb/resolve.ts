@@ -1,8 +1,9 @@
 /** What a controller that is asked for will be: its type, its limits and its number. Pure. */
 import { PvusbError, type PvusbErrorCode } from './errors.js';
-import { controllersOf } from './find.js';
+import { controllersOf, qemuOf } from './find.js';
 import type { ControllerId } from './layout.js';
-import type { Controller, ControllerType, Domain, Inventory } from './model.js';
+import type { ControllerType, Domain, Inventory } from './model.js';
+import { serviceProblem } from './service.js';
 
 /** A controller to be made; what is absent is chosen. */
 export interface ControllerRequest {
@@ -15,7 +16,7 @@ export interface ControllerRequest {
 
 /** A controller as it will be made. */
 export interface NewController extends ControllerId {
-  readonly type: 'pv';
+  readonly type: ControllerType;
   readonly version: number;
   readonly ports: number;
 }
@@ -44,8 +45,8 @@ const PORTS: Readonly<Record<ControllerType, Readonly<Record<number, PortRange>>
 /**
  * Fills in the defaults (version 2, 8 ports, the next devid, type by what the host has) and checks the limits.
  *
- * @throws {PvusbError} `invalid-argument`, `no-usbback`, `unsupported-type`, `unsupported-backend`,
- *   `controller-exists`, `no-such-domain`
+ * @throws {PvusbError} `invalid-argument`, `no-usbback`, `no-device-model`, `unsupported-type`,
+ *   `unsupported-backend`, `controller-exists`, `no-such-domain`, `qemu-dead`, `qemu-busy`...
  */
 export function resolveController(
   inventory: Inventory,
@@ -70,13 +71,8 @@ export function resolveController(
   const ports = resolvePorts(type, version, request.ports);
   if (typeof ports === 'string') return refuse('invalid-argument', ports);
   const devid = resolveDevid(inventory, domid, request.devid);
-  if (type !== 'pv') {
-    const sentence = `A controller of type ${type} for domain ${domid} cannot be made by this version.`;
-    return refuse('unsupported-type', sentence);
-  }
-  if (!inventory.usbback) {
-    refuse('no-usbback', `The kernel driver usbback is not loaded, so nothing would serve domain ${domid}.`);
-  }
+  const problem = serviceProblem(inventory, { domid, devid, type });
+  if (problem) throw problem;
   return { domid, devid, type, version, ports };
 }
 
@@ -106,7 +102,9 @@ function resolvePorts(type: ControllerType, version: number, asked: number | und
 
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
   const orphans = inventory.orphanBackends.filter((orphan) => orphan.domid === domid);
-  const taken = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
+  const recorded = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
+  // One that was removed and that the guest has not let go of keeps its number in QEMU.
+  const taken = [...recorded, ...(qemuOf(inventory, domid)?.controllers ?? [])];
   const devid = asked ?? Math.max(-1, ...taken) + 1;
   const where = { domid, devid };
   if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
@@ -114,25 +112,8 @@ function resolveDevid(inventory: Inventory, domid: number, asked: number | undef
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!taken.includes(devid)) return devid;
-  throw new PvusbError('controller-exists', `Domain ${domid} has a USB controller ${devid} already.`, {
-    where,
-  });
-}
-
-/**
- * Lets through what the pv planners serve: type pv, backend in domain 0.
- *
- * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
- */
-export function requirePv(controller: Controller): void {
-  const { domid, devid, type } = controller;
-  const where = { domid, devid };
-  if (type !== 'pv') {
-    const sentence = `Controller ${devid} of domain ${domid} is of type ${type}, which this version cannot change.`;
-    throw new PvusbError('unsupported-type', sentence, { where });
-  }
-  if (controller.backendDomid !== 0) {
-    const sentence = `Controller ${devid} of domain ${domid} is served by domain ${controller.backendDomid}.`;
-    throw new PvusbError('unsupported-backend', sentence, { where });
-  }
+  const sentence = recorded.includes(devid)
+    ? `Domain ${domid} has a USB controller ${devid} already.`
+    : `The QEMU of domain ${domid} has a USB controller ${devid} still: the guest has not let go of it.`;
+  throw new PvusbError('controller-exists', sentence, { where });
 }

@@ -1,6 +1,7 @@
 /** A client of the QEMU machine protocol, and what PVUSB asks of a QEMU by it. */
 export * from './client.js';
 export { isQmpError, QmpError, type QmpErrorCode } from './errors.js';
+export * from './qusb.js';
 export { connectSocket } from './socket.js';
 export type { QmpTransport, QmpTransportEvents } from './transport.js';
 export * from './usb.js';

@@ -11,7 +11,7 @@ import { isQmpError, QmpError } from './errors.js';
 import { isObject, type JsonValue, protocolError } from './wire.js';
 
 /** Where QEMU keeps the devices that were given an id. */
-const PERIPHERALS = '/machine/peripheral';
+export const PERIPHERALS = '/machine/peripheral';
 
 /** How long QEMU may take to say what exists while something is removed, in milliseconds. */
 const CHECK_WITHIN_MS = 2_000;

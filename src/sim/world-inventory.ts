@@ -58,7 +58,8 @@ function servedDomids({ domains, controllers }: CheckedInventory): Set<number> {
   return new Set(
     domains
       .filter(
-        ({ domid, type, alive, deviceModel }) => alive && (deviceModel ?? (type === 'hvm' || needs(domid))),
+        ({ domid, type, alive, deviceModel }) =>
+          alive && (deviceModel?.running ?? (type === 'hvm' || needs(domid))),
       )
       .map(({ domid }) => domid),
   );

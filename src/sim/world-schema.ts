@@ -78,7 +78,7 @@ export const inventorySchema = z.object({
       name: domainName.optional(),
       type: domainType.optional(),
       alive: z.boolean(),
-      deviceModel: z.boolean().optional(),
+      deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
     }),
     DOMAINS_MAX,
   ),

@@ -64,6 +64,6 @@ async function openPath(path: string, signal: AbortSignal | undefined): Promise<
 }
 
 /** The system's errno behind an `unreachable` error: `ENOENT`, `EACCES`, `ECONNREFUSED`. */
-export function causeCode(error: XenstoreError): string | undefined {
+export function causeCode(error: Error): string | undefined {
   return (error.cause as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -105,7 +105,7 @@ Domain 2, "u2", pv
     const [u1, u2] = data;
     assert.equal(u1.controllers[0].ports[0].device.product, 'QEMU USB HARDDRIVE');
     assert.equal(u1.controllers[0].ports[2].busid, '3-6');
-    assert.deepEqual(u2.controllers[0].ports[0], { port: 1, busid: '3-8', missing: true });
+    assert.deepEqual(u2.controllers[0].ports[0], { port: 1, busid: '3-8', state: 'missing', missing: true });
     assert.deepEqual(JSON.parse(await stage.done('list', 'u2', '--json')), [u2]);
   });
 

@@ -36,9 +36,12 @@ describe('pvusb sim as a process', () => {
     return stdout;
   };
 
-  it('prints the two export lines and then "ready"', () => {
+  it('prints the export lines and then "ready"', () => {
     const dir = join(base, 'host');
-    assert.equal(sim.stdout, `export XENSTORED_PATH=${dir}/socket\nexport PVUSB_SYSFS=${dir}/sys\nready\n`);
+    assert.equal(
+      sim.stdout,
+      `export XENSTORED_PATH=${dir}/socket\nexport PVUSB_SYSFS=${dir}/sys\nexport PVUSB_QMP=${dir}\nready\n`,
+    );
     assert.equal(sim.stderr, '');
   });
 

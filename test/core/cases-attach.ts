@@ -176,7 +176,7 @@ export const attachCases: readonly Case[] = [
     async run(lab) {
       const before = await lab.snapshot();
       const { result, plan } = await attachDevice(lab.host, { domain: 1, device: '3-6' }, { dryRun: true });
-      assert.deepEqual(result, { domid: 1, devid: 0, port: 1, busid: '3-6' });
+      assert.deepEqual(result, { domid: 1, devid: 0, port: 1, busid: '3-6', type: 'pv' });
       assert.equal(plan.steps.length, 9);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },

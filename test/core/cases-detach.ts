@@ -70,7 +70,7 @@ export const detachCases: readonly Case[] = [
       await lab.attach(1, '3-6');
       await lab.sim.unplug('3-6');
       const [lost] = await listDevices(lab.host);
-      assert.deepEqual(lost, { domid: 1, devid: 0, port: 1, busid: '3-6' });
+      assert.deepEqual(lost, { domid: 1, devid: 0, port: 1, busid: '3-6', state: 'missing' });
       await detachDevice(lab.host, { device: '3-6' });
       assert.deepEqual(await listDevices(lab.host), []);
       assert.equal(await lab.read('/libxl/usbback'), undefined);

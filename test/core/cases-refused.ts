@@ -122,9 +122,8 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
     ...[-1, 65536, 0.5].map(
       (devid): Refusal => ({ code: 'invalid-argument', says: [String(devid)], act: add({ devid }) }),
     ),
-    ...(['qusb', 'devicemodel'] as const).map(
-      (type): Refusal => ({ code: 'unsupported-type', says: [type, 'domain 1'], act: add({ type }) }),
-    ),
+    { code: 'no-device-model', says: ['qusb', 'omain 1', 'QEMU'], act: add({ type: 'qusb' }) },
+    { code: 'unsupported-type', says: ['omain 1', 'HVM'], act: add({ type: 'devicemodel', version: 3 }) },
     {
       code: 'unsupported-type',
       says: ['usbip'],
@@ -137,7 +136,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
 const strange = labWith(
   controllerOf({ domid: 1, devid: 0, backendDomid: 2 }),
   controllerOf({ domid: 1, devid: 1, type: 'usbip' }),
-  controllerOf({ domid: 1, devid: 2, type: 'qusb' }),
+  controllerOf({ domid: 1, devid: 2, type: 'pv', backend: '/local/domain/0/backend/qusb/1/2' }),
   controllerOf({ domid: 1, devid: 3, online: false, backendState: 5 }),
   controllerOf({ domid: 1, devid: 4, backend: '/local/domain/0/backend/vusb/2/4' }),
 );
@@ -194,7 +193,7 @@ export const refusalCases: readonly Case[] = [
     [
       { code: 'no-usbback', says: ['usbback', 'domain 1'], act: add({ type: 'pv' }) },
       { code: 'no-usbback', says: ['usbback', 'domain 1'], act: attach(1, '3-4', { devid: 0 }) },
-      { code: 'unsupported-type', says: ['qusb', 'domain 1'], act: add({}) },
+      { code: 'no-device-model', says: ['qusb', 'omain 1', 'QEMU'], act: add({}) },
     ],
     {
       options: { world: { ...labWith(controllerOf({ domid: 1, devid: 0 })), usbback: false } },

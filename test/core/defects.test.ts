@@ -117,7 +117,7 @@ describe('defects of others', () => {
       assert.equal(await lab.attach(1, '3-4'), '1/0/2');
       assert.equal(await lab.attach(2, '3-6'), '2/0/1');
       const [missing] = await listDevices(lab.host, { domain: 1 });
-      assert.deepEqual(missing, { domid: 1, devid: 0, port: 1, busid: '4-1' });
+      assert.deepEqual(missing, { domid: 1, devid: 0, port: 1, busid: '4-1', state: 'missing' });
       await detachDevice(lab.host, { domain: 1, devid: 0, port: 1 });
       assert.equal(await lab.read(PORT), '');
       assert.equal(await lab.read('/libxl/usbback/4-1'), undefined);

@@ -11,6 +11,16 @@ export interface WorldState {
   readonly usb: SimUsb;
   /** The drivers of all interfaces when nothing was lent; with it I2 and I6 are checked to the letter. */
   readonly natural?: Drivers;
+  /** The QEMUs; with them I3 is checked for what they hold. */
+  readonly qemus?: Iterable<QemuState>;
+}
+
+/** A QEMU: what it has open, and the numbers of the controllers that it emulates, where they are known. */
+export interface QemuState {
+  readonly domid: number;
+  readonly alive: boolean;
+  readonly held: readonly string[];
+  readonly emulates?: readonly number[];
 }
 
 /** The driver of each interface; '' for none. */
@@ -46,18 +56,21 @@ export function driversOf(usb: SimUsb): Drivers {
 /** A port node that holds something. */
 interface Claim {
   readonly path: string;
+  /** `vusb`, `qusb`, or `devicemodel` for what has a record alone. */
   readonly kind: string;
+  readonly domid: number;
   readonly busid: string;
 }
 
 /** The sentences of all violations of I1, I2, I3 and I6, and of trees that are half there; none is good. */
-export function checkInvariants({ dump, usb, natural }: WorldState): string[] {
+export function checkInvariants({ dump, usb, natural, qemus = [] }: WorldState): string[] {
   const nodes = parseDump(dump);
   const claims = claimsOf(nodes);
   return [
     ...checkSingleClaims(claims),
     ...checkInterfaces(usb, claims, natural),
     ...checkPorts(usb, claims),
+    ...[...qemus].flatMap((qemu) => [...checkQemu(usb, claims, qemu), ...checkEmulated(nodes, qemu)]),
     ...checkSavedDrivers(nodes, usb, claims, natural),
     ...checkTrees(nodes),
   ];
@@ -65,10 +78,17 @@ export function checkInvariants({ dump, usb, natural }: WorldState): string[] {
 
 const PORT = /^\/local\/domain\/\d+\/backend\/(vusb|qusb)\/(\d+)\/(\d+)\/port\/(\d+)$/;
 
+const RECORDED_PORT = /^(\/libxl\/(\d+)\/device\/vusb\/\d+)\/port\/\d+$/;
+
 function claimsOf(nodes: ReadonlyMap<string, DumpedNode>): Claim[] {
-  return [...nodes].flatMap(([path, { value }]) => {
-    const kind = PORT.exec(path)?.[1];
-    return kind === undefined || value === '' ? [] : [{ path, kind, busid: value }];
+  return [...nodes].flatMap(([path, { value }]): Claim[] => {
+    if (value === '') return [];
+    const [, kind, owner] = PORT.exec(path) ?? [];
+    if (kind !== undefined) return [{ path, kind, domid: Number(owner), busid: value }];
+    // An emulated controller has no backend: its record's ports are those that count.
+    const [, record, domid] = RECORDED_PORT.exec(path) ?? [];
+    if (record === undefined || nodes.get(`${record}/type`)?.value !== 'devicemodel') return [];
+    return [{ path, kind: 'devicemodel', domid: Number(domid), busid: value }];
   });
 }
 
@@ -83,7 +103,7 @@ function checkSingleClaims(claims: readonly Claim[]): string[] {
 
 /** I2: the interfaces of a device are all on usbback, or all where they were. */
 function checkInterfaces(usb: SimUsb, claims: readonly Claim[], natural: Drivers | undefined): string[] {
-  const lentByQemu = new Set(claims.filter(({ kind }) => kind === 'qusb').map(({ busid }) => busid));
+  const lentByQemu = busidsByQemu(claims);
   return usb.devices.flatMap(({ busid, interfaces }) => {
     const lent = interfaces.filter(({ driver }) => driver === 'usbback');
     if (lent.length === interfaces.length && lent.length > 0) return [];
@@ -91,7 +111,11 @@ function checkInterfaces(usb: SimUsb, claims: readonly Claim[], natural: Drivers
       const table = interfaces.map(({ id, driver }) => `${id} on ${driver ?? 'nothing'}`).join(', ');
       return [`I2: ${busid} is half on usbback: ${table}`];
     }
-    if (lentByQemu.has(busid)) return [];
+    if (lentByQemu.has(busid)) {
+      return interfaces
+        .filter(({ driver }) => driver !== undefined && driver !== 'usbfs')
+        .map(({ id, driver }) => `I2: ${id} is on ${driver}, though its device is lent to a QEMU`);
+    }
     return interfaces
       .filter(({ id, driver }) => (driver ?? '') !== (natural?.get(id) ?? driver ?? ''))
       .map(({ id, driver }) => `I2: ${id} is on ${driver ?? 'nothing'}, it was on ${natural!.get(id)}`);
@@ -109,6 +133,48 @@ function checkPorts(usb: SimUsb, claims: readonly Claim[]): string[] {
   });
 }
 
+function busidsByQemu(claims: readonly Claim[]): Set<string> {
+  return new Set(claims.filter(({ kind }) => kind !== 'vusb').map(({ busid }) => busid));
+}
+
+/** I3 for what a QEMU serves: a port of its domain names a device if and only if it has that device open. */
+function checkQemu(usb: SimUsb, claims: readonly Claim[], { domid, alive, held }: QemuState): string[] {
+  const given = claims
+    .filter(
+      (claim) => claim.kind !== 'vusb' && claim.domid === domid && usb.device(claim.busid) !== undefined,
+    )
+    .map(({ busid }) => busid);
+  const has = alive ? held : [];
+  return [
+    ...given
+      .filter((busid) => !has.includes(busid))
+      .map((busid) => `I3: ${busid} is in a port, QEMU ${domid} does not have it`),
+    ...has
+      .filter((busid) => !given.includes(busid))
+      .map((busid) => `I3: QEMU ${domid} has ${busid}, which is in no port`),
+  ];
+}
+
+/** I3 for emulated controllers: a QEMU that lives has those of its domain that there are records of. */
+function checkEmulated(
+  nodes: ReadonlyMap<string, DumpedNode>,
+  { domid, alive, emulates }: QemuState,
+): string[] {
+  if (!alive || !emulates) return [];
+  const recorded = [...nodes].flatMap(([path, { value }]) => {
+    const [, owner, devid] = /^\/libxl\/(\d+)\/device\/vusb\/(\d+)\/type$/.exec(path) ?? [];
+    return value === 'devicemodel' && Number(owner) === domid ? Number(devid) : [];
+  });
+  return [
+    ...recorded
+      .filter((devid) => !emulates.includes(devid))
+      .map((devid) => `I3: QEMU ${domid} does not emulate controller ${devid}`),
+    ...emulates
+      .filter((devid) => !recorded.includes(devid))
+      .map((devid) => `I3: QEMU ${domid} emulates controller ${devid}, which has no record`),
+  ];
+}
+
 const SAVED = /^\/libxl\/usbback\/([^/]+)(?:\/([^/]+)(?:\/(.+))?)?$/;
 
 /** I6: a saved driver exists if and only if its interface is on usbback and had a driver. */
@@ -121,6 +187,7 @@ function checkSavedDrivers(
   const violations: string[] = [];
   const saved = new Set<string>();
   const held = new Set(claims.map(({ busid }) => busid));
+  const byQemu = busidsByQemu(claims);
   for (const path of nodes.keys()) {
     const [, device, intf, key] = SAVED.exec(path) ?? [];
     if (device === undefined) continue;
@@ -133,7 +200,8 @@ function checkSavedDrivers(
     const id = intf.replaceAll('_', '.').replaceAll('@', ':');
     saved.add(id);
     if (usb.device(busid) === undefined && held.has(busid)) continue;
-    if (usb.driverOf(id) !== 'usbback') violations.push(`I6: a driver is saved for ${id}, not on usbback`);
+    const isLent = byQemu.has(busid) || usb.driverOf(id) === 'usbback';
+    if (!isLent) violations.push(`I6: a driver is saved for ${id}, not on usbback`);
   }
   for (const { interfaces } of natural === undefined ? [] : usb.devices) {
     for (const { id, driver } of interfaces) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatUsbList } from '../../src/cli/xl/list.js';
 import { addController, detachDevice, doctor, listControllers } from '../../src/pvusb/index.js';
-import { qemuWorld, type World } from '../../src/sim/index.js';
+import type { World } from '../../src/sim/index.js';
 import { compareWorlds } from './invariants.js';
 import { controllerOf, type Lab, labWith, openSimulated } from './lab.js';
 
@@ -60,28 +60,6 @@ describe('controllers of other kinds', () => {
     assert.equal(lines[1], '  Port 2: Bus 003 Device 002');
   });
 
-  test('a device in an emulated controller is neither attached elsewhere nor detached', async () => {
-    await using lab = await openSimulated({ world: emulatedWorld() });
-    assert.deepEqual(await found(lab), []);
-    await lab.refuses([
-      {
-        code: 'already-attached',
-        says: ['3-2', 'port 2 of controller 0 of domain 1'],
-        act: () => lab.attach(2, '3-2'),
-      },
-      {
-        code: 'unsupported-type',
-        says: ['devicemodel'],
-        act: () => detachDevice(lab.host, { domain: 1, devid: 0, port: 2 }),
-      },
-      {
-        code: 'unsupported-type',
-        says: ['devicemodel'],
-        act: () => detachDevice(lab.host, { device: '3-2' }),
-      },
-    ]);
-  });
-
   test("a driver domain's ports name devices of its own", async () => {
     await using lab = await openSimulated({ world: drivenWorld() });
     const foreign = '/local/domain/2/backend/vusb/1/0/port';
@@ -105,22 +83,6 @@ describe('controllers of other kinds', () => {
     // The invariants are of a host without driver domains.
     for (const port of [1, 2]) await lab.write(`${foreign}/${port}`, '');
     await lab.assertSound();
-  });
-
-  test('a device in a qusb controller is not detached', async () => {
-    const world = qemuWorld();
-    const controllers = world.controllers.map((one) => ({ ...one, ports: new Map([[1, '4-1']]) }));
-    await using lab = await openSimulated({ world: { ...world, controllers } });
-    assert.equal(await lab.read('/local/domain/0/backend/qusb/2/0/port/1'), '4-1');
-    await lab.refuses([
-      {
-        code: 'unsupported-type',
-        says: ['qusb'],
-        act: () => detachDevice(lab.host, { domain: 2, devid: 0, port: 1 }),
-      },
-      { code: 'unsupported-type', says: ['qusb'], act: () => detachDevice(lab.host, { device: '4-1' }) },
-      { code: 'already-attached', says: ['domain 2'], act: () => lab.attach(1, '4-1') },
-    ]);
   });
 });
 

@@ -13,6 +13,7 @@ import { labWorld, type Manner, SimHost, type World, type WorldController } from
 import { Sysfs } from '../../src/sysfs/index.js';
 import { connectSocket, XenstoreClient } from '../../src/xenstore/index.js';
 import { clientStore } from '../support/client-store.js';
+import { qemusOf } from '../support/qemus.js';
 import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
 import {
   checkInvariants,
@@ -71,7 +72,8 @@ export class Lab implements AsyncDisposable {
       sleep: (ms, signal) => systemClock.sleep(this.#hasty && ms >= 1000 ? 5 : ms, signal),
     };
     const sysfs = new Sysfs(ground.sim.usb.files, clock);
-    this.host = { xenstore: client, sysfs, clock, reopen: () => ground.connect() };
+    const qemu = qemusOf(ground.sim, clock);
+    this.host = { xenstore: client, sysfs, qemu, clock, reopen: () => ground.connect() };
   }
 
   static async on(ground: Ground): Promise<Lab> {
@@ -151,7 +153,8 @@ export class Lab implements AsyncDisposable {
 
   /** Fails unless the host is sound, and the product has let go of everything. */
   async assertSound(): Promise<void> {
-    const state = { dump: await this.dump(), usb: this.sim.usb, natural: this.natural };
+    const qemus = this.sim.qemus.values();
+    const state = { dump: await this.dump(), usb: this.sim.usb, natural: this.natural, qemus };
     assert.deepEqual(checkInvariants(state), []);
     this.assertNothingLeaks();
   }

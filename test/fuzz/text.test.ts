@@ -144,6 +144,7 @@ function inventoryOf(dice: Dice): Inventory {
     ],
     controllers: [],
     savedDrivers: [],
+    qemus: [],
     orphanBackends: [],
   };
 }

@@ -110,6 +110,7 @@ const INVENTORY: Loose<Inventory> = {
       strayPorts: [],
     },
   ],
+  qemus: [],
   savedDrivers: [{ busid: '3-2', identity: 'x', drivers: [{ interface: '3-2:1.0', driver: 'usbhid' }] }],
   orphanBackends: [{ domid: 9, devid: 0, backend: '/local/domain/0/backend/vusb/9/0' }],
 };

@@ -4,6 +4,7 @@ import type { Host } from '../../src/pvusb/index.js';
 import { labWorld, SimHost, type World } from '../../src/sim/index.js';
 import { Sysfs } from '../../src/sysfs/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
+import { qemusOf } from './qemus.js';
 
 /** A simulated host with a client of the product on it. */
 export interface Simulated extends AsyncDisposable {
@@ -19,6 +20,7 @@ export async function simulate(world: World = labWorld()): Promise<Simulated> {
   const host: Host = {
     xenstore,
     sysfs: new Sysfs(sim.usb.files),
+    qemu: qemusOf(sim, systemClock),
     clock: systemClock,
     reopen: async () => open(),
   };

@@ -1,5 +1,5 @@
 /** `pvusb attach` and `pvusb detach`. */
-import { attachDevice, detachDevice } from '../../pvusb/operations.js';
+import { type Attached, attachDevice, detachDevice } from '../../pvusb/operations.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
@@ -21,10 +21,26 @@ export async function runAttach(
   const port = options.port === undefined ? undefined : parsePort(options.port);
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await attachDevice(host, { ...args, devid, port }, operation);
-    printOutcome(terminal, options, outcome, ({ busid, domid, devid: controller, port: chosen }) => {
-      return `${busid} is attached to port ${chosen} of controller ${controller} of domain ${domid}.`;
-    });
+    printOutcome(terminal, options, outcome, describeAttached);
   });
+}
+
+/** Given is not yet taken: what has become of it is said too. */
+export function describeAttached({ busid, domid, devid, port, state }: Attached): string {
+  const given = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+  switch (state) {
+    case undefined:
+    case 'in-use':
+      return given;
+    case 'waiting':
+      return `${given}\nThe guest has not taken it yet; "pvusb controller info ${domid} ${devid}" shows what its driver says.`;
+    case 'not-opened':
+      return `${given}\nBut the guest does not have it any more: see "pvusb doctor".`;
+    case 'other-device':
+      return `${given}\nBut another device is in that socket now: see "pvusb doctor".`;
+    case 'missing':
+      return `${given}\nBut it has been pulled out since.`;
+  }
 }
 
 /** Options of `detach`. */

@@ -1,9 +1,11 @@
 /** `pvusb controller add|remove|destroy|info`. */
-import type { Controller } from '../../pvusb/model.js';
-import { addController, controllerInfo, removeController } from '../../pvusb/operations.js';
+
+import { type ControllerDetails, controllerInfo } from '../../pvusb/listing.js';
+import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model.js';
+import { addController, removeController } from '../../pvusb/operations.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../words.js';
+import { describeState, serverOf } from '../words.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 
 /** Options of `controller add`. */
@@ -66,8 +68,8 @@ export async function runControllerInfo(
   });
 }
 
-function formatController(controller: Controller): string {
-  const { untrustedFrontend: guest } = controller;
+function formatController(controller: ControllerDetails): string {
+  const { untrustedFrontend: guest, type, qemu } = controller;
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
@@ -77,6 +79,15 @@ function formatController(controller: Controller): string {
     ['type', controller.type],
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
+    ['served by', serverOf(controller)],
+    ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
+    ...(type === 'devicemodel' ? [] : xenbusLines(controller, guest)),
+  ];
+  return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
+}
+
+function xenbusLines(controller: Controller, guest: UntrustedFrontend): [string, string][] {
+  return [
     ['backend', `${controller.backend ?? 'none'} (domain ${controller.backendDomid})`],
     ['backend state', `${describeState(controller.backendState)}${controller.online ? '' : ', not online'}`],
     ['frontend', controller.frontend ?? 'none'],
@@ -85,5 +96,15 @@ function formatController(controller: Controller): string {
     ['  URB ring', String(guest.urbRingRef ?? '-')],
     ['  connection ring', String(guest.connRingRef ?? '-')],
   ];
-  return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
+}
+
+function describeQemu({ health, why, devices, controllers }: QemuAnswer, controller: Controller): string {
+  if (health === 'dead') return 'has died: see "pvusb doctor"';
+  if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
+  const { type, devid } = controller;
+  if (type === 'devicemodel' && !controllers.includes(devid)) return 'does not have it: see "pvusb doctor"';
+  const ports = devices
+    .filter((device) => device.type === type && device.devid === devid)
+    .map(({ port, open }) => `port ${port}${open ? '' : ' (not open)'}`);
+  return `is alive, and has ${ports.length === 0 ? 'no device' : `the devices of ${ports.join(', ')}`}`;
 }

@@ -31,11 +31,22 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
 /** What was found, how it is mended, and what came of it. */
 export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
   const { findings, plans, remaining, failures } = diagnosis;
-  if (findings.length === 0) return 'Nothing is wrong.\n';
+  const idle = formatIdle(diagnosis, fix);
+  if (findings.length === 0) return `Nothing is wrong.\n${idle}`;
   const found = findings.map(
     (finding, i) => `${describeFinding(finding)}\nTo mend it: ${formatPlan(plans[i]!)}\n`,
   );
-  return [...found, fix ? formatMended(remaining.map(describeFinding), failures) : HINT].join('');
+  return [...found, fix ? formatMended(remaining.map(describeFinding), failures) : HINT, idle].join('');
+}
+
+/** What may be as it should: no driver may exist for a device. */
+function formatIdle({ idle, revived }: Diagnosis, fix: boolean): string {
+  if (idle.length === 0) return '';
+  const all = `${idle.join(', ')} ${idle.length === 1 ? 'has' : 'have'} no driver, and no guest.`;
+  if (!fix) return `${all} Perhaps there is none; --fix asks the kernel.\n`;
+  return revived.length === 0
+    ? `${all} The kernel knows none.\n`
+    : `${all} The kernel found drivers for ${revived.join(', ')}.\n`;
 }
 
 const HINT = 'Nothing was changed. Mend it with "pvusb doctor --fix".\n';

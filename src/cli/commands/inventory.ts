@@ -1,11 +1,12 @@
 /** `pvusb inventory`: the whole host as data, which "pvusb sim --world" plays again elsewhere. */
 import { observe } from '../../pvusb/observe.js';
+import { qemusToAsk } from '../../pvusb/repair.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 
 /** Runs the command. */
 export async function runInventory(terminal: Terminal, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) =>
-    printJson(terminal, await observe(host, { signal })),
+    printJson(terminal, await observe(host, { signal, asks: qemusToAsk })),
   );
 }

@@ -1,13 +1,14 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { deviceAt, findDomain } from '../../pvusb/find.js';
+import { deviceAt, findDomain, type Place } from '../../pvusb/find.js';
+import { listControllers } from '../../pvusb/listing.js';
 import type { Controller, Domain, Inventory, Port } from '../../pvusb/model.js';
-import { listControllers } from '../../pvusb/operations.js';
+import { portState } from '../../pvusb/state.js';
 import { escapeText } from '../../sysfs/text.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../words.js';
+import { describeState, serverOf } from '../words.js';
 
 /** Runs the command, for one domain or all. */
 export async function runList(
@@ -51,11 +52,12 @@ function formatController(inventory: Inventory, names: UsbNames, controller: Con
   const free = controller.ports.filter(isFree).map(({ port }) => port);
   const rest =
     free.length === 0 ? '' : `    free: ${taken.length === 0 ? 'all ports' : `port ${formatRanges(free)}`}\n`;
-  return title + taken.map((port) => formatPort(inventory, names, port)).join('') + rest;
+  return title + taken.map((port) => formatPort(inventory, names, { controller, port })).join('') + rest;
 }
 
 function controllerState({ type, online, backendState, backendDomid }: Controller): string {
   if (type === 'unknown') return 'left alone: not of a kind that pvusb knows';
+  if (type === 'devicemodel') return 'emulated by QEMU';
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
   return `${online ? describeState(backendState) : 'being removed'}${by}`;
 }
@@ -64,14 +66,30 @@ function isFree({ busid, untrustedJunk }: Port): boolean {
   return busid === undefined && untrustedJunk === undefined;
 }
 
-function formatPort(inventory: Inventory, names: UsbNames, { port, busid, untrustedJunk }: Port): string {
-  const device = busid === undefined ? undefined : deviceAt(inventory, busid);
-  const what = device
-    ? `${busid!.padEnd(8)}  ${device.vendorId}:${device.productId}  ${describeDevice(device, names)}`
-    : busid === undefined
+function formatPort(inventory: Inventory, names: UsbNames, place: Place): string {
+  const { port, busid, untrustedJunk } = place.port;
+  const what =
+    busid === undefined
       ? `"${escapeText(untrustedJunk ?? '')}", which is no device`
-      : `${busid.padEnd(8)}  MISSING: pulled out (mend it with "pvusb doctor")`;
+      : `${busid.padEnd(8)}  ${formatLent(inventory, names, place)}`;
   return `${fit(`    port ${String(port).padEnd(2)}  ${what}`, 80)}\n`;
+}
+
+function formatLent(inventory: Inventory, names: UsbNames, place: Place): string {
+  const device = deviceAt(inventory, place.port.busid!);
+  const name = device && `${device.vendorId}:${device.productId}  ${describeDevice(device, names)}`;
+  switch (portState(inventory, place)) {
+    case 'waiting':
+      return `WAITING for the guest: ${name}`;
+    case 'not-opened':
+      return `NOT TAKEN by ${serverOf(place.controller)} (see "pvusb doctor"): ${name}`;
+    case 'other-device':
+      return `ANOTHER DEVICE is in that socket now: ${name}`;
+    case 'missing':
+      return 'MISSING: pulled out (mend it with "pvusb doctor")';
+    default:
+      return name ?? '';
+  }
 }
 
 /** `1, 3-5, 8`. */
@@ -92,13 +110,15 @@ function listJson(inventory: Inventory, domain: string | undefined) {
       .filter(({ domid }) => domid === entry.domid)
       .map((controller) => ({
         ...controller,
-        ports: controller.ports.map((port) => portJson(inventory, port)),
+        ports: controller.ports.map((port) => portJson(inventory, { controller, port })),
       })),
   }));
 }
 
-function portJson(inventory: Inventory, port: Port) {
+function portJson(inventory: Inventory, place: Place) {
+  const { port } = place;
   if (port.busid === undefined) return port;
+  const state = portState(inventory, place);
   const device = deviceAt(inventory, port.busid);
-  return device ? { ...port, device } : { ...port, missing: true };
+  return device ? { ...port, state, device } : { ...port, state, missing: true };
 }

@@ -1,5 +1,5 @@
 /** `pvusb sim`: a simulated host that every other command, and Debian's xenstore-utils, can work on. */
-import { lstat, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/errors.js';
@@ -10,6 +10,8 @@ import type { Terminal } from '../terminal.js';
 export interface SimOptions {
   readonly dir: string;
   readonly world?: string;
+  /** The recorded host whose guests QEMU serves. */
+  readonly qemu?: boolean;
 }
 
 /** Something that is ended when the command ends. */
@@ -20,24 +22,26 @@ interface Part {
 /** Longest path of a Unix socket (`unix(7): sun_path`). */
 const SOCKET_PATH_MAX = 107;
 
+/** Longest name of a socket in the folder: `qmp-libxl-65535~`, as it is made. */
+const NAME_MAX = 16;
+
 /** Serves a simulated host in a folder until it is stopped. */
 export async function runSim(terminal: Terminal, options: SimOptions): Promise<void> {
   const dir = resolve(options.dir);
   const socket = join(dir, 'socket');
-  if (Buffer.byteLength(socket) > SOCKET_PATH_MAX) {
+  if (Buffer.byteLength(dir) + 1 + NAME_MAX > SOCKET_PATH_MAX) {
     throw new PvusbError(
       'invalid-argument',
       `${dir} is too long: a socket's path ends at ${SOCKET_PATH_MAX} bytes.`,
     );
   }
-  const { SimHost, labWorld } = await import('../../sim/index.js');
-  const host = await SimHost.create(
-    options.world === undefined ? labWorld() : await readWorld(options.world),
-  );
+  const { SimHost, labWorld, qemuWorld } = await import('../../sim/index.js');
+  const usual = options.qemu ? qemuWorld({ usbback: false }) : labWorld();
+  const host = await SimHost.create(options.world === undefined ? usual : await readWorld(options.world));
   const parts: Part[] = [host];
   try {
     await publish(host, dir, parts);
-    const exports = { XENSTORED_PATH: socket, PVUSB_SYSFS: join(dir, 'sys') };
+    const exports = { XENSTORED_PATH: socket, PVUSB_SYSFS: join(dir, 'sys'), PVUSB_QMP: dir };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
     await aborted(terminal.signal);
@@ -48,12 +52,13 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
 
 /** Puts the host into the folder, and into `parts` what ends that. */
 async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void> {
-  const { publishStore, publishSysfs } = await import('../../sim/index.js');
+  const { publishQmp, publishStore, publishSysfs } = await import('../../sim/index.js');
   try {
     if (await make(dir)) parts.push({ close: () => leave(dir) });
     await clear(dir);
     parts.push(await publishSysfs(host.usb, dir));
     parts.push(await publishStore(host.store, join(dir, 'socket')));
+    for (const [domid, qemu] of host.qemus) parts.push(await publishQmp(qemu, qmpSocket(dir, domid)));
   } catch (error) {
     if (error instanceof PvusbError || !(error instanceof Error && 'code' in error)) throw error;
     throw new PvusbError('invalid-argument', `${dir} cannot be used: ${error.message}.`, { cause: error });
@@ -75,7 +80,16 @@ async function clear(dir: string): Promise<void> {
     refuse(`${sys} is there already, and was not made by "pvusb sim"`);
   }
   await rm(socket, { force: true });
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name);
+    if (/^qmp-libxl-\d+$/.test(name) && (await kindOf(path))?.isSocket()) await rm(path, { force: true });
+  }
   await rm(sys, { recursive: true, force: true });
+}
+
+/** As libxl names them. */
+function qmpSocket(dir: string, domid: number): string {
+  return join(dir, `qmp-libxl-${domid}`);
 }
 
 async function kindOf(path: string) {

@@ -2,13 +2,8 @@
 import { isPvusbError } from '../../pvusb/errors.js';
 import type { ExecuteOptions } from '../../pvusb/execute.js';
 import type { Host } from '../../pvusb/host.js';
-import {
-  addController,
-  attachDevice,
-  detachDevice,
-  listControllers,
-  removeController,
-} from '../../pvusb/operations.js';
+import { listControllers } from '../../pvusb/listing.js';
+import { addController, attachDevice, detachDevice, removeController } from '../../pvusb/operations.js';
 import { formatPlan, type Plan } from '../../pvusb/plan.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
@@ -41,7 +36,7 @@ interface Answer {
 
 const COMMANDS: Readonly<Record<string, XlCommand>> = {
   'usbctrl-attach': {
-    usage: '<Domain> [type=pv] [version=<version>] [ports=<number>]',
+    usage: '<Domain> [type=<type>] [version=<version>] [ports=<number>]',
     summary: 'Create a virtual USB controller for a domain.',
     minArgs: 1,
     prepare: ([domain, ...spec]) => {
@@ -66,7 +61,9 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     prepare: ([domain, ...spec]) => {
       const { hostbus, hostaddr, devid, port } = parseDeviceSpec(spec);
       const request = { domain: domain!, device: { hostbus, hostaddr }, devid, port };
-      return async (host, options) => outcome(await attachDevice(host, request, options));
+      // xl does not look what the guest makes of it.
+      const once = { watchMs: 0 };
+      return async (host, options) => outcome(await attachDevice(host, request, { ...options, ...once }));
     },
   },
   'usbdev-detach': {
@@ -86,7 +83,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     maxArgs: { count: 1, exitStatus: 255 },
     prepare: ([domain]) => {
       return async (host, { signal }) => {
-        const inventory = await listControllers(host, { domain: domain! }, { signal });
+        const inventory = await listControllers(host, { domain: domain! }, { signal, asksQemu: false });
         return { text: formatUsbList(inventory), data: inventory.controllers };
       };
     },

@@ -1,0 +1,36 @@
+/** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
+import type { Busid } from '../sysfs/index.js';
+import type { Place } from './find.js';
+import { portPath } from './layout.js';
+import type { Inventory } from './model.js';
+import type { Fact, Step } from './plan.js';
+import { QEMU_WITHIN_MS, releaseAction } from './plan-detach.js';
+import { unclaimedFact } from './plan-unclaimed.js';
+
+/**
+ * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
+ * the device stays, so that an interruption in between is found and mended as any detach.
+ */
+export function planHandAnewSteps(inventory: Inventory, { controller, port }: Place, busid: Busid): Step[] {
+  const { domid, devid, portsAt } = controller;
+  if (portsAt === undefined) return [];
+  const path = portPath(portsAt, port.port);
+  const at = { domid, devid, port: port.port };
+  const holds: Fact = { fact: 'value', path, is: busid };
+  const isFree: Fact[] = [{ fact: 'value', path, is: '' }, unclaimedFact(inventory, busid)];
+  return [
+    {
+      why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,
+      act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }] },
+    },
+    { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
+    {
+      why: `put ${busid} into port ${port.port} of controller ${devid} of domain ${domid} again`,
+      act: { do: 'commit', expect: isFree, edits: [{ edit: 'write', path, value: busid }] },
+    },
+    {
+      why: `let the QEMU of domain ${domid} open ${busid}`,
+      act: { do: 'hold', ...at, busid, withinMs: QEMU_WITHIN_MS },
+    },
+  ];
+}
