@@ -5,7 +5,7 @@
  */
 import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../sysfs/index.js';
 import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
-import { type ControllerId, portPath, savedOriginPath } from './layout.js';
+import { backendsPath, type ControllerId, portPath, savedOriginPath } from './layout.js';
 import type { Inventory } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Fact, Plan, Step } from './plan.js';
@@ -164,8 +164,10 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
   const interfaces = device?.interfaces ?? [];
   // Nothing trustworthy is known of this device, or it was recorded in another configuration: the kernel knows best.
   const isKnown = same && saved !== undefined && interfaces.some(({ id }) => drivers.has(id));
-  if (!isKnown && !(same && saved?.drivers.length === 0)) {
-    const isByQemu = placesOf(inventory, busid).some(({ controller }) => isOfQemu(controller.type));
+  if (!isKnown && !(same && saved?.identity !== undefined && saved.drivers.length === 0)) {
+    const isByQemu =
+      placesOf(inventory, busid).some(({ controller }) => isOfQemu(controller.type)) ||
+      (saved?.origin !== undefined && !saved.origin.startsWith(backendsPath('vusb')));
     const isLent = (driver: DriverName | undefined): boolean =>
       driver === USBBACK || (isByQemu && (driver === undefined || driver === USBFS));
     for (const { id, driver } of interfaces) if (isLent(driver)) drivers.set(id, drivers.get(id));
