@@ -129,9 +129,9 @@ function qemuPortFindings(inventory: Inventory, place: Place, { busid, interface
   return isUnnoticed ? [{ finding: 'unnoticed-device', place, busid }] : [];
 }
 
-function isInPort({ type, devid }: Controller, { port }: Port) {
-  return (device: QemuDevice): boolean =>
-    device.type === type && device.devid === devid && device.port === port;
+function isInPort({ type, devid }: Controller, { port, busid }: Port) {
+  return ({ socket = busid, ...device }: QemuDevice): boolean =>
+    device.type === type && device.devid === devid && device.port === port && socket === busid;
 }
 
 /** What a QEMU has that nothing in xenstore says, and what was given to one that is dead. */

@@ -42,6 +42,8 @@ export interface QemuDevice {
   readonly type: 'qusb' | 'devicemodel';
   readonly devid: number;
   readonly port: number;
+  /** Of type qusb: the socket that the port named when QEMU looked; undefined when QEMU does not say. */
+  readonly socket?: string | undefined;
   /** False: QEMU does not have it open. It has been pulled out, or could not be opened. */
   readonly open: boolean;
 }

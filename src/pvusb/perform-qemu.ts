@@ -11,6 +11,7 @@ import {
 import { PvusbError } from './errors.js';
 import { ConflictError, isDead } from './failure.js';
 import type { Host, Qemu } from './host.js';
+import type { QemuDevice } from './model.js';
 import { USBFS } from './observe.js';
 import type { QemuAction } from './plan.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from './qemu.js';
@@ -144,22 +145,28 @@ async function lend(host: Host, action: Lend, signal: AbortSignal | undefined): 
   }
 }
 
-function inPort(devid: number, port: number, type: FoundDevice['type'] = 'devicemodel') {
-  return (device: Pick<FoundDevice, 'type' | 'devid' | 'port'>): boolean =>
-    device.type === type && device.devid === devid && device.port === port;
+function inPort(devid: number, port: number) {
+  return (device: QemuDevice): boolean =>
+    device.type === 'devicemodel' && device.devid === devid && device.port === port;
+}
+
+/** Not what somebody else has put into the port meanwhile. */
+function isMeant({ devid, port, busid }: Hold | Release) {
+  return ({ type, socket = busid, ...at }: QemuDevice): boolean =>
+    type === 'qusb' && at.devid === devid && at.port === port && socket === busid;
 }
 
 /** By port, whatever id it has and whatever address it had: so a device that was plugged in anew is found too. */
 async function unlend(host: Host, action: Unlend, signal: AbortSignal | undefined): Promise<void> {
   const { domid, devid, port, only } = action;
-  const isMeant = (device: FoundDevice): boolean =>
+  const isIt = (device: FoundDevice): boolean =>
     inPort(devid, port)(device) &&
     (only === undefined || (device.hostbus === only.bus && device.hostaddr === only.address));
   const act = async (qemu: Qemu, { devices }: Belongings): Promise<void> => {
-    for (const { id } of devices.filter(isMeant)) await removeDevice(qemu, id, { signal });
+    for (const { id } of devices.filter(isIt)) await removeDevice(qemu, id, { signal });
   };
   try {
-    await settle(host, domid, { act, isDone: ({ devices }) => !devices.some(isMeant) }, signal);
+    await settle(host, domid, { act, isDone: ({ devices }) => !devices.some(isIt) }, signal);
   } catch (error) {
     if (!isDead(error)) throw error;
   }
@@ -197,7 +204,7 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
     const answer = await askQemu(host, domid, { signal: limited });
     if (answer.health === 'dead') throw deadError(domid, where);
     if (answer.health === 'silent') return isOffDrivers(host, action, limited);
-    const device = answer.devices.find(inPort(devid, port, 'qusb'));
+    const device = answer.devices.find(isMeant(action));
     if (!device || device.open) return device !== undefined;
     closedSinceMs ??= host.clock.nowMs();
     return host.clock.nowMs() - closedSinceMs >= OPEN_WITHIN_MS && failed();
@@ -218,7 +225,7 @@ async function release(host: Host, action: Release, signal: AbortSignal | undefi
   const { domid, devid, port, busid, withinMs } = action;
   const gone = await follow(host, withinMs, signal, async (limited) => {
     const { health, devices } = await askQemu(host, domid, { signal: limited });
-    if (health === 'alive') return !devices.some(inPort(devid, port, 'qusb'));
+    if (health === 'alive') return !devices.some(isMeant(action));
     if (health === 'dead') return true;
     const [device] = await host.sysfs.devices({ signal: limited, wanted: [busid] });
     return device?.interfaces.every(({ driver }) => driver !== USBFS) ?? true;

@@ -1,7 +1,7 @@
 /** Asks the QEMU of a domain what it has. Its monitor is held for moments only: libxl uses the same one. */
 import {
   describeHostDevice,
-  hasDeviceOpen,
+  describeQusbDevice,
   isQmpError,
   listPeripherals,
   type Peripheral,
@@ -56,7 +56,13 @@ export async function askQemu(host: Host, domid: number, call: CallOptions): Pro
   try {
     return await withQemu(host, domid, limited, async (qemu) => {
       const { controllers, devices } = await belongingsOf(qemu, limited);
-      const shown = devices.map(({ type, devid, port, open }) => ({ type, devid, port, open }));
+      const shown = devices.map(({ type, devid, port, socket, open }) => ({
+        type,
+        devid,
+        port,
+        socket,
+        open,
+      }));
       return { domid, health: 'alive', controllers, devices: shown };
     });
   } catch (error) {
@@ -90,7 +96,7 @@ async function describe(
   if (type !== 'usb-host') return undefined;
   const qusb = parseQusbPort(id);
   try {
-    if (qusb) return { type: 'qusb', id, ...qusb, open: await hasDeviceOpen(qemu, id, call) };
+    if (qusb) return { type: 'qusb', id, ...qusb, ...(await describeQusbDevice(qemu, id, call)) };
     const { controller, port: place, hostbus, hostaddr, attached } = await describeHostDevice(qemu, id, call);
     const devid = controller === undefined ? undefined : parseControllerId(controller);
     const port = parseNumber(place);

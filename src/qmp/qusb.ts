@@ -5,6 +5,7 @@
  */
 import type { QmpCallOptions, QmpCommands } from './client.js';
 import { PERIPHERALS } from './usb.js';
+import type { JsonValue } from './wire.js';
 
 /** A port of a controller of type qusb. */
 export interface QusbPort {
@@ -18,22 +19,35 @@ export function parseQusbPort(untrustedId: string): QusbPort | undefined {
   return devid === undefined ? undefined : { devid: Number(devid), port: Number(port) };
 }
 
+/** A device of the host in a port of a qusb controller. */
+export interface QusbDevice {
+  /** The socket that the port named when QEMU made it; undefined when QEMU does not say. */
+  readonly socket: string | undefined;
+  /**
+   * One that QEMU could not open, or that has been pulled out, it does not have open (seen with QEMU 7.2.22); one
+   * plugged into the same socket later it opens by itself.
+   */
+  readonly open: boolean;
+}
+
 /**
- * Whether a `usb-host`, of any controller, has its device open. One that QEMU could not open, or that has been pulled
- * out, it has not (seen with QEMU 7.2.22); one plugged into the same socket later it opens by itself.
+ * What QEMU has in a port. It may be something else than xenstore names: QEMU keeps a device for which another one
+ * was written before it had looked.
  *
  * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id; else as
  *   {@link QmpCommands.execute}
  */
-export async function hasDeviceOpen(
+export async function describeQusbDevice(
   qmp: QmpCommands,
   id: string,
   options?: QmpCallOptions,
-): Promise<boolean> {
-  const untrusted = await qmp.execute(
-    'qom-get',
-    { path: `${PERIPHERALS}/${id}`, property: 'attached' },
-    options,
-  );
-  return untrusted === true;
+): Promise<QusbDevice> {
+  const get = (property: string): Promise<JsonValue> =>
+    qmp.execute('qom-get', { path: `${PERIPHERALS}/${id}`, property }, options);
+  // One after the other: when the first is refused, nothing is left on its way.
+  const hostbus = await get('hostbus');
+  const hostport = await get('hostport');
+  const open = await get('attached');
+  const isNamed = typeof hostbus === 'number' && typeof hostport === 'string' && hostport !== '';
+  return { socket: isNamed ? `${hostbus}-${hostport}` : undefined, open: open === true };
 }
