@@ -121,11 +121,12 @@ function qemuPortFindings(inventory: Inventory, place: Place, { busid, interface
     return [{ finding: 'other-device', place, busid }];
   const qemu = qemuOf(inventory, controller.domid);
   const there = qemu?.devices.find(isInPort(controller, port));
-  const lacks = qemu?.health === 'alive' && there === undefined;
+  // One that was pulled out and plugged in again QEMU has in the port, and does not have open.
+  const lacks = qemu?.health === 'alive' && !there?.open;
   if (state === 'not-opened' || lacks) return [{ finding: 'port-without-binding', place, busid }];
   // Seen with QEMU 7.2: it opens what is plugged into the socket again, and does not tell the guest.
   const mayNotice = controller.untrustedFrontend.state === XenbusState.connected;
-  const isUnnoticed = state === 'waiting' && there?.type === 'qusb' && there.open && mayNotice;
+  const isUnnoticed = state === 'waiting' && there?.type === 'qusb' && mayNotice;
   return isUnnoticed ? [{ finding: 'unnoticed-device', place, busid }] : [];
 }
 
