@@ -15,12 +15,11 @@ export interface WorldState {
   readonly qemus?: Iterable<QemuState>;
 }
 
-/** A QEMU: what it has open, and the numbers of the controllers that it emulates, where they are known. */
+/** A QEMU: what it has open. */
 export interface QemuState {
   readonly domid: number;
   readonly alive: boolean;
   readonly held: readonly string[];
-  readonly emulates?: readonly number[];
 }
 
 /** The driver of each interface; '' for none. */
@@ -70,7 +69,7 @@ export function checkInvariants({ dump, usb, natural, qemus = [] }: WorldState):
     ...checkSingleClaims(claims),
     ...checkInterfaces(usb, claims, natural),
     ...checkPorts(usb, claims),
-    ...[...qemus].flatMap((qemu) => [...checkQemu(usb, claims, qemu), ...checkEmulated(nodes, qemu)]),
+    ...[...qemus].flatMap((qemu) => checkQemu(usb, claims, qemu)),
     ...checkSavedDrivers(nodes, usb, claims, natural),
     ...checkTrees(nodes),
   ];
@@ -152,26 +151,6 @@ function checkQemu(usb: SimUsb, claims: readonly Claim[], { domid, alive, held }
     ...has
       .filter((busid) => !given.includes(busid))
       .map((busid) => `I3: QEMU ${domid} has ${busid}, which is in no port`),
-  ];
-}
-
-/** I3 for emulated controllers: a QEMU that lives has those of its domain that there are records of. */
-function checkEmulated(
-  nodes: ReadonlyMap<string, DumpedNode>,
-  { domid, alive, emulates }: QemuState,
-): string[] {
-  if (!alive || !emulates) return [];
-  const recorded = [...nodes].flatMap(([path, { value }]) => {
-    const [, owner, devid] = /^\/libxl\/(\d+)\/device\/vusb\/(\d+)\/type$/.exec(path) ?? [];
-    return value === 'devicemodel' && Number(owner) === domid ? Number(devid) : [];
-  });
-  return [
-    ...recorded
-      .filter((devid) => !emulates.includes(devid))
-      .map((devid) => `I3: QEMU ${domid} does not emulate controller ${devid}`),
-    ...emulates
-      .filter((devid) => !recorded.includes(devid))
-      .map((devid) => `I3: QEMU ${domid} emulates controller ${devid}, which has no record`),
   ];
 }
 

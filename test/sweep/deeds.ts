@@ -1,10 +1,13 @@
 /** What happens to a host while the program under test is at work: devices, domains, other programs. */
+import type { ControllerType } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import type { Deed } from './faults.js';
 import { Rival } from './rival.js';
 
 /** Whom the deeds are done to. */
 export interface Stage {
+  /** The type of all controllers. */
+  readonly type: ControllerType;
   /** The device that the operation under test is about. */
   readonly busid: string;
   /** Another device, which nobody uses. */
@@ -19,8 +22,8 @@ const MISDEEDS = 3;
 
 /** Does it. What turns out to be impossible is not done. */
 export async function commit(sim: SimHost, stage: Stage, deed: Deed): Promise<void> {
-  const { busid, other, domid, devid } = stage;
-  const rival = new Rival(sim);
+  const { type, busid, other, domid, devid } = stage;
+  const rival = new Rival(sim, type);
   const device = sim.usb.device(busid)?.spec;
   switch (deed) {
     case 'unplug':
@@ -50,6 +53,9 @@ export async function commit(sim: SimHost, stage: Stage, deed: Deed): Promise<vo
       break;
     case 'domain-dies':
       await sim.killDomain(domid, { leaveRecords: true });
+      break;
+    case 'qemu-killed':
+      await sim.qemus.get(domid)?.kill();
       break;
     case 'mischief':
       for (let i = 0; i < MISDEEDS; i++) await sim.guests.get(domid)?.mischief();

@@ -1,4 +1,5 @@
 /** What can go wrong at one call to a host. Plain data. */
+import type { ControllerType } from '../../src/pvusb/index.js';
 
 /** Something that happens to the host between two calls of the program under test. */
 export type Deed =
@@ -11,27 +12,36 @@ export type Deed =
   | 'rival-detaches'
   | 'domain-destroyed'
   | 'domain-dies'
+  | 'qemu-killed'
   | 'mischief';
+
+/** What becomes of a command to a QEMU; `act-but-...`: it is carried out all the same. */
+export type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-drop' | 'die';
 
 /** One fault. `after`: the host has done what it was asked, and the caller is told otherwise, or nothing. */
 export type Fault =
   | { readonly kind: 'errno'; readonly errno: string; readonly after?: boolean }
-  /** The same file answers this errno from now on. */
+  /** The same file, or every monitor, answers this errno from now on. */
   | { readonly kind: 'refuse'; readonly errno: string }
   | { readonly kind: 'drop'; readonly after: boolean; readonly reopens: boolean }
   | { readonly kind: 'abort'; readonly after: boolean }
   /** No answer until some time after the caller has given up. */
   | { readonly kind: 'hang' }
+  | { readonly kind: 'monitor'; readonly fate: MonitorFate }
+  /** Another program holds the monitor, and stays. */
+  | { readonly kind: 'busy'; readonly lasting: boolean }
+  /** Another program holds the device, so that QEMU cannot open it. */
+  | { readonly kind: 'unopenable' }
   | { readonly kind: 'deed'; readonly deed: Deed }
-  /** usbback writes no state from now on. */
-  | { readonly kind: 'silence' }
+  /** usbback writes no state from now on, or QEMU does nothing; a QEMU is then killed, or works on. */
+  | { readonly kind: 'silence'; readonly end: 'back' | 'killed' }
   /** The process is no more. */
   | { readonly kind: 'kill'; readonly after: boolean };
 
 /** One call to a host. */
 export interface HostCall {
   readonly index: number;
-  readonly what: 'store' | 'list' | 'link' | 'read' | 'write';
+  readonly what: 'store' | 'list' | 'link' | 'read' | 'write' | 'qemu';
   /** `write bus/usb/drivers/usbhid/unbind`. */
   readonly name: string;
   /** Changes something, or ends a transaction. */
@@ -66,16 +76,12 @@ export const TRIES_ALL = process.env.SWEEP === 'all';
  * The faults to try at a call: EIO, the other errnos in turn, and at decisive calls everything else, half of the deeds
  * at one call and half at the next. Between the calls of one wave of reads nothing but an errno is tried, since the
  * program cannot tell one moment of a wave from another.
+ *
+ * @param type of the controller that the operation is about
  */
-export function faultsAt(call: HostCall): Fault[] {
+export function faultsAt(call: HostCall, type: ControllerType): Fault[] {
   const { index, what, changes, first } = call;
-  const faults: Fault[] = [{ kind: 'errno', errno: 'EIO' }];
-  const errnos = what === 'store' ? STORE_ERRNOS : FILE_ERRNOS;
-  const turn = errnos[index % errnos.length]!;
-  if (what === 'write') {
-    for (const errno of ['EIO', turn])
-      faults.push({ kind: 'errno', errno }, { kind: 'errno', errno, after: true }, { kind: 'refuse', errno });
-  } else if (changes || (index % 2 === 0 && !ABSENCE.has(turn))) faults.push({ kind: 'errno', errno: turn });
+  const faults = what === 'qemu' ? monitorFaults(call) : refusals(call);
   if (!first && !isDecisive(call))
     return changes ? [...faults, { kind: 'drop', after: true, reopens: true }] : faults;
   if (what === 'store') {
@@ -84,36 +90,83 @@ export function faultsAt(call: HostCall): Fault[] {
   }
   // Every third wave of reads will do: there are many, and what comes between two of them is the same.
   if (!TRIES_ALL && !changes && index % 3 > 0) return faults;
+  const deeds: readonly Deed[] = type === 'pv' ? DEEDS : [...DEEDS, 'qemu-killed'];
   faults.push(
     { kind: 'abort', after: false },
     { kind: 'hang' },
     { kind: 'kill', after: false },
-    { kind: 'silence' },
-    ...DEEDS.filter((_, i) => TRIES_ALL || (i + index) % 2 === 0).map(
-      (deed): Fault => ({ kind: 'deed', deed }),
-    ),
+    ...silences(call, type),
+    ...deeds
+      .filter((_, i) => TRIES_ALL || (i + index) % 2 === 0)
+      .map((deed): Fault => ({ kind: 'deed', deed })),
   );
   // Behind a read is before the next call.
   if (changes) faults.push({ kind: 'abort', after: true }, { kind: 'kill', after: true });
   return faults;
 }
 
+function refusals({ index, what, changes }: HostCall): Fault[] {
+  const faults: Fault[] = [{ kind: 'errno', errno: 'EIO' }];
+  const errnos = what === 'store' ? STORE_ERRNOS : FILE_ERRNOS;
+  const turn = errnos[index % errnos.length]!;
+  if (what === 'write') {
+    for (const errno of ['EIO', turn])
+      faults.push({ kind: 'errno', errno }, { kind: 'errno', errno, after: true }, { kind: 'refuse', errno });
+  } else if (changes || (index % 2 === 0 && !ABSENCE.has(turn))) faults.push({ kind: 'errno', errno: turn });
+  return faults;
+}
+
+/** QEMU cannot be reached, or not by us; it refuses, hangs, hangs up and dies. That it is dead is no lie. */
+function monitorFaults({ name, changes }: HostCall): Fault[] {
+  if (name.startsWith('open')) {
+    return [
+      { kind: 'errno', errno: 'ENOENT' },
+      { kind: 'refuse', errno: 'ENOENT' },
+      { kind: 'busy', lasting: false },
+      { kind: 'busy', lasting: true },
+      { kind: 'monitor', fate: 'die' },
+    ];
+  }
+  const fates: MonitorFate[] = ['error', 'hang', 'drop', 'die'];
+  if (changes) fates.push('act-but-hang', 'act-but-drop');
+  return fates.map((fate) => ({ kind: 'monitor', fate }));
+}
+
+function silences({ index }: HostCall, type: ControllerType): Fault[] {
+  if (type === 'pv') return [{ kind: 'silence', end: 'back' }];
+  const ends = (['back', 'killed'] as const).filter((_, i) => TRIES_ALL || (i + index) % 2 === 0);
+  return [{ kind: 'unopenable' }, ...ends.map((end): Fault => ({ kind: 'silence', end }))];
+}
+
 /** Writes of one wave are as one: it is the end of their transaction that counts. */
 function isDecisive({ what, name }: HostCall): boolean {
-  return what === 'write' || /^(transaction|watch|unwatch)/.test(name);
+  return what === 'write' || what === 'qemu' || /^(transaction|watch|unwatch)/.test(name);
 }
 
 /** True for faults that change the host themselves, so that it cannot be compared with what it was. */
 export function changesHost(fault: Fault): boolean {
-  return fault.kind === 'deed';
+  return fault.kind === 'deed' && fault.deed !== 'qemu-killed';
 }
 
 /** A fault as text. */
 export function describeFault(fault: Fault): string {
   const { kind } = fault;
   const after = 'after' in fault && fault.after ? ' after' : '';
-  if (kind === 'errno' || kind === 'refuse') return `${kind} ${fault.errno}${after}`;
-  if (kind === 'drop') return `drop${after}${fault.reopens ? '' : ', no reopening'}`;
-  if (kind === 'deed') return fault.deed;
-  return `${kind}${after}`;
+  switch (kind) {
+    case 'errno':
+    case 'refuse':
+      return `${kind} ${fault.errno}${after}`;
+    case 'drop':
+      return `drop${after}${fault.reopens ? '' : ', no reopening'}`;
+    case 'deed':
+      return fault.deed;
+    case 'monitor':
+      return `QEMU: ${fault.fate}`;
+    case 'busy':
+      return fault.lasting ? 'busy for ever' : 'busy';
+    case 'silence':
+      return `silence, then ${fault.end}`;
+    default:
+      return `${kind}${after}`;
+  }
 }

@@ -9,15 +9,11 @@ import {
   XenstoreError,
 } from '../../src/xenstore/index.js';
 import { describeType, MessageType } from '../../src/xenstore/wire.js';
-import { commit, type Stage } from './deeds.js';
-import type { Fault, HostCall } from './faults.js';
+import type { Stage } from './deeds.js';
+import type { HostCall } from './faults.js';
+import { FaultyQemus } from './faulty-qemus.js';
 import { ManualClock } from './settle.js';
-
-/** A fault and the call that it strikes. */
-export interface Strike {
-  readonly at: number;
-  readonly fault: Fault;
-}
+import { never, type Strike, Trouble } from './trouble.js';
 
 /** Requests that change something or decide whether it was changed. */
 const CHANGING = new Set<number>([
@@ -34,36 +30,32 @@ const CHANGING = new Set<number>([
 /** Attributes whose reading counts as a call: those that a scan stands or falls with. */
 const COUNTED = /\/(busnum|bInterfaceClass)$/;
 
-const never = (): Promise<never> => new Promise(() => {});
-
 /** A program's view of a simulated host. It counts every call, and one strike makes one of them go wrong. */
 export class FaultyHost {
   readonly clock = new ManualClock();
   readonly host: Host;
-  /** Every call so far. */
-  readonly calls: HostCall[] = [];
+  readonly trouble: Trouble;
   readonly #sim: SimHost;
-  readonly #stage: Stage;
-  readonly #strike: Strike | undefined;
-  readonly #abort = new AbortController();
+  readonly #qemus: FaultyQemus;
   readonly #clients: XenstoreClient[] = [];
   /** The connection whose bytes the store is looking at. */
   #sending = false;
-  #inWave = false;
   #paused = false;
-  #dead = false;
   #reopens = true;
   #refused: { readonly path: string; readonly errno: string } | undefined;
-  #activity = 0;
 
   constructor(sim: SimHost, stage: Stage, strike?: Strike) {
     this.#sim = sim;
-    this.#stage = stage;
-    this.#strike = strike;
+    this.trouble = new Trouble(sim, stage, strike);
+    this.trouble.onDeath(() => {
+      for (const client of this.#clients) client.close();
+    });
+    this.#qemus = new FaultyQemus(sim, this.clock, this.trouble);
     sim.store.intercept = (request) => this.#judge(request);
     this.host = {
       xenstore: this.#open(),
       sysfs: new Sysfs(this.#files(sim.usb.files), this.clock),
+      qemu: this.#qemus.open,
       clock: this.clock,
       reopen: () => this.#reopen(),
     };
@@ -71,27 +63,22 @@ export class FaultyHost {
 
   /** The signal that the program's operation is given. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.trouble.signal;
   }
 
-  /** True when the process was killed. */
-  get dead(): boolean {
-    return this.#dead;
-  }
-
-  /** Grows with whatever the program does. */
-  get activity(): number {
-    return this.#activity;
-  }
-
-  /** Requests that wait for an answer, watches that were not closed: 0 when nothing leaks. */
+  /** Requests that wait for an answer, watches and monitors that were not closed: 0 when nothing leaks. */
   get pending(): number {
-    return this.#clients.reduce((sum, { pendingCount, watchCount }) => sum + pendingCount + watchCount, 0);
+    const { openCount } = this.#qemus;
+    return this.#clients.reduce(
+      (sum, { pendingCount, watchCount }) => sum + pendingCount + watchCount,
+      openCount,
+    );
   }
 
   /** Ends the program: its connections, and its hold on the store. */
   close(): void {
     for (const client of this.#clients) client.close();
+    this.#qemus.close();
     delete this.#sim.store.intercept;
   }
 
@@ -105,27 +92,28 @@ export class FaultyHost {
   }
 
   async #reopen(): Promise<Xenstore> {
-    if (this.#dead) return never();
+    if (this.trouble.dead) return never();
     if (this.#reopens) return this.#open();
     throw new XenstoreError('unreachable', 'connect', undefined, 'nobody listens');
   }
 
   /** A killed process sends nothing and is told nothing. */
   #wire(inner: Transport): Transport {
+    const { trouble } = this;
     return {
       start: (events: TransportEvents) =>
         inner.start({
           bytes: (chunk) => {
-            this.#activity++;
-            if (!this.#dead) events.bytes(chunk);
+            trouble.stir();
+            if (!trouble.dead) events.bytes(chunk);
           },
           closed: (cause) => {
-            this.#activity++;
-            if (!this.#dead) events.closed(cause);
+            trouble.stir();
+            if (!trouble.dead) events.closed(cause);
           },
         }),
       send: (messages) => {
-        if (this.#dead) return;
+        if (trouble.dead) return;
         this.#sending = true;
         inner.send(messages);
         this.#sending = false;
@@ -134,51 +122,35 @@ export class FaultyHost {
     };
   }
 
-  #note(what: HostCall['what'], name: string, changes: boolean): HostCall {
-    this.#activity++;
-    const call = { index: this.calls.length, what, name, changes, first: !this.#inWave };
-    this.calls.push(call);
-    if (!this.#inWave) {
-      this.#inWave = true;
-      queueMicrotask(() => {
-        this.#inWave = false;
-      });
-    }
-    return call;
-  }
-
-  #struck(call: HostCall): Fault | undefined {
-    return this.#strike?.at === call.index ? this.#strike.fault : undefined;
-  }
-
   #judge(request: StoreRequest): StoreFate {
     if (!this.#sending) return 'pass';
     if (this.#paused) return 'hold';
+    const { trouble } = this;
     const name = `${describeType(request.type)} ${request.path ?? ''}`.trim();
-    const fault = this.#struck(this.#note('store', name, CHANGING.has(request.type)));
+    const fault = trouble.note('store', name, CHANGING.has(request.type));
     switch (fault?.kind) {
-      case undefined:
-      case 'refuse':
-        return 'pass';
       case 'errno':
         return { error: fault.errno };
       case 'drop':
         this.#reopens = fault.reopens;
         return fault.after ? 'drop-after' : 'drop-connection';
       case 'abort':
-        if (!fault.after) this.#abort.abort(new Error('interrupted'));
-        else queueMicrotask(() => this.#abort.abort(new Error('interrupted')));
+        if (!fault.after) trouble.abort();
+        else queueMicrotask(() => trouble.abort());
         return 'pass';
       case 'hang':
-        return this.#pause(async () => this.#hang());
+        return this.#pause(() => trouble.hang());
       case 'deed':
-        return this.#pause(() => commit(this.#sim, this.#stage, fault.deed));
+        return this.#pause(() => trouble.befall(fault));
       case 'silence':
-        if (this.#sim.usbback) this.#sim.usbback.manner = 'slow';
+      case 'unopenable':
+        trouble.set(fault);
         return 'pass';
       case 'kill':
-        this.#dead = true;
+        trouble.die();
         return fault.after ? 'drop-after' : 'drop-connection';
+      default:
+        return 'pass';
     }
   }
 
@@ -190,18 +162,10 @@ export class FaultyHost {
   }
 
   async #holdWhile(happening: () => Promise<void>): Promise<void> {
-    // A deed that fails is a defect of the test: an unhandled rejection, which ends it.
     await happening();
-    this.#activity++;
+    this.trouble.stir();
     this.#paused = false;
     this.#sim.store.releaseHeld();
-  }
-
-  /** The caller gives up; somewhat later the answer comes. */
-  async #hang(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#abort.abort(new Error('interrupted'));
-    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #files(files: SysfsFiles): SysfsFiles {
@@ -215,40 +179,19 @@ export class FaultyHost {
   }
 
   async #file<T>(what: HostCall['what'], path: string, act: () => Promise<T>): Promise<T> {
-    if (this.#dead) return never();
+    if (this.trouble.dead) return never();
     if (this.#refused?.path === path) throw kernelError(this.#refused.errno as 'EIO', what, path);
-    const fault = this.#struck(this.#note(what, `${what} ${path}`, what === 'write'));
-    switch (fault?.kind) {
-      case undefined:
-      case 'drop':
-        return act();
+    const fault = this.trouble.note(what, `${what} ${path}`, what === 'write');
+    if (!fault) return act();
+    switch (fault.kind) {
       case 'refuse':
         this.#refused = { path, errno: fault.errno };
         throw kernelError(fault.errno as 'EIO', what, path);
       case 'errno':
         if (fault.after) await act();
         throw kernelError(fault.errno as 'EIO', what, path);
-      case 'abort':
-        if (!fault.after) this.#abort.abort(new Error('interrupted'));
-        try {
-          return await act();
-        } finally {
-          this.#abort.abort(new Error('interrupted'));
-        }
-      case 'hang':
-        await this.#hang();
-        return act();
-      case 'deed':
-        await commit(this.#sim, this.#stage, fault.deed);
-        return act();
-      case 'silence':
-        if (this.#sim.usbback) this.#sim.usbback.manner = 'slow';
-        return act();
-      case 'kill':
-        if (fault.after) await act().catch(() => undefined);
-        this.#dead = true;
-        for (const client of this.#clients) client.close();
-        return never();
+      default:
+        return this.trouble.strike(fault, act);
     }
   }
 }

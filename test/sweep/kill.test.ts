@@ -11,9 +11,9 @@ import { attachDevice, detachDevice, doctor } from '../../src/pvusb/index.js';
 import { publishStore, publishSysfs, type SimHost } from '../../src/sim/index.js';
 import { driversOf } from '../core/invariants.js';
 import { invariantsOf } from './invariants-of.js';
-import { smallWorld } from './operations.js';
-import { unharmed } from './trial.js';
+import { unharmed } from './unharmed.js';
 import type { Order } from './victim.js';
+import { smallWorld } from './worlds.js';
 
 const VICTIM = fileURLToPath(new URL('./victim.js', import.meta.url));
 const BUSID = '3-6';
@@ -93,8 +93,8 @@ describe('a process that is killed', () => {
   let kills = 0;
   for (const operation of ['attach', 'detach'] as const) {
     it(`leaves what the doctor mends, in the middle of an ${operation}`.replace('an d', 'a d'), async (t) => {
-      const natural = driversOf((await smallWorld({})).usb);
-      const world = () => smallWorld(operation === 'attach' ? {} : { 1: BUSID });
+      const natural = driversOf((await smallWorld({ lent: {} })).usb);
+      const world = () => smallWorld({ lent: operation === 'attach' ? {} : { 1: BUSID } });
       const whole = await killed(await world(), victims, operation);
       assert.equal(whole.killed, false);
       for (const moment of momentsOf(whole)) {
@@ -105,13 +105,13 @@ describe('a process that is killed', () => {
         const { failures } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
         await sim.idle();
         const wrong = () => invariantsOf(sim, natural);
-        assert.deepEqual([...failures, ...wrong()], [], name);
+        assert.deepEqual([...failures, ...(await wrong())], [], name);
         await unharmed(sim, async (host) => {
           await detachDevice(host, { device: BUSID }).catch(() => undefined);
           await attachDevice(host, { domain: 2, device: BUSID });
           await detachDevice(host, { device: BUSID });
         });
-        assert.deepEqual(wrong(), [], `${name}, used again`);
+        assert.deepEqual(await wrong(), [], `${name}, used again`);
         await sim.close();
       }
       t.diagnostic(`${whole.request} requests, ${whole.driver} changes of drivers`);

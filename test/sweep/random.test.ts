@@ -1,27 +1,32 @@
-/** Hosts on which several programs, a hostile guest, people with plugs and bad luck are at work at once. `SEED=n`. */
+/**
+ * Hosts on which several programs, a hostile guest, people with plugs and bad luck are at work at once: a third each
+ * with controllers of every type. `SEED=n`.
+ */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import {
   addController,
   attachDevice,
+  type ControllerType,
   detachDevice,
   doctor,
   type Host,
   PvusbError,
   removeController,
 } from '../../src/pvusb/index.js';
-import type { SimHost, StoreFate, StoreRequest } from '../../src/sim/index.js';
+import type { QmpFate, SimHost, StoreFate, StoreRequest } from '../../src/sim/index.js';
 import { pick, seededRandom } from '../../src/sim/random.js';
 import { Sysfs } from '../../src/sysfs/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { driversOf } from '../core/invariants.js';
-import { commit } from './deeds.js';
+import { qemusOf } from '../support/qemus.js';
+import { repair } from './afterwards.js';
+import { commit, type Stage } from './deeds.js';
 import { invariantsOf } from './invariants-of.js';
-import { smallWorld } from './operations.js';
 import { Rival } from './rival.js';
 import { ending, ManualClock } from './settle.js';
-import { unharmed } from './trial.js';
+import { smallWorld } from './worlds.js';
 
 Error.stackTraceLimit = 3;
 
@@ -29,6 +34,11 @@ const SEEDS = 200;
 
 /** Chance of each request to go wrong, on hosts with bad luck. */
 const BAD_LUCK = 0.004;
+
+/** The same for the commands to a QEMU, of which there are fewer. */
+const BAD_QMP_LUCK = 0.02;
+
+const TYPES: readonly ControllerType[] = ['pv', 'qusb', 'devicemodel'];
 
 const DEVICES = ['1-1', '2-1', '3-6', '3-7', '3-8'];
 
@@ -62,33 +72,37 @@ class Turmoil {
   readonly #withRival: boolean;
   readonly #badLuck: number;
   readonly #seed: number;
+  readonly #type: ControllerType;
   #activity = 0;
   #wrong: string[] = [];
 
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = seededRandom(seed);
+    this.#type = TYPES[seed % TYPES.length]!;
     this.#withRival = this.#chance(0.4);
     this.#badLuck = this.#chance(0.6) ? BAD_LUCK : 0;
   }
 
   /** Runs it all; gives the number of the product's operations. Throws what is wrong at the end, or before. */
   async run(): Promise<number> {
-    const sim = await smallWorld({ 1: '2-1' }, DEVICES, this.#seed);
+    const sim = await smallWorld({ type: this.#type, lent: { 1: '2-1' }, seed: this.#seed });
     const natural = new Map(driversOf(sim.usb)).set('2-1:1.0', 'usbhid');
     sim.store.intercept = (request) => this.#fate(sim, request);
+    for (const qemu of sim.qemus.values()) qemu.intercept = () => this.#qmpFate();
     const actors = [this.#client(sim), this.#client(sim), this.#people(sim)];
     if (this.#withRival) actors.push(this.#rival(sim));
     const end = await ending(Promise.all(actors), this.#clock, () => this.#activity);
     if (end.how === 'failed') throw end.error;
     assert.equal(end.how, 'done', 'somebody hung');
     delete sim.store.intercept;
+    for (const qemu of sim.qemus.values()) qemu.intercept = undefined;
+    for (const qemu of sim.qemus.values()) for (const busid of DEVICES) qemu.refuseOpen(busid, false);
     sim.usb.clearFaults();
     await sim.idle();
-    const { failures } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
-    await sim.idle();
+    const { failures } = await repair(sim, this.#withRival);
     // A rival saves no driver of an interface that has none at the moment.
-    const violations = invariantsOf(sim, this.#withRival ? undefined : natural);
+    const violations = await invariantsOf(sim, this.#withRival ? undefined : natural);
     const { openConnections, openTransactions } = sim.store;
     await sim.close();
     assert.deepEqual([...this.#wrong, ...failures, ...violations], []);
@@ -117,6 +131,16 @@ class Turmoil {
       : { error: pick(this.#random, ['EIO', 'ENOSPC', 'EBUSY']) };
   }
 
+  /** The same of a QEMU's: it refuses, hangs, hangs up, and seldom dies. */
+  #qmpFate(): QmpFate {
+    this.#activity++;
+    if (!this.#chance(this.#badLuck > 0 ? BAD_QMP_LUCK : 0)) return 'pass';
+    const roll = this.#random();
+    if (roll < 0.05) return 'die';
+    if (roll < 0.2) return { error: 'something is wrong' };
+    return pick(this.#random, ['hang', 'act-but-hang', 'drop', 'act-but-drop']);
+  }
+
   async #pause(): Promise<void> {
     for (let turns = this.#below(4); turns > 0; turns--)
       await new Promise((resolve) => setImmediate(resolve));
@@ -140,7 +164,8 @@ class Turmoil {
       return client;
     };
     const sysfs = new Sysfs(sim.usb.files, this.#clock);
-    const host: Host = { xenstore: open(), sysfs, clock: this.#clock, reopen: async () => open() };
+    const qemu = qemusOf(sim, this.#clock);
+    const host: Host = { xenstore: open(), sysfs, qemu, clock: this.#clock, reopen: async () => open() };
     const abort = new AbortController();
     if (this.#chance(0.1)) void this.#pause().then(() => abort.abort(new Error('interrupted')));
     try {
@@ -149,14 +174,15 @@ class Turmoil {
       const known = error instanceof PvusbError && error.code !== 'internal';
       if (!known) this.#wrong.push(`an operation threw ${String(error)}`);
     }
-    await this.#pause();
+    // What was asked together with what failed is answered by now.
+    await new Promise((resolve) => setImmediate(resolve));
     for (const client of clients) {
       if (client.pendingCount + client.watchCount > 0)
         this.#wrong.push('I7: an operation left something open');
       client.close();
     }
     if (this.#withRival) return;
-    const claims = invariantsOf(sim);
+    const claims = await invariantsOf(sim);
     this.#wrong.push(...claims.filter((line) => line.startsWith('I1')));
   }
 
@@ -169,7 +195,11 @@ class Turmoil {
     if (roll < 0.45) return attachDevice(host, { domain, device, devid, port }, options);
     if (roll < 0.65) return detachDevice(host, { device }, options);
     if (roll < 0.75) return detachDevice(host, { domain, devid, port }, options);
-    if (roll < 0.83) return addController(host, { domain, ports: port }, options);
+    if (roll < 0.83) {
+      // An EHCI, which is made unless another one is asked for, has six ports.
+      const ports = this.#type === 'devicemodel' ? {} : { ports: port };
+      return addController(host, { domain, ...ports }, options);
+    }
     if (roll < 0.95) return removeController(host, { domain, devid, destroy: this.#chance(0.5) }, options);
     return doctor(host, { fix: true, signal });
   }
@@ -193,16 +223,22 @@ class Turmoil {
         if (back) await sim.plug(back);
       } else if (roll < 0.85) {
         const domid = 1 + this.#below(2);
-        await commit(sim, { busid, other: busid, domid, devid: 0 }, 'mischief');
-      } else if (roll < 0.95) sim.usb.failBind(busid, 'EIO', 1);
+        await commit(sim, { ...this.#stage(busid), domid }, 'mischief');
+      } else if (roll < 0.92) sim.usb.failBind(busid, 'EIO', 1);
+      else if (roll < 0.95) sim.qemus.get(1)?.refuseOpen(busid);
+      else if (roll < 0.97) await commit(sim, this.#stage(busid), 'qemu-killed');
       else await sim.killDomain(2, { leaveRecords: this.#chance(0.5) });
     }
     for (const back of pulled) await sim.plug(back);
     return 0;
   }
 
+  #stage(busid: string): Stage {
+    return { type: this.#type, busid, other: busid, domid: 1, devid: 0 };
+  }
+
   async #rival(sim: SimHost): Promise<number> {
-    const rival = new Rival(sim);
+    const rival = new Rival(sim, this.#type);
     for (let i = 3 + this.#below(5); i > 0; i--) {
       await this.#pause();
       const controller = { domid: 1 + this.#below(2), devid: this.#below(2) };

@@ -1,8 +1,6 @@
 /** Another toolstack on the same host, which writes as libxl does: without looking again, one node after another. */
-import type { SimHost } from '../../src/sim/index.js';
-import { savedDriverPath } from '../../src/sim/index.js';
-
-const BACKENDS = '/local/domain/0/backend/vusb';
+import type { ControllerType } from '../../src/pvusb/index.js';
+import { type SimHost, savedDriverPath } from '../../src/sim/index.js';
 
 /** A controller of a domain. */
 export interface RivalController {
@@ -10,20 +8,122 @@ export interface RivalController {
   readonly devid: number;
 }
 
-/** What `xl` does to a host. Refusals of the kernel are its bad luck. */
+/** What `xl` does to a host, whose controllers are all of one type. Refusals of kernel and QEMU are its bad luck. */
 export class Rival {
   readonly #sim: SimHost;
+  readonly #type: ControllerType;
 
-  constructor(sim: SimHost) {
+  constructor(sim: SimHost, type: ControllerType = 'pv') {
     this.#sim = sim;
+    this.#type = type;
   }
 
-  /** Writes a device into a port and hands its interfaces to usbback. */
-  async attach({ domid, devid }: RivalController, port: number, busid: string): Promise<void> {
+  /** Writes a device into a port and hands it over: to usbback, or to a QEMU that is told or sees it. */
+  async attach(controller: RivalController, port: number, busid: string): Promise<void> {
     const dom0 = this.#sim.store.handle(0);
-    const backend = `${BACKENDS}/${domid}/${devid}`;
-    if ((await dom0.read(backend)) === undefined) return;
-    await dom0.write(`${backend}/port/${port}`, busid);
+    const ports = this.#portsOf(controller);
+    if ((await dom0.read(ports)) === undefined) return;
+    await dom0.write(`${ports}/${port}`, busid);
+    if (this.#type === 'pv') await this.#bind(busid);
+    if (this.#type !== 'devicemodel') return;
+    const { bus, address } = this.#addressOf(busid);
+    const at = { bus: `xenusb-${controller.devid}.0`, port: String(port), hostbus: bus, hostaddr: address };
+    const fields = { driver: 'usb-host', id: `xenusb-${bus}-${address}`, ...at };
+    if (!(await this.#command(controller.domid, 'device_add', fields)))
+      await dom0.write(`${ports}/${port}`, '');
+  }
+
+  /** Takes a device back from whichever ports hold it. */
+  async detach(busid: string): Promise<void> {
+    const dom0 = this.#sim.store.handle(0);
+    if (this.#type === 'pv') await this.#unbind(busid);
+    const { bus, address } = this.#addressOf(busid);
+    for (const controller of await this.#controllers()) {
+      const ports = this.#portsOf(controller);
+      for (const port of (await dom0.directory(ports)) ?? []) {
+        if ((await dom0.read(`${ports}/${port}`)) !== busid) continue;
+        if (this.#type === 'devicemodel')
+          await this.#command(controller.domid, 'device_del', { id: `xenusb-${bus}-${address}` });
+        await dom0.write(`${ports}/${port}`, '');
+      }
+    }
+    if (this.#type === 'pv') await this.#giveBack(busid);
+  }
+
+  /** Adds the next controller of a domain that is alive. */
+  async add(domid: number): Promise<void> {
+    if (!this.#sim.guests.has(domid)) return;
+    const taken = await this.#devidsOf(domid);
+    const isEmulated = this.#type === 'devicemodel';
+    await this.#sim.addController({
+      domid,
+      devid: Math.max(-1, ...taken) + 1,
+      type: this.#type,
+      version: isEmulated ? 3 : 2,
+      portCount: 2,
+      backendDomid: 0,
+      ...(isEmulated ? {} : { backendState: 1, frontendState: 1 }),
+      online: true,
+      ports: new Map(),
+    });
+  }
+
+  /** Takes the devices of a controller back and removes its trees. */
+  async remove(controller: RivalController): Promise<void> {
+    const { domid, devid } = controller;
+    const dom0 = this.#sim.store.handle(0);
+    const ports = this.#portsOf(controller);
+    for (const port of (await dom0.directory(ports)) ?? []) {
+      const busid = await dom0.read(`${ports}/${port}`);
+      if (busid) await this.detach(busid);
+    }
+    if (this.#type === 'devicemodel') await this.#command(domid, 'device_del', { id: `xenusb-${devid}` });
+    else {
+      await this.#remove(`/local/domain/${domid}/device/vusb/${devid}`);
+      await this.#remove(`${this.#backends}/${domid}/${devid}`);
+    }
+    await this.#remove(`${recordsOf(domid)}/${devid}`);
+    if ((await dom0.directory(recordsOf(domid)))?.length === 0) await dom0.rm(recordsOf(domid));
+  }
+
+  get #backends(): string {
+    return `/local/domain/0/backend/${this.#type === 'qusb' ? 'qusb' : 'vusb'}`;
+  }
+
+  #portsOf({ domid, devid }: RivalController): string {
+    const isEmulated = this.#type === 'devicemodel';
+    return `${isEmulated ? recordsOf(domid) : `${this.#backends}/${domid}`}/${devid}/port`;
+  }
+
+  async #controllers(): Promise<RivalController[]> {
+    const dom0 = this.#sim.store.handle(0);
+    const all: RivalController[] = [];
+    for (const domid of ((await dom0.directory('/libxl')) ?? []).map(Number)) {
+      for (const devid of await this.#devidsOf(domid)) all.push({ domid, devid });
+    }
+    return all;
+  }
+
+  async #devidsOf(domid: number): Promise<number[]> {
+    return ((await this.#sim.store.handle(0).directory(recordsOf(domid))) ?? []).map(Number);
+  }
+
+  #addressOf(busid: string): { readonly bus: number; readonly address: number } {
+    return { bus: Number.parseInt(busid, 10), address: this.#sim.usb.device(busid)?.address ?? 0 };
+  }
+
+  /** False when the QEMU says no, or is no more. */
+  async #command(domid: number, execute: string, fields: Record<string, unknown>): Promise<boolean> {
+    const qemu = this.#sim.qemus.get(domid);
+    if (!qemu?.alive) return false;
+    return qemu.execute(execute, fields).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #bind(busid: string): Promise<void> {
+    const dom0 = this.#sim.store.handle(0);
     for (const { id, driver } of this.#sim.usb.device(busid)?.interfaces ?? []) {
       if (driver === 'usbback') continue;
       if (driver !== undefined) {
@@ -34,20 +134,14 @@ export class Rival {
     }
   }
 
-  /** Takes a device back from whichever ports hold it. */
-  async detach(busid: string): Promise<void> {
+  async #unbind(busid: string): Promise<void> {
+    for (const { id } of this.#sim.usb.device(busid)?.interfaces ?? [])
+      await this.#sim.usb.unbind('usbback', id).catch(() => undefined);
+  }
+
+  async #giveBack(busid: string): Promise<void> {
     const dom0 = this.#sim.store.handle(0);
-    const interfaces = (this.#sim.usb.device(busid)?.interfaces ?? []).map(({ id }) => id);
-    for (const id of interfaces) await this.#sim.usb.unbind('usbback', id).catch(() => undefined);
-    for (const domid of (await dom0.directory(BACKENDS)) ?? []) {
-      for (const devid of (await dom0.directory(`${BACKENDS}/${domid}`)) ?? []) {
-        const ports = `${BACKENDS}/${domid}/${devid}/port`;
-        for (const port of (await dom0.directory(ports)) ?? []) {
-          if ((await dom0.read(`${ports}/${port}`)) === busid) await dom0.write(`${ports}/${port}`, '');
-        }
-      }
-    }
-    for (const id of interfaces) {
+    for (const { id } of this.#sim.usb.device(busid)?.interfaces ?? []) {
       const path = await dom0.read(savedDriverPath(busid, id));
       const driver = path?.slice(path.lastIndexOf('/') + 1);
       if (driver) await this.#sim.usb.bind(driver, id).catch(() => undefined);
@@ -55,42 +149,12 @@ export class Rival {
     await this.#remove(savedDriverPath(busid, '').split('/').slice(0, 4).join('/'));
   }
 
-  /** Adds the next controller of a domain that is alive. */
-  async add(domid: number): Promise<void> {
-    if (!this.#sim.guests.has(domid)) return;
-    const dom0 = this.#sim.store.handle(0);
-    const taken = ((await dom0.directory(`/libxl/${domid}/device/vusb`)) ?? []).map(Number);
-    await this.#sim.addController({
-      domid,
-      devid: Math.max(-1, ...taken) + 1,
-      type: 'pv',
-      version: 2,
-      portCount: 2,
-      backendDomid: 0,
-      backendState: 1,
-      frontendState: 1,
-      online: true,
-      ports: new Map(),
-    });
-  }
-
-  /** Takes the devices of a controller back and removes its trees. */
-  async remove({ domid, devid }: RivalController): Promise<void> {
-    const dom0 = this.#sim.store.handle(0);
-    const backend = `${BACKENDS}/${domid}/${devid}`;
-    for (const port of (await dom0.directory(`${backend}/port`)) ?? []) {
-      const busid = await dom0.read(`${backend}/port/${port}`);
-      if (busid) await this.detach(busid);
-    }
-    await this.#remove(`/local/domain/${domid}/device/vusb/${devid}`);
-    await this.#remove(backend);
-    await this.#remove(`/libxl/${domid}/device/vusb/${devid}`);
-    const dom0Node = `/libxl/${domid}/device/vusb`;
-    if ((await dom0.directory(dom0Node))?.length === 0) await dom0.rm(dom0Node);
-  }
-
   async #remove(path: string): Promise<void> {
     const dom0 = this.#sim.store.handle(0);
     if ((await dom0.read(path)) !== undefined) await dom0.rm(path);
   }
+}
+
+function recordsOf(domid: number): string {
+  return `/libxl/${domid}/device/vusb`;
 }

@@ -1,42 +1,5 @@
-/** Every operation, with every call to the host going wrong in every way. */
-import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
-import { describeFault, faultsAt, TRIES_ALL } from './faults.js';
+/** Every operation on controllers that usbback serves, with every call to the host going wrong in every way. */
 import { OPERATIONS } from './operations.js';
-import { trial, undisturbed } from './trial.js';
+import { sweep } from './sweep.js';
 
-// Thousands of errors are made and caught here; nobody reads where.
-Error.stackTraceLimit = 0;
-
-/** Failures told of one operation; the rest is counted. */
-const TOLD = 12;
-
-describe('whatever goes wrong at whatever call', () => {
-  let tried = 0;
-  for (const operation of OPERATIONS) {
-    it(`${operation.name} ends well, or as it says`, async (t) => {
-      const calm = await undisturbed(operation);
-      const failures: string[] = [];
-      let faults = 0;
-      const every = TRIES_ALL ? 1 : (operation.every ?? 1);
-      for (const call of calm.calls.filter(({ index }) => index % every === 0)) {
-        for (const fault of faultsAt(call)) {
-          const wrong = await trial(operation, calm, { at: call.index, fault });
-          faults++;
-          if (wrong.length === 0) continue;
-          failures.push(
-            `call ${call.index} (${call.name}), ${describeFault(fault)}:\n    ${wrong.slice(0, 4).join('\n    ')}`,
-          );
-        }
-      }
-      tried += faults;
-      const which = every === 1 ? '' : ` (one of ${every} tried)`;
-      t.diagnostic(`${calm.calls.length} calls${which}, ${faults} faults`);
-      const more = failures.length > TOLD ? `\n  and ${failures.length - TOLD} more` : '';
-      assert.equal(failures.length, 0, `\n  ${failures.slice(0, TOLD).join('\n  ')}${more}`);
-    });
-  }
-  after(() => {
-    process.stdout.write(`fault sweep: ${tried} faults over ${OPERATIONS.length} operations\n`);
-  });
-});
+sweep('fault sweep', OPERATIONS);

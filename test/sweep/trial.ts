@@ -1,21 +1,15 @@
 /** One run of one operation with one fault, and what must be true of it afterwards. */
-import {
-  attachDevice,
-  detachDevice,
-  doctor,
-  ERROR_KINDS,
-  type Host,
-  PvusbError,
-} from '../../src/pvusb/index.js';
+import { ERROR_KINDS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/index.js';
 import { type SimHost, SimUsb } from '../../src/sim/index.js';
-import { Sysfs } from '../../src/sysfs/index.js';
-import { XenstoreClient } from '../../src/xenstore/index.js';
-import { compareWorlds, type Drivers, driversOf, snapshot } from '../core/invariants.js';
+import { type Drivers, driversOf } from '../core/invariants.js';
+import { checkDone, differences, mend, resume, type Struck } from './afterwards.js';
 import { changesHost, type Fault, type HostCall } from './faults.js';
-import { FaultyHost, type Strike } from './faulty-host.js';
+import { FaultyHost } from './faulty-host.js';
 import { invariantsOf } from './invariants-of.js';
 import type { Swept } from './operations.js';
-import { type Ending, ending, ManualClock } from './settle.js';
+import { type Ending, ending } from './settle.js';
+import type { Strike } from './trouble.js';
+import { worldOf } from './world-of.js';
 
 /** What an operation does when nothing goes wrong. */
 export interface Undisturbed {
@@ -25,37 +19,16 @@ export interface Undisturbed {
   readonly end: readonly string[];
 }
 
-/** Another program on the same host, to which nothing happens. */
-export async function unharmed<T>(sim: SimHost, run: (host: Host) => Promise<T>): Promise<T> {
-  const clock = new ManualClock();
-  const clients: XenstoreClient[] = [];
-  const open = (): XenstoreClient => {
-    const client = new XenstoreClient(sim.store.connect(0), { clock, random: () => 0 });
-    clients.push(client);
-    return client;
-  };
-  let calls = 0;
-  sim.store.onRequest = () => {
-    calls++;
-  };
-  const sysfs = new Sysfs(sim.usb.files, clock);
-  const host: Host = { xenstore: open(), sysfs, clock, reopen: async () => open() };
-  const end = await ending(run(host), clock, () => calls);
-  for (const client of clients) client.close();
-  delete sim.store.onRequest;
-  if (end.how === 'done') return end.value;
-  throw end.how === 'failed' ? end.error : new Error('hung without any fault');
-}
-
 /** Runs an operation without a fault: counts its calls, and tells what it ends with. */
 export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   const sim = await operation.world();
   const natural = await naturalDrivers(sim);
   const faulty = new FaultyHost(sim, operation.stage);
-  const end = await ending(operation.run(faulty.host, faulty.signal), faulty.clock, () => faulty.activity);
+  const { trouble } = faulty;
+  const end = await ending(operation.run(faulty.host, trouble.signal), faulty.clock, () => trouble.activity);
   if (end.how !== 'done') throw new Error(`${operation.name}: ${describe(end)}`);
   await sim.idle();
-  const result = { calls: [...faulty.calls], natural, end: snapshot(sim) };
+  const result = { calls: [...trouble.calls], natural, end: await worldOf(sim) };
   faulty.close();
   await sim.close();
   return result;
@@ -77,50 +50,81 @@ async function naturalDrivers(sim: SimHost): Promise<Drivers> {
 export async function trial(operation: Swept, calm: Undisturbed, strike: Strike): Promise<string[]> {
   const { fault } = strike;
   const sim = await operation.world();
-  const before = snapshot(sim);
+  const before = await worldOf(sim);
+  const qemu = sim.qemus.get(operation.stage.domid);
   const watches = sim.store.watchCount;
   const faulty = new FaultyHost(sim, operation.stage, strike);
-  const run = operation.run(faulty.host, faulty.signal);
+  const { trouble } = faulty;
   const end = await ending(
-    run,
+    operation.run(faulty.host, trouble.signal),
     faulty.clock,
-    () => faulty.activity,
-    () => faulty.dead,
+    () => trouble.activity,
+    () => trouble.dead,
   );
+  await trouble.settle(fault.kind === 'silence' ? fault.end : 'back');
   // A daemon that refuses to end a transaction or a watch may have ended it nevertheless; this one has not.
   const unended =
     fault.kind === 'errno' && /^(transactionEnd|unwatch)/.test(calm.calls[strike.at]?.name ?? '');
-  const wrong: string[] = faulty.dead
-    ? []
-    : [...checkEnding(end), ...(await checkOpen(sim, faulty, unended))];
+  const wrong = trouble.dead ? [] : [...checkEnding(end), ...(await checkOpen(sim, faulty, unended))];
   faulty.close();
-  if (sim.usbback && fault.kind === 'silence') {
-    sim.usbback.manner = 'prompt';
-    await sim.usbback.proceed();
-  }
   await sim.idle();
   const natural = naturalAfter(sim, operation, calm, fault);
   const failed = end.how === 'failed' ? (end.error as PvusbError) : undefined;
-  const invariants = (): string[] =>
-    invariantsOf(sim, natural).filter((line) => !(changesHost(fault) && wasSaid(failed, line)));
+  const struck: Struck = {
+    sim,
+    operation,
+    fault,
+    lostQemu: sim.qemus.has(operation.stage.domid) && qemu?.alive === false,
+    invariants: async () =>
+      (await invariantsOf(sim, natural)).filter((line) => !(changesHost(fault) && wasSaid(failed, line))),
+  };
   const changed =
     changesHost(fault) &&
     !(fault.kind === 'deed' && fault.deed === 'mischief' && operation.failing === 'undoes');
-  if (faulty.dead || changed || failed?.code === 'rollback-failed') {
-    const unknown = faulty.dead || !changed;
-    wrong.push(...(await mend(sim, operation, invariants, unknown)));
+  if (trouble.dead || changed || failed?.code === 'rollback-failed') {
+    wrong.push(...(await mend(struck, trouble.dead || !changed)));
+  } else if (struck.lostQemu) {
+    wrong.push(...(await checkLoss(struck, failed, { before, calm })));
   } else if (failed === undefined) {
-    wrong.push(...(await checkDone(sim, operation, calm, fault, invariants)));
+    wrong.push(...(await checkDone(struck, calm.end)));
   } else if (operation.failing === 'undoes') {
-    wrong.push(...withoutGuests(compareWorlds(before, snapshot(sim)), fault).map((line) => `I4: ${line}`));
+    wrong.push(...(await differences(struck, before)).map((line) => `I4: ${line}`));
     if (sim.store.watchCount > watches) wrong.push(`I7: ${sim.store.watchCount - watches} watches`);
   } else {
-    wrong.push(...(await resume(sim, operation, calm, fault)));
+    wrong.push(...(await resume(struck, calm.end)));
   }
   if (sim.store.openConnections > 0) wrong.push('I7: a connection is open');
   if (sim.store.openTransactions > 0) wrong.push('I7: a transaction is open');
   await sim.close();
   return wrong;
+}
+
+/** What operations fail with that have met a QEMU which died. */
+const LOSSES: ReadonlySet<PvusbErrorCode> = new Set([
+  'qemu-dead',
+  'qemu-timeout',
+  'qemu-unreachable',
+  'state-timeout',
+  'not-opened',
+]);
+
+/**
+ * Behind the death of a QEMU: an addition that failed has left nothing, a removal goes on when it is run again, and
+ * whatever was left by QEMU itself the doctor gives back.
+ */
+async function checkLoss(
+  struck: Struck,
+  failed: PvusbError | undefined,
+  { before, calm }: { readonly before: readonly string[]; readonly calm: Undisturbed },
+): Promise<string[]> {
+  const { operation } = struck;
+  const wrong: string[] = [];
+  if (failed && !LOSSES.has(failed.code)) wrong.push(`QEMU has died, and it said ${failed.message}`);
+  if (failed && operation.failing === 'undoes')
+    wrong.push(...(await differences(struck, before)).map((line) => `I4: ${line}`));
+  if (operation.failing === 'resumes' && !operation.name.startsWith('doctor'))
+    wrong.push(...(await resume(struck, calm.end)));
+  return [...wrong, ...(await mend(struck, true))];
 }
 
 function describe(end: Ending<unknown>): string {
@@ -143,7 +147,7 @@ function checkEnding(end: Ending<unknown>): string[] {
 async function checkOpen(sim: SimHost, faulty: FaultyHost, unended: boolean): Promise<string[]> {
   await sim.idle();
   const wrong: string[] = [];
-  if (faulty.pending > 0) wrong.push(`I7: ${faulty.pending} requests and watches are pending`);
+  if (faulty.pending > 0) wrong.push(`I7: ${faulty.pending} requests, watches and monitors are pending`);
   if (sim.store.openTransactions > 0 && !unended) wrong.push('I7: a transaction was left open');
   const watches = sim.store.watchCount;
   faulty.close();
@@ -169,74 +173,4 @@ function naturalAfter(sim: SimHost, operation: Swept, { natural }: Undisturbed, 
   const changed = sim.usb.devices.filter(({ spec }) => spec.serial === 'OTHER').map(({ busid }) => busid);
   const kept = [...natural].filter(([id]) => !changed.includes(id.slice(0, id.indexOf(':'))));
   return new Map([...kept, ...changed.map((busid): [string, string] => [`${busid}:1.0`, 'usb-storage'])]);
-}
-
-/** What guests may have changed of their own by mischief: their frontends, and the states that follow them. */
-function withoutGuests(lines: readonly string[], fault: Fault): string[] {
-  if (fault.kind !== 'deed' || fault.deed !== 'mischief') return [...lines];
-  return lines.filter(
-    (line) => !/ \/local\/domain\/\d+\/(device\/vusb|backend\/vusb\/\d+\/\d+\/state)/.test(line),
-  );
-}
-
-/** The doctor makes everything well, and the host can be worked with. */
-async function mend(
-  sim: SimHost,
-  operation: Swept,
-  invariants: () => string[],
-  use: boolean,
-): Promise<string[]> {
-  const diagnosis = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
-  await sim.idle();
-  const { remaining, failures } = diagnosis;
-  const wrong = [...failures, ...remaining.map(({ finding }) => finding), ...invariants()];
-  return [
-    ...wrong.map((line) => `after the doctor: ${line}`),
-    ...(use ? await useAgain(sim, operation, invariants) : []),
-  ];
-}
-
-async function useAgain(sim: SimHost, operation: Swept, invariants: () => string[]): Promise<string[]> {
-  const domain = sim.guests.has(1) ? 1 : 2;
-  const device = sim.usb.device(operation.stage.busid) ? operation.stage.busid : operation.stage.other;
-  try {
-    await unharmed(sim, async (host) => {
-      await detachDevice(host, { device }).catch(() => undefined);
-      await attachDevice(host, { domain, device });
-      await detachDevice(host, { device });
-    });
-    await sim.idle();
-    return invariants().map((line) => `used again: ${line}`);
-  } catch (error) {
-    return [`used again: ${String(error)}`];
-  }
-}
-
-/** A success is one: the invariants hold and the world is the one that it always ends with. */
-async function checkDone(
-  sim: SimHost,
-  operation: Swept,
-  calm: Undisturbed,
-  fault: Fault,
-  invariants: () => string[],
-): Promise<string[]> {
-  // The doctor tells of failures in its result; it is run again like a removal.
-  if (operation.name.startsWith('doctor')) return resume(sim, operation, calm, fault);
-  const differs = withoutGuests(compareWorlds(calm.end, snapshot(sim)), fault);
-  return [...invariants(), ...differs].map((line) => `done, but ${line}`);
-}
-
-/** I5: run again, it ends as if nothing had happened; a removal that was through already has nothing to do. */
-async function resume(sim: SimHost, operation: Swept, calm: Undisturbed, fault: Fault): Promise<string[]> {
-  try {
-    await unharmed(sim, (host) => operation.run(host));
-  } catch (error) {
-    const through = error instanceof PvusbError && ['no-such-controller', 'port-empty'].includes(error.code);
-    if (!through) return [`run again: ${String(error)}`];
-    // The controller is gone, though a driver has not taken its interface back: that was said, with what to do.
-    await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
-  }
-  await sim.idle();
-  const differs = withoutGuests(compareWorlds(calm.end, snapshot(sim)), fault);
-  return differs.map((line) => `I5: ${line}`);
 }

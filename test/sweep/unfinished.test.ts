@@ -5,9 +5,11 @@ import { attachDevice, detachDevice, removeController } from '../../src/pvusb/in
 import { kernelError } from '../../src/sim/index.js';
 import { Sysfs, SysfsError } from '../../src/sysfs/index.js';
 import { FaultyHost } from './faulty-host.js';
-import { OPERATIONS, type Swept, smallWorld } from './operations.js';
+import { OPERATIONS, type Swept } from './operations.js';
 import { ending } from './settle.js';
-import { undisturbed, unharmed } from './trial.js';
+import { undisturbed } from './trial.js';
+import { unharmed } from './unharmed.js';
+import { smallWorld } from './worlds.js';
 
 /** A host on which a detach of 3-6 from port 1 was interrupted right behind the freeing of the port. */
 async function halfDetached() {
@@ -16,7 +18,7 @@ async function halfDetached() {
   const operation: Swept = {
     ...detaching,
     async world() {
-      const sim = await smallWorld({});
+      const sim = await smallWorld({ lent: {} });
       await unharmed(sim, (host) => attachDevice(host, { domain: 1, device: '3-6' }));
       await sim.idle();
       return sim;
@@ -30,7 +32,7 @@ async function halfDetached() {
     at: freed.index,
     fault: { kind: 'drop', after: true, reopens: false },
   });
-  const end = await ending(operation.run(faulty.host), faulty.clock, () => faulty.activity);
+  const end = await ending(operation.run(faulty.host), faulty.clock, () => faulty.trouble.activity);
   assert.equal(end.how, 'failed');
   faulty.close();
   assert.equal(await sim.store.handle(0).read('/local/domain/0/backend/vusb/1/0/port/1'), '');
@@ -83,7 +85,7 @@ describe('a detach that was interrupted behind the freeing of the port', () => {
 
 describe('an interface whose class cannot be read', () => {
   it('is an error, since a device without it would be lent by half', async () => {
-    const sim = await smallWorld({});
+    const sim = await smallWorld({ lent: {} });
     const sysfs = new Sysfs({
       ...sim.usb.files,
       async readText(path) {

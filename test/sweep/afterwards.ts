@@ -1,0 +1,98 @@
+/** What is done on a host behind a fault, and must go well: by the doctor, by running it again, by using it. */
+import { attachDevice, type Diagnosis, detachDevice, doctor, isPvusbError } from '../../src/pvusb/index.js';
+import type { SimHost } from '../../src/sim/index.js';
+import { compareWorlds, type Snapshot } from '../core/invariants.js';
+import type { Fault } from './faults.js';
+import type { Swept } from './operations.js';
+import { unharmed } from './unharmed.js';
+import { isOfQemus, worldOf } from './world-of.js';
+
+/** A host on which an operation has met a fault. */
+export interface Struck {
+  readonly sim: SimHost;
+  readonly operation: Swept;
+  readonly fault: Fault;
+  /** The QEMU that the operation was about has died. */
+  readonly lostQemu: boolean;
+  invariants(): Promise<string[]>;
+}
+
+/** What differs from a world that is expected, beside what a guest and a QEMU that has died changed by themselves. */
+export async function differences({ sim, fault, lostQemu }: Struck, expected: Snapshot): Promise<string[]> {
+  const lines = compareWorlds(expected, await worldOf(sim)).filter((line) => !(lostQemu && isOfQemus(line)));
+  if (fault.kind !== 'deed' || fault.deed !== 'mischief') return lines;
+  return lines.filter(
+    (line) =>
+      !/ \/local\/domain\/\d+\/(device\/vusb|backend\/[vq]usb\/\d+\/\d+\/state)/.test(line) &&
+      // What QEMU has open is without driver until the guest configures it.
+      !/^- \S+ -> usbfs$/.test(line) &&
+      !lines.includes(line.replace(/^\+ (\S+) -> nothing$/, '- $1 -> usbfs')),
+  );
+}
+
+/** The doctor makes everything well, and the host can be worked with. */
+export async function mend(struck: Struck, use: boolean): Promise<string[]> {
+  const { sim } = struck;
+  const { remaining, failures } = await repair(sim, isClaimedTwice(struck));
+  const wrong = [...failures, ...remaining.map(({ finding }) => finding), ...(await struck.invariants())];
+  return [...wrong.map((line) => `after the doctor: ${line}`), ...(use ? await useAgain(struck) : [])];
+}
+
+/**
+ * The doctor's one run. Where another toolstack has given a device away twice (`isTwice`) a second one, if the first
+ * says that something is wrong still: who loses his claim leaves the device to the other without its drivers, or with
+ * the host's, which was not to be seen before.
+ */
+export async function repair(sim: SimHost, isTwice = false): Promise<Diagnosis> {
+  const diagnosis = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
+  await sim.idle();
+  return isTwice && diagnosis.remaining.length > 0 ? repair(sim) : diagnosis;
+}
+
+function isClaimedTwice({ fault, operation }: Struck): boolean {
+  const { type } = operation.stage;
+  return type !== 'pv' && fault.kind === 'deed' && fault.deed === 'rival-takes-device';
+}
+
+async function useAgain({ sim, operation, invariants }: Struck): Promise<string[]> {
+  const { type, busid, other } = operation.stage;
+  const isServed = (domid: number): boolean => type === 'pv' || sim.qemus.get(domid)?.alive === true;
+  const living = [1, 2].filter((domid) => sim.guests.has(domid));
+  const domain = living.find(isServed) ?? living[0]!;
+  const device = sim.usb.device(busid) ? busid : other;
+  sim.qemus.get(domain)?.refuseOpen(device, false);
+  try {
+    await unharmed(sim, async (host) => {
+      await detachDevice(host, { device }).catch(() => undefined);
+      await attachDevice(host, { domain, device });
+      await detachDevice(host, { device });
+    });
+  } catch (error) {
+    const isLost = isPvusbError(error, 'qemu-dead') && !isServed(domain);
+    if (!isLost) return [`used again: ${String(error)}`];
+  }
+  await sim.idle();
+  return (await invariants()).map((line) => `used again: ${line}`);
+}
+
+/** A success is one: the invariants hold and the world is the one that it always ends with. */
+export async function checkDone(struck: Struck, expected: Snapshot): Promise<string[]> {
+  // The doctor tells of failures in its result; it is run again like a removal.
+  if (struck.operation.name.startsWith('doctor')) return resume(struck, expected);
+  const differs = await differences(struck, expected);
+  return [...(await struck.invariants()), ...differs].map((line) => `done, but ${line}`);
+}
+
+/** I5: run again, it ends as if nothing had happened; a removal that was through already has nothing to do. */
+export async function resume(struck: Struck, expected: Snapshot): Promise<string[]> {
+  const { sim, operation } = struck;
+  try {
+    await unharmed(sim, (host) => operation.run(host));
+  } catch (error) {
+    if (!isPvusbError(error, 'no-such-controller', 'port-empty')) return [`run again: ${String(error)}`];
+    // The controller is gone, though a driver has not taken its interface back: that was said, with what to do.
+    await repair(sim);
+  }
+  await sim.idle();
+  return (await differences(struck, expected)).map((line) => `I5: ${line}`);
+}

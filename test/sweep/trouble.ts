@@ -1,0 +1,142 @@
+/** What goes wrong on a host: one fault at one call, and what it does whatever port the call goes through. */
+import type { SimHost } from '../../src/sim/index.js';
+import { commit, type Stage } from './deeds.js';
+import type { Fault, HostCall } from './faults.js';
+import { Silence } from './silence.js';
+
+/** A fault and the call that it strikes. */
+export interface Strike {
+  readonly at: number;
+  readonly fault: Fault;
+}
+
+/** The answer to somebody who is no more. */
+export const never = (): Promise<never> => new Promise(() => {});
+
+/** Counts the calls of a program through all ports of its host, and makes one of them go wrong. */
+export class Trouble {
+  /** Every call so far. */
+  readonly calls: HostCall[] = [];
+  readonly #sim: SimHost;
+  readonly #stage: Stage;
+  readonly #strike: Strike | undefined;
+  readonly #abort = new AbortController();
+  readonly #ends: (() => void)[] = [];
+  #silence: Silence | undefined;
+  #inWave = false;
+  #dead = false;
+  #activity = 0;
+
+  constructor(sim: SimHost, stage: Stage, strike: Strike | undefined) {
+    this.#sim = sim;
+    this.#stage = stage;
+    this.#strike = strike;
+  }
+
+  /** The signal that the program's operation is given. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** True when the process was killed. */
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  /** Grows with whatever the program does. */
+  get activity(): number {
+    return this.#activity;
+  }
+
+  /** Something happened. */
+  stir(): void {
+    this.#activity++;
+  }
+
+  /** Counts a call; gives the fault that strikes it. */
+  note(what: HostCall['what'], name: string, changes: boolean): Fault | undefined {
+    this.#activity++;
+    const call = { index: this.calls.length, what, name, changes, first: !this.#inWave };
+    this.calls.push(call);
+    if (!this.#inWave) {
+      this.#inWave = true;
+      queueMicrotask(() => {
+        this.#inWave = false;
+      });
+    }
+    return this.#strike?.at === call.index ? this.#strike.fault : undefined;
+  }
+
+  /** Somebody presses Ctrl-C. */
+  abort(): void {
+    this.#abort.abort(new Error('interrupted'));
+  }
+
+  /** The caller gives up; somewhat later the answer comes. */
+  async hang(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** What lasts: whoever serves the controller is silent, or its QEMU cannot open the device. */
+  set({ kind }: Extract<Fault, { kind: 'silence' | 'unopenable' }>): void {
+    const { domid, busid } = this.#stage;
+    if (kind === 'silence') this.#silence = Silence.of(this.#sim, this.#stage);
+    else this.#sim.qemus.get(domid)?.refuseOpen(busid);
+  }
+
+  /** Ends what {@link set} began. A QEMU that was silent works on, or was killed. */
+  async settle(how: 'back' | 'killed'): Promise<void> {
+    await this.#silence?.end(how);
+    const { domid, busid } = this.#stage;
+    if (this.#strike?.fault.kind === 'unopenable') this.#sim.qemus.get(domid)?.refuseOpen(busid, false);
+  }
+
+  /** Something happens to the host. */
+  async befall(fault: Extract<Fault, { kind: 'deed' }>): Promise<void> {
+    // A deed that fails is a defect of the test: an unhandled rejection, which ends it.
+    await commit(this.#sim, this.#stage, fault.deed);
+    this.#activity++;
+  }
+
+  /** The process is killed. */
+  die(): void {
+    this.#dead = true;
+    for (const end of this.#ends) end();
+  }
+
+  /** Calls `end` when the process is killed. */
+  onDeath(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  /** Makes a call to which a fault happens that is the same for files and monitors. */
+  async strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
+    switch (fault.kind) {
+      case 'abort':
+        if (!fault.after) this.abort();
+        try {
+          return await act();
+        } finally {
+          this.abort();
+        }
+      case 'hang':
+        await this.hang();
+        return act();
+      case 'deed':
+        await this.befall(fault);
+        return act();
+      case 'silence':
+      case 'unopenable':
+        this.set(fault);
+        return act();
+      case 'kill':
+        if (fault.after) await act().catch(() => undefined);
+        this.die();
+        return never();
+      default:
+        return act();
+    }
+  }
+}

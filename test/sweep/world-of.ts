@@ -1,0 +1,43 @@
+/** The world of a host as two of them are compared: xenstore, drivers, and what the QEMUs have. */
+import type { SimHost, SimQemu } from '../../src/sim/index.js';
+import { type Snapshot, snapshot } from '../core/invariants.js';
+
+/** Everything. */
+export async function worldOf(sim: SimHost): Promise<Snapshot> {
+  const qemus = await Promise.all([...sim.qemus.values()].map(linesOf));
+  return [...snapshot(sim), ...qemus.flat()];
+}
+
+/** Whether the line of a world is about a QEMU. */
+export function isOfQemus(line: string): boolean {
+  return /^[-+] QEMU \d+ /.test(line);
+}
+
+/** The numbers of the controllers that a QEMU emulates. */
+export async function emulatedBy(qemu: SimQemu): Promise<number[]> {
+  const peripherals = await peripheralsOf(qemu);
+  return peripherals.flatMap(({ name }) => {
+    const devid = /^xenusb-(\d+)$/.exec(name)?.[1];
+    return devid === undefined ? [] : Number(devid);
+  });
+}
+
+async function linesOf(qemu: SimQemu): Promise<string[]> {
+  const { domid, alive, held } = qemu;
+  if (!alive) return [`QEMU ${domid} is dead`];
+  const peripherals = await peripheralsOf(qemu);
+  const lines = [
+    ...peripherals.map(({ name, type }) => `QEMU ${domid} has ${name}, ${type}`),
+    ...held.map((busid) => `QEMU ${domid} holds ${busid}`),
+  ];
+  return lines.sort();
+}
+
+async function peripheralsOf(qemu: SimQemu): Promise<{ readonly name: string; readonly type: string }[]> {
+  if (!qemu.alive) return [];
+  const list = (await qemu.execute('qom-list', { path: '/machine/peripheral' })) as {
+    readonly name: string;
+    readonly type: string;
+  }[];
+  return list.filter(({ type }) => type.startsWith('child<'));
+}
