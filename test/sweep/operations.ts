@@ -20,6 +20,8 @@ export interface Swept {
   readonly stage: Stage;
   /** Only every so many-th call goes wrong; each one unless given. */
   readonly every?: number;
+  /** And whatever `every`, each call that changes something. */
+  readonly eachChange?: boolean;
   world(): Promise<SimHost>;
   run(host: Host, signal?: AbortSignal): Promise<unknown>;
 }
@@ -27,12 +29,9 @@ export interface Swept {
 /** The operations on controllers of one type. */
 class Operations {
   readonly #type: ControllerType;
-  /** One of so many calls goes wrong. */
-  readonly #every: number;
 
-  constructor(type: ControllerType, every: number) {
+  constructor(type: ControllerType) {
     this.#type = type;
-    this.#every = every;
   }
 
   adding(): Swept {
@@ -76,7 +75,7 @@ class Operations {
       ...this.#common(`${destroy ? 'destroy' : 'remove'} a controller${full}`, first),
       failing: 'resumes',
       // Without devices few calls matter; with them most are those of detaching one device, which is swept by itself.
-      every: (full ? 3 : 2) * this.#every,
+      every: full ? 3 : 2,
       world: () => smallWorld({ type, lent, busids: ['1-1', first, second] }),
       run: (host, signal) => removeController(host, { domain: 1, devid: 0, destroy }, { signal }),
     };
@@ -87,23 +86,22 @@ class Operations {
       ...this.#common('doctor --fix', '3-6'),
       failing: 'resumes',
       // It observes the host again and again: 600 calls, few of them new.
-      every: 11 * this.#every,
+      every: 11,
       world,
       run: (host, signal) => doctor(host, { fix: true, settleMs: 0, signal }),
     };
   }
 
-  #common(name: string, busid: string): Pick<Swept, 'name' | 'stage' | 'every'> {
+  #common(name: string, busid: string): Pick<Swept, 'name' | 'stage'> {
     const type = this.#type;
     return {
       name: type === 'pv' ? name : `${name} (${type})`,
       stage: { type, busid, other: '1-1', domid: 1, devid: 0 },
-      every: this.#every,
     };
   }
 }
 
-const pv = new Operations('pv', 1);
+const pv = new Operations('pv');
 
 /** All of them for controllers of type pv. */
 export const OPERATIONS: readonly Swept[] = [
@@ -124,27 +122,25 @@ export const OPERATIONS: readonly Swept[] = [
   pv.repairing(brokenWorld),
 ];
 
-/** One of so many calls goes wrong where QEMU serves: its calls are many, and each is asked anew at every look. */
-const QEMU_EVERY = 3;
-
 /** The same for the types that a QEMU serves. */
 export const QEMU_OPERATIONS: readonly Swept[] = [
   ...ofQemu('qusb', brokenQusbWorld),
   ...ofQemu('devicemodel', brokenEmulatedWorld),
 ];
 
+/** A QEMU is asked often, and says the same each time: few of the calls matter that change nothing. */
 function ofQemu(type: ControllerType, broken: () => Promise<SimHost>): Swept[] {
-  const on = new Operations(type, QEMU_EVERY);
+  const on = new Operations(type);
   return [
-    on.adding(),
-    on.attaching('2-1', 0),
-    on.attaching('3-6', 0),
-    on.attaching('3-7'),
-    on.detaching('2-1'),
-    on.detaching('3-6'),
-    on.removing(false, {}),
-    on.removing(false, { 1: '3-6', 2: '2-1' }),
-    on.removing(true, { 1: '3-7', 2: '3-8' }),
-    on.repairing(broken),
+    { ...on.adding(), every: 11, eachChange: true },
+    { ...on.attaching('2-1', 0), every: 11, eachChange: true },
+    { ...on.attaching('3-6', 0), every: 13 },
+    { ...on.attaching('3-7'), every: 11, eachChange: true },
+    { ...on.detaching('2-1'), every: 13 },
+    { ...on.detaching('3-6'), every: 11, eachChange: true },
+    { ...on.removing(false, {}), every: 5 },
+    { ...on.removing(false, { 1: '3-6', 2: '2-1' }), every: 11 },
+    { ...on.removing(true, { 1: '3-7', 2: '3-8' }), every: 13 },
+    { ...on.repairing(broken), every: 41 },
   ];
 }

@@ -1,7 +1,7 @@
 /** A sweep: operations, with every call to the host going wrong in every way. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { describeFault, faultsAt, TRIES_ALL } from './faults.js';
+import { describeFault, faultsAt, type HostCall, TRIES_ALL } from './faults.js';
 import type { Swept } from './operations.js';
 import { trial, undisturbed } from './trial.js';
 
@@ -19,8 +19,8 @@ export function sweep(name: string, operations: readonly Swept[]): void {
         const calm = await undisturbed(operation);
         const failures: string[] = [];
         let faults = 0;
-        const every = TRIES_ALL ? 1 : (operation.every ?? 1);
-        for (const call of calm.calls.filter(({ index }) => index % every === 0)) {
+        const { every, calls } = sample(operation, calm.calls);
+        for (const call of calls) {
           for (const fault of faultsAt(call, operation.stage.type)) {
             const wrong = await trial(operation, calm, { at: call.index, fault });
             faults++;
@@ -41,4 +41,12 @@ export function sweep(name: string, operations: readonly Swept[]): void {
       process.stdout.write(`${name}: ${tried} faults over ${operations.length} operations\n`);
     });
   });
+}
+
+function sample({ every = 1, eachChange = false }: Swept, calls: readonly HostCall[]) {
+  if (TRIES_ALL) return { every: 1, calls };
+  const chosen = calls.filter(
+    ({ index, changes, first }) => index % every === 0 || (eachChange && changes && first),
+  );
+  return { every, calls: chosen };
 }
