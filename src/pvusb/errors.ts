@@ -50,7 +50,10 @@ export const ERROR_KINDS = {
   'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or name its root with --sysfs-root.' },
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
   'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg); then try again.' },
-  'state-timeout': { group: 'host', remedy: 'See whether the guest and usbback are alive; then try again.' },
+  'state-timeout': {
+    group: 'host',
+    remedy: 'See whether the guest, and what serves it, is alive; then try again.',
+  },
   'not-opened': {
     group: 'host',
     remedy: 'See whether another program uses the device, and /var/log/xen/qemu-dm-*.log; then try again.',

@@ -27,6 +27,9 @@ type Release = Extract<QemuAction, { do: 'release' }>;
 const FIRST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 400;
 
+/** How long QEMU may take to say what it has: somewhat later it is asked again. */
+const ASK_WITHIN_MS = 1_000;
+
 /** How long QEMU may have a device in a port without having it open, before it counts as unable to. */
 const OPEN_WITHIN_MS = 2_000;
 
@@ -201,7 +204,7 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
   };
   let closedSinceMs: number | undefined;
   const taken = await follow(host, withinMs, signal, async (limited) => {
-    const answer = await askQemu(host, domid, { signal: limited });
+    const answer = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
     if (answer.health === 'dead') throw deadError(domid, where);
     if (answer.health === 'silent') return isOffDrivers(host, action, limited);
     const device = answer.devices.find(isMeant(action));
@@ -224,7 +227,7 @@ async function isOffDrivers(host: Host, { busid }: Hold | Release, signal: Abort
 async function release(host: Host, action: Release, signal: AbortSignal | undefined): Promise<void> {
   const { domid, devid, port, busid, withinMs } = action;
   const gone = await follow(host, withinMs, signal, async (limited) => {
-    const { health, devices } = await askQemu(host, domid, { signal: limited });
+    const { health, devices } = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
     if (health === 'alive') return !devices.some(isMeant(action));
     if (health === 'dead') return true;
     const [device] = await host.sysfs.devices({ signal: limited, wanted: [busid] });

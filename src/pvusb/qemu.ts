@@ -11,7 +11,7 @@ import {
   QmpError,
 } from '../qmp/index.js';
 import { isDead } from './failure.js';
-import type { CallOptions, Host, Qemu } from './host.js';
+import type { Host, Qemu } from './host.js';
 import { parseNumber } from './layout.js';
 import type { QemuAnswer, QemuDevice } from './model.js';
 
@@ -51,8 +51,8 @@ export async function withQemu<T>(
 }
 
 /** What a domain's QEMU has, or that it cannot be asked, which is an answer too. Rejects for an abort alone. */
-export async function askQemu(host: Host, domid: number, call: CallOptions): Promise<QemuAnswer> {
-  const limited = { ...call, withinMs: ASK_WITHIN_MS };
+export async function askQemu(host: Host, domid: number, call: QmpCallOptions): Promise<QemuAnswer> {
+  const limited = { withinMs: ASK_WITHIN_MS, ...call };
   try {
     return await withQemu(host, domid, limited, async (qemu) => {
       const { controllers, devices } = await belongingsOf(qemu, limited);

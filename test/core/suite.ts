@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { attachCases } from './cases-attach.js';
 import { controllerCases } from './cases-controllers.js';
 import { detachCases } from './cases-detach.js';
+import { devicemodelCases } from './cases-devicemodel.js';
 import { libxlCases } from './cases-libxl.js';
+import { qusbCases } from './cases-qusb.js';
 import { refusalCases } from './cases-refused.js';
 import type { Lab, LabOptions, OpenLab } from './lab.js';
 
@@ -21,6 +23,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   attaching: attachCases,
   detaching: detachCases,
   refusing: refusalCases,
+  'through QEMU, type qusb': qusbCases,
+  'through QEMU, type devicemodel': devicemodelCases,
   'like libxl': libxlCases,
 };
 

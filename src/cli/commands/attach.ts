@@ -33,7 +33,7 @@ export function describeAttached({ busid, domid, devid, port, state }: Attached)
     case 'in-use':
       return given;
     case 'waiting':
-      return `${given}\nThe guest has not taken it yet; "pvusb controller info ${domid} ${devid}" shows what its driver says.`;
+      return `${given}\nThe guest has not taken it yet; "pvusb list ${domid}" shows when it has.`;
     case 'not-opened':
       return `${given}\nBut the guest does not have it any more: see "pvusb doctor".`;
     case 'other-device':
