@@ -138,6 +138,8 @@ export class SimQemu implements Actor {
   async kill(): Promise<void> {
     await this.#end('dead');
     await this.#work.close();
+    // What it was about to open in that moment.
+    for (const host of this.#machine.hosts) await host.drop();
   }
 
   /** Ends the process as libxl does (SIGHUP): libusb gives the devices back. What it wrote stays. Idempotent. */
