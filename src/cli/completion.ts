@@ -15,6 +15,13 @@ interface Offer {
   readonly description: string;
 }
 
+const TYPES: readonly Offer[] = [
+  { value: 'auto', description: 'as libxl chooses' },
+  { value: 'pv', description: "served by the host's usbback" },
+  { value: 'qusb', description: "served by the guest's QEMU" },
+  { value: 'devicemodel', description: "emulated by the HVM guest's QEMU" },
+];
+
 type Complete = (value: string, description: string) => void;
 
 /** Longest time that a completion waits for the host. */
@@ -54,6 +61,8 @@ export async function runCompletion(
       }
       const option = command.options.get('domain');
       if (option) option.handler = (complete: Complete) => offer(complete, offers.domains);
+      const type = command.options.get('type');
+      if (type) type.handler = (complete: Complete) => offer(complete, TYPES);
     }
     for (const name of ['usbctrl-attach', 'usbctrl-detach', 'usbdev-attach', 'usbdev-detach', 'usb-list']) {
       completion.commands

@@ -123,13 +123,14 @@ describe('pvusb as a process', () => {
       return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(':'));
     };
     const domains = ['u1\tdomain 1, pv', 'u2\tdomain 2, pv'];
-    const [attach, devices, detach, xl, list, commands] = await Promise.all([
+    const [attach, devices, detach, xl, list, commands, types] = await Promise.all([
       offered('attach', ''),
       offered('attach', 'u1', ''),
       offered('detach', ''),
       offered('usbdev-attach', ''),
       offered('list', ''),
       offered('det'),
+      offered('controller', 'add', 'u1', '--type', ''),
     ]);
     assert.deepEqual(attach, domains);
     assert.ok(devices.includes('1-1\tQEMU USB HARDDRIVE'));
@@ -141,6 +142,10 @@ describe('pvusb as a process', () => {
     assert.deepEqual(xl, domains);
     assert.deepEqual(list, domains);
     assert.deepEqual(commands, ['detach\ttake a device back']);
+    assert.deepEqual(
+      types.map((line) => line.split('\t')[0]),
+      ['auto', 'pv', 'qusb', 'devicemodel'],
+    );
   });
 
   it('offers nothing, soon and silently, when xenstored is not there or does not answer', async () => {

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { runProgram } from '../../src/cli/program.js';
 import type { Terminal } from '../../src/cli/terminal.js';
 import { isXlCommand, runXl } from '../../src/cli/xl/run.js';
-import { labWorld, publishStore, publishSysfs, SimHost, type World } from '../../src/sim/index.js';
+import {
+  labWorld,
+  publishQmp,
+  publishStore,
+  publishSysfs,
+  SimHost,
+  type World,
+} from '../../src/sim/index.js';
 
 /** The environment of a command. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -65,7 +72,8 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'pvusb-cli-'));
   const sim = await SimHost.create(world);
   const parts = [sim, await publishSysfs(sim.usb, dir), await publishStore(sim.store, join(dir, 'socket'))];
-  const env = { XENSTORED_PATH: join(dir, 'socket'), PVUSB_SYSFS: join(dir, 'sys') };
+  for (const [domid, qemu] of sim.qemus) parts.push(await publishQmp(qemu, join(dir, `qmp-libxl-${domid}`)));
+  const env = { XENSTORED_PATH: join(dir, 'socket'), PVUSB_SYSFS: join(dir, 'sys'), PVUSB_QMP: dir };
   const run = (...argv: readonly string[]) => runPvusb(argv, { env });
   return {
     sim,
