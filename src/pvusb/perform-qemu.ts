@@ -11,6 +11,7 @@ import {
 import { PvusbError } from './errors.js';
 import { ConflictError, isDead } from './failure.js';
 import type { Host, Qemu } from './host.js';
+import { DOMAINS } from './layout.js';
 import type { QemuDevice } from './model.js';
 import { USBFS } from './observe.js';
 import type { QemuAction } from './plan.js';
@@ -206,7 +207,10 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
   const taken = await follow(host, withinMs, signal, async (limited) => {
     const answer = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
     if (answer.health === 'dead') throw deadError(domid, where);
-    if (answer.health === 'silent') return isOffDrivers(host, action, limited);
+    if (answer.health === 'silent') {
+      await requireAlive(host, action, limited);
+      return isOffDrivers(host, action, limited);
+    }
     const device = answer.devices.find(isMeant(action));
     if (!device || device.open) return device !== undefined;
     closedSinceMs ??= host.clock.nowMs();
@@ -216,6 +220,18 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
   if (closedSinceMs !== undefined) failed();
   const sentence = `The QEMU of domain ${domid} has not taken ${busid} within ${withinMs / 1000} s.`;
   throw new PvusbError('qemu-timeout', sentence, { where });
+}
+
+/** A QEMU that is silent since its guest has gone is waited for in vain. */
+async function requireAlive(
+  host: Host,
+  { domid, devid, port, busid }: Hold,
+  signal: AbortSignal,
+): Promise<void> {
+  const [domain] = await host.xenstore.readMany([`${DOMAINS}/${domid}`], { signal });
+  if (domain !== undefined) return;
+  const where = { domid, devid, port, busid };
+  throw new PvusbError('domain-gone', `Domain ${domid} is gone.`, { where });
 }
 
 /** All that can be seen of a QEMU that does not speak: it takes a device's interfaces from their drivers. */
