@@ -1,7 +1,7 @@
 /** What every command of ours shares: options, the host, printing and errors. */
 
 import { type Host, openHost } from '../pvusb/host.js';
-import type { OperationOptions } from '../pvusb/operations.js';
+import type { OperationOptions } from '../pvusb/operate.js';
 import { formatPlan, type Plan } from '../pvusb/plan.js';
 import { printableJson } from './printable.js';
 import { ProgressLine } from './progress.js';

@@ -1,8 +1,10 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { PvusbError } from '../pvusb/errors.js';
 import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
+import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import { addDoctor, addLife } from './program-care.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
@@ -73,6 +75,7 @@ export function buildProgram(
   addWriting(program, terminal);
   addController(program, terminal);
   addDoctor(program, terminal, setStatus);
+  addLife(program, terminal);
   addSimulation(program, terminal, setStatus);
   addXl(program);
   hintAtHelp(program, 'pvusb');
@@ -92,13 +95,6 @@ function tellMisuse(untrustedText: string, write: (text: string) => void): void 
 function hintAtHelp(command: Command, words: string): void {
   command.showHelpAfterError(`See "${words} --help".`);
   for (const sub of command.commands) hintAtHelp(sub, `${words} ${sub.name()}`);
-}
-
-const JSON_OPTION = ['--json', 'print data instead of text'] as const;
-const DRY_RUN = ['--dry-run', 'show the steps, change nothing'] as const;
-
-function sysfsRoot(): Option {
-  return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; /sys unless given)');
 }
 
 function addReading(program: Command, terminal: Terminal): void {
@@ -228,25 +224,6 @@ function addController(program: Command, terminal: Terminal): void {
     .addOption(sysfsRoot())
     .action(async (domain: string, devid: string, options: CommonOptions) =>
       (await load()).runControllerInfo(terminal, { domain, devid }, options),
-    );
-}
-
-function addDoctor(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
-  program
-    .command('doctor')
-    .summary('find half-done work and mend it')
-    .description(
-      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
-        'nor a guest has, a QEMU that has died or has something else than was recorded, saved drivers that nobody needs, ' +
-        'controllers of guests that are gone. Shows how it would mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
-        'Exit status 1 when something is wrong and stays so.',
-    )
-    .option('--fix', 'mend what is found')
-    .option(...DRY_RUN)
-    .option(...JSON_OPTION)
-    .addOption(sysfsRoot())
-    .action(async (options: CommonOptions) =>
-      setStatus(await (await import('./commands/doctor.js')).runDoctor(terminal, options)),
     );
 }
 

@@ -137,6 +137,11 @@ export function driverFolder(untrustedDriverPath: string): string | undefined {
   return name.includes('/') ? undefined : name;
 }
 
+/** The uuid in a `/local/domain/D/vm`; undefined when it is not of the form `/vm/<uuid>`. */
+export function parseVmPath(path: string | undefined): string | undefined {
+  return /^\/vm\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/.exec(path ?? '')?.[1];
+}
+
 /** Parses a number as xenstore keys and names hold it: decimal digits, no sign, no leading zero. */
 export function parseNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : undefined;

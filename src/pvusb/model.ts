@@ -10,6 +10,8 @@ export interface Domain {
   /** `/local/domain/D/name`. */
   readonly name?: string;
   readonly type?: DomainType;
+  /** What stays the same when the guest reboots under a new number (`/local/domain/D/vm`). */
+  readonly uuid?: string;
   /** False when only the toolstack's record (`/libxl/D`) is left of it. */
   readonly alive: boolean;
   /** The QEMU that the toolstack started for it; absent when it has none. */

@@ -21,6 +21,7 @@ import {
   LIBXL,
   ORIGIN_KEY,
   parseNumbers,
+  parseVmPath,
   qusbOfferPath,
   SAVED_DRIVERS,
   savedDevicePath,
@@ -130,13 +131,17 @@ export async function observeDomains(
   const alive = new Set(sortedNumbers(living));
   const domids = [...new Set([...alive, ...sortedNumbers(recorded)])].sort((a, b) => a - b);
   const wanted = only === undefined ? domids : domids.filter((domid) => domid === only);
-  const [names, types, listings, models] = await Promise.all([
+  const [names, types, vms, listings, models] = await Promise.all([
     xenstore.readMany(
       domids.map((domid) => `${DOMAINS}/${domid}/name`),
       call,
     ),
     xenstore.readMany(
       domids.map((domid) => `${LIBXL}/${domid}/type`),
+      call,
+    ),
+    xenstore.readMany(
+      domids.map((domid) => `${DOMAINS}/${domid}/vm`),
       call,
     ),
     xenstore.directoryMany(wanted.map(controllersPath), call),
@@ -146,6 +151,7 @@ export async function observeDomains(
     domid,
     ...(names[i] === undefined ? {} : { name: names[i] }),
     ...(isDomainType(types[i]) ? { type: types[i] } : {}),
+    ...(parseVmPath(vms[i]) === undefined ? {} : { uuid: parseVmPath(vms[i])! }),
     alive: alive.has(domid),
     ...(models.has(domid) ? { deviceModel: models.get(domid)! } : {}),
   }));

@@ -1,8 +1,6 @@
-/** The operations: observe, plan, execute; again when another writer came between. */
+/** The operations that change a host. */
 import { type Busid, parseBusid, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import { type ExecuteOptions, execute } from './execute.js';
-import { ConflictError, toPvusbError } from './failure.js';
 import {
   controllersOf,
   deviceAt,
@@ -13,34 +11,15 @@ import {
   placesOf,
 } from './find.js';
 import type { Host } from './host.js';
-import type { Controller, ControllerType, Domain, Inventory } from './model.js';
-import { observe } from './observe.js';
-import type { Plan } from './plan.js';
+import type { ControllerType, Inventory } from './model.js';
+import { type OperationOptions, type Outcome, operate, type Planner, qemuFor } from './operate.js';
 import { planAttach } from './plan-attach.js';
 import { planAddController, planRemoveController } from './plan-controller.js';
 import { planDetach, unfinishedDetaches } from './plan-detach.js';
 import { type ControllerRequest, resolveController, resolveType } from './resolve.js';
-import { isOfQemu, requireServed } from './service.js';
+import { isServed, requireServed } from './service.js';
 import { type PortState, watchAttachment } from './state.js';
 import type { AttachRequest, Target } from './target.js';
-
-/** How often an operation looks again when another toolstack changed the host between look and act. */
-const ATTEMPTS = 20;
-
-/** Longest pause before it looks again, so that two do not meet for ever. */
-const PAUSE_MS = 100;
-
-/** Options of every operation. */
-export interface OperationOptions extends ExecuteOptions {
-  /** Plans only: nothing is changed. */
-  readonly dryRun?: boolean | undefined;
-}
-
-/** What an operation did, or would do. */
-export interface Outcome<T> {
-  readonly plan: Plan;
-  readonly result: T;
-}
 
 /** A domain by its number or its name; a text of digits is a number. */
 export type DomainName = string | number;
@@ -60,57 +39,6 @@ export interface Attachment {
   readonly devid: number;
   readonly port: number;
   readonly busid: Busid;
-}
-
-/** Which domains' QEMUs a planner has to know about. */
-type Asks = (seen: Inventory) => readonly number[];
-
-/** Makes a plan from an inventory; run again on a newer one after a conflict. */
-type Planner<T> = (inventory: Inventory) => Outcome<T>;
-
-async function operate<T>(
-  host: Host,
-  options: OperationOptions,
-  planner: Planner<T>,
-  asks?: Asks,
-): Promise<Outcome<T>> {
-  const { signal } = options;
-  const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, asks }));
-    if (options.dryRun) return outcome;
-    try {
-      await execute(host, outcome.plan, options);
-      return outcome;
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-      if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
-      return undefined;
-    }
-  };
-  const again = async (): Promise<Outcome<T>> => {
-    for (let left = ATTEMPTS - 2; ; left--) {
-      const outcome = await attempt(left);
-      if (outcome) return outcome;
-      await pause(host, ATTEMPTS - left, signal);
-    }
-  };
-  const first = await attempt(ATTEMPTS - 1);
-  if (first) return first;
-  try {
-    return await (host.turns?.run(again, signal) ?? again());
-  } catch (error) {
-    throw toPvusbError(error, { doing: 'waiting for another program', signal });
-  }
-}
-
-/** The QEMU of a domain, when it serves a controller of one of these types. */
-function qemuFor(domain: Domain, types: readonly Controller['type'][]): number[] {
-  return types.some(isOfQemu) && domain.alive && domain.deviceModel?.running ? [domain.domid] : [];
-}
-
-async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {
-  const longest = Math.min(PAUSE_MS, 2 ** attempt);
-  await host.clock.sleep(longest * Math.random(), signal);
 }
 
 /**
@@ -168,6 +96,45 @@ export interface Attached extends Attachment {
   readonly type: ControllerType;
   /** Absent in a dry run, and when it could not be seen. */
   readonly state?: PortState;
+}
+
+/**
+ * Takes every device of a domain back and removes its controllers, without waiting for the guest; the domain may be
+ * dead. Controllers of a kind that is not known are left alone.
+ *
+ * @throws {PvusbError} `no-such-domain`, `driver-not-restored`; can be run again from any half-way point
+ */
+export function releaseDomain(
+  host: Host,
+  request: { readonly domain: DomainName },
+  options: OperationOptions = {},
+): Promise<Outcome<Released>> {
+  const planner: Planner<Released> = (inventory) => {
+    const { domid } = findDomain(inventory, request.domain);
+    const ours = controllersOf(inventory, domid).filter(isServed);
+    const steps = ours.flatMap(
+      (controller) => planRemoveController(inventory, controller, { destroy: true }).steps,
+    );
+    const busids = ours.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
+    const plan = { title: `release domain ${domid}`, steps, onFailure: 'stop' } as const;
+    return { plan, result: { domid, devids: ours.map(({ devid }) => devid), busids } };
+  };
+  return operate(host, options, planner, (seen) => {
+    const domain = findDomain(seen, request.domain);
+    return qemuFor(
+      domain,
+      controllersOf(seen, domain.domid).map(({ type }) => type),
+    );
+  });
+}
+
+/** What {@link releaseDomain} took from a domain. */
+export interface Released {
+  readonly domid: number;
+  /** The controllers that were removed. */
+  readonly devids: readonly number[];
+  /** The devices that were given back. */
+  readonly busids: readonly Busid[];
 }
 
 /** Names a plugged-in device, for {@link attachDevice}. */

@@ -146,6 +146,8 @@ export interface DoctorOptions extends ExecuteOptions {
    * like. 0: no second look.
    */
   readonly settleMs?: number | undefined;
+  /** Only findings that this lets through; all unless given. */
+  readonly only?: ((finding: Finding) => boolean) | undefined;
   /** Called before the second look at a host with findings. */
   readonly onSettle?: ((settleMs: number) => void) | undefined;
   /** Called with each plan before it is carried out. */
@@ -216,11 +218,13 @@ async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions
 }
 
 async function lastingFindings(host: Host, options: DoctorOptions) {
+  const { only = () => true } = options;
   const first = await look(host, options);
-  const seen = new Set(diagnose(first).map(findingKey));
-  const isSlow = options.fix && diagnose(first).some(({ finding }) => SLOW.has(finding));
+  const found = diagnose(first).filter(only);
+  const seen = new Set(found.map(findingKey));
+  const isSlow = options.fix && found.some(({ finding }) => SLOW.has(finding));
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
-  if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: diagnose(first) };
+  if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: found };
   options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
   const inventory = await look(host, options);

@@ -30,6 +30,11 @@ export function requireServed(controller: Controller): Served {
   return { ...controller, type, portsAt };
 }
 
+/** True for what {@link requireServed} lets through. */
+export function isServed({ type, backendDomid, portsAt }: Controller): boolean {
+  return type !== 'unknown' && backendDomid === 0 && portsAt !== undefined;
+}
+
 /** True for a type whose devices a QEMU opens, rather than the kernel's usbback. */
 export function isOfQemu(type: Controller['type']): boolean {
   return type === 'qusb' || type === 'devicemodel';

@@ -4,6 +4,7 @@ export { type HostOptions, type HostStore, type NewDomain, SimHost } from './hos
 export * from './kernel/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';
+export { type Reboot, rebootDomain } from './reboot.js';
 export { controllerNodes, deviceModelNodes, domainNodes, savedDriverPath, writeNodes } from './records.js';
 export * from './store/index.js';
 export { type Manner, SimUsbback } from './usbback.js';

@@ -17,6 +17,7 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
         type: domain.type ?? 'pv',
         alive: domain.alive,
         driver: true,
+        ...(domain.uuid === undefined ? {} : { uuid: domain.uuid }),
         ...(served.has(domain.domid) ? { deviceModel: true } : {}),
       }),
     );

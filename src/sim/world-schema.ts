@@ -78,6 +78,7 @@ export const inventorySchema = z.object({
       name: domainName.optional(),
       type: domainType.optional(),
       alive: z.boolean(),
+      uuid: z.guid('is no UUID').optional(),
       deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
     }),
     DOMAINS_MAX,

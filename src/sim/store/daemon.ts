@@ -76,6 +76,11 @@ export class Daemon {
     this.watches.fireSpecial(RELEASE_DOMAIN);
   }
 
+  /** A domain has shut down, and is there still: `@releaseDomain` fires for that too, before its toolstack acts. */
+  shutDown(domid: number): void {
+    if (this.isDomain(domid)) this.watches.fireSpecial(RELEASE_DOMAIN);
+  }
+
   /** SET_TARGET: lets `domid` do what `target` may (a device model's own domain does). */
   setTarget(domid: number, target: number): void {
     this.#targets.set(domid, target);

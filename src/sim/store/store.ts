@@ -98,6 +98,11 @@ export class SimStore {
     this.#daemon.release(domid);
   }
 
+  /** A domain shut down, as a guest does that reboots: `@releaseDomain` fires, and all its nodes are there still. */
+  shutDown(domid: number): void {
+    this.#daemon.shutDown(domid);
+  }
+
   /** All nodes but the root, one sorted line each, as `xenstore-ls -fp` prints them: `/a = "1"   (n0,r1)`. */
   dump(): string {
     return formatTree(this.#daemon.tree);

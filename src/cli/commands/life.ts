@@ -1,0 +1,66 @@
+/** `pvusb watch` and `pvusb release`: guests that come and go. */
+import { type LifeEvent, watchDomains } from '../../pvusb/life.js';
+import { type Released, releaseDomain } from '../../pvusb/operations.js';
+import { escapeText } from '../../sysfs/text.js';
+import { type CommonOptions, printOutcome, withHost } from '../context.js';
+import type { Terminal } from '../terminal.js';
+import { describeAttached } from './attach.js';
+
+/** Watches until it is stopped; tells what happens, a line each (with --json an object a line). */
+export async function runWatch(terminal: Terminal, options: CommonOptions): Promise<void> {
+  await withHost(terminal, options, async (host, { signal }) => {
+    const onEvent = (event: LifeEvent): void => {
+      terminal.out(options.json ? `${JSON.stringify(event)}\n` : `${describeEvent(event)}\n`);
+    };
+    await watchDomains(host, { signal, onEvent });
+  });
+}
+
+/** An event as a line. */
+export function describeEvent(event: LifeEvent): string {
+  switch (event.event) {
+    case 'watching':
+      return `Watching; ${event.domains} ${event.domains === 1 ? 'guest is' : 'guests are'} there.`;
+    case 'attached':
+      return `${describeGuest(event)} has ${event.busid} now.`;
+    case 'detached':
+      return `${describeGuest(event)} does not have ${event.busid} any more.`;
+    case 'gone': {
+      const had = event.busids.length === 0 ? '' : ` It had ${event.busids.join(', ')}.`;
+      return `${describeGuest(event)} is gone.${had}`;
+    }
+    case 'mended':
+      return `Mended: ${event.what}`;
+    case 'returned':
+      return `${event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`} is back: ${describeAttached(event.attachment)}`;
+    case 'not-returned':
+      return `${event.busid} does not go back to domain ${event.domid}: ${event.why}`;
+    case 'trouble':
+      return `Trouble: ${event.why}`;
+  }
+}
+
+function describeGuest({
+  domid,
+  name,
+}: {
+  readonly domid: number;
+  readonly name?: string | undefined;
+}): string {
+  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${escapeText(name)}")`;
+}
+
+/** Takes everything from a domain. */
+export async function runRelease(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await releaseDomain(host, { domain }, operation);
+    printOutcome(terminal, options, outcome, describeReleased);
+  });
+}
+
+function describeReleased({ domid, devids, busids }: Released): string {
+  if (devids.length === 0) return `Domain ${domid} has no USB controller.`;
+  const controllers = `controller${devids.length === 1 ? '' : 's'} ${devids.join(', ')}`;
+  const devices = busids.length === 0 ? 'no device' : busids.join(', ');
+  return `Domain ${domid} is released: ${controllers}, ${devices}.`;
+}

@@ -1,0 +1,51 @@
+/** The commands that look after a host: doctor, watch, release. */
+import type { Command } from 'commander';
+import type { CommonOptions } from './context.js';
+import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** Adds `watch` and `release`. */
+export function addLife(program: Command, terminal: Terminal): void {
+  const load = () => import('./commands/life.js');
+  program
+    .command('watch')
+    .summary('see guests come and go')
+    .description(
+      'Watches guests until it is stopped. What a dead guest has left, and its toolstack does not clean up, is given ' +
+        'back; a guest that comes back (a reboot) gets the devices that it had.',
+    )
+    .option('--json', 'print an object a line')
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) => (await load()).runWatch(terminal, options));
+  program
+    .command('release')
+    .summary('take everything from a domain')
+    .description('Takes all devices of a domain back and removes its controllers; also of one that is gone.')
+    .argument('<domain>')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, options: CommonOptions) =>
+      (await load()).runRelease(terminal, domain, options),
+    );
+}
+
+/** Adds `doctor`. */
+export function addDoctor(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  program
+    .command('doctor')
+    .summary('find half-done work and mend it')
+    .description(
+      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
+        'nor a guest has, a QEMU that has died or has something else than was recorded, saved drivers that nobody needs, ' +
+        'controllers of guests that are gone. Shows how it would mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
+        'Exit status 1 when something is wrong and stays so.',
+    )
+    .option('--fix', 'mend what is found')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      setStatus(await (await import('./commands/doctor.js')).runDoctor(terminal, options)),
+    );
+}

@@ -1,0 +1,265 @@
+/**
+ * Domain life: sees guests come and go. What a guest leaves is cleaned up when its toolstack has not done it, and a guest
+ * that comes back (a reboot gives it a new number) gets its devices again.
+ */
+import { withDeadline } from '../async/index.js';
+import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
+import { describeFinding, type Finding } from './diagnose.js';
+import { isPvusbError, type PvusbError } from './errors.js';
+import { toPvusbError } from './failure.js';
+import { controllersOf, placesOf } from './find.js';
+import type { CallOptions, Host } from './host.js';
+import { backendsPath, LIBXL } from './layout.js';
+import { type Change, findAgain, type Lent, Memory, type Returning } from './memory.js';
+import type { Inventory } from './model.js';
+import { observe } from './observe.js';
+import { type Attached, attachDevice } from './operations.js';
+import { doctor } from './repair.js';
+
+/** What a watch tells. */
+export type LifeEvent =
+  | { readonly event: 'watching'; readonly domains: number }
+  /** A guest has got or lost a device, by whomever. */
+  | ({ readonly event: 'attached' } & Change)
+  | ({ readonly event: 'detached' } & Change)
+  /** A guest is gone; what it had. */
+  | {
+      readonly event: 'gone';
+      readonly domid: number;
+      readonly name?: string | undefined;
+      readonly busids: readonly string[];
+    }
+  /** Something that a dead guest had left was mended. */
+  | { readonly event: 'mended'; readonly what: string }
+  /** A guest that came back has a device again. */
+  | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attached }
+  /** It does not get it, and why. */
+  | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A look or a repair failed; the watch goes on. */
+  | { readonly event: 'trouble'; readonly why: string };
+
+/** Options of {@link watchDomains}. */
+export interface WatchOptions extends CallOptions {
+  readonly onEvent?: ((event: LifeEvent) => void) | undefined;
+  /** How long a toolstack may take to clean up behind a guest; 12,000 ms (more than libxl's longest wait) unless given. */
+  readonly toolstackMs?: number | undefined;
+}
+
+/** Events that come together are looked at once. */
+const GATHER_MS = 100;
+
+/** Longer than the longest wait of libxl's. */
+const TOOLSTACK_MS = 12_000;
+
+/** How long a guest that came back may take to be ready for its devices, and the pause between two tries. */
+const READY_WITHIN_MS = 120_000;
+const RETRY_MS = 1_000;
+
+/** How long libxl may take to make the controllers that the guest had; then one is made here. */
+const CONTROLLERS_WITHIN_MS = 60_000;
+
+/** What a dead guest leaves. */
+const LEFT: ReadonlySet<Finding['finding']> = new Set([
+  'dead-domain',
+  'orphan-backend',
+  'stale-saved-driver',
+  'binding-without-port',
+]);
+
+/** A guest that is being made is not ready for these; later it is. */
+const NOT_YET: readonly PvusbError['code'][] = [
+  'no-device-model',
+  'no-such-controller',
+  'no-such-domain',
+  'no-such-device',
+  'no-usbback',
+  'not-opened',
+  'state-timeout',
+  'qemu-busy',
+  'qemu-dead',
+  'qemu-timeout',
+  'qemu-unreachable',
+  'conflict',
+];
+
+/**
+ * Watches guests come and go until the signal aborts.
+ *
+ * @throws {PvusbError} when the host cannot be watched any more: `connection-lost`, or one of the host's
+ */
+export async function watchDomains(host: Host, options: WatchOptions = {}): Promise<void> {
+  const watch = new LifeWatch(host, options);
+  try {
+    await watch.run();
+  } catch (error) {
+    if (options.signal?.aborted) return;
+    throw toPvusbError(error, { doing: 'watching domains', signal: options.signal });
+  }
+}
+
+class LifeWatch {
+  readonly #host: Host;
+  readonly #signal: AbortSignal | undefined;
+  readonly #tell: (event: LifeEvent) => void;
+  readonly #toolstackMs: number;
+  readonly #memory = new Memory();
+  #returning: Returning[] = [];
+  #cleanAtMs: number | undefined;
+  #isDirty = true;
+  #failure: unknown;
+  #wake: () => void = () => undefined;
+
+  constructor(host: Host, { signal, onEvent, toolstackMs }: WatchOptions) {
+    this.#toolstackMs = toolstackMs ?? TOOLSTACK_MS;
+    this.#host = host;
+    this.#signal = signal;
+    this.#tell = onEvent ?? (() => undefined);
+  }
+
+  async run(): Promise<void> {
+    const paths = [INTRODUCE_DOMAIN, RELEASE_DOMAIN, LIBXL, backendsPath('vusb'), backendsPath('qusb')];
+    const call = { signal: this.#signal };
+    const watches = await Promise.all(paths.map((path) => this.#host.xenstore.watch(path, call)));
+    const pumps = watches.map((changes, i) => this.#pump(changes, paths[i] === RELEASE_DOMAIN));
+    this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        await this.#look(isFirst);
+        await this.#wait();
+      }
+    } finally {
+      await Promise.all(watches.map((changes) => changes.close().catch(() => undefined)));
+      await Promise.all(pumps);
+    }
+  }
+
+  #nowMs(): number {
+    return this.#host.clock.nowMs();
+  }
+
+  async #pump(
+    changes: { next(): Promise<IteratorResult<readonly string[], undefined>> },
+    isRelease: boolean,
+  ): Promise<void> {
+    try {
+      // The first event only says that the watch is set.
+      for (let isFirst = true; !(await changes.next()).done; isFirst = false) {
+        if (isRelease && !isFirst) this.#memory.released(this.#nowMs());
+        this.#isDirty = true;
+        this.#wake();
+      }
+    } catch (error) {
+      this.#failure = error;
+      this.#wake();
+    }
+  }
+
+  /** Until something happens or is due. */
+  async #wait(): Promise<void> {
+    const nowMs = this.#nowMs();
+    const retryMs = this.#returning.length > 0 ? nowMs + RETRY_MS : undefined;
+    const due = [retryMs, this.#cleanAtMs, this.#memory.dueMs(nowMs)].filter((at) => at !== undefined);
+    const withinMs = due.length === 0 ? undefined : Math.max(0, Math.min(...due) - nowMs);
+    if (!this.#isDirty && this.#failure === undefined) await this.#sleepUntilWoken(withinMs);
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#signal?.throwIfAborted();
+    if (this.#isDirty) await this.#host.clock.sleep(GATHER_MS, this.#signal);
+  }
+
+  async #sleepUntilWoken(withinMs: number | undefined): Promise<void> {
+    const woken = (limit: AbortSignal | undefined): Promise<void> =>
+      new Promise((resolve) => {
+        const end = (): void => {
+          limit?.removeEventListener('abort', end);
+          resolve();
+        };
+        this.#wake = end;
+        limit?.addEventListener('abort', end, { once: true });
+        if (limit?.aborted) end();
+      });
+    if (withinMs === undefined) return woken(this.#signal);
+    await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
+  }
+
+  async #look(isFirst: boolean): Promise<void> {
+    this.#isDirty = false;
+    const inventory = await observe(this.#host, { signal: this.#signal });
+    const { gone, returned, attached, detached } = this.#memory.see(inventory, this.#nowMs());
+    if (isFirst) {
+      const domains = inventory.domains.filter(({ domid, alive }) => alive && domid !== 0).length;
+      this.#tell({ event: 'watching', domains });
+    }
+    for (const change of attached) this.#tell({ event: 'attached', ...change });
+    for (const change of detached) this.#tell({ event: 'detached', ...change });
+    for (const { domid, name, lent } of gone) {
+      this.#tell({ event: 'gone', domid, name, busids: lent.map(({ busid }) => busid) });
+      this.#returning = this.#returning.filter((other) => other.domid !== domid);
+    }
+    if (gone.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
+    this.#returning.push(...returned);
+    await this.#giveAgain(inventory);
+    if (this.#cleanAtMs !== undefined && this.#nowMs() >= this.#cleanAtMs) await this.#clean();
+  }
+
+  /** Mends what dead guests have left, if it lasts. */
+  async #clean(): Promise<void> {
+    this.#cleanAtMs = undefined;
+    const only = ({ finding }: Finding): boolean => LEFT.has(finding);
+    try {
+      const options = { fix: true, only, signal: this.#signal };
+      const { findings, remaining, failures } = await doctor(this.#host, options);
+      const left = new Set(remaining.map(describeFinding));
+      for (const what of findings.map(describeFinding)) {
+        if (!left.has(what)) this.#tell({ event: 'mended', what });
+      }
+      for (const why of failures) this.#tell({ event: 'trouble', why });
+    } catch (error) {
+      if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
+      this.#tell({ event: 'trouble', why: messageOf(error) });
+    }
+  }
+
+  /** Attaches what guests that are back had before. */
+  async #giveAgain(inventory: Inventory): Promise<void> {
+    const waiting: Returning[] = [];
+    for (const guest of this.#returning) {
+      const left: Lent[] = [];
+      for (const lent of guest.lent) {
+        if (!(await this.#giveOne(inventory, guest, lent))) left.push(lent);
+      }
+      if (left.length > 0) waiting.push({ ...guest, lent: left });
+    }
+    this.#returning = waiting;
+  }
+
+  /** True when that is over, well or not; false: later. */
+  async #giveOne(inventory: Inventory, guest: Returning, lent: Lent): Promise<boolean> {
+    const { domid, name, sinceMs } = guest;
+    const sinceReturnMs = this.#nowMs() - sinceMs;
+    const giveUp = (why: string): true => {
+      this.#tell({ event: 'not-returned', domid, busid: lent.busid, why });
+      return true;
+    };
+    const device = findAgain(inventory, lent);
+    if (device && placesOf(inventory, device.busid)[0]?.controller.domid === domid) return true;
+    const controller = controllersOf(inventory, domid).find(({ devid }) => devid === lent.devid);
+    const isLate = sinceReturnMs > READY_WITHIN_MS;
+    if (!device) return isLate && giveUp('It is not plugged in.');
+    if (!controller && sinceReturnMs < CONTROLLERS_WITHIN_MS) return false;
+    const isFree = controller?.ports.some(({ port, busid }) => port === lent.port && busid === undefined);
+    const place = controller && isFree ? { devid: lent.devid, port: lent.port } : {};
+    try {
+      const request = { domain: domid, device: device.busid, ...place };
+      const { result } = await attachDevice(this.#host, request, { signal: this.#signal, watchMs: 0 });
+      this.#tell({ event: 'returned', name, attachment: result });
+      return true;
+    } catch (error) {
+      if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
+      return !isLate && isPvusbError(error, ...NOT_YET) ? false : giveUp(messageOf(error));
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
