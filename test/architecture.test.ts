@@ -15,6 +15,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   sysfs: ['async'],
   qmp: ['async'],
   libxl: ['async'],
+  xlcfg: [],
   pvusb: ['async', 'xenstore', 'sysfs', 'qmp', 'libxl'],
   // The simulator is a second reading of the facts: of the code under test it uses the wire formats only.
   sim: [],

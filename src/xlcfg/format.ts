@@ -1,0 +1,32 @@
+/** USB settings as text of an xl.cfg file. */
+import type { ControllerSetting, DeviceSetting, UsbSettings } from './model.js';
+
+/**
+ * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one in a line, longer ones
+ * with a line for each item, an empty one not at all, and only what is not undefined. Expects settings that
+ * `parseUsbSettings` could have given: it does not look for contradictions.
+ */
+export function formatUsbSettings({ controllers, devices }: UsbSettings): string {
+  return (
+    formatList('usbctrl', controllers.map(formatController)) + formatList('usbdev', devices.map(formatDevice))
+  );
+}
+
+function formatController({ type, version, ports }: ControllerSetting): string {
+  return formatSpec({ type, version, ports });
+}
+
+function formatDevice({ hostbus, hostaddr, controller, port }: DeviceSetting): string {
+  return formatSpec({ hostbus, hostaddr, controller, port });
+}
+
+function formatSpec(values: Readonly<Record<string, string | number | undefined>>): string {
+  const pairs = Object.entries(values).filter(([, value]) => value !== undefined);
+  return `"${pairs.map(([key, value]) => `${key}=${value}`).join(',')}"`;
+}
+
+function formatList(name: string, specs: readonly string[]): string {
+  if (specs.length === 0) return '';
+  if (specs.length === 1) return `${name} = [ ${specs[0]} ]\n`;
+  return `${name} = [\n${specs.map((spec) => `  ${spec},\n`).join('')}]\n`;
+}

@@ -1,0 +1,22 @@
+/** The configuration files of xl's guests (xl.cfg(5)), and what they say of USB. Pure: text in, plain data out. */
+export { SIZE_MAX } from './decode.js';
+export { type Position, XlCfgError, type XlCfgErrorCode } from './errors.js';
+export { formatUsbSettings } from './format.js';
+export type {
+  ControllerSetting,
+  DeviceSetting,
+  Placed,
+  PlacedUsbSettings,
+  UsbControllerType,
+  UsbSettings,
+} from './model.js';
+export {
+  parseXlCfg,
+  type XlCfgAtom,
+  type XlCfgList,
+  type XlCfgScalar,
+  type XlCfgSettings,
+  type XlCfgValue,
+} from './parser.js';
+export { parseUsbSettings } from './settings.js';
+export { type Unquoted, unquote } from './unquote.js';
