@@ -68,6 +68,7 @@ const REFUSED: readonly (readonly [text: string, code: XlCfgErrorCode, line: num
   ['a=', 'missing-value', 1, 3],
   ['a= # x\n1', 'missing-value', 1, 7],
   ['a= # x', 'missing-value', 1, 7],
+  ['a= # x\r\n1', 'missing-value', 1, 7],
   ['type = hvm', 'missing-value', 1, 8],
   ['a==1', 'missing-value', 1, 3],
   ['a=;', 'missing-value', 1, 3],
@@ -127,6 +128,8 @@ describe('xl.cfg syntax', () => {
   for (const [text, code, line, column] of REFUSED) {
     it(`refuses ${JSON.stringify(text)}: ${code}`, () => {
       assertRefused(() => parseXlCfg(text), { code, line, column });
+      if (code === 'not-utf8') return;
+      assertRefused(() => parseXlCfg(Buffer.from(text)), { code, line, column });
     });
   }
 

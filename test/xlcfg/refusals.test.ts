@@ -85,6 +85,7 @@ const MEANINGS: readonly Row[] = [
   ['usbctrl=["type=pv,version=3"]', 'impossible-controller', 1, 27, /USB version 3 .* type pv has: 1, 2/],
   ['usbctrl=["version=3,ports=16"]', 'impossible-controller', 1, 27, /type auto, USB 3, has 1 to 15/],
   ['usbctrl=["type=devicemodel,ports=8"]', 'impossible-controller', 1, 34, /USB 2, has always 6/],
+  ['usbctrl=["type=devicemodel,ports=5"]', 'impossible-controller', 1, 34],
   ['usbctrl=["type=devicemodel,version=1,ports=4"]', 'impossible-controller', 1, 44, /always 2/],
   ['usbdev=["hostbus=1,hostaddr=1,port=2"]', 'port-without-controller', 1, 36, /port=2 needs/],
   ['usbdev=["hostbus=1,hostaddr=1,controller=0"]', 'no-such-controller', 1, 42, /usbctrl has no controllers/],
