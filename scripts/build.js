@@ -30,6 +30,8 @@ const options = {
   minify: true,
   legalComments: 'linked',
   define: { PVUSB_VERSION: JSON.stringify(version) },
+  // Native: it finds its binary beside its own files.
+  external: ['koffi'],
 };
 // commander is CommonJS and asks for Node's own modules by require.
 const requiring = {
@@ -44,7 +46,7 @@ await build({
   format: 'cjs',
   entryPoints: [`${root}/src/cli/main.ts`],
   outExtension: { '.js': '.cjs' },
-  external: ['./program.js'],
+  external: [...options.external, './program.js'],
 });
 await build({
   ...options,

@@ -7,3 +7,10 @@ export {
   type LockHolder,
 } from './errors.js';
 export { CONFIG_BYTES_MAX, SavedConfig } from './saved-config.js';
+export {
+  type DomainFiles,
+  type LockedUserdata,
+  openUserdata,
+  type Userdata,
+  type UserdataLockOptions,
+} from './userdata.js';

@@ -1,0 +1,24 @@
+#!/bin/bash
+# The same count with the flock utility, by libxl's protocol: hammer.sh ROOT STOP DOMID.UUID
+set -eu
+lock="$1/userdata-l.$3.domain-userdata-lock"
+data="$1/userdata-d.$3.libxl-json"
+new="$1/userdata-n.$3.libxl-json"
+added=0
+echo ready
+while [ ! -e "$2" ]; do
+  exec 9<>"$lock"
+  flock 9
+  ours=$(stat -L -c %d:%i /proc/self/fd/9)
+  if [ "$ours" = "$(stat -c %d:%i "$lock" 2>/dev/null)" ]; then
+    text=$(tr -d '\0' <"$data")
+    count=${text##*\"ports\": }
+    count=${count%%[!0-9]*}
+    printf '%s\n\0' "${text/\"ports\": $count/\"ports\": $((count + 1))}" >"$new"
+    mv "$new" "$data"
+    rm "$lock"
+    added=$((added + 1))
+  fi
+  exec 9>&-
+done
+echo "added $added"

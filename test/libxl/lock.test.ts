@@ -1,0 +1,245 @@
+/** The lock of a domain's files, against other processes: ours, and the flock utility by libxl's protocol. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { type Clock, systemClock } from '../../src/async/index.js';
+import { pidOfHolder } from '../../src/libxl/holder.js';
+import { openUserdata, SavedConfig } from '../../src/libxl/index.js';
+import { projectRoot } from '../xenstored/fetch.js';
+import { Actor, DOMAIN, Folder } from './folder.js';
+import { failsWith } from './support.js';
+
+/** How long the processes count; LOCK_SECONDS=10 for the long run. */
+const SECONDS = Number(process.env.LOCK_SECONDS ?? 3);
+
+const openFiles = (): number => readdirSync('/proc/self/fd').length;
+
+/** Who holds the lock with the flock utility until its input ends, as the one line it prints says. */
+function utility(folder: Folder): Actor {
+  return new Actor('flock', [folder.file('l'), '-c', 'echo held; cat']);
+}
+
+/** A clock on which a pause takes no time, and which tells how long each was. */
+function fastClock(): Clock & { readonly pauses: number[] } {
+  const pauses: number[] = [];
+  let nowMs = 0;
+  const limits: { readonly atMs: number; readonly end: () => void }[] = [];
+  return {
+    pauses,
+    nowMs: () => nowMs,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (ms >= 100) {
+          signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+          limits.push({ atMs: nowMs + ms, end: resolve });
+          return;
+        }
+        pauses.push(ms);
+        nowMs += ms;
+        for (const { atMs, end } of limits) if (atMs <= nowMs) end();
+        setImmediate(() => (signal?.aborted ? reject(signal.reason) : resolve()));
+      }),
+  };
+}
+
+describe('the lock', () => {
+  it('is a file while it is held, which is locked, and gone afterwards', async () => {
+    using folder = new Folder();
+    const userdata = openUserdata({ root: folder.path });
+    const result = await userdata.withLock(DOMAIN, {}, async () => {
+      assert.deepEqual(folder.files, ['l']);
+      assert.equal(statSync(folder.file('l')).mode & 0o777, 0o600);
+      await using other = new Actor('flock', ['-n', folder.file('l'), 'true']);
+      assert.equal(await other.ended, 1);
+      return 'done';
+    });
+    assert.equal(result, 'done');
+    assert.deepEqual(folder.files, []);
+  });
+
+  it('is given back when what is done under it fails', async () => {
+    using folder = new Folder();
+    const before = openFiles();
+    const userdata = openUserdata({ root: folder.path });
+    const failure = new Error('of the body');
+    const run = userdata.withLock(DOMAIN, {}, async () => {
+      unlinkSync(folder.file('l'));
+      throw failure;
+    });
+    await assert.rejects(run, (error) => error === failure);
+    assert.deepEqual(folder.files, []);
+    assert.equal(openFiles(), before);
+  });
+
+  it('is taken again when the file at the path has become another while it was waited for', async () => {
+    using folder = new Folder();
+    await using holder = utility(folder);
+    await holder.says('held');
+    const waits = openUserdata({ root: folder.path }).withLock(DOMAIN, {}, async () =>
+      statSync(folder.file('l'), { bigint: true }),
+    );
+    // The holder's file goes, and a third makes another: the holder's is worth nothing when it is let go.
+    unlinkSync(folder.file('l'));
+    writeFileSync(folder.file('l'), '');
+    const second = statSync(folder.file('l'), { bigint: true });
+    holder.child.stdin!.end();
+    assert.equal((await waits).ino, second.ino);
+    assert.deepEqual(folder.files, []);
+  });
+
+  it('is waited for in growing pauses, at most 25 ms, and not beyond the limit', async () => {
+    using folder = new Folder();
+    await using holder = utility(folder);
+    await holder.says('held');
+    const before = openFiles();
+    const clock = fastClock();
+    const userdata = openUserdata({ root: folder.path });
+    const error = await failsWith('timeout', () =>
+      userdata.withLock(DOMAIN, { clock, withinMs: 5000 }, async () => assert.fail('not locked')),
+    );
+    assert.deepEqual(clock.pauses.slice(0, 7), [1, 2, 4, 8, 16, 25, 25]);
+    assert.ok(clock.nowMs() >= 5000 && clock.nowMs() <= 5050, `${clock.nowMs()}`);
+    assert.deepEqual(error.holder, { pid: holder.child.pid, command: 'flock' });
+    assert.equal(
+      error.message,
+      `${folder.file('l')}: held by process ${holder.child.pid} (flock), waited 5000 ms`,
+    );
+    assert.deepEqual(folder.files, ['l']);
+    assert.equal(openFiles(), before);
+  });
+
+  it('is not waited for any longer when the signal aborts, and never when it has aborted', async () => {
+    using folder = new Folder();
+    await using holder = utility(folder);
+    await holder.says('held');
+    const before = openFiles();
+    const userdata = openUserdata({ root: folder.path });
+    const abort = new AbortController();
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) => {
+        if (ms === 8) abort.abort(new Error('no more'));
+        return systemClock.sleep(ms, signal);
+      },
+    };
+    const waits = userdata.withLock(DOMAIN, { signal: abort.signal, clock }, async () =>
+      assert.fail('locked'),
+    );
+    await assert.rejects(waits, (error) => error === abort.signal.reason);
+    const late = userdata.withLock(DOMAIN, { signal: abort.signal }, async () => assert.fail('locked'));
+    await assert.rejects(late, (error) => error === abort.signal.reason);
+    assert.deepEqual(folder.files, ['l']);
+    assert.equal(openFiles(), before);
+    holder.child.stdin!.end();
+    await holder.ended;
+    unlinkSync(folder.file('l'));
+    await assert.rejects(
+      userdata.withLock(DOMAIN, { signal: abort.signal }, async () => assert.fail('locked')),
+    );
+    assert.deepEqual(folder.files, []);
+  });
+
+  it('is free as soon as its holder is killed, and its file is cleared away', async () => {
+    using folder = new Folder();
+    await using holder = Actor.script('holding', folder.path);
+    await holder.says('held');
+    const userdata = openUserdata({ root: folder.path });
+    const error = await failsWith('timeout', () =>
+      userdata.withLock(DOMAIN, { withinMs: 30 }, async () => undefined),
+    );
+    assert.equal(error.holder?.pid, holder.child.pid);
+    const waits = userdata.withLock(DOMAIN, {}, async () => folder.files);
+    holder.child.kill('SIGKILL');
+    assert.deepEqual(await waits, ['l']);
+    assert.equal(await holder.ended, 'SIGKILL');
+    assert.deepEqual(folder.files, []);
+  });
+
+  it('is one for each domain, and one at a time within a process too', async () => {
+    using folder = new Folder();
+    const [one, other] = [openUserdata({ root: folder.path }), openUserdata({ root: folder.path })];
+    const order: string[] = [];
+    await one
+      .withLock(DOMAIN, {}, async () => {
+        await one.withLock({ ...DOMAIN, domid: 3 }, {}, async () => order.push('another domain'));
+        const second = other.withLock(DOMAIN, {}, async () => order.push('second'));
+        await one.withLock({ ...DOMAIN, domid: 4 }, {}, async () => order.push('a third domain'));
+        order.push('first');
+        return { second };
+      })
+      .then(({ second }) => second);
+    assert.deepEqual(order, ['another domain', 'a third domain', 'first', 'second']);
+    assert.deepEqual(folder.files, []);
+  });
+
+  it('is refused where its file is none', async () => {
+    using folder = new Folder();
+    symlinkSync(join(folder.path, 'elsewhere'), folder.file('l'));
+    const userdata = openUserdata({ root: folder.path });
+    await failsWith('not-a-file', () => userdata.withLock(DOMAIN, {}, async () => assert.fail('locked')));
+    assert.deepEqual(folder.files, ['l']);
+  });
+
+  it(`lets 50 processes count in one file for ${SECONDS} s without losing one`, async (test) => {
+    using folder = new Folder();
+    const stop = join(folder.path, 'stop');
+    const config = '{\n    "c_info": {\n\n    }\n}\n\0';
+    const start = SavedConfig.parse(Buffer.from(config)).withController({ devid: 0, type: 'pv', ports: 1 });
+    writeFileSync(folder.file('d'), start.toBytes());
+    const script = join(projectRoot(), 'test/libxl/hammer.sh');
+    const id = `${DOMAIN.domid}.${DOMAIN.uuid}`;
+    const groups = [0, 1].map((group) =>
+      Array.from({ length: 25 }, () =>
+        group === 0
+          ? Actor.script('hammer', folder.path, stop)
+          : new Actor('bash', [script, folder.path, stop, id]),
+      ),
+    );
+    const all = groups.flat();
+    let counts: number[][];
+    try {
+      await Promise.all(all.map((actor) => actor.says('ready')));
+      await systemClock.sleep(SECONDS * 1000);
+      writeFileSync(stop, '');
+      for (const actor of all) assert.equal(await actor.ended, 0, actor.complaints);
+      counts = groups.map((group) =>
+        group.map(({ lines }) => Number(/^added (\d+)$/.exec(lines.at(-1) ?? '')?.[1])),
+      );
+    } finally {
+      await Promise.all(all.map((actor) => actor[Symbol.asyncDispose]()));
+    }
+    test.diagnostic(`added by us: ${counts[0]}; by the flock utility: ${counts[1]}`);
+    const sums = counts.map((group) => group.reduce((sum, count) => sum + count, 0));
+    const saved = SavedConfig.parse(readFileSync(folder.file('d')));
+    assert.deepEqual(saved.controllers, [{ devid: 0, type: 'pv', ports: 1 + sums[0]! + sums[1]! }]);
+    assert.ok(
+      sums.every((sum) => sum > 0),
+      `ours ${counts[0]}, theirs ${counts[1]}`,
+    );
+    assert.deepEqual(folder.files, ['d', 'stop']);
+  });
+});
+
+describe('the holder of a lock', () => {
+  const file = { dev: 0xfe00n, ino: 42n };
+  const LOCKS = [
+    '1: OFDLCK ADVISORY  READ -1 fe:00:42 203 203',
+    '2: POSIX  ADVISORY  WRITE 10 fe:00:42 0 EOF',
+    '3: -> FLOCK  ADVISORY  WRITE 11 fe:00:42 0 EOF',
+    '4: FLOCK  ADVISORY  READ  12 fe:00:42 0 EOF',
+    '5: FLOCK  ADVISORY  WRITE 13 fe:00:420 0 EOF',
+  ].join('\n');
+  const held = (pid: number, device: string): string =>
+    `\n6: FLOCK  ADVISORY  WRITE ${pid} ${device}:42 0 EOF`;
+
+  it('is the one with an exclusive flock, by inode, and by device where that decides', () => {
+    assert.equal(pidOfHolder(LOCKS, file), undefined);
+    assert.equal(pidOfHolder('', file), undefined);
+    assert.equal(pidOfHolder(LOCKS + held(14, 'fe:00'), file), 14);
+    assert.equal(pidOfHolder(LOCKS + held(14, '00:1b'), file), 14);
+    assert.equal(pidOfHolder(LOCKS + held(14, '00:1b') + held(15, 'fe:00'), file), 15);
+    assert.equal(pidOfHolder(LOCKS + held(14, '00:1b') + held(15, '00:1c'), file), undefined);
+    assert.equal(pidOfHolder(LOCKS + held(0, 'fe:00'), file), undefined);
+  });
+});
