@@ -140,8 +140,8 @@ describe('a megabyte', () => {
       const begin = performance.now();
       settingsOrRefused(text);
       settingsOrRefused(Buffer.from(text));
-      // 50 ms are usual. What is quadratic takes minutes.
-      assert.ok(performance.now() - begin < 4000, `${performance.now() - begin} ms`);
+      // 50 to 700 ms are usual, more on a busy machine. What is quadratic takes minutes.
+      assert.ok(performance.now() - begin < 15_000, `${performance.now() - begin} ms`);
     });
   }
 
@@ -151,6 +151,6 @@ describe('a megabyte', () => {
       const text = Buffer.from(filler.repeat(Math.floor((SIZE_MAX - 1) / Buffer.byteLength(filler))));
       assert.equal(settingsOrRefused(Buffer.concat([text, Buffer.from([0xff])])), undefined);
     }
-    assert.ok(performance.now() - begin < 8000, `${performance.now() - begin} ms`);
+    assert.ok(performance.now() - begin < 15_000, `${performance.now() - begin} ms`);
   });
 });
