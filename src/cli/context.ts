@@ -27,6 +27,7 @@ export async function withHost<T>(
     environment: env,
     sysfsRoot: options.sysfsRoot || env.PVUSB_SYSFS || undefined,
     qmpRoot: env.PVUSB_QMP || undefined,
+    userdataRoot: env.PVUSB_USERDATA || undefined,
   });
   try {
     return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });

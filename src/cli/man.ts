@@ -54,6 +54,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['XENSTORED_PATH', "xenstored's socket, or the device, itself."],
   ['XENSTORED_RUNDIR', 'The folder of its socket.'],
   ['PVUSB_SYSFS', 'Where sysfs is; /sys unless given.'],
+  ['PVUSB_USERDATA', 'Where libxl keeps the configurations of guests; /var/lib/xen unless given.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; /var/run/xen unless given."],
   ['NO_COLOR', 'Nothing is printed in colour.'],
 ];

@@ -1,8 +1,11 @@
 /** One transaction: facts are read again, then edits are made, all or none. */
+import { isLibxlError } from '../libxl/index.js';
+import { isXenstoreError } from '../xenstore/index.js';
 import { ConflictError } from './failure.js';
 import type { Host, Xenstore, XenstoreNodes } from './host.js';
 import { controllersPath, DOMAINS, LIBXL, parseNumbers } from './layout.js';
 import type { Action, Edit, Fact, UnclaimedFact } from './plan.js';
+import { isUnusable, withEdits } from './saved.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 
@@ -12,7 +15,7 @@ type Commit = Extract<Action, { do: 'commit' }>;
  * @throws {ConflictError} a fact does not hold; nothing was changed
  */
 export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
-  const once = (): Promise<void> => commitOnce(host.xenstore, action, signal);
+  const once = (): Promise<void> => commitWithConfig(host, action, signal);
   try {
     await (host.commits?.run(once, signal) ?? once());
   } catch (error) {
@@ -20,10 +23,53 @@ export async function commit(host: Host, action: Commit, signal: AbortSignal | u
   }
 }
 
+/**
+ * As libxl orders it: the lock, the transaction with the file written as its last thing, the lock's end. A transaction
+ * that was refused after that has the file written back.
+ */
+async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  const { config } = action;
+  const { userdata, clock, xenstore } = host;
+  if (!config || !userdata) return commitOnce(xenstore, action, signal);
+  let isBegun = false;
+  try {
+    await userdata.withLock(config, { signal, clock }, async (held) => {
+      const old = await held.read();
+      const wanted = old && withEdits(old, config.edits);
+      isBegun = true;
+      if (!old || !wanted || wanted === old) return commitOnce(xenstore, action, signal);
+      let isWritten = false;
+      try {
+        await commitOnce(xenstore, action, signal, async () => {
+          try {
+            await held.write(wanted);
+            isWritten = true;
+          } catch (error) {
+            if (!config.ifPossible || !isUnusable(error)) throw error;
+          }
+        });
+      } catch (error) {
+        if (isWritten && !isInDoubt(error)) await held.write(old);
+        throw error;
+      }
+    });
+  } catch (error) {
+    const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
+    if (isBegun || !isNoUse) throw error;
+    await commitOnce(xenstore, action, signal);
+  }
+}
+
+/** A lost connection does not say whether the transaction was made. */
+function isInDoubt(error: unknown): boolean {
+  return isXenstoreError(error, 'connection-lost', 'protocol');
+}
+
 async function commitOnce(
   xenstore: Xenstore,
   action: Commit,
   signal: AbortSignal | undefined,
+  last?: () => Promise<void>,
 ): Promise<void> {
   const call = { signal };
   await xenstore.transaction(async (nodes) => {
@@ -39,6 +85,7 @@ async function commitOnce(
     const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
     await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
     for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
+    await last?.();
   }, call);
 }
 

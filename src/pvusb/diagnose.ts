@@ -1,5 +1,6 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
-import { type Busid, escapeText, type UsbDevice } from '../sysfs/index.js';
+import type { Busid, UsbDevice } from '../sysfs/index.js';
+import { type ConfigDifference, configDifference } from './diagnose-config.js';
 import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
 import type {
   Controller,
@@ -9,6 +10,7 @@ import type {
   QemuAnswer,
   QemuDevice,
   SavedDrivers,
+  SavedSettings,
 } from './model.js';
 import { XenbusState } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
@@ -45,6 +47,10 @@ export type Finding =
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
   /** A device was plugged in anew while it was lent: QEMU has it, and the guest has not noticed. */
   | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
+  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
+  | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
+  /** The saved configuration cannot be read. */
+  | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
   /** A QEMU has died with devices given to it. */
   | { readonly finding: 'dead-qemu'; readonly domid: number; readonly places: readonly Place[] }
   /** QEMU has a device in a port that is free, or a controller that no record names. */
@@ -68,6 +74,7 @@ export function diagnose(inventory: Inventory): Finding[] {
     ...inventory.qemus.flatMap((answer) => qemuFindings(inventory, answer)),
     ...inventory.devices.flatMap((device) => bindingFindings(inventory, device)),
     ...inventory.savedDrivers.flatMap((saved) => savedFindings(inventory, saved)),
+    ...inventory.saved.flatMap((saved) => configFindings(inventory, saved)),
     ...inventory.orphanBackends.map((orphan): Finding => ({ finding: 'orphan-backend', orphan })),
   ];
 }
@@ -164,6 +171,13 @@ function qemuFindings(inventory: Inventory, { domid, health, controllers, device
   ];
 }
 
+function configFindings(inventory: Inventory, saved: SavedSettings): Finding[] {
+  const { domid, problem } = saved;
+  if (problem !== undefined) return [{ finding: 'config-unreadable', domid, problem }];
+  const difference = configDifference(inventory, saved);
+  return difference ? [{ finding: 'config-differs', difference }] : [];
+}
+
 /**
  * Devices that no guest has, no program and no driver: perhaps there is no driver for them; perhaps a QEMU died that
  * had them from xl, and nothing says which driver they had.
@@ -198,72 +212,4 @@ function savedFindings(inventory: Inventory, saved: SavedDrivers): Finding[] {
   if (placesOf(inventory, busid).length > 0) return [];
   if (deviceAt(inventory, busid)?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
   return [{ finding: 'stale-saved-driver', busid }];
-}
-
-/** A finding as one sentence. */
-export function describeFinding(finding: Finding): string {
-  switch (finding.finding) {
-    case 'missing-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
-    case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${whyNot(finding.place)}.`;
-    case 'other-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
-    case 'claimed-twice':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which another port holds too.`;
-    case 'bad-port':
-      return `${describePlace(finding.place)} ${describeBadPort(finding.place.port)}.`;
-    case 'binding-without-port':
-      return `${finding.busid} is on usbback, but attached to no guest.`;
-    case 'stale-saved-driver':
-      return `Drivers are saved for ${finding.busid}, which is attached to no guest.`;
-    case 'orphan-backend':
-      return `The backend ${finding.orphan.backend} belongs to no controller.`;
-    case 'dead-domain':
-      return `${describeController(finding.controller)} is left over: the domain is gone.`;
-    case 'half-removed':
-      return `${describeController(finding.controller)} is half removed.`;
-    case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
-    case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: ${serverOf(finding.controller)} has not taken it.`;
-    case 'not-emulated':
-      return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
-    case 'unnoticed-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it.`;
-    case 'dead-qemu': {
-      const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
-      return `The QEMU of domain ${finding.domid} has died; it had been given ${busids}.`;
-    }
-    case 'unrecorded-device':
-      return `Port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} is free, but QEMU has a device in it.`;
-    case 'unrecorded-controller':
-      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU has it still.`;
-  }
-}
-
-function whyNot({ controller }: Place): string {
-  return isOfQemu(controller.type) ? 'QEMU has not opened it' : 'its interfaces are not on usbback';
-}
-
-function serverOf({ type }: Controller): string {
-  return isOfQemu(type) ? 'QEMU' : 'usbback';
-}
-
-function describeBadPort({ busid, untrustedJunk }: Port): string {
-  if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is no device`;
-  return `does not exist, but holds ${busid}`;
-}
-
-function describePlace({ controller, port }: Place): string {
-  return `Port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`;
-}
-
-function describeController({ domid, devid }: Controller): string {
-  return `Controller ${devid} of domain ${domid}`;
-}
-
-/** The same for the same finding, whenever it is found: tells what lasts from what is just being done. */
-export function findingKey(finding: Finding): string {
-  return describeFinding(finding);
 }

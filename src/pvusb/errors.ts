@@ -69,9 +69,18 @@ export const ERROR_KINDS = {
   },
   'qemu-refused': { group: 'host', remedy: 'See what QEMU says, and /var/log/xen/qemu-dm-*.log.' },
   'qemu-timeout': { group: 'host', remedy: 'See whether the guest and its QEMU are alive; then try again.' },
+  'config-denied': { group: 'host', remedy: 'Run it as root; see whether /var/lib/xen can be written.' },
+  'config-unusable': {
+    group: 'host',
+    remedy: 'Look at the file that is named; libxl writes it anew when the guest is started anew.',
+  },
   'domain-gone': {
     group: 'host',
     remedy: 'The guest has died meanwhile; "pvusb doctor" shows what it left.',
+  },
+  'config-locked': {
+    group: 'moment',
+    remedy: 'Another program changes the configuration of the guest; try again.',
   },
   'qemu-busy': { group: 'moment', remedy: 'Another program talks to the QEMU of the guest; try again.' },
   conflict: { group: 'moment', remedy: 'Another program changes the same thing; try again.' },

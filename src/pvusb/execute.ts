@@ -1,5 +1,6 @@
 /** Walks a plan's steps and, when one fails, its undos backwards. The only place that changes a host. */
 
+import { LibxlError } from '../libxl/index.js';
 import { XenstoreError } from '../xenstore/index.js';
 import { PvusbError } from './errors.js';
 import { ConflictError, toPvusbError } from './failure.js';
@@ -57,7 +58,8 @@ export async function execute(host: Host, plan: Plan, options: ExecuteOptions = 
 
 /** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
 function isCertain(step: Step, error: unknown): boolean {
-  if (error instanceof ConflictError) return true;
+  // Trouble with a saved configuration comes before its transaction, or ends it.
+  if (error instanceof ConflictError || error instanceof LibxlError) return true;
   return (
     step.act.do === 'commit' &&
     error instanceof XenstoreError &&

@@ -1,4 +1,5 @@
 /** Turns what the clients throw into {@link PvusbError}. */
+import { LibxlError } from '../libxl/index.js';
 import { isQmpError, QmpError } from '../qmp/index.js';
 import { SysfsError } from '../sysfs/index.js';
 import { causeCode, XenstoreError } from '../xenstore/index.js';
@@ -27,6 +28,7 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   if (error instanceof XenstoreError) return make(xenstoreCode(error), sentence);
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
   if (error instanceof QmpError) return make(qmpCode(error), sentence);
+  if (error instanceof LibxlError) return make(configCode(error), sentence);
   if (error instanceof ConflictError) return make('conflict', sentence);
   return make('internal', sentence);
 }
@@ -34,6 +36,11 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
 /** True when nobody listens at a QEMU's socket any more: it was killed, or has crashed. */
 export function isDead(error: unknown): boolean {
   return isQmpError(error, 'unreachable') && causeCode(error) === 'ECONNREFUSED';
+}
+
+function configCode({ code }: LibxlError): PvusbErrorCode {
+  if (code === 'timeout') return 'config-locked';
+  return code === 'denied' ? 'config-denied' : 'config-unusable';
 }
 
 function qmpCode(error: QmpError): PvusbErrorCode {

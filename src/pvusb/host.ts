@@ -1,5 +1,6 @@
-/** What the operations need of a host: five tiny ports, so that a simulation or a fault injector can stand in. */
+/** What the operations need of a host: six tiny ports, so that a simulation or a fault injector can stand in. */
 import { type Clock, Mutex, systemClock } from '../async/index.js';
+import { openUserdata, type Userdata } from '../libxl/index.js';
 import { type QmpCallOptions, QmpClient, type QmpCommands } from '../qmp/index.js';
 import {
   type Binding,
@@ -64,6 +65,8 @@ export interface Host {
   /** Opens the monitor of a domain's QEMU when it is our turn; rejects as `QmpClient.open` does. Absent: no QEMU can be asked. */
   readonly qemu?: (domid: number, options: QmpCallOptions) => Promise<Qemu>;
   readonly clock: Clock;
+  /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
+  readonly userdata?: Userdata;
   /**
    * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
    * first one was lost.
@@ -81,6 +84,8 @@ export interface HostOptions extends CallOptions {
   readonly environment?: XenstoreEnvironment;
   /** Where sysfs is mounted; `/sys` unless given. */
   readonly sysfsRoot?: string | undefined;
+  /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
+  readonly userdataRoot?: string | undefined;
   /** Where QEMU's monitors are; `/var/run/xen` unless given. */
   readonly qmpRoot?: string | undefined;
 }
@@ -106,6 +111,7 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
       sysfs: openSysfs(options.sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${options.qmpRoot ?? QMP_ROOT}/qmp-libxl-${domid}`, call),
       clock: systemClock,
+      userdata: openUserdata(options.userdataRoot === undefined ? {} : { root: options.userdataRoot }),
       reopen,
       turns: new Mutex(),
       commits: new Mutex(),

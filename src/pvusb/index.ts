@@ -1,5 +1,6 @@
 /** Lends a Xen host's USB devices to its guests. */
-export { describeFinding, diagnose, type Finding } from './diagnose.js';
+export { describeFinding } from './describe-finding.js';
+export { diagnose, type Finding } from './diagnose.js';
 export * from './errors.js';
 export { type ExecuteOptions, execute, type Progress } from './execute.js';
 export { ConflictError } from './failure.js';

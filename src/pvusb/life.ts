@@ -4,7 +4,8 @@
  */
 import { withDeadline } from '../async/index.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
-import { describeFinding, type Finding } from './diagnose.js';
+import { describeFinding } from './describe-finding.js';
+import type { Finding } from './diagnose.js';
 import { isPvusbError, type PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
 import { controllersOf, placesOf } from './find.js';
@@ -104,6 +105,8 @@ class LifeWatch {
   readonly #toolstackMs: number;
   readonly #memory = new Memory();
   #returning: Returning[] = [];
+  /** Told as returned already: `domid/busid`. */
+  readonly #given = new Set<string>();
   #cleanAtMs: number | undefined;
   #isDirty = true;
   #failure: unknown;
@@ -189,7 +192,10 @@ class LifeWatch {
       const domains = inventory.domains.filter(({ domid, alive }) => alive && domid !== 0).length;
       this.#tell({ event: 'watching', domains });
     }
-    for (const change of attached) this.#tell({ event: 'attached', ...change });
+    for (const change of attached) {
+      if (!this.#given.delete(`${change.domid}/${change.busid}`))
+        this.#tell({ event: 'attached', ...change });
+    }
     for (const change of detached) this.#tell({ event: 'detached', ...change });
     for (const { domid, name, lent } of gone) {
       this.#tell({ event: 'gone', domid, name, busids: lent.map(({ busid }) => busid) });
@@ -251,6 +257,7 @@ class LifeWatch {
     try {
       const request = { domain: domid, device: device.busid, ...place };
       const { result } = await attachDevice(this.#host, request, { signal: this.#signal, watchMs: 0 });
+      this.#given.add(`${domid}/${result.busid}`);
       this.#tell({ event: 'returned', name, attachment: result });
       return true;
     } catch (error) {

@@ -1,4 +1,5 @@
 /** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
+import type { SavedController, SavedDevice } from '../libxl/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../sysfs/index.js';
 
 /** How a guest is virtualised (`/libxl/D/type`). */
@@ -113,6 +114,16 @@ export interface Controller {
   readonly strayPorts: readonly Port[];
 }
 
+/** The USB part of a domain's saved configuration, which libxl makes the domain of again. */
+export interface SavedSettings {
+  readonly domid: number;
+  readonly uuid: string;
+  readonly controllers: readonly SavedController[];
+  readonly devices: readonly SavedDevice[];
+  /** Why it could not be read, a sentence without its full stop. */
+  readonly problem?: string;
+}
+
 /** What `/libxl/usbback/<busid>` says: the drivers that a lent device's interfaces had before. */
 export interface SavedDrivers {
   readonly busid: Busid;
@@ -147,6 +158,8 @@ export interface Inventory {
   readonly controllers: readonly Controller[];
   /** The QEMUs that were asked: those that the operation has to do with. */
   readonly qemus: readonly QemuAnswer[];
+  /** What libxl keeps of the domains that were asked for. */
+  readonly saved: readonly SavedSettings[];
   readonly savedDrivers: readonly SavedDrivers[];
   readonly orphanBackends: readonly OrphanBackend[];
 }

@@ -37,6 +37,7 @@ import type {
 } from './model.js';
 import { observeControllers } from './observe-controllers.js';
 import { askQemu } from './qemu.js';
+import { readSaved } from './saved.js';
 
 /** The kernel driver that serves type `pv`. */
 export const USBBACK = 'usbback' as DriverName;
@@ -55,6 +56,8 @@ export interface ObserveOptions extends CallOptions {
   readonly only?: number | undefined;
   /** Which domains' QEMUs are asked; none unless given. */
   readonly asks?: ((seen: Inventory) => readonly number[]) | undefined;
+  /** What libxl keeps of the living domains is read too. */
+  readonly saved?: boolean | undefined;
 }
 
 /**
@@ -66,10 +69,13 @@ export async function observe(host: Host, options: ObserveOptions = {}): Promise
   try {
     const seen =
       options.scope === 'controllers' ? await observeSome(host, options) : await observeAll(host, options);
+    const call = { signal: options.signal };
     const domids = options.asks?.(seen) ?? [];
-    if (domids.length === 0) return seen;
-    const qemus = await Promise.all(domids.map((domid) => askQemu(host, domid, { signal: options.signal })));
-    return { ...seen, qemus };
+    const [qemus, saved] = await Promise.all([
+      Promise.all(domids.map((domid) => askQemu(host, domid, call))),
+      options.saved ? readSaved(host, seen.domains, call) : [],
+    ]);
+    return { ...seen, qemus, saved };
   } catch (error) {
     throw toPvusbError(error, { doing: 'observing the host', signal: options.signal });
   }
@@ -82,7 +88,7 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
     host.sysfs.devices(call),
     host.sysfs.hasDriver(USBBACK, call),
   ]);
-  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [] };
+  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [] };
 }
 
 /** Controllers first, then only the devices that are in their ports. */
@@ -103,6 +109,7 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
     domains,
     controllers,
     qemus: [],
+    saved: [],
     savedDrivers,
     orphanBackends: [],
   };

@@ -54,7 +54,7 @@ export function addController(
 ): Promise<Outcome<AddedController>> {
   const planner: Planner<AddedController> = (inventory) => {
     const controller = resolveController(inventory, findDomain(inventory, request.domain), request);
-    return { plan: planAddController(controller), result: controller };
+    return { plan: planAddController(inventory, controller), result: controller };
   };
   return operate(host, options, planner, (seen) => {
     const domain = findDomain(seen, request.domain);

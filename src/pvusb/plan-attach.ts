@@ -34,7 +34,7 @@ export function planAttach(
     plan: {
       title: `attach ${device.busid} to port ${target.port} of controller ${target.devid} of domain ${target.domid}`,
       steps: [
-        ...(target.created ? addSteps(target.created) : []),
+        ...(target.created ? addSteps(inventory, target.created) : []),
         ...(target.isNew ? [servedStep(target)] : []),
         ...(target.missing
           ? [emulateStep({ ...target.missing, ports: target.missing.portCount }, false)]

@@ -10,9 +10,10 @@ import {
 } from './layout.js';
 import type { Inventory, SavedDrivers } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
-import type { Action, Edit, Fact, Step } from './plan.js';
+import type { Action, ConfigEdit, Edit, Fact, Step } from './plan.js';
 import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './plan-detach.js';
 import { unclaimedFact } from './plan-unclaimed.js';
+import { savedDevice, telling } from './saved.js';
 import type { Target } from './target.js';
 
 /** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
@@ -36,14 +37,27 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
     ...recordEdits(stale, device),
   ];
+  const saved = savedDevice(target.devid, target.port, device);
+  const taken: ConfigEdit = {
+    edit: 'remove-device',
+    ctrl: target.devid,
+    port: target.port,
+    only: { hostbus: device.bus, hostaddr: device.address },
+  };
   const undo: Action[] = [
-    { do: 'commit', expect: [], edits: [{ edit: 'clear', path: port, from: busid }] },
+    {
+      do: 'commit',
+      expect: [],
+      edits: [{ edit: 'clear', path: port, from: busid }],
+      ...telling(inventory, target.domid, [taken], { ifPossible: true }),
+    },
     ...(target.type === 'qusb' ? [releaseAction(target, busid)] : []),
     ...restoreActions(drivers),
     forgetAction(busid, drivers),
   ];
   const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
-  return { why, act: { do: 'commit', expect, edits }, undo };
+  const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
+  return { why, act: { do: 'commit', expect, edits, ...config }, undo };
 }
 
 /** What the interface goes back to. A program that holds it by usbfs opens it again; the kernel cannot do that. */

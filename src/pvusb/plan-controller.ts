@@ -16,9 +16,10 @@ import {
   recordPath,
 } from './layout.js';
 import { type Controller, type Inventory, XenbusState } from './model.js';
-import type { Action, Edit, Fact, Plan, Step } from './plan.js';
+import type { Action, ConfigEdit, Edit, Fact, Plan, Step } from './plan.js';
 import { planDetachSteps } from './plan-detach.js';
 import type { NewController } from './resolve.js';
+import { telling } from './saved.js';
 import { requireServed, type Served } from './service.js';
 
 /** How long a backend may take to answer (libxl: LIBXL_INIT_TIMEOUT, LIBXL_DESTROY_TIMEOUT). */
@@ -28,23 +29,29 @@ export const BACKEND_WITHIN_MS = 10_000;
 const ASKED_WITHIN_MS = 500;
 
 /** Makes the trees in one transaction, then waits until usbback or QEMU has taken the controller. */
-export function planAddController(controller: NewController): Plan {
+export function planAddController(inventory: Inventory, controller: NewController): Plan {
   return {
     title: `add USB controller ${controller.devid} to domain ${controller.domid}`,
-    steps: addSteps(controller),
+    steps: addSteps(inventory, controller),
     onFailure: 'undo',
   };
 }
 
 /** The steps of {@link planAddController}, for a plan that goes on with the new controller. */
-export function addSteps(controller: NewController): Step[] {
-  const { domid, devid } = controller;
+export function addSteps(inventory: Inventory, controller: NewController): Step[] {
+  const { domid, devid, type, version, ports } = controller;
+  const saved = { edit: 'add-controller', controller: { devid, type, version, ports } } as const;
   const name = `controller ${devid} of domain ${domid}`;
   return [
     {
       why: `create ${name} (USB ${controller.version}, ${controller.ports} ports)`,
-      act: { do: 'commit', expect: newFacts(controller), edits: creation(controller) },
-      undo: [removeUnused(controller)],
+      act: {
+        do: 'commit',
+        expect: newFacts(controller),
+        edits: creation(controller),
+        ...telling(inventory, domid, [saved]),
+      },
+      undo: [removeUnused(inventory, controller)],
     },
     controller.type === 'devicemodel' ? emulateStep(controller, true) : servedStep(controller),
   ];
@@ -88,12 +95,14 @@ export function servedStep(controller: ControllerId & { readonly type: Controlle
 }
 
 /** Another toolstack or another of our own operations may have attached a device to it by now: then it stays. */
-function removeUnused(controller: NewController): Action {
+function removeUnused(inventory: Inventory, controller: NewController): Action {
   const portsAt = portsOf(controller);
   const ports = Array.from({ length: controller.ports }, (_, k) => portPath(portsAt, k + 1));
   const expect = ports.map((path): Fact => ({ fact: 'vacant', path }));
   const backend = portsAt === recordPath(controller) ? undefined : portsAt;
-  return { do: 'commit', expect, edits: removal(controller, backend), otherwise: 'skip' };
+  const saved = [{ edit: 'remove-controller', devid: controller.devid } as const];
+  const config = telling(inventory, controller.domid, saved, { ifPossible: true });
+  return { do: 'commit', expect, edits: removal(controller, backend), otherwise: 'skip', ...config };
 }
 
 function newFacts(controller: NewController): Fact[] {
@@ -189,10 +198,26 @@ export function planRemoveController(
       ...(served.type === 'devicemodel'
         ? unemulateSteps(inventory, served, request)
         : closingSteps(inventory, served, request)),
-      { why: `remove ${name}`, act: { do: 'commit', expect: vacant, edits: removal(controller, backend) } },
+      {
+        why: `remove ${name}`,
+        act: {
+          do: 'commit',
+          expect: vacant,
+          edits: removal(controller, backend),
+          ...telling(inventory, domid, forgotten(controller), { ifPossible: true }),
+        },
+      },
     ],
     onFailure: 'stop',
   };
+}
+
+/** The controller, and whatever the saved configuration says of its ports. */
+function forgotten({ devid, ports }: Controller): ConfigEdit[] {
+  return [
+    ...ports.map(({ port }): ConfigEdit => ({ edit: 'remove-device', ctrl: devid, port })),
+    { edit: 'remove-controller', devid },
+  ];
 }
 
 function unemulateSteps(inventory: Inventory, { domid, devid }: Served, { destroy }: RemoveRequest): Step[] {

@@ -10,6 +10,7 @@ import type { Inventory } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import type { Action, Edit, Fact, Plan, Step } from './plan.js';
 import { unclaimedFact } from './plan-unclaimed.js';
+import { telling } from './saved.js';
 import { isOfQemu } from './service.js';
 
 /** Empties one port and gives its device back to the host. */
@@ -38,9 +39,15 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   const path = portPath(controller.portsAt, port.port);
   const name = `port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`;
   const holds: Fact = { fact: 'value', path, is: held };
+  const forgotten = { edit: 'remove-device', ctrl: controller.devid, port: port.port } as const;
   const free = (more: readonly Edit[]): Step => ({
     why: `free ${name}`,
-    act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, ...more] },
+    act: {
+      do: 'commit',
+      expect: [holds],
+      edits: [{ edit: 'write', path, value: '' }, ...more],
+      ...telling(inventory, controller.domid, [forgotten], { ifPossible: true }),
+    },
   });
   if (busid === undefined) return [free([])];
   if (isOfQemu(controller.type)) return qemuDetachSteps(inventory, place, busid, free);

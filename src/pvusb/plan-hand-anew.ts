@@ -1,11 +1,12 @@
 /** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
 import type { Busid } from '../sysfs/index.js';
-import type { Place } from './find.js';
+import { deviceAt, type Place } from './find.js';
 import { portPath } from './layout.js';
 import type { Inventory } from './model.js';
 import type { Fact, Step } from './plan.js';
 import { QEMU_WITHIN_MS, releaseAction } from './plan-detach.js';
 import { unclaimedFact } from './plan-unclaimed.js';
+import { savedDevice, telling } from './saved.js';
 
 /**
  * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
@@ -17,6 +18,10 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   const path = portPath(portsAt, port.port);
   const at = { domid, devid, port: port.port };
   const holds: Fact = { fact: 'value', path, is: busid };
+  const device = deviceAt(inventory, busid);
+  const saved = device
+    ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
+    : [];
   const isFree: Fact[] = [{ fact: 'value', path, is: '' }, unclaimedFact(inventory, busid)];
   return [
     {
@@ -26,7 +31,12 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
     { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
     {
       why: `put ${busid} into port ${port.port} of controller ${devid} of domain ${domid} again`,
-      act: { do: 'commit', expect: isFree, edits: [{ edit: 'write', path, value: busid }] },
+      act: {
+        do: 'commit',
+        expect: isFree,
+        edits: [{ edit: 'write', path, value: busid }],
+        ...telling(inventory, domid, saved),
+      },
     },
     {
       why: `let the QEMU of domain ${domid} open ${busid}`,

@@ -1,4 +1,5 @@
 /** Plans: what will be done to a host, as plain data, before any of it is done. */
+import type { SavedController, SavedDevice } from '../libxl/index.js';
 import type { Busid, DriverName, InterfaceId } from '../sysfs/index.js';
 import type { Permission } from '../xenstore/index.js';
 import type { ControllerId } from './layout.js';
@@ -40,6 +41,7 @@ export type Action =
       readonly edits: readonly Edit[];
       /** When `expect` does not hold there is nothing to do; a conflict unless given. */
       readonly otherwise?: 'skip';
+      readonly config?: ConfigChange;
     }
   | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
   /** A conflict unless the device in that socket has this address: a plug that was pulled gets another one. */
@@ -83,6 +85,28 @@ export type Action =
       readonly withinMs: number;
     }
   | QemuAction;
+
+/** A change of what libxl keeps of a domain, made together with the transaction: both, or neither. */
+export interface ConfigChange {
+  readonly domid: number;
+  readonly uuid: string;
+  readonly edits: readonly ConfigEdit[];
+  /** A file that cannot be read or written is left as it is: what is taken from a guest is taken all the same. */
+  readonly ifPossible?: boolean;
+}
+
+/** One change of a domain's saved configuration. */
+export type ConfigEdit =
+  | { readonly edit: 'add-controller'; readonly controller: SavedController }
+  | { readonly edit: 'remove-controller'; readonly devid: number }
+  | { readonly edit: 'add-device'; readonly device: SavedDevice }
+  /** `only`: not if another toolstack has put another device there. */
+  | {
+      readonly edit: 'remove-device';
+      readonly ctrl: number;
+      readonly port: number;
+      readonly only?: { readonly hostbus: number; readonly hostaddr: number };
+    };
 
 /** A port of a controller that a QEMU serves. */
 interface QemuPort extends ControllerId {
@@ -164,10 +188,18 @@ export function formatAction(action: Action): string {
     case 'await':
       return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
     case 'commit':
-      return action.edits.length === 0 ? formatFacts(action.expect) : formatEdits(action.edits);
+      return formatCommit(action);
     default:
       return formatQemuAction(action);
   }
+}
+
+function formatCommit({ edits, expect, config }: Extract<Action, { do: 'commit' }>): string {
+  const xenstore = edits.length === 0 ? [] : [formatEdits(edits)];
+  const saved = config ? [`note it in the saved configuration of domain ${config.domid}`] : [];
+  return xenstore.length + saved.length === 0
+    ? formatFacts(expect)
+    : [...xenstore, ...saved].join(',\n     ');
 }
 
 function formatQemuAction(action: QemuAction): string {

@@ -1,6 +1,7 @@
 /** Mends what {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. */
 import type { Busid } from '../sysfs/index.js';
-import { diagnose, type Finding, findIdle, findingKey } from './diagnose.js';
+import { findingKey } from './describe-finding.js';
+import { diagnose, type Finding, findIdle } from './diagnose.js';
 import type { PvusbError } from './errors.js';
 import { type ExecuteOptions, execute } from './execute.js';
 import { ConflictError, toPvusbError } from './failure.js';
@@ -30,6 +31,7 @@ const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'unnoticed-device',
   'unrecorded-device',
   'unrecorded-controller',
+  'config-differs',
 ]);
 
 /** Rounds of looking and mending: one repair can bring another finding to light. */
@@ -56,6 +58,10 @@ function repairTitle(finding: Finding): string {
       return `remove ${finding.orphan.backend}`;
     case 'no-usbback':
       return 'load usbback (modprobe usbback)';
+    case 'config-unreadable':
+      return `look at the saved configuration of domain ${finding.domid}`;
+    case 'config-differs':
+      return `correct the saved configuration of domain ${finding.difference.domid}`;
     case 'unnoticed-device':
       return `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`;
     case 'dead-qemu':
@@ -91,6 +97,13 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     }
     case 'no-usbback':
       return [];
+    case 'config-unreadable':
+      return [];
+    case 'config-differs': {
+      const { domid, uuid, edits, facts } = finding.difference;
+      const config = { domid, uuid, edits };
+      return [{ why: repairTitle(finding), act: { do: 'commit', expect: facts, edits: [], config } }];
+    }
     case 'unnoticed-device':
       return planHandAnewSteps(inventory, finding.place, finding.busid);
     case 'dead-qemu':
@@ -175,7 +188,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: qemusToAsk });
+  return observe(host, { signal, asks: qemusToAsk, saved: true });
 }
 
 /** Of guests with emulated controllers, or that can have some, and with qusb controllers. */

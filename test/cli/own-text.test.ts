@@ -53,7 +53,14 @@ describe('a table', () => {
           })),
         }),
       );
-    const nothing = { domains: [], controllers: [], savedDrivers: [], qemus: [], orphanBackends: [] };
+    const nothing = {
+      domains: [],
+      controllers: [],
+      savedDrivers: [],
+      qemus: [],
+      saved: [],
+      orphanBackends: [],
+    };
     fc.assert(
       fc.property(fc.array(device, { minLength: 1, maxLength: 3 }), (devices) => {
         const inventory: Inventory = { format: 'pvusb-inventory-1', usbback: true, devices, ...nothing };

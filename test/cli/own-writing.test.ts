@@ -165,7 +165,8 @@ describe('the commands that write', () => {
       shown.stdout,
       `Port 1 of controller 0 of domain 1 holds 4-1, which has been pulled out.
 To mend it: free port 1 of controller 0 of domain 1
-  1. write /local/domain/0/backend/vusb/1/0/port/1 = ""
+  1. write /local/domain/0/backend/vusb/1/0/port/1 = "",
+     note it in the saved configuration of domain 1
   2. forget the drivers saved for 4-1
 
 Nothing was changed. Mend it with "pvusb doctor --fix".

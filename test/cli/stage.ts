@@ -73,7 +73,12 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
   const sim = await SimHost.create(world);
   const parts = [sim, await publishSysfs(sim.usb, dir), await publishStore(sim.store, join(dir, 'socket'))];
   for (const [domid, qemu] of sim.qemus) parts.push(await publishQmp(qemu, join(dir, `qmp-libxl-${domid}`)));
-  const env = { XENSTORED_PATH: join(dir, 'socket'), PVUSB_SYSFS: join(dir, 'sys'), PVUSB_QMP: dir };
+  const env = {
+    XENSTORED_PATH: join(dir, 'socket'),
+    PVUSB_SYSFS: join(dir, 'sys'),
+    PVUSB_QMP: dir,
+    PVUSB_USERDATA: join(dir, 'userdata'),
+  };
   const run = (...argv: readonly string[]) => runPvusb(argv, { env });
   return {
     sim,

@@ -25,7 +25,7 @@ function controller(change: Partial<Controller>): Controller {
 }
 
 function listed(...controllers: readonly Controller[]): string {
-  const nothing = { devices: [], domains: [], savedDrivers: [], qemus: [], orphanBackends: [] };
+  const nothing = { devices: [], domains: [], savedDrivers: [], qemus: [], saved: [], orphanBackends: [] };
   const inventory: Inventory = { format: 'pvusb-inventory-1', usbback: true, ...nothing, controllers };
   return formatUsbList(inventory);
 }

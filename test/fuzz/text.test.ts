@@ -145,6 +145,7 @@ function inventoryOf(dice: Dice): Inventory {
     controllers: [],
     savedDrivers: [],
     qemus: [],
+    saved: [],
     orphanBackends: [],
   };
 }

@@ -111,6 +111,7 @@ const INVENTORY: Loose<Inventory> = {
     },
   ],
   qemus: [],
+  saved: [],
   savedDrivers: [{ busid: '3-2', identity: 'x', drivers: [{ interface: '3-2:1.0', driver: 'usbhid' }] }],
   orphanBackends: [{ domid: 9, devid: 0, backend: '/local/domain/0/backend/vusb/9/0' }],
 };

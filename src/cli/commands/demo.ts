@@ -52,7 +52,12 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
     const socket = join(dir, 'socket');
     parts.push(await publishSysfs(host.usb, dir));
     parts.push(await publishStore(host.store, socket));
-    const env = { ...terminal.env, XENSTORED_PATH: socket, PVUSB_SYSFS: join(dir, 'sys') };
+    const env = {
+      ...terminal.env,
+      XENSTORED_PATH: socket,
+      PVUSB_SYSFS: join(dir, 'sys'),
+      PVUSB_USERDATA: join(dir, 'userdata'),
+    };
     terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');
     for (const scene of SCENES) {
       terminal.out(`\n${scene.story}\n`);

@@ -1,5 +1,5 @@
 /** `pvusb doctor`: shows what is half done or left over, and mends it. */
-import { describeFinding } from '../../pvusb/diagnose.js';
+import { describeFinding } from '../../pvusb/describe-finding.js';
 import { formatPlan } from '../../pvusb/plan.js';
 import { type Diagnosis, doctor } from '../../pvusb/repair.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';

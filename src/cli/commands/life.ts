@@ -31,8 +31,11 @@ export function describeEvent(event: LifeEvent): string {
     }
     case 'mended':
       return `Mended: ${event.what}`;
-    case 'returned':
-      return `${event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`} is back: ${describeAttached(event.attachment)}`;
+    case 'returned': {
+      const { state: _, ...attachment } = event.attachment;
+      const guest = event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`;
+      return `${guest} is back: ${describeAttached(attachment)}`;
+    }
     case 'not-returned':
       return `${event.busid} does not go back to domain ${event.domid}: ${event.why}`;
     case 'trouble':

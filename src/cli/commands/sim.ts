@@ -41,7 +41,12 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const parts: Part[] = [host];
   try {
     await publish(host, dir, parts);
-    const exports = { XENSTORED_PATH: socket, PVUSB_SYSFS: join(dir, 'sys'), PVUSB_QMP: dir };
+    const exports = {
+      XENSTORED_PATH: socket,
+      PVUSB_SYSFS: join(dir, 'sys'),
+      PVUSB_QMP: dir,
+      PVUSB_USERDATA: join(dir, 'userdata'),
+    };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
     await aborted(terminal.signal);
