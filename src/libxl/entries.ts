@@ -2,8 +2,15 @@
  * The entries of `usbctrls` and `usbdevs`, as libxl writes them (libxl 4.17: libxl_device_usbctrl and
  * libxl_device_usbdev). A field that has its default value is left out; the order is fixed.
  */
-import type { Container, Member } from './json-scan.js';
-import { integerOf, malformedAt, objectAt, type Span, stringOf } from './json-scan.js';
+import {
+  type Container,
+  integerOf,
+  type Member,
+  malformedAt,
+  objectAt,
+  type Span,
+  stringOf,
+} from './json-scan.js';
 import type { Written, WrittenMember } from './json-splice.js';
 
 /** Who serves a controller; `auto` when libxl was to choose, and has not written what it chose. */

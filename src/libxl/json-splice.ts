@@ -23,10 +23,10 @@ const UNIT = '    ';
 
 /** The layout of an object's members in a text, seen by its last one; undefined when it has no line breaks. */
 export function layoutOf(text: string, container: Container<Span>): Layout | undefined {
-  const space = spaceBefore(text, container, container.items.length - 1);
-  const lineBreak = space.lastIndexOf('\n');
   // Without members there is nothing to see: libxl's own layout.
   if (container.items.length === 0) return { indent: UNIT, unit: UNIT };
+  const space = spaceBefore(text, container, container.items.length - 1);
+  const lineBreak = space.lastIndexOf('\n');
   if (lineBreak < 0) return undefined;
   const indent = space.slice(lineBreak + 1);
   return { indent, unit: indent || UNIT };

@@ -2,7 +2,7 @@
  * The lock of a domain's files, as libxl takes it: flock on a file that is made for it and goes with it.
  *
  * Whoever holds the lock removes the file before letting go. So a lock on a file that no longer stands at the path
- * is none, and what waited for it starts again with the file that stands there now.
+ * is none, and what waits for it starts again with the file that stands there now.
  */
 import { constants, type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -109,9 +109,10 @@ async function tryFile(
     for (let pause = FIRST_PAUSE_MS; !flock(file.fd); pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       onHeldByOther(own);
       await clock.sleep(pause, signal);
+      // Who holds a file that has gone holds nothing: others that waited for it take it in turn, to find that out.
+      if (!(await standsAt(path, own))) return undefined;
     }
-    const now = await inodeAt(path, lstat);
-    isOurs = now?.ino === own.ino && now.dev === own.dev;
+    isOurs = await standsAt(path, own);
     return isOurs ? new Lock(path, file) : undefined;
   } finally {
     if (!isOurs) await file.close();
@@ -125,6 +126,11 @@ async function openLock(path: string): Promise<FileHandle | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+async function standsAt(path: string, file: Inode): Promise<boolean> {
+  const now = await inodeAt(path, lstat);
+  return now?.ino === file.ino && now.dev === file.dev;
 }
 
 async function inodeAt(path: string, look: typeof lstat): Promise<Inode | undefined> {

@@ -167,13 +167,16 @@ export class SavedConfig {
   }
 
   #without(key: Key, find: (config: SavedConfig) => number): SavedConfig {
-    const index = find(this);
-    if (index < 0) return this;
-    const { array } = key === 'usbctrls' ? this.#usbctrls : this.#usbdevs;
+    let rest: SavedConfig = this;
+    for (let index = find(rest); index >= 0; index = find(rest)) rest = rest.#withoutEntry(key, index);
+    return rest;
+  }
+
+  #withoutEntry(key: Key, index: number): SavedConfig {
+    const array = (key === 'usbctrls' ? this.#usbctrls : this.#usbdevs).array!;
+    if (array.items.length > 1) return new SavedConfig(removed(this.#text, array, index));
     const own = this.#root.items.findIndex((member) => member.key === key);
-    const text =
-      array!.items.length > 1 ? removed(this.#text, array!, index) : removed(this.#text, this.#root, own);
-    return new SavedConfig(text).#without(key, find);
+    return new SavedConfig(removed(this.#text, this.#root, own));
   }
 }
 

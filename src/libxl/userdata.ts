@@ -57,7 +57,7 @@ export interface LockedUserdata {
 export interface Userdata {
   /**
    * Runs `body` while this process, and no other that keeps to libxl's protocol, has the domain's files; gives what
-   * it gives. Without libxl's directory there is no lock either: `read` gives undefined, `write` is an error.
+   * it gives. A second call for the domain within `body` waits for its own end. Without libxl's directory there is no lock either: `read` gives undefined, `write` is an error.
    *
    * @throws {LibxlError} `invalid-uuid`, `timeout` (with {@link LibxlError.holder} if known), `not-a-file`,
    * `denied`, `unsupported`, `io`

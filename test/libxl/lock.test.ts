@@ -1,11 +1,22 @@
 /** The lock of a domain's files, against other processes: ours, and the flock utility by libxl's protocol. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Clock, systemClock } from '../../src/async/index.js';
 import { pidOfHolder } from '../../src/libxl/holder.js';
-import { openUserdata, SavedConfig } from '../../src/libxl/index.js';
+import { LibxlError, openUserdata, SavedConfig } from '../../src/libxl/index.js';
+import { acquire } from '../../src/libxl/lock.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import { Actor, DOMAIN, Folder } from './folder.js';
 import { failsWith } from './support.js';
@@ -72,18 +83,17 @@ describe('the lock', () => {
     assert.equal(openFiles(), before);
   });
 
-  it('is taken again when the file at the path has become another while it was waited for', async () => {
+  it('is taken of the file that has come to the path, whoever still holds the one before', async () => {
     using folder = new Folder();
     await using holder = utility(folder);
     await holder.says('held');
     const waits = openUserdata({ root: folder.path }).withLock(DOMAIN, {}, async () =>
       statSync(folder.file('l'), { bigint: true }),
     );
-    // The holder's file goes, and a third makes another: the holder's is worth nothing when it is let go.
+    // The holder's file goes, and a third makes another: the holder has nothing any more.
     unlinkSync(folder.file('l'));
     writeFileSync(folder.file('l'), '');
     const second = statSync(folder.file('l'), { bigint: true });
-    holder.child.stdin!.end();
     assert.equal((await waits).ino, second.ino);
     assert.deepEqual(folder.files, []);
   });
@@ -175,10 +185,42 @@ describe('the lock', () => {
 
   it('is refused where its file is none', async () => {
     using folder = new Folder();
-    symlinkSync(join(folder.path, 'elsewhere'), folder.file('l'));
     const userdata = openUserdata({ root: folder.path });
-    await failsWith('not-a-file', () => userdata.withLock(DOMAIN, {}, async () => assert.fail('locked')));
-    assert.deepEqual(folder.files, ['l']);
+    const before = openFiles();
+    for (const make of [
+      () => symlinkSync(join(folder.path, 'elsewhere'), folder.file('l')),
+      () => mkdirSync(folder.file('l')),
+      () => execFileSync('mkfifo', [folder.file('l')]),
+    ]) {
+      make();
+      await failsWith('not-a-file', () => userdata.withLock(DOMAIN, {}, async () => assert.fail('locked')));
+      assert.deepEqual(folder.files, ['l']);
+      rmSync(folder.file('l'), { recursive: true });
+    }
+    assert.equal(openFiles(), before);
+  });
+
+  it('is given back at once when it comes as the wait is over', async () => {
+    using folder = new Folder();
+    const before = openFiles();
+    const abort = new AbortController();
+    const flock = (): boolean => {
+      abort.abort(new Error('no more'));
+      return true;
+    };
+    const wait = { clock: systemClock, withinMs: 10_000, signal: abort.signal };
+    const run = acquire(folder.file('l'), async () => flock, wait);
+    await assert.rejects(run, (error) => error === abort.signal.reason);
+    assert.deepEqual(folder.files, []);
+    assert.equal(openFiles(), before);
+  });
+
+  it('leaves no file where flock cannot be called', async () => {
+    using folder = new Folder();
+    const unsupported = new LibxlError('unsupported', 'no flock');
+    const wait = { clock: systemClock, withinMs: 10_000 };
+    await failsWith('unsupported', () => acquire(folder.file('l'), () => Promise.reject(unsupported), wait));
+    assert.deepEqual(folder.files, []);
   });
 
   it(`lets 50 processes count in one file for ${SECONDS} s without losing one`, async (test) => {
