@@ -15,7 +15,7 @@ import type {
 import { XenbusState } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import { isOfQemu } from './service.js';
-import { portState } from './state.js';
+import { isOpenInQemu, portState } from './state.js';
 
 /** Something that is not as any finished operation leaves it. */
 export type Finding =
@@ -120,26 +120,23 @@ function portFindings(inventory: Inventory, place: Place): Finding[] {
   return bound ? [] : [{ finding: 'port-without-binding', place, busid }];
 }
 
-/** Another device that the guest uses was given to it by somebody: then it is not ours to take away. */
+/**
+ * Another device that the guest uses was given to it by somebody: then it is not ours to take away. So was one that
+ * an emulated controller has, which gets devices by their address and never what is plugged into a socket later.
+ */
 function qemuPortFindings(inventory: Inventory, place: Place, { busid, interfaces }: UsbDevice): Finding[] {
-  const { controller, port } = place;
+  const { type, untrustedFrontend } = place.controller;
   const state = portState(inventory, place);
-  if (state === 'other-device' && interfaces.every(({ driver }) => driver !== USBFS))
-    return [{ finding: 'other-device', place, busid }];
-  const qemu = qemuOf(inventory, controller.domid);
-  const there = qemu?.devices.find(isInPort(controller, port));
+  const isOpen = isOpenInQemu(inventory, place);
+  const isGiven =
+    interfaces.some(({ driver }) => driver === USBFS) || (type === 'devicemodel' && isOpen === true);
+  if (state === 'other-device' && !isGiven) return [{ finding: 'other-device', place, busid }];
   // One that was pulled out and plugged in again QEMU has in the port, and does not have open.
-  const lacks = qemu?.health === 'alive' && !there?.open;
-  if (state === 'not-opened' || lacks) return [{ finding: 'port-without-binding', place, busid }];
+  if (state === 'not-opened' || isOpen === false) return [{ finding: 'port-without-binding', place, busid }];
   // Seen with QEMU 7.2: it opens what is plugged into the socket again, and does not tell the guest.
-  const mayNotice = controller.untrustedFrontend.state === XenbusState.connected;
-  const isUnnoticed = state === 'waiting' && there?.type === 'qusb' && mayNotice;
+  const mayNotice = untrustedFrontend.state === XenbusState.connected;
+  const isUnnoticed = state === 'waiting' && type === 'qusb' && isOpen === true && mayNotice;
   return isUnnoticed ? [{ finding: 'unnoticed-device', place, busid }] : [];
-}
-
-function isInPort({ type, devid }: Controller, { port, busid }: Port) {
-  return ({ socket = busid, ...device }: QemuDevice): boolean =>
-    device.type === type && device.devid === devid && device.port === port && socket === busid;
 }
 
 /** What a QEMU has that nothing in xenstore says, and what was given to one that is dead. */

@@ -10,22 +10,35 @@ import { isOfQemu } from './service.js';
 /**
  * - `in-use`: the guest has it
  * - `waiting`: the host's end has it; the guest has not taken it yet
- * - `not-opened`: the guest cannot have it: the host's drivers have it still, or QEMU has died
+ * - `not-opened`: the guest cannot have it: the host's drivers have it still, QEMU does not have it open, or has died
  * - `other-device`: another device than the one that was attached is plugged into that socket now
  * - `missing`: it has been pulled out
  */
 export type PortState = 'in-use' | 'waiting' | 'not-opened' | 'other-device' | 'missing';
 
 /** The state of a port; undefined when it names no device. */
-export function portState(inventory: Inventory, { controller, port }: Place): PortState | undefined {
+export function portState(inventory: Inventory, place: Place): PortState | undefined {
+  const { controller, port } = place;
   const { busid } = port;
   if (busid === undefined) return undefined;
   const device = deviceAt(inventory, busid);
   const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
   if (device && !isOf(saved, device, true)) return 'other-device';
-  const isDead = isOfQemu(controller.type) && qemuOf(inventory, controller.domid)?.health === 'dead';
-  if (device && isDead) return 'not-opened';
+  if (device && isOpenInQemu(inventory, place) === false) return 'not-opened';
   return lentState(controller.type, device, controller.untrustedFrontend.state);
+}
+
+/** Whether the QEMU that serves a port has its device open; undefined when it was not asked or did not say. */
+export function isOpenInQemu(
+  inventory: Inventory,
+  { controller: { domid, devid, type }, port: { port, busid } }: Place,
+): boolean | undefined {
+  const qemu = isOfQemu(type) ? qemuOf(inventory, domid) : undefined;
+  if (!qemu || qemu.health === 'silent') return undefined;
+  return qemu.devices.some(
+    ({ socket = busid, open, ...at }) =>
+      open && at.type === type && at.devid === devid && at.port === port && socket === busid,
+  );
 }
 
 function lentState(
