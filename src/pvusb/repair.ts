@@ -27,6 +27,7 @@ const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'unserved-controller',
   'half-removed',
   'port-without-binding',
+  'other-device',
   'not-emulated',
   'unnoticed-device',
   'unrecorded-device',

@@ -56,6 +56,25 @@ describe('a device that had no driver', () => {
 });
 
 describe('another device in the socket of one that xl has detached', () => {
+  test('is left to xl, which is just giving it', async () => {
+    await using lab = await open();
+    lab.beHasty();
+    await withStaleRecord(lab);
+    await lab.write(EMULATED_PORT, '4-1');
+    assert.deepEqual(await found(lab), ['other-device']);
+    let waitedMs = 0;
+    const { findings } = await doctor(lab.host, {
+      fix: true,
+      onSettle: (settleMs) => {
+        waitedMs = settleMs;
+        void giveByXl(lab, '4-1');
+      },
+    });
+    assert.equal(waitedMs, 11_000);
+    assert.deepEqual(findings, []);
+    assert.deepEqual(qemuOf(lab, h1).held, ['4-1']);
+  });
+
   test('is not taken from an emulated controller while its guest boots', async () => {
     await using lab = await open();
     await withStaleRecord(lab);
