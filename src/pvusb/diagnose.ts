@@ -25,7 +25,7 @@ export type Finding =
   | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
   /** A port names one device, another one sits in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
-  /** A device stands in this port and in an earlier one. */
+  /** A device stands in this port and in another one, which keeps it: where a QEMU has it open, else the first. */
   | { readonly finding: 'claimed-twice'; readonly place: Place; readonly busid: Busid }
   /** A port node holds something that is no device, or does not belong to the controller. */
   | { readonly finding: 'bad-port'; readonly place: Place }
@@ -109,8 +109,9 @@ function portFindings(inventory: Inventory, place: Place): Finding[] {
   const { busid, untrustedJunk } = place.port;
   if (untrustedJunk !== undefined) return [{ finding: 'bad-port', place }];
   if (busid === undefined) return [];
-  const first = placesOf(inventory, busid)[0]!;
-  if (!isSamePort(first, place)) return [{ finding: 'claimed-twice', place, busid }];
+  const places = placesOf(inventory, busid);
+  const keeper = places.find((candidate) => isOpenInQemu(inventory, candidate)) ?? places[0]!;
+  if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
   if (isOfQemu(place.controller.type)) return qemuPortFindings(inventory, place, device);

@@ -55,6 +55,22 @@ describe('a device that had no driver', () => {
   });
 });
 
+describe('a device that QEMU has open', () => {
+  test('is kept by that guest when another toolstack writes it into a port of another one', async () => {
+    await using lab = await open();
+    await lab.attach(h1, '4-1');
+    qemuOf(lab, u2).refuseOpen('4-1');
+    await lab.write(QUSB_PORT, '4-1');
+    await lab.sim.idle();
+    assert.deepEqual(await found(lab), ['claimed-twice']);
+    await doctor(lab.host, { fix: true, settleMs: 0 });
+    assert.equal(await lab.read(QUSB_PORT), '');
+    assert.equal(await stateOf(lab, '4-1'), 'in-use');
+    assert.deepEqual(qemuOf(lab, h1).held, ['4-1']);
+    await lab.assertSound();
+  });
+});
+
 describe('another device in the socket of one that xl has detached', () => {
   test('is left to xl, which is just giving it', async () => {
     await using lab = await open();
