@@ -7,6 +7,7 @@ import type { Fact, Step } from './plan.js';
 import { QEMU_WITHIN_MS, releaseAction } from './plan-detach.js';
 import { unclaimedFact } from './plan-unclaimed.js';
 import { savedDevice, telling } from './saved.js';
+import { sameNumber } from './target.js';
 
 /**
  * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
@@ -22,7 +23,11 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   const saved = device
     ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
     : [];
-  const isFree: Fact[] = [{ fact: 'value', path, is: '' }, unclaimedFact(inventory, busid)];
+  const isFree: Fact[] = [
+    { fact: 'value', path, is: '' },
+    ...sameNumber(inventory, controller, port.port).map((same): Fact => ({ fact: 'vacant', path: same })),
+    unclaimedFact(inventory, busid),
+  ];
   return [
     {
       why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,

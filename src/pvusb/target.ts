@@ -174,7 +174,11 @@ function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<numbe
 /** The other qusb controllers of a domain. */
 function siblings(
   inventory: Inventory,
-  { domid, devid, type }: { readonly domid: number; readonly devid?: number; readonly type: ControllerType },
+  {
+    domid,
+    devid,
+    type,
+  }: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
 ): Controller[] {
   if (type !== 'qusb') return [];
   return hostControllers(inventory).filter(
@@ -197,9 +201,10 @@ function clashes(
   return new Set(others.filter(isTaken).map(({ port }) => port));
 }
 
-function sameNumber(
+/** The ports of that number on other qusb controllers of the domain: none of them may hold anything beside it. */
+export function sameNumber(
   inventory: Inventory,
-  controller: { readonly domid: number; readonly devid?: number; readonly type: ControllerType },
+  controller: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
   port: number,
 ): string[] {
   return siblings(inventory, controller)

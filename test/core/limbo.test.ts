@@ -1,7 +1,7 @@
 /** What is between two owners: given to a QEMU and not opened, opened and not configured, just being given by xl. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { diagnose, doctor, listDevices, observe } from '../../src/pvusb/index.js';
+import { addController, diagnose, doctor, listDevices, observe } from '../../src/pvusb/index.js';
 import { qemuWorld, type SimQemu } from '../../src/sim/index.js';
 import { type Lab, openSimulated } from './lab.js';
 
@@ -68,6 +68,30 @@ describe('a device that QEMU has open', () => {
     assert.equal(await stateOf(lab, '4-1'), 'in-use');
     assert.deepEqual(qemuOf(lab, h1).held, ['4-1']);
     await lab.assertSound();
+  });
+
+  test('is handed anew only while no other controller has something in the port of that number', async () => {
+    await using lab = await open();
+    lab.beHasty();
+    await lab.attach(u2, '4-1');
+    await addController(lab.host, { domain: u2 });
+    const { spec } = lab.sim.usb.device('4-1')!;
+    await lab.sim.unplug('4-1');
+    await lab.sim.plug(spec);
+    await lab.sim.idle();
+    assert.deepEqual(await found(lab), ['unnoticed-device']);
+    await doctor(lab.host, {
+      fix: true,
+      settleMs: 0,
+      onStep: ({ step, phase }) => {
+        if (step.act.do === 'release' && phase === 'done')
+          void lab.write('/local/domain/0/backend/qusb/2/1/port/1', '3-7');
+      },
+    });
+    await lab.sim.idle();
+    assert.equal(qemuOf(lab, u2).alive, true);
+    assert.deepEqual(qemuOf(lab, u2).held, ['3-7']);
+    assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
   });
 });
 
