@@ -69,7 +69,9 @@ function describeEdits({ edits }: ConfigDifference): string {
 }
 
 function whyNot({ controller }: Place): string {
-  return isOfQemu(controller.type) ? 'QEMU has not opened it' : 'its interfaces are not on usbback';
+  return isOfQemu(controller.type)
+    ? "the host's drivers have it, or QEMU does not have it open"
+    : 'its interfaces are not on usbback';
 }
 
 function serverOf({ type }: Controller): string {

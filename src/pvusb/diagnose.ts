@@ -6,7 +6,6 @@ import type {
   Controller,
   Inventory,
   OrphanBackend,
-  Port,
   QemuAnswer,
   QemuDevice,
   SavedDrivers,

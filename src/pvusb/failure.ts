@@ -43,7 +43,8 @@ function configCode({ code }: LibxlError): PvusbErrorCode {
   return code === 'denied' ? 'config-denied' : 'config-unusable';
 }
 
-function qmpCode(error: QmpError): PvusbErrorCode {
+/** The code for a failure of QEMU's monitor. */
+export function qmpCode(error: QmpError): PvusbErrorCode {
   switch (error.code) {
     case 'unreachable':
       return isDead(error) ? 'qemu-dead' : 'qemu-unreachable';

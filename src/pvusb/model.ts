@@ -1,6 +1,7 @@
 /** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
 import type { SavedController, SavedDevice } from '../libxl/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../sysfs/index.js';
+import type { PvusbErrorCode } from './errors.js';
 
 /** How a guest is virtualised (`/libxl/D/type`). */
 export type DomainType = 'pv' | 'pvh' | 'hvm';
@@ -32,8 +33,9 @@ export interface QemuAnswer {
   readonly domid: number;
   /** `dead`: nobody listens at its socket any more. `silent`: it cannot be asked. */
   readonly health: 'alive' | 'dead' | 'silent';
-  /** Why it is not alive, a sentence without its full stop. */
+  /** Why it is not alive, a sentence without its full stop, and the code of the error that it is. */
   readonly why?: string;
+  readonly code?: PvusbErrorCode;
   /** The numbers of the controllers that it emulates (type devicemodel). */
   readonly controllers: readonly number[];
   /** The host's devices that it has, or waits for. */

@@ -109,6 +109,9 @@ async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | un
     // A QEMU that is dead has nothing; a guest that shall not be waited for has been asked.
     if (isDead(error) || (action.mayStay && isStillThere(error))) return;
     if (!isStillThere(error)) throw error;
+    // It is the guest that takes its time only if QEMU says so.
+    const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
+    if (!controllers.includes(devid)) throw error;
     const sentence = `The guest, domain ${domid}, has not let go of controller ${devid} within ${withinMs / 1000} s.`;
     throw new PvusbError('state-timeout', sentence, { where: { domid, devid }, cause: error });
   }

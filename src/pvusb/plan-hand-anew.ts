@@ -1,9 +1,9 @@
 /** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
 import type { Busid } from '../sysfs/index.js';
 import { deviceAt, type Place } from './find.js';
-import { portPath } from './layout.js';
+import { portPath, savedOriginPath } from './layout.js';
 import type { Inventory } from './model.js';
-import type { Fact, Step } from './plan.js';
+import type { Edit, Fact, Step } from './plan.js';
 import { QEMU_WITHIN_MS, releaseAction } from './plan-detach.js';
 import { unclaimedFact } from './plan-unclaimed.js';
 import { savedDevice, telling } from './saved.js';
@@ -23,6 +23,8 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   const saved = device
     ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
     : [];
+  // Interrupted in between it is a detach that is not finished, and goes on as one.
+  const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
   const isFree: Fact[] = [
     { fact: 'value', path, is: '' },
     ...sameNumber(inventory, controller, port.port).map((same): Fact => ({ fact: 'vacant', path: same })),
@@ -31,7 +33,7 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   return [
     {
       why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,
-      act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }] },
+      act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, origin] },
     },
     { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
     {
@@ -39,7 +41,10 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
       act: {
         do: 'commit',
         expect: isFree,
-        edits: [{ edit: 'write', path, value: busid }],
+        edits: [
+          { edit: 'write', path, value: busid },
+          { edit: 'rm', path: savedOriginPath(busid) },
+        ],
         ...telling(inventory, domid, saved),
       },
     },

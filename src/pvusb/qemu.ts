@@ -10,7 +10,7 @@ import {
   type QmpCallOptions,
   QmpError,
 } from '../qmp/index.js';
-import { isDead } from './failure.js';
+import { isDead, qmpCode } from './failure.js';
 import type { Host, Qemu } from './host.js';
 import { parseNumber } from './layout.js';
 import type { QemuAnswer, QemuDevice } from './model.js';
@@ -68,7 +68,8 @@ export async function askQemu(host: Host, domid: number, call: QmpCallOptions): 
   } catch (error) {
     if (!isQmpError(error)) throw error;
     const why = error.message.replace(/\.$/, '');
-    return { domid, health: isDead(error) ? 'dead' : 'silent', why, controllers: [], devices: [] };
+    const health = isDead(error) ? 'dead' : 'silent';
+    return { domid, health, why, code: qmpCode(error), controllers: [], devices: [] };
   }
 }
 

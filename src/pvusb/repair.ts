@@ -176,9 +176,8 @@ export interface DoctorOptions extends ExecuteOptions {
  *   the result
  */
 export async function doctor(host: Host, options: DoctorOptions = {}): Promise<Diagnosis> {
-  const { inventory, findings } = await lastingFindings(host, options);
+  const { inventory, findings, idle } = await lastingFindings(host, options);
   const plans = findings.map((finding) => planRepair(inventory, finding));
-  const idle = findIdle(inventory).map(({ busid }) => busid);
   const seen = { findings, plans, idle };
   if (!options.fix) return { ...seen, remaining: findings, failures: [], revived: [] };
   const { failures } = await mend(host, new Set(findings.map(findingKey)), options);
@@ -236,13 +235,18 @@ async function lastingFindings(host: Host, options: DoctorOptions) {
   const first = await look(host, options);
   const found = diagnose(first).filter(only);
   const seen = new Set(found.map(findingKey));
-  const isSlow = options.fix && found.some(({ finding }) => SLOW.has(finding));
+  const idle = options.only ? [] : findIdle(first).map(({ busid }) => busid);
+  // A program may have opened a device that it has not configured yet: that looks as if nobody had it.
+  const isSlow = options.fix && (idle.length > 0 || found.some(({ finding }) => SLOW.has(finding)));
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
-  if (seen.size === 0 || settleMs === 0) return { inventory: first, findings: found };
+  const isSettled = seen.size === 0 && (idle.length === 0 || !options.fix);
+  if (isSettled || settleMs === 0) return { inventory: first, findings: found, idle };
   options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
   const inventory = await look(host, options);
-  return { inventory, findings: diagnose(inventory).filter((finding) => seen.has(findingKey(finding))) };
+  const lasting = diagnose(inventory).filter((finding) => seen.has(findingKey(finding)));
+  const still = new Set(findIdle(inventory).map(({ busid }) => busid));
+  return { inventory, findings: lasting, idle: idle.filter((busid) => still.has(busid)) };
 }
 
 async function settle(host: Host, settleMs: number, signal: AbortSignal | undefined): Promise<void> {

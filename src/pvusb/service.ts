@@ -66,11 +66,12 @@ export function serviceProblem(
     const sentence = `Domain ${domid} does not have ${lacks}, which a controller of type ${type} needs.`;
     return problem('no-device-model', sentence);
   }
-  const { health = 'silent', why = 'it was not asked' } = qemuOf(inventory, domid) ?? {};
+  const answer = qemuOf(inventory, domid);
+  const { health = 'silent', why = 'it was not asked', code = 'qemu-unreachable' } = answer ?? {};
   if (health === 'dead') return problem('qemu-dead', `The QEMU that served domain ${domid} has died.`);
   // A qusb controller is served through xenstore, and what becomes of it is seen in sysfs too.
   if (health === 'alive' || type === 'qusb') return undefined;
-  return problem('qemu-unreachable', `The QEMU of domain ${domid} cannot be asked: ${why}.`);
+  return problem(code, `The QEMU of domain ${domid} cannot be asked: ${why}.`);
 }
 
 /** Mbit/s of the fastest device that a USB 1.1 bus takes, and of the slowest that is high-speed. */

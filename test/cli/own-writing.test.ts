@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { labWorld } from '../../src/sim/index.js';
 import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
 
 /** The card reader of the recorded host, for which it has no driver. */
@@ -145,14 +146,22 @@ describe('the commands that write', () => {
 
   it('doctor has nothing to say of a sound host', async () => {
     assert.equal(await stage.done('doctor'), `Nothing is wrong.\n${IDLE}`);
-    const asked = '3-8 has no driver, and no guest. The kernel knows none.\n';
-    assert.equal(await stage.done('doctor', '--fix'), `Nothing is wrong.\n${asked}`);
     const data = JSON.parse(await stage.done('doctor', '--json'));
     const none = { findings: [], plans: [], remaining: [], failures: [], revived: [] };
     assert.deepEqual(data, { healthy: true, ...none, idle: ['3-8'] });
   });
+});
 
-  it('doctor shows what is wrong and exits with 1; with --fix it mends it and exits with 0', async () => {
+describe('the doctor', () => {
+  let stage: Stage;
+  before(async () => {
+    const world = labWorld();
+    // A device without a driver is looked at for 11 s.
+    stage = await openStage({ ...world, devices: world.devices.filter(({ busid }) => busid !== '3-8') });
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  it('shows what is wrong and exits with 1; with --fix it mends it and exits with 0', async () => {
     await stage.done('attach', 'u1', '4-1');
     await stage.sim.unplug('4-1');
     const before = await stage.look();
@@ -170,7 +179,7 @@ To mend it: free port 1 of controller 0 of domain 1
   2. forget the drivers saved for 4-1
 
 Nothing was changed. Mend it with "pvusb doctor --fix".
-${IDLE}`,
+`,
     );
     assert.equal(shown.stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
     assert.deepEqual([shown.status, data.status, dry.status], [1, 1, 1]);
@@ -184,8 +193,8 @@ ${IDLE}`,
 
     const mended = await stage.run('doctor', '--fix');
     assert.equal(mended.status, 0);
-    assert.match(mended.stdout, /^Mended; nothing is wrong now\.$/m);
-    assert.equal(await stage.done('doctor'), `Nothing is wrong.\n${IDLE}`);
-    await stage.done('controller', 'remove', 'u1', '0');
+    assert.ok(mended.stdout.endsWith('Mended; nothing is wrong now.\n'), mended.stdout);
+    assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
+    assert.equal(await stage.done('doctor', '--fix'), 'Nothing is wrong.\n');
   });
 });

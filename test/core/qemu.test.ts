@@ -184,9 +184,7 @@ describe('a QEMU that does not answer', () => {
     await addController(lab.host, { domain: h1 });
     const other = qemuOf(lab, h1).connectQmp();
     other.start({ bytes: () => undefined, closed: () => undefined });
-    await lab.refuses([
-      { code: 'qemu-unreachable', says: ['domain 4', 'QEMU'], act: () => lab.attach(h1, '4-1') },
-    ]);
+    await lab.refuses([{ code: 'qemu-busy', says: ['domain 4', 'QEMU'], act: () => lab.attach(h1, '4-1') }]);
     other.close();
     const busy = async (): Promise<never> => {
       throw new QmpError('busy', 'connect', 'another program uses it');

@@ -282,10 +282,19 @@ describe('how long the doctor waits', () => {
   });
 
   test('is 2 s before it frees the port of a device that was pulled out', async () => {
-    await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
+    const world = labWith(controllerOf({ domid: 1, devid: 0 }));
+    const devices = world.devices.filter(({ busid }) => busid !== '3-8');
+    await using lab = await openSimulated({ world: { ...world, devices } });
     await lab.attach(1, '3-7');
     await lab.sim.unplug('3-7');
     assert.deepEqual(await waits(lab, true), [2000]);
     assert.equal(await lab.read(portOf(1, 1)), '');
+  });
+
+  test('is 11 s before it asks the kernel for the driver of a device that nobody seems to have', async () => {
+    await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
+    await lab.attach(1, '3-7');
+    await lab.sim.unplug('3-7');
+    assert.deepEqual(await waits(lab, true), [11_000]);
   });
 });
