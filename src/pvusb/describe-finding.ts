@@ -4,6 +4,7 @@ import type { Finding } from './diagnose.js';
 import type { ConfigDifference } from './diagnose-config.js';
 import type { Place } from './find.js';
 import type { Controller, Port } from './model.js';
+import type { ConfigEdit } from './plan.js';
 import { isOfQemu } from './service.js';
 
 /** A finding as one sentence. */
@@ -53,19 +54,22 @@ export function describeFinding(finding: Finding): string {
 }
 
 function describeEdits({ edits }: ConfigDifference): string {
-  const sentences = edits.map((edit) => {
-    switch (edit.edit) {
-      case 'add-controller':
-        return `it lacks controller ${edit.controller.devid}`;
-      case 'remove-controller':
-        return `it has a controller ${edit.devid}`;
-      case 'add-device':
-        return `it lacks ${edit.device.hostbus}.${edit.device.hostaddr} in port ${edit.device.port} of controller ${edit.device.ctrl}`;
-      case 'remove-device':
-        return `it has a device in port ${edit.port} of controller ${edit.ctrl}`;
+  return edits.map(describeEdit).join(', ');
+}
+
+function describeEdit(edit: ConfigEdit): string {
+  switch (edit.edit) {
+    case 'add-controller':
+      return `it lacks controller ${edit.controller.devid}`;
+    case 'remove-controller':
+      return `it has a controller ${edit.devid}`;
+    case 'add-device': {
+      const { ctrl, port, hostbus, hostaddr } = edit.device;
+      return `it lacks ${hostbus}.${hostaddr} in port ${port} of controller ${ctrl}`;
     }
-  });
-  return sentences.join(', ');
+    case 'remove-device':
+      return `it has a device in port ${edit.port} of controller ${edit.ctrl}`;
+  }
 }
 
 function whyNot({ controller }: Place): string {
