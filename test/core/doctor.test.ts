@@ -160,6 +160,7 @@ async function openHealthy(): Promise<Lab> {
 describe('the doctor', () => {
   test('finds nothing on a healthy host', async () => {
     await using lab = await openHealthy();
+    lab.beHasty();
     const before = await lab.snapshot();
     const { findings, plans, remaining } = await doctor(lab.host, { fix: true });
     assert.deepEqual([findings, plans, remaining], [[], [], []]);
