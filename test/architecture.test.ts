@@ -19,7 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   pvusb: ['async', 'xenstore', 'sysfs', 'qmp', 'libxl'],
   // The simulator is a second reading of the facts: of the code under test it uses the wire formats only.
   sim: [],
-  cli: ['async', 'xenstore', 'sysfs', 'qmp', 'libxl', 'pvusb', 'sim'],
+  cli: ['async', 'xenstore', 'sysfs', 'qmp', 'libxl', 'xlcfg', 'pvusb', 'sim'],
 };
 
 /** The files of other folders that the simulator may use; of some more it may know the types. */

@@ -4,7 +4,7 @@ import type { CommonOptions } from './context.js';
 import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
 import type { Terminal } from './terminal.js';
 
-/** Adds `watch` and `release`. */
+/** Adds `watch`, `export` and `release`. */
 export function addLife(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/life.js');
   program
@@ -17,6 +17,19 @@ export function addLife(program: Command, terminal: Terminal): void {
     .option('--json', 'print an object a line')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) => (await load()).runWatch(terminal, options));
+  program
+    .command('export')
+    .summary("a guest's controllers and devices as xl.cfg")
+    .description(
+      'Prints the settings usbctrl and usbdev of what a guest has now, to be put into its configuration file. xl names ' +
+        'devices by their address, which changes at every replug.',
+    )
+    .argument('<domain>')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, options: CommonOptions) =>
+      (await import('./commands/export.js')).runExport(terminal, domain, options),
+    );
   program
     .command('release')
     .summary('take everything from a domain')

@@ -17,7 +17,9 @@ function formatController({ type, version, ports }: ControllerSetting): string {
 }
 
 function formatDevice({ hostbus, hostaddr, controller, port }: DeviceSetting): string {
-  return formatSpec({ hostbus, hostaddr, controller, port });
+  // The default, and yet written: without it libxl 4.17 saves the device without bus and address, and loses the guest at
+  // its next reboot (recorded).
+  return formatSpec({ type: 'hostdev', hostbus, hostaddr, controller, port });
 }
 
 function formatSpec(values: Readonly<Record<string, string | number | undefined>>): string {

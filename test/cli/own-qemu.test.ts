@@ -48,6 +48,20 @@ describe('the commands on guests that a QEMU serves', () => {
     assert.match(await stage.done('devices'), /^4-1 .* u2 +no: lent /m);
   });
 
+  it('export prints what a guest has as xl.cfg', async () => {
+    assert.equal(
+      await stage.done('export', 'u2'),
+      'usbctrl = [ "type=qusb,version=2,ports=4" ]\n' +
+        'usbdev = [ "type=hostdev,hostbus=4,hostaddr=2,controller=0,port=1" ]\n',
+    );
+    const data = JSON.parse(await stage.done('export', 'h1', '--json'));
+    assert.deepEqual(data, {
+      controllers: [{ type: 'devicemodel', version: 2, ports: 6 }],
+      devices: [{ hostbus: 3, hostaddr: 2, controller: 0, port: 1 }],
+    });
+    assert.equal(await stage.done('export', 'u1'), '');
+  });
+
   it('a dry run shows what QEMU would be told', async () => {
     assert.equal(
       await stage.done('attach', 'h1', '2-1', '--dry-run'),

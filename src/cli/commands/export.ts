@@ -1,0 +1,55 @@
+/** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
+import { deviceAt, findDomain } from '../../pvusb/find.js';
+import { listControllers } from '../../pvusb/listing.js';
+import type { Controller, ControllerType, Inventory } from '../../pvusb/model.js';
+import { isServed } from '../../pvusb/service.js';
+import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
+import { type CommonOptions, printJson, withHost } from '../context.js';
+import type { Terminal } from '../terminal.js';
+
+/** Runs the command. */
+export async function runExport(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
+  await withHost(terminal, options, async (host, { signal }) => {
+    const inventory = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
+    if (options.json) printJson(terminal, settings);
+    else terminal.out(formatUsbSettings(settings));
+    for (const sentence of left) terminal.err(`pvusb: ${sentence}\n`);
+  });
+}
+
+/** The settings, and what they cannot say. xl counts controllers by their place in the list. */
+function settingsOf(inventory: Inventory, domid: number) {
+  const all = inventory.controllers.filter((controller) => controller.domid === domid);
+  const ours = all.filter(isServed);
+  const settings = {
+    controllers: ours.map(controllerSetting),
+    devices: ours.flatMap((controller, index) => deviceSettings(inventory, controller, index)),
+  };
+  const moved = ours.filter(({ devid }, index) => devid !== index).map(({ devid }) => devid);
+  const left = [
+    ...all
+      .filter((controller) => !isServed(controller))
+      .map(({ devid }) => `Controller ${devid} is of no kind that pvusb knows, and is left out.`),
+    ...ours.flatMap(({ ports }) =>
+      ports
+        .filter(({ busid }) => busid !== undefined && !deviceAt(inventory, busid))
+        .map(({ busid }) => `${busid} has been pulled out, and is left out.`),
+    ),
+    ...(moved.length === 0
+      ? []
+      : [`xl numbers controllers from 0: ${moved.join(', ')} will have another number.`]),
+  ];
+  return { settings, left };
+}
+
+function controllerSetting({ type, version, portCount }: Controller): ControllerSetting {
+  return { type: type as ControllerType, version, ports: portCount };
+}
+
+function deviceSettings(inventory: Inventory, { ports }: Controller, index: number): DeviceSetting[] {
+  return ports.flatMap(({ port, busid }) => {
+    const device = busid === undefined ? undefined : deviceAt(inventory, busid);
+    return device ? [{ hostbus: device.bus, hostaddr: device.address, controller: index, port }] : [];
+  });
+}
