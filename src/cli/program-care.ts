@@ -1,4 +1,4 @@
-/** The commands that look after a host: doctor, watch, release. */
+/** The commands that look after a host: doctor, watch, export, release. */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';

@@ -1,6 +1,6 @@
 /** How things are called in what people read. */
 import { placesOf } from '../pvusb/find.js';
-import type { Controller, Inventory } from '../pvusb/model.js';
+import type { Inventory } from '../pvusb/model.js';
 import { USBBACK } from '../pvusb/observe.js';
 import type { UsbDevice } from '../sysfs/device.js';
 import { escapeText } from '../sysfs/text.js';
@@ -67,11 +67,6 @@ export function describeAssignable(inventory: Inventory, device: UsbDevice): str
   const place = placesOf(inventory, device.busid)[0];
   if (place) return 'no: lent';
   return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'no: half' : 'yes';
-}
-
-/** Who takes the devices that a controller is given. */
-export function serverOf({ type }: Pick<Controller, 'type'>): string {
-  return type === 'pv' ? 'usbback' : 'QEMU';
 }
 
 const STATES = [

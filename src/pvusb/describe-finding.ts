@@ -5,7 +5,7 @@ import type { ConfigDifference } from './diagnose-config.js';
 import type { Place } from './find.js';
 import type { Controller, Port } from './model.js';
 import type { ConfigEdit } from './plan.js';
-import { isOfQemu } from './service.js';
+import { isOfQemu, serverOf } from './service.js';
 
 /** A finding as one sentence. */
 export function describeFinding(finding: Finding): string {
@@ -76,10 +76,6 @@ function whyNot({ controller }: Place): string {
   return isOfQemu(controller.type)
     ? "the host's drivers have it, or QEMU does not have it open"
     : 'its interfaces are not on usbback';
-}
-
-function serverOf({ type }: Controller): string {
-  return isOfQemu(type) ? 'QEMU' : 'usbback';
 }
 
 function describeBadPort({ busid, untrustedJunk }: Port): string {

@@ -1,5 +1,5 @@
 /** Finds where a domain's saved configuration says something else than the domain has (I8). Pure. */
-import { deviceAt, isAlive } from './find.js';
+import { controllersOf, deviceAt, isAlive, isTaken } from './find.js';
 import { portPath, recordPath } from './layout.js';
 import type { Controller, Inventory, SavedSettings } from './model.js';
 import type { ConfigEdit, Fact } from './plan.js';
@@ -18,7 +18,7 @@ export interface ConfigDifference {
 export function configDifference(inventory: Inventory, saved: SavedSettings): ConfigDifference | undefined {
   const { domid, uuid } = saved;
   if (saved.problem !== undefined || !isAlive(inventory, domid)) return undefined;
-  const controllers = inventory.controllers.filter((controller) => controller.domid === domid);
+  const controllers = controllersOf(inventory, domid);
   // What is not known is left alone, in the file too.
   if (!controllers.every(isServed)) return undefined;
   const found = [
@@ -67,7 +67,7 @@ function isLeft(controllers: readonly Controller[], device: SavedSettings['devic
   const { ctrl, port } = device;
   const controller = controllers.find(({ devid }) => devid === ctrl);
   const there = controller?.ports.find((other) => other.port === port);
-  if (there && (there.busid !== undefined || there.untrustedJunk !== undefined)) return [];
+  if (there && isTaken(there)) return [];
   const path = controller?.portsAt === undefined || !there ? undefined : portPath(controller.portsAt, port);
   const facts: Fact[] = path === undefined ? [] : [{ fact: 'vacant', path }];
   return [{ edit: { edit: 'remove-device', ctrl, port }, facts }];

@@ -1,7 +1,7 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
 import type { Busid, UsbDevice } from '../sysfs/index.js';
 import { type ConfigDifference, configDifference } from './diagnose-config.js';
-import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
+import { allPorts, deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from './find.js';
 import type {
   Controller,
   Inventory,
@@ -114,8 +114,7 @@ function portFindings(inventory: Inventory, place: Place): Finding[] {
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
   if (isOfQemu(place.controller.type)) return qemuPortFindings(inventory, place, device);
-  const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  if (!isOf(saved, device, true)) return [{ finding: 'other-device', place, busid }];
+  if (!isOf(savedFor(inventory, busid), device, true)) return [{ finding: 'other-device', place, busid }];
   const bound = device.interfaces.length > 0 && device.interfaces.every(({ driver }) => driver === USBBACK);
   return bound ? [] : [{ finding: 'port-without-binding', place, busid }];
 }
@@ -145,9 +144,7 @@ function qemuFindings(inventory: Inventory, { domid, health, controllers, device
   if (health === 'dead') {
     const places = recorded
       .filter(({ type, backendDomid }) => isOfQemu(type) && backendDomid === 0)
-      .flatMap((controller) =>
-        [...controller.ports, ...controller.strayPorts].map((port) => ({ controller, port })),
-      )
+      .flatMap((controller) => allPorts(controller).map((port) => ({ controller, port })))
       .filter(({ port }) => port.busid !== undefined);
     return places.length === 0 || !isAlive(inventory, domid) ? [] : [{ finding: 'dead-qemu', domid, places }];
   }

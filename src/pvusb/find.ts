@@ -51,9 +51,29 @@ export function controllersOf(inventory: Inventory, domid: number): Controller[]
   return inventory.controllers.filter((controller) => controller.domid === domid);
 }
 
+/** Every port of a controller that exists or holds something: its own, then the stray ones. */
+export function allPorts({ ports, strayPorts }: Controller): Port[] {
+  return [...ports, ...strayPorts];
+}
+
+/** True when a port holds something, be it a device or not. */
+export function isTaken({ busid, untrustedJunk }: Port): boolean {
+  return busid !== undefined || untrustedJunk !== undefined;
+}
+
+/** What is saved for a device; undefined when nothing is. */
+export function savedFor(inventory: Inventory, busid: Busid): SavedDrivers | undefined {
+  return inventory.savedDrivers.find((saved) => saved.busid === busid);
+}
+
+/** The domain of this number, be it alive or not; undefined when there is none. */
+export function domainAt(inventory: Pick<Inventory, 'domains'>, domid: number): Domain | undefined {
+  return inventory.domains.find((domain) => domain.domid === domid);
+}
+
 /** True when the domain is more than a record that is left of it. */
 export function isAlive(inventory: Inventory, domid: number): boolean {
-  return inventory.domains.some((domain) => domain.domid === domid && domain.alive);
+  return domainAt(inventory, domid)?.alive ?? false;
 }
 
 /** What a domain's QEMU said; undefined when it was not asked. */
@@ -67,7 +87,7 @@ export function qemuOf(inventory: Inventory, domid: number): QemuAnswer | undefi
  */
 export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid): Place[] {
   return hostControllers(inventory).flatMap((controller) =>
-    [...controller.ports, ...controller.strayPorts]
+    allPorts(controller)
       .filter((port) => port.busid === busid)
       .map((port) => ({ controller, port })),
   );

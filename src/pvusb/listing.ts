@@ -1,7 +1,7 @@
 /** The operations that only look. */
 import type { UsbDevice } from '../sysfs/index.js';
 import { toPvusbError } from './failure.js';
-import { deviceAt, findController, findDomain, isAlive } from './find.js';
+import { allPorts, deviceAt, findController, findDomain, isAlive } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import type { Controller, Inventory, QemuAnswer } from './model.js';
 import { observe } from './observe.js';
@@ -99,7 +99,7 @@ export async function listDevices(
 ): Promise<AttachedDevice[]> {
   const inventory = await listControllers(host, request, options);
   return inventory.controllers.flatMap((controller) =>
-    [...controller.ports, ...controller.strayPorts].flatMap((port) => {
+    allPorts(controller).flatMap((port) => {
       const { busid } = port;
       const state = portState(inventory, { controller, port });
       if (busid === undefined || state === undefined) return [];

@@ -2,11 +2,13 @@
 import { type Busid, parseBusid, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
 import {
+  allPorts,
   controllersOf,
   deviceAt,
   findController,
   findDevice,
   findDomain,
+  isTaken,
   type Place,
   placesOf,
 } from './find.js';
@@ -216,14 +218,12 @@ function placeAt(
   const { domid } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
   const where = { domid, devid: request.devid, port: request.port };
-  const all = [...controller.ports, ...controller.strayPorts];
-  const port = all.find((candidate) => candidate.port === request.port);
+  const port = allPorts(controller).find((candidate) => candidate.port === request.port);
   if (!port) {
     const sentence = `Controller ${request.devid} of domain ${domid} has ports 1 to ${controller.portCount}, not ${request.port}.`;
     throw new PvusbError('no-such-port', sentence, { where });
   }
-  const holds = port.busid !== undefined || port.untrustedJunk !== undefined;
-  if (!holds && unfinishedDetaches(inventory, { controller, port }).length === 0) {
+  if (!isTaken(port) && unfinishedDetaches(inventory, { controller, port }).length === 0) {
     const sentence = `Nothing is attached to port ${request.port} of controller ${request.devid} of domain ${domid}.`;
     throw new PvusbError('port-empty', sentence, { where });
   }

@@ -1,5 +1,5 @@
 /** The actions that a QEMU carries out. What it has decides, before and after each command, never our memory. */
-import { withDeadline } from '../async/index.js';
+import { DeadlineError, withDeadline } from '../async/index.js';
 import {
   addController,
   addHostDevice,
@@ -16,6 +16,7 @@ import type { QemuDevice } from './model.js';
 import { USBFS } from './observe.js';
 import type { QemuAction } from './plan.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from './qemu.js';
+import { deadError } from './service.js';
 
 type Emulate = Extract<QemuAction, { do: 'emulate' }>;
 type Unemulate = Extract<QemuAction, { do: 'unemulate' }>;
@@ -194,7 +195,7 @@ async function follow(
       }
     });
   } catch (error) {
-    if (signal?.aborted || !(error instanceof Error && error.name === 'DeadlineError')) throw error;
+    if (signal?.aborted || !(error instanceof DeadlineError)) throw error;
     return false;
   }
 }
@@ -238,7 +239,7 @@ async function requireAlive(
 }
 
 /** All that can be seen of a QEMU that does not speak: it takes a device's interfaces from their drivers. */
-async function isOffDrivers(host: Host, { busid }: Hold | Release, signal: AbortSignal): Promise<boolean> {
+async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal): Promise<boolean> {
   const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
   return device?.interfaces.every(({ driver }) => driver === undefined || driver === USBFS) ?? true;
 }
@@ -255,9 +256,4 @@ async function release(host: Host, action: Release, signal: AbortSignal | undefi
   if (gone) return;
   const sentence = `The QEMU of domain ${domid} has not let go of ${busid} within ${withinMs / 1000} s.`;
   throw new PvusbError('qemu-timeout', sentence, { where: { domid, devid, port, busid } });
-}
-
-/** The error for a QEMU that nobody listens for any more. */
-export function deadError(domid: number, where: PvusbError['where'] = { domid }): PvusbError {
-  return new PvusbError('qemu-dead', `The QEMU that served domain ${domid} has died.`, { where });
 }

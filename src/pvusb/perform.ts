@@ -1,5 +1,5 @@
 /** Does one action of a plan. */
-import { withDeadline } from '../async/index.js';
+import { DeadlineError, withDeadline } from '../async/index.js';
 import { commit } from './commit.js';
 import { PvusbError } from './errors.js';
 import { ConflictError } from './failure.js';
@@ -73,7 +73,7 @@ async function awaitState(host: Host, action: Await, signal: AbortSignal | undef
       }
     });
   } catch (error) {
-    if (!(error instanceof Error && error.name === 'DeadlineError')) throw error;
+    if (!(error instanceof DeadlineError)) throw error;
     const sentence = `${path} is ${seen} after ${withinMs / 1000} s, not ${states.join(' or ')}.`;
     throw new PvusbError('state-timeout', sentence, { cause: error });
   } finally {

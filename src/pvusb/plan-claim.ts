@@ -1,6 +1,6 @@
 /** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
 import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../sysfs/index.js';
-import { isOf } from './find.js';
+import { isOf, savedFor } from './find.js';
 import {
   formatDriverPath,
   portPath,
@@ -20,7 +20,7 @@ import type { Target } from './target.js';
 export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const port = portPath(target.portsAt, target.port);
-  const stale = inventory.savedDrivers.find((entry) => entry.busid === busid);
+  const stale = savedFor(inventory, busid);
   const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
   const expect: Fact[] = [
     { fact: 'value', path: port, is: '' },

@@ -1,6 +1,6 @@
 /** Plans for controllers: the trees that libxl writes, key for key, who takes them, and their removal. Pure. */
 import type { Permission } from '../xenstore/index.js';
-import { isAlive, qemuOf } from './find.js';
+import { allPorts, domainAt, isAlive, qemuOf } from './find.js';
 import {
   backendKind,
   backendPath,
@@ -189,7 +189,7 @@ export function planRemoveController(
   const { domid, devid, backend } = controller;
   const served = requireServed(controller);
   const name = `controller ${devid} of domain ${domid}`;
-  const ports = [...controller.ports, ...controller.strayPorts];
+  const ports = allPorts(controller);
   const vacant = ports.map(({ port }): Fact => ({ fact: 'vacant', path: portPath(served.portsAt, port) }));
   return {
     title: `${request.destroy ? 'destroy' : 'remove'} USB ${name}`,
@@ -231,8 +231,9 @@ function closingSteps(inventory: Inventory, controller: Served, { destroy }: Rem
   const { domid, devid, portsAt, backendState } = controller;
   if (backendState === undefined) return [];
   const name = `controller ${devid} of domain ${domid}`;
-  const ports = [...controller.ports, ...controller.strayPorts];
-  const empty = ports.map(({ port }): Fact => ({ fact: 'value', path: portPath(portsAt, port), is: '' }));
+  const empty = allPorts(controller).map(
+    ({ port }): Fact => ({ fact: 'value', path: portPath(portsAt, port), is: '' }),
+  );
   const edits: Edit[] = [
     ...(backendState === XenbusState.closed
       ? []
@@ -259,7 +260,7 @@ function isAnswered(inventory: Inventory, controller: Served): boolean {
   const { domid, type, untrustedFrontend } = controller;
   if (!isAlive(inventory, domid)) return false;
   if (type === 'pv') return inventory.usbback;
-  const model = inventory.domains.find((domain) => domain.domid === domid)?.deviceModel;
+  const model = domainAt(inventory, domid)?.deviceModel;
   if (!model?.running || qemuOf(inventory, domid)?.health === 'dead') return false;
   // QEMU closes when the guest does: one that never opened never will.
   const { state } = untrustedFrontend;

@@ -4,7 +4,7 @@
  * never half with the guest and half with the host.
  */
 import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../sysfs/index.js';
-import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf } from './find.js';
+import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from './find.js';
 import { backendsPath, type ControllerId, portPath, savedOriginPath } from './layout.js';
 import type { Inventory } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
@@ -108,7 +108,7 @@ function releaseStep(at: QemuPort, busid: Busid): Step {
 
 /** A detach through a QEMU that lives, interrupted behind the freeing of the port: QEMU may have the device still. */
 function lateReleases(inventory: Inventory, busid: Busid): Step[] {
-  const origin = inventory.savedDrivers.find((saved) => saved.busid === busid)?.origin;
+  const origin = savedFor(inventory, busid)?.origin;
   return inventory.controllers
     .filter(({ domid, type }) => type === 'qusb' && isAlive(inventory, domid))
     .flatMap((controller) => controller.ports.map(({ port }) => ({ controller, port })))
@@ -161,7 +161,7 @@ function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
  * interfaces that usbback took without a record go to whatever the kernel finds.
  */
 function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, DriverName | undefined> {
-  const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
+  const saved = savedFor(inventory, busid);
   const device = deviceAt(inventory, busid);
   const same = device === undefined || isOf(saved, device, placesOf(inventory, busid).length > 0);
   const drivers = new Map<InterfaceId, DriverName | undefined>();

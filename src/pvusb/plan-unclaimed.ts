@@ -1,6 +1,6 @@
 /** The fact that a device is in no port of any domain. Pure. */
 import type { Busid } from '../sysfs/index.js';
-import { hostControllers } from './find.js';
+import { allPorts, hostControllers } from './find.js';
 import { type ControllerId, portPath } from './layout.js';
 import type { Inventory } from './model.js';
 import type { UnclaimedFact } from './plan.js';
@@ -16,8 +16,9 @@ export function unclaimedFact(inventory: Inventory, busid: Busid, created?: Cont
     busid,
     domids: inventory.domains.map(({ domid }) => domid),
     controllers: [...inventory.controllers.map(({ domid, devid }) => ({ domid, devid })), ...own],
-    ports: hostControllers(inventory).flatMap(({ portsAt, ports, strayPorts }) =>
-      portsAt === undefined ? [] : [...ports, ...strayPorts].map(({ port }) => portPath(portsAt, port)),
-    ),
+    ports: hostControllers(inventory).flatMap((controller) => {
+      const { portsAt } = controller;
+      return portsAt === undefined ? [] : allPorts(controller).map(({ port }) => portPath(portsAt, port));
+    }),
   };
 }

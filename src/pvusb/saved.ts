@@ -1,6 +1,7 @@
 /** Changes of a domain's saved configuration: what an operation tells it, and how that is carried out. */
 import { isLibxlError, type SavedConfig, type SavedDevice } from '../libxl/index.js';
 import type { UsbDevice } from '../sysfs/index.js';
+import { domainAt } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import type { Domain, Inventory, SavedSettings } from './model.js';
 import type { ConfigChange, ConfigEdit } from './plan.js';
@@ -12,8 +13,10 @@ export function telling(
   edits: readonly ConfigEdit[],
   more: Pick<ConfigChange, 'ifPossible'> = {},
 ): { readonly config?: ConfigChange } {
-  const uuid = inventory.domains.find((domain) => domain.domid === domid && domain.alive)?.uuid;
-  return uuid === undefined || edits.length === 0 ? {} : { config: { domid, uuid, edits, ...more } };
+  const { uuid, alive } = domainAt(inventory, domid) ?? {};
+  return !alive || uuid === undefined || edits.length === 0
+    ? {}
+    : { config: { domid, uuid, edits, ...more } };
 }
 
 /** A device as libxl's file names it: by bus and address. */

@@ -1,7 +1,7 @@
 /** Who serves a controller, and whether it does. Pure. */
 import type { UsbDevice } from '../sysfs/index.js';
-import { PvusbError, type PvusbErrorCode } from './errors.js';
-import { qemuOf } from './find.js';
+import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
+import { domainAt, qemuOf } from './find.js';
 import type { ControllerId } from './layout.js';
 import type { Controller, ControllerType, Inventory } from './model.js';
 
@@ -40,6 +40,16 @@ export function isOfQemu(type: Controller['type']): boolean {
   return type === 'qusb' || type === 'devicemodel';
 }
 
+/** Who takes the devices that a controller is given. */
+export function serverOf({ type }: Pick<Controller, 'type'>): string {
+  return isOfQemu(type) ? 'QEMU' : 'usbback';
+}
+
+/** The error for a QEMU that nobody listens for any more. */
+export function deadError(domid: number, where: Where = { domid }): PvusbError {
+  return new PvusbError('qemu-dead', `The QEMU that served domain ${domid} has died.`, { where });
+}
+
 /** Why nobody would serve a controller of this type for this domain; undefined when somebody does. */
 export function serviceProblem(
   inventory: Inventory,
@@ -53,7 +63,7 @@ export function serviceProblem(
     const sentence = `The kernel driver usbback, which would serve controller ${devid} of domain ${domid}, is not loaded.`;
     return problem('no-usbback', sentence);
   }
-  const domain = inventory.domains.find((candidate) => candidate.domid === domid);
+  const domain = domainAt(inventory, domid);
   if (type === 'devicemodel' && domain?.type !== 'hvm') {
     const sentence = `Domain ${domid} is no HVM guest, so nothing can emulate a USB controller for it.`;
     return problem('unsupported-type', sentence);
@@ -68,7 +78,7 @@ export function serviceProblem(
   }
   const answer = qemuOf(inventory, domid);
   const { health = 'silent', why = 'it was not asked', code = 'qemu-unreachable' } = answer ?? {};
-  if (health === 'dead') return problem('qemu-dead', `The QEMU that served domain ${domid} has died.`);
+  if (health === 'dead') return deadError(domid, { domid, devid });
   // A qusb controller is served through xenstore, and what becomes of it is seen in sysfs too.
   if (health === 'alive' || type === 'qusb') return undefined;
   return problem(code, `The QEMU of domain ${domid} cannot be asked: ${why}.`);

@@ -1,6 +1,6 @@
 /** What has become of a device that a port names: given is not yet taken. Pure, but for {@link watchAttachment}. */
 import { type Busid, hasIdentity, type UsbDevice } from '../sysfs/index.js';
-import { deviceAt, isOf, type Place, qemuOf } from './find.js';
+import { deviceAt, isOf, type Place, qemuOf, savedFor } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import { type ControllerId, frontendPath, parseNumber, savedIdentityPath } from './layout.js';
 import { type Controller, type ControllerType, type Inventory, XenbusState } from './model.js';
@@ -22,8 +22,7 @@ export function portState(inventory: Inventory, place: Place): PortState | undef
   const { busid } = port;
   if (busid === undefined) return undefined;
   const device = deviceAt(inventory, busid);
-  const saved = inventory.savedDrivers.find((entry) => entry.busid === busid);
-  if (device && !isOf(saved, device, true)) return 'other-device';
+  if (device && !isOf(savedFor(inventory, busid), device, true)) return 'other-device';
   if (device && isOpenInQemu(inventory, place) === false) return 'not-opened';
   return lentState(controller.type, device, controller.untrustedFrontend.state);
 }

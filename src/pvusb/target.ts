@@ -1,16 +1,9 @@
 /** Which port a device goes to: the one asked for, or the first that can have it. Pure. */
 import type { UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import { controllersOf, findController, hostControllers, qemuOf } from './find.js';
+import { allPorts, controllersOf, findController, hostControllers, isTaken, qemuOf } from './find.js';
 import { type ControllerId, portPath } from './layout.js';
-import {
-  type Controller,
-  type ControllerType,
-  type Domain,
-  type Inventory,
-  type Port,
-  XenbusState,
-} from './model.js';
+import { type Controller, type ControllerType, type Domain, type Inventory, XenbusState } from './model.js';
 import { portsOf } from './plan-controller.js';
 import { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
 import { requireServed, type Served, serviceProblem, speedProblem } from './service.js';
@@ -152,10 +145,6 @@ function isUsable(inventory: Inventory, controller: Controller): boolean {
   return serviceProblem(inventory, { domid, devid, type }) === undefined;
 }
 
-function isTaken({ busid, untrustedJunk }: Port): boolean {
-  return busid !== undefined || untrustedJunk !== undefined;
-}
-
 function freePort(inventory: Inventory, controller: Served): number | undefined {
   const clashing = clashes(inventory, controller);
   const held = inQemu(inventory, controller);
@@ -194,10 +183,7 @@ function clashes(
   inventory: Inventory,
   controller: { readonly domid: number; readonly devid?: number; readonly type: ControllerType },
 ): Set<number> {
-  const others = siblings(inventory, controller).flatMap(({ ports, strayPorts }) => [
-    ...ports,
-    ...strayPorts,
-  ]);
+  const others = siblings(inventory, controller).flatMap(allPorts);
   return new Set(others.filter(isTaken).map(({ port }) => port));
 }
 

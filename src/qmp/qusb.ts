@@ -4,7 +4,7 @@
  * xenstore alone.
  */
 import type { QmpCallOptions, QmpCommands } from './client.js';
-import { PERIPHERALS } from './usb.js';
+import { propertyOf } from './qom.js';
 import type { JsonValue } from './wire.js';
 
 /** A port of a controller of type qusb. */
@@ -42,8 +42,7 @@ export async function describeQusbDevice(
   id: string,
   options?: QmpCallOptions,
 ): Promise<QusbDevice> {
-  const get = (property: string): Promise<JsonValue> =>
-    qmp.execute('qom-get', { path: `${PERIPHERALS}/${id}`, property }, options);
+  const get = (property: string): Promise<JsonValue> => propertyOf(qmp, id, property, options);
   // One after the other: when the first is refused, nothing is left on its way.
   const hostbus = await get('hostbus');
   const hostport = await get('hostport');

@@ -8,10 +8,8 @@
 
 import { DEFAULT_WITHIN_MS, type ExpectedEvent, type QmpCallOptions, type QmpCommands } from './client.js';
 import { isQmpError, QmpError } from './errors.js';
+import { PERIPHERALS, propertyOf } from './qom.js';
 import { isObject, type JsonValue, protocolError } from './wire.js';
-
-/** Where QEMU keeps the devices that were given an id. */
-export const PERIPHERALS = '/machine/peripheral';
 
 /** How long QEMU may take to say what exists while something is removed, in milliseconds. */
 const CHECK_WITHIN_MS = 2_000;
@@ -123,8 +121,7 @@ export async function describeHostDevice(
   id: string,
   options?: QmpCallOptions,
 ): Promise<QemuHostDevice> {
-  const get = (property: string): Promise<JsonValue> =>
-    qmp.execute('qom-get', { path: `${PERIPHERALS}/${id}`, property }, options);
+  const get = (property: string): Promise<JsonValue> => propertyOf(qmp, id, property, options);
   // One after the other: when the first is refused, nothing is left on its way.
   const hostbus = await get('hostbus');
   const hostaddr = await get('hostaddr');

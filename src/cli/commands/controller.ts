@@ -1,11 +1,11 @@
 /** `pvusb controller add|remove|destroy|info`. */
-
 import { type ControllerDetails, controllerInfo } from '../../pvusb/listing.js';
 import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model.js';
 import { addController, removeController } from '../../pvusb/operations.js';
+import { serverOf } from '../../pvusb/service.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
-import { describeState, serverOf } from '../words.js';
+import { describeState } from '../words.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 
 /** Options of `controller add`. */
@@ -79,7 +79,7 @@ function formatController(controller: ControllerDetails): string {
     ['type', controller.type],
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
-    ['served by', serverOf(controller)],
+    ...(type === 'unknown' ? [] : [['served by', serverOf(controller)] satisfies [string, string]]),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
     ...(type === 'devicemodel' ? [] : xenbusLines(controller, guest)),
   ];

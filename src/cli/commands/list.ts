@@ -1,14 +1,15 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { deviceAt, findDomain, type Place } from '../../pvusb/find.js';
+import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/find.js';
 import { listControllers } from '../../pvusb/listing.js';
-import type { Controller, Domain, Inventory, Port } from '../../pvusb/model.js';
+import type { Controller, Domain, Inventory } from '../../pvusb/model.js';
+import { serverOf } from '../../pvusb/service.js';
 import { portState } from '../../pvusb/state.js';
 import { escapeText } from '../../sysfs/text.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeState, serverOf } from '../words.js';
+import { describeState } from '../words.js';
 
 /** Runs the command, for one domain or all. */
 export async function runList(
@@ -48,8 +49,8 @@ function formatDomain(inventory: Inventory, names: UsbNames, domain: Domain): st
 function formatController(inventory: Inventory, names: UsbNames, controller: Controller): string {
   const { devid, type, version, portCount } = controller;
   const title = `  Controller ${devid}: ${type}, USB ${version}, ${portCount} ports, ${controllerState(controller)}\n`;
-  const taken = [...controller.ports, ...controller.strayPorts].filter((port) => !isFree(port));
-  const free = controller.ports.filter(isFree).map(({ port }) => port);
+  const taken = allPorts(controller).filter(isTaken);
+  const free = controller.ports.filter((port) => !isTaken(port)).map(({ port }) => port);
   const rest =
     free.length === 0 ? '' : `    free: ${taken.length === 0 ? 'all ports' : `port ${formatRanges(free)}`}\n`;
   return title + taken.map((port) => formatPort(inventory, names, { controller, port })).join('') + rest;
@@ -60,10 +61,6 @@ function controllerState({ type, online, backendState, backendDomid }: Controlle
   if (type === 'devicemodel') return 'emulated by QEMU';
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
   return `${online ? describeState(backendState) : 'being removed'}${by}`;
-}
-
-function isFree({ busid, untrustedJunk }: Port): boolean {
-  return busid === undefined && untrustedJunk === undefined;
 }
 
 function formatPort(inventory: Inventory, names: UsbNames, place: Place): string {
