@@ -16,6 +16,7 @@ interface ErrorKind {
 /** The table. `docs/errors.md` lists each code with its cause; a test holds the two together. */
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
+  'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place that is named.' },
   'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
   'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
@@ -47,6 +48,7 @@ export const ERROR_KINDS = {
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
   'xenstore-failed': { group: 'host', remedy: 'See the cause; then try again.' },
+  'unsupported-platform': { group: 'host', remedy: 'Run it in domain 0 of a Linux host.' },
   'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or name its root with --sysfs-root.' },
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
   'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg); then try again.' },

@@ -12,8 +12,8 @@ import {
   type UsbDevice,
 } from '../sysfs/index.js';
 import { openXenstore, type Permission, type XenstoreEnvironment } from '../xenstore/index.js';
-import { PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
+import { platformOf } from './platform.js';
 
 /** Options of every call. */
 export interface CallOptions {
@@ -82,6 +82,8 @@ export interface Host {
 export interface HostOptions extends CallOptions {
   /** `XENSTORED_PATH` and `XENSTORED_RUNDIR`; the process's environment unless given. */
   readonly environment?: XenstoreEnvironment;
+  /** The operating system, as Node names it; this one unless given. */
+  readonly platform?: string | undefined;
   /** Where sysfs is mounted; `/sys` unless given. */
   readonly sysfsRoot?: string | undefined;
   /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
@@ -90,28 +92,24 @@ export interface HostOptions extends CallOptions {
   readonly qmpRoot?: string | undefined;
 }
 
-/** Where libxl puts the monitors of the QEMUs that it starts (`XEN_RUN_DIR`). */
-const QMP_ROOT = '/var/run/xen';
-
 /**
  * Opens this host. Close its `xenstore` when done.
  *
- * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `sysfs-missing` on a platform without it
+ * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`
  */
 export async function openHost(options: HostOptions = {}): Promise<Host> {
-  if (process.platform !== 'linux') {
-    throw new PvusbError('sysfs-missing', `PVUSB on ${process.platform} is not supported; only Linux is.`);
-  }
+  const platform = platformOf(options.platform ?? process.platform);
   const { environment } = options;
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
     return {
       xenstore,
-      sysfs: openSysfs(options.sysfsRoot),
-      qemu: (domid, call) => QmpClient.open(`${options.qmpRoot ?? QMP_ROOT}/qmp-libxl-${domid}`, call),
+      sysfs: openSysfs(options.sysfsRoot ?? platform.sysfsRoot, platform.elsewhere),
+      qemu: (domid, call) =>
+        QmpClient.open(`${options.qmpRoot ?? platform.qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
-      userdata: openUserdata(options.userdataRoot === undefined ? {} : { root: options.userdataRoot }),
+      userdata: openUserdata({ root: options.userdataRoot ?? platform.userdataRoot }),
       reopen,
       turns: new Mutex(),
       commits: new Mutex(),

@@ -8,17 +8,21 @@ import type { SysfsFiles } from './files.js';
 /** Files open at once: a host with a hundred devices has more attributes than a process may have open (1024). */
 const OPEN_MAX = 64;
 
-/** The file operations of sysfs below `root`. */
-export function nodeFiles(root: string): SysfsFiles {
+/** The file operations of sysfs below `root`; folders of it that are kept `elsewhere`, by name, are looked for there. */
+export function nodeFiles(root: string, elsewhere: Readonly<Record<string, string>> = {}): SysfsFiles {
   const limit = new Limit(OPEN_MAX);
+  const at = (path: string): string => {
+    const moved = Object.keys(elsewhere).find((folder) => path === folder || path.startsWith(`${folder}/`));
+    return moved === undefined ? join(root, path) : join(elsewhere[moved]!, path.slice(moved.length));
+  };
   return {
-    readText: (path) => limit.run(() => readFile(join(root, path), 'utf8')),
-    list: (path) => limit.run(() => readdir(join(root, path))),
-    readLink: (path) => readlink(join(root, path)),
+    readText: (path) => limit.run(() => readFile(at(path), 'utf8')),
+    list: (path) => limit.run(() => readdir(at(path))),
+    readLink: (path) => readlink(at(path)),
     async writeText(path, text) {
       // Never created: what is not there cannot be written. O_NONBLOCK changes nothing in sysfs, and keeps a
       // published simulation that has died from blocking us.
-      const file = await open(join(root, path), constants.O_WRONLY | constants.O_NONBLOCK);
+      const file = await open(at(path), constants.O_WRONLY | constants.O_NONBLOCK);
       try {
         await file.write(text);
       } finally {

@@ -166,7 +166,11 @@ export class Sysfs {
   }
 }
 
-/** The sysfs below `root` (`/sys` unless given). Nothing is read until it is asked for. */
-export function openSysfs(root = '/sys', clock?: Clock): Sysfs {
-  return new Sysfs(nodeFiles(root), clock);
+/**
+ * The sysfs below `root` (`/sys` unless given). Nothing is read until it is asked for.
+ *
+ * @param elsewhere folders of it that a platform keeps at another place, by their names below the root
+ */
+export function openSysfs(root = '/sys', elsewhere?: Readonly<Record<string, string>>): Sysfs {
+  return new Sysfs(nodeFiles(root, elsewhere));
 }
