@@ -41,6 +41,7 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   'src/sim/publish/store.ts': ['fs', 'net'],
   'src/sim/publish/sysfs.ts': ['fs'],
   'src/sim/publish/qmp.ts': ['fs', 'net'],
+  'src/cli/settings-file.ts': ['fs/promises'],
   'src/cli/commands/sim.ts': ['fs/promises', 'net'],
   'src/cli/commands/demo.ts': ['fs/promises'],
 };

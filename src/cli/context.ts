@@ -3,13 +3,15 @@
 import { type Host, openHost } from '../pvusb/host.js';
 import type { OperationOptions } from '../pvusb/operate.js';
 import { formatPlan, type Plan } from '../pvusb/plan.js';
-import { printableJson } from './printable.js';
+import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 /** Options that commands share. */
 export interface CommonOptions {
   readonly json?: boolean | undefined;
+  /** `--json=libxl` */
+  readonly jsonLibxl?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   readonly sysfsRoot?: string | undefined;
 }
@@ -40,6 +42,11 @@ export async function withHost<T>(
 /** Prints data as JSON. */
 export function printJson(terminal: Terminal, data: unknown): void {
   terminal.out(`${printableJson(data)}\n`);
+}
+
+/** Prints what is JSON already. */
+export function printJsonText(terminal: Terminal, untrustedText: string): void {
+  terminal.out(`${printableJsonText(untrustedText)}\n`);
 }
 
 /** Prints what an operation did or would do. */

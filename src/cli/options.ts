@@ -1,5 +1,5 @@
 /** Options that many commands have. */
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 
 /** Data instead of text. */
 export const JSON_OPTION = ['--json', 'print data instead of text'] as const;
@@ -9,4 +9,14 @@ export const DRY_RUN = ['--dry-run', 'show the steps, change nothing'] as const;
 /** Another sysfs. */
 export function sysfsRoot(): Option {
   return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; /sys unless given)');
+}
+
+/** How `--json=libxl` comes to commander, for which an option has a value always or never, or takes the next word. */
+export const JSON_LIBXL = '--json-libxl';
+
+/** Data instead of text, also as libxl writes it. */
+export function addJson(command: Command): Command {
+  return command
+    .option('--json', `${JSON_OPTION[1]}; --json=libxl: in the form of "xl list -l"`)
+    .addOption(new Option(JSON_LIBXL).hideHelp());
 }

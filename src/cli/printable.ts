@@ -15,7 +15,12 @@ export function quoteWord(untrustedText: string): string {
 
 /** Data as JSON that is safe to print: unsafe characters are `\u` escapes, so that it parses to the same. */
 export function printableJson(data: unknown): string {
-  return JSON.stringify(data, null, 2).replace(UNSAFE, (character) => {
+  return printableJsonText(JSON.stringify(data, null, 2));
+}
+
+/** JSON made safe to print in the same way: what is unsafe can only stand in strings. */
+export function printableJsonText(untrustedText: string): string {
+  return untrustedText.replace(UNSAFE, (character) => {
     if (character === '\n') return character;
     const units = Array.from({ length: character.length }, (_, k) => character.charCodeAt(k));
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');

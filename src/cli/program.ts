@@ -3,8 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { PvusbError } from '../pvusb/errors.js';
 import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
-import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
-import { addDoctor, addLife } from './program-care.js';
+import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addDoctor, addFiles, addLife } from './program-care.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
@@ -29,11 +29,16 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
       terminal.out(program.helpInformation());
       return 0;
     }
-    await program.parseAsync(argv, { from: 'user' });
+    const words = argv.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
+    await program.parseAsync(words, { from: 'user' });
     return exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
-    return reportError(terminal, error, argv.includes('--json'));
+    return reportError(
+      terminal,
+      error,
+      argv.some((word) => /^--json(=libxl)?$/.test(word)),
+    );
   }
 }
 
@@ -76,6 +81,7 @@ export function buildProgram(
   addController(program, terminal);
   addDoctor(program, terminal, setStatus);
   addLife(program, terminal);
+  addFiles(program, terminal);
   addSimulation(program, terminal, setStatus);
   addXl(program);
   hintAtHelp(program, 'pvusb');
@@ -87,6 +93,7 @@ function tellMisuse(untrustedText: string, write: (text: string) => void): void 
   const lines = untrustedText
     .trimEnd()
     .replace(/^error: /, 'pvusb: ')
+    .replace(JSON_LIBXL, '--json=libxl')
     .split(/\n(?=\(Did you mean [^\n]*$)/);
   write(`${lines.map(printable).join('\n')}\n`);
 }
@@ -111,12 +118,10 @@ function addReading(program: Command, terminal: Terminal): void {
     .action(async (options: CommonOptions) =>
       (await import('./commands/devices.js')).runDevices(terminal, options),
     );
-  program
-    .command('list')
+  addJson(program.command('list'))
     .summary('domains, their controllers, ports and devices')
     .description('Shows what each guest has, or one guest. A device that was pulled out is marked MISSING.')
     .argument('[domain]', 'one domain only')
-    .option(...JSON_OPTION)
     .addOption(sysfsRoot())
     .action(async (domain: string | undefined, options: CommonOptions) =>
       (await import('./commands/list.js')).runList(terminal, domain, options),
@@ -215,12 +220,10 @@ function addController(program: Command, terminal: Terminal): void {
         (await load()).runControllerRemove(terminal, { domain, devid, destroy }, options),
       );
   }
-  controller
-    .command('info')
+  addJson(controller.command('info'))
     .description('Shows all about a controller; what the guest says is shown as such.')
     .argument('<domain>')
     .argument('<devid>')
-    .option(...JSON_OPTION)
     .addOption(sysfsRoot())
     .action(async (domain: string, devid: string, options: CommonOptions) =>
       (await load()).runControllerInfo(terminal, { domain, devid }, options),

@@ -6,7 +6,7 @@ import { withDeadline } from '../async/index.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
 import { describeFinding } from './describe-finding.js';
 import type { Finding } from './diagnose.js';
-import { isPvusbError, type PvusbError } from './errors.js';
+import { isPvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
 import { controllersOf, placesOf } from './find.js';
 import type { CallOptions, Host } from './host.js';
@@ -15,6 +15,7 @@ import { type Change, findAgain, type Lent, Memory, type Returning } from './mem
 import type { Inventory } from './model.js';
 import { observe } from './observe.js';
 import { type Attached, attachDevice } from './operations.js';
+import { NOT_YET } from './prepare.js';
 import { doctor } from './repair.js';
 
 /** What a watch tells. */
@@ -66,22 +67,6 @@ const LEFT: ReadonlySet<Finding['finding']> = new Set([
   'stale-saved-driver',
   'binding-without-port',
 ]);
-
-/** A guest that is being made is not ready for these; later it is. */
-const NOT_YET: readonly PvusbError['code'][] = [
-  'no-device-model',
-  'no-such-controller',
-  'no-such-domain',
-  'no-such-device',
-  'no-usbback',
-  'not-opened',
-  'state-timeout',
-  'qemu-busy',
-  'qemu-dead',
-  'qemu-timeout',
-  'qemu-unreachable',
-  'conflict',
-];
 
 /**
  * Watches guests come and go until the signal aborts.
@@ -262,7 +247,7 @@ class LifeWatch {
       return true;
     } catch (error) {
       if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
-      return !isLate && isPvusbError(error, ...NOT_YET) ? false : giveUp(messageOf(error));
+      return !isLate && isPvusbError(error, 'no-such-device', ...NOT_YET) ? false : giveUp(messageOf(error));
     }
   }
 }

@@ -87,6 +87,11 @@ export function resolveType(
   return inventory.usbback ? 'pv' : 'qusb';
 }
 
+/** The ports of a controller unless asked for; undefined for a version that its type does not have. */
+export function usualPorts(type: ControllerType, version: number): number | undefined {
+  return PORTS[type][version]?.usual;
+}
+
 /** The number of ports, or why it cannot be. */
 function resolvePorts(type: ControllerType, version: number, asked: number | undefined): number | string {
   const range = PORTS[type][version];

@@ -31,7 +31,8 @@ export function requireServed(controller: Controller): Served {
 }
 
 /** True for what {@link requireServed} lets through. */
-export function isServed({ type, backendDomid, portsAt }: Controller): boolean {
+export function isServed(controller: Controller): controller is Served {
+  const { type, backendDomid, portsAt } = controller;
   return type !== 'unknown' && backendDomid === 0 && portsAt !== undefined;
 }
 

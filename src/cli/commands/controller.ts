@@ -1,4 +1,5 @@
 /** `pvusb controller add|remove|destroy|info`. */
+import { libxlControllerInfo } from '../../pvusb/libxl-json.js';
 import { type ControllerDetails, controllerInfo } from '../../pvusb/listing.js';
 import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model.js';
 import { addController, removeController } from '../../pvusb/operations.js';
@@ -63,7 +64,8 @@ export async function runControllerInfo(
   const devid = parseDevid(args.devid);
   await withHost(terminal, options, async (host, { signal }) => {
     const controller = await controllerInfo(host, { domain: args.domain, devid }, { signal });
-    if (options.json) printJson(terminal, controller);
+    if (options.jsonLibxl) printJson(terminal, libxlControllerInfo(controller));
+    else if (options.json) printJson(terminal, controller);
     else terminal.out(formatController(controller));
   });
 }

@@ -1,10 +1,11 @@
 /** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
 import { deviceAt, findDomain } from '../../pvusb/find.js';
+import { libxlUsb } from '../../pvusb/libxl-json.js';
 import { listControllers } from '../../pvusb/listing.js';
-import type { Controller, ControllerType, Inventory } from '../../pvusb/model.js';
-import { isServed } from '../../pvusb/service.js';
+import type { Controller, Inventory } from '../../pvusb/model.js';
+import { isServed, type Served } from '../../pvusb/service.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 
 /** Runs the command. */
@@ -12,7 +13,8 @@ export async function runExport(terminal: Terminal, domain: string, options: Com
   await withHost(terminal, options, async (host, { signal }) => {
     const inventory = await listControllers(host, { domain }, { signal, asksQemu: false });
     const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
-    if (options.json) printJson(terminal, settings);
+    if (options.jsonLibxl) printJsonText(terminal, libxlUsb(inventory, findDomain(inventory, domain)));
+    else if (options.json) printJson(terminal, settings);
     else terminal.out(formatUsbSettings(settings));
     for (const sentence of left) terminal.err(`pvusb: ${sentence}\n`);
   });
@@ -43,8 +45,8 @@ function settingsOf(inventory: Inventory, domid: number) {
   return { settings, left };
 }
 
-function controllerSetting({ type, version, portCount }: Controller): ControllerSetting {
-  return { type: type as ControllerType, version, ports: portCount };
+function controllerSetting({ type, version, portCount }: Served): ControllerSetting {
+  return { type, version, ports: portCount };
 }
 
 function deviceSettings(inventory: Inventory, { ports }: Controller, index: number): DeviceSetting[] {

@@ -1,12 +1,13 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
 import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/find.js';
+import { type LibxlDomain, libxlDomains } from '../../pvusb/libxl-json.js';
 import { listControllers } from '../../pvusb/listing.js';
 import type { Controller, Domain, Inventory } from '../../pvusb/model.js';
 import { serverOf } from '../../pvusb/service.js';
 import { portState } from '../../pvusb/state.js';
 import { escapeText } from '../../sysfs/text.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../words.js';
@@ -18,6 +19,10 @@ export async function runList(
   options: CommonOptions,
 ): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
+    if (options.jsonLibxl) {
+      printJsonText(terminal, formatLibxl(await libxlDomains(host, { domain }, { signal })));
+      return;
+    }
     const inventory = await listControllers(host, { domain }, { signal });
     if (options.json) printJson(terminal, listJson(inventory, domain));
     else terminal.out(formatList(inventory, await readUsbNames(inventory.devices), domain));
@@ -98,6 +103,15 @@ export function formatRanges(numbers: readonly number[]): string {
     else ranges.push([number, number]);
   }
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
+}
+
+/** As `xl list -l` prints it. */
+function formatLibxl(domains: readonly LibxlDomain[]): string {
+  const entries = domains.map(({ domid, config }) => {
+    const lines = `"domid": ${domid},\n"config": ${config}`.replaceAll('\n', '\n        ');
+    return `    {\n        ${lines}\n    }`;
+  });
+  return `[\n${entries.join(',\n')}\n]`;
 }
 
 function listJson(inventory: Inventory, domain: string | undefined) {

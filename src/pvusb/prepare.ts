@@ -1,0 +1,80 @@
+/** Gives a domain that is being made what its configuration names, before it runs. */
+import { DeadlineError, withDeadline } from '../async/index.js';
+import { INTRODUCE_DOMAIN } from '../xenstore/index.js';
+import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
+import { isPvusbError, type PvusbErrorCode } from './errors.js';
+import type { Changes, Host } from './host.js';
+import type { DomainName } from './operations.js';
+import type { WantedUsb } from './plan-apply.js';
+
+/** A domain that is being made is not ready for these; later it is. */
+export const NOT_YET: readonly PvusbErrorCode[] = [
+  'no-device-model',
+  'no-such-controller',
+  'no-such-domain',
+  'no-usbback',
+  'not-opened',
+  'state-timeout',
+  'qemu-busy',
+  'qemu-dead',
+  'qemu-timeout',
+  'qemu-unreachable',
+  'conflict',
+];
+
+/** How long a domain may take to come, and the longest pause before it is looked for again. */
+const WITHIN_MS = 60_000;
+const LOOK_AGAIN_MS = 1_000;
+
+/** Options of {@link prepareDomain}. */
+export interface PrepareOptions extends ApplyOptions {
+  /** How long to wait for the domain and its QEMU; 60,000 ms unless given. */
+  readonly withinMs?: number | undefined;
+  /** Called once, with the reason, when the domain has to be waited for. */
+  readonly onWait?: ((why: Error) => void) | undefined;
+}
+
+/**
+ * Waits until the domain is there, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
+ * Nothing is taken from it, and nothing is expected of the guest.
+ *
+ * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when the time is over
+ */
+export async function prepareDomain(
+  host: Host,
+  request: { readonly domain: DomainName; readonly usb: WantedUsb },
+  options: PrepareOptions = {},
+): Promise<Applied> {
+  const { signal, withinMs = WITHIN_MS, onWait } = options;
+  const { clock } = host;
+  const endMs = clock.nowMs() + withinMs;
+  const asked = { ...request, addsOnly: true };
+  const introduced = await host.xenstore.watch(INTRODUCE_DOMAIN, { signal });
+  try {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await applyUsb(host, asked, options);
+      } catch (error) {
+        const leftMs = endMs - clock.nowMs();
+        if (!isPvusbError(error, ...NOT_YET) || leftMs <= 0 || options.dryRun) throw error;
+        if (isFirst) onWait?.(error);
+        await waitFor(introduced, host, { withinMs: Math.min(LOOK_AGAIN_MS, leftMs), signal });
+      }
+    }
+  } finally {
+    await introduced.close();
+  }
+}
+
+/** Until something is introduced, or for a while: what follows (a name, a QEMU) is told by no event of its own. */
+async function waitFor(
+  introduced: Changes,
+  { clock }: Host,
+  pause: { readonly withinMs: number; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  try {
+    await withDeadline(clock, pause, (signal) => introduced.next({ signal }));
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+  }
+}

@@ -1,0 +1,116 @@
+/** The commands that know xl's files, and libxl's JSON. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { qemuWorld } from '../../src/sim/index.js';
+import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
+
+const CONFIGURATION = `# The guest with the stick.
+name = "u2"
+memory = 256
+usbctrl = [ "type=qusb,ports=4" ]
+usbdev = [ "type=hostdev,hostbus=4,hostaddr=2,controller=0,port=3",
+           'hostbus=3,hostaddr=2' ]
+`;
+
+describe('the commands that know files', () => {
+  let stage: Stage;
+  let file: (name: string, text: string) => string;
+  before(async () => {
+    stage = await openStage(qemuWorld({ usbback: false }));
+    file = (name, text) => {
+      writeFileSync(join(stage.dir, name), text);
+      return join(stage.dir, name);
+    };
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  it('apply shows its plans first, then does them, then has nothing to do', async () => {
+    const path = file('u2.cfg', CONFIGURATION);
+    const before = await stage.look();
+    const plans = await stage.done('apply', 'u2', path, '--dry-run');
+    assert.match(
+      plans,
+      /^attach 4-1 to port 3 of controller 0 of domain 2\n {2}1\. [\s\S]*\nattach 3-2 to port 1 /,
+    );
+    assert.match(plans, /\nNothing was changed \(--dry-run\)\.\n$/);
+    assert.deepEqual(differences(before, await stage.look()), []);
+    assert.equal(
+      await stage.done('apply', 'u2', path),
+      '4-1 is attached to port 3 of controller 0 of domain 2.\n' +
+        '3-2 is attached to port 1 of controller 0 of domain 2.\n' +
+        `Domain 2 has what ${path} says.\n`,
+    );
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+  });
+
+  it('what export prints is what is there: applied, it changes nothing', async () => {
+    for (const form of [[], ['--json=libxl']]) {
+      const path = file('exported', await stage.done('export', 'u2', ...form));
+      assert.deepEqual(JSON.parse(await stage.done('apply', 'u2', path, '--json')), {
+        domid: 2,
+        changes: [],
+      });
+    }
+  });
+
+  it('list --json=libxl is what xl list -l prints, and can be applied too', async () => {
+    const text = await stage.done('list', '--json=libxl');
+    const domains = JSON.parse(text) as { domid: number; config: { usbdevs?: unknown } }[];
+    assert.deepEqual(
+      domains.map(({ domid }) => domid),
+      [1, 2, 3, 4],
+    );
+    assert.deepEqual(domains[1]!.config.usbdevs, [
+      { ctrl: 0, port: 1, 'type.hostdev': { hostbus: 3, hostaddr: 2 } },
+      { ctrl: 0, port: 3, 'type.hostdev': { hostbus: 4, hostaddr: 2 } },
+    ]);
+    assert.match(text, /^\[\n {4}\{\n {8}"domid": 1,\n {8}"config": \{\n {12}"c_info": \{/);
+    const path = file('all.json', text);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    const info = JSON.parse(await stage.done('controller', 'info', 'u2', '0', '--json=libxl'));
+    assert.deepEqual([info.type, info.ports, info.frontend_id], ['qusb', 4, 2]);
+  });
+
+  it('an error says where in the file, and nothing is changed', async () => {
+    const before = await stage.look();
+    for (const [name, text, says] of [
+      ['a.cfg', 'usbdev = [ "hostbus=4" ]', ':1:12: A device is named by hostbus=N and hostaddr=N.'],
+      ['b.cfg', 'usbctrl = [\n "type=qusb,ports=40" ]', ':2:'],
+      ['c.cfg', 'usbdev = [\n  "hostbus=9,hostaddr=9" ]', ':2:3: No USB device "9.9" is plugged in.'],
+      ['d.json', '{ "usbdevs": [ {} ] }', 'hostbus and hostaddr are missing'],
+    ] as const) {
+      const { status, stdout, stderr } = await stage.run('apply', 'u2', file(name, text));
+      assert.deepEqual([status, stdout], [1, ''], stderr);
+      assert.match(stderr, ERROR_TEXT);
+      assert.ok(stderr.includes(says), stderr);
+    }
+    const { status, stderr } = await stage.run('apply', 'u2', join(stage.dir, 'none.cfg'));
+    assert.equal(status, 1);
+    assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
+    assert.deepEqual(differences(before, await stage.look()), []);
+  });
+
+  it('prepare finds the guest by the name in its file, and takes nothing away', async () => {
+    const path = file(
+      'more.cfg',
+      'name="u2"\nusbctrl=["type=qusb,ports=4"]\nusbdev=["hostbus=1,hostaddr=2"]\n',
+    );
+    assert.equal(
+      await stage.done('prepare', path),
+      `1-1 is attached to port 2 of controller 0 of domain 2.\nDomain 2 has all that ${path} names.\n`,
+    );
+    assert.match(await stage.done('list', 'u2'), /3-2[\s\S]*1-1[\s\S]*4-1/);
+    const nameless = file('nameless.cfg', 'usbdev=["hostbus=1,hostaddr=2"]');
+    assert.match((await stage.run('prepare', nameless)).stderr, /--domain[\s\S]*\(invalid-configuration\)/);
+    const { status, stderr } = await stage.run('prepare', nameless, '--domain', 'u7', '--wait', '0');
+    assert.deepEqual([status, /There is no domain "u7"/.test(stderr)], [1, true]);
+    assert.equal((await stage.run('prepare', path, '--wait', 'long')).status, 2);
+  });
+
+  it('--json=libxl is for what libxl has a form of', async () => {
+    const { status, stderr } = await stage.run('devices', '--json=libxl');
+    assert.deepEqual([status, /unknown option '--json=libxl'/.test(stderr)], [2, true]);
+  });
+});
