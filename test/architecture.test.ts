@@ -32,6 +32,7 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   'src/xenstore/device.ts': ['fs/promises'],
   'src/xenstore/open.ts': ['fs/promises'],
   'src/sysfs/node-files.ts': ['fs', 'fs/promises'],
+  'src/sysfs/plugs.ts': ['fs', 'fs/promises'],
   'src/sysfs/usbids.ts': ['fs/promises'],
   'src/qmp/socket.ts': ['net'],
   'src/libxl/data-file.ts': ['fs/promises'],

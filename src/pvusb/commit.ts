@@ -4,7 +4,7 @@ import { isXenstoreError } from '../xenstore/index.js';
 import { ConflictError } from './failure.js';
 import type { Host, Xenstore, XenstoreNodes } from './host.js';
 import { controllersPath, DOMAINS, LIBXL, parseNumbers } from './layout.js';
-import type { Action, Edit, Fact, UnclaimedFact } from './plan.js';
+import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from './plan.js';
 import { isUnusable, withEdits } from './saved.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
@@ -35,12 +35,13 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
   try {
     await userdata.withLock(config, { signal, clock }, async (held) => {
       const old = await held.read();
-      const wanted = old && withEdits(old, config.edits);
       isBegun = true;
-      if (!old || !wanted || wanted === old) return commitOnce(xenstore, action, signal);
+      if (!old) return commitOnce(xenstore, action, signal);
       let isWritten = false;
       try {
-        await commitOnce(xenstore, action, signal, async () => {
+        await commitOnce(xenstore, action, signal, async (known) => {
+          const wanted = withEdits(old, [...config.edits, ...known]);
+          if (wanted === old) return;
           try {
             await held.write(wanted);
             isWritten = true;
@@ -65,15 +66,24 @@ function isInDoubt(error: unknown): boolean {
   return isXenstoreError(error, 'connection-lost', 'protocol');
 }
 
+/** `last` is done before the transaction ends, and is told of the devices of `config.known` that are where they were. */
 async function commitOnce(
   xenstore: Xenstore,
   action: Commit,
   signal: AbortSignal | undefined,
-  last?: () => Promise<void>,
+  last?: (known: readonly ConfigEdit[]) => Promise<void>,
 ): Promise<void> {
   const call = { signal };
+  const known = (last && action.config?.known) ?? [];
   await xenstore.transaction(async (nodes) => {
-    await Promise.all(action.expect.map((fact) => checkFact(nodes, fact, signal)));
+    const [busids] = await Promise.all([
+      nodes.readMany(
+        known.map(({ path }) => path),
+        call,
+      ),
+      ...action.expect.map((fact) => checkFact(nodes, fact, signal)),
+    ]);
+    const there = known.filter(({ busid }, i) => busids[i] === busid);
     const clears = action.edits.filter((edit) => edit.edit === 'clear');
     const held =
       clears.length === 0
@@ -85,7 +95,7 @@ async function commitOnce(
     const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
     await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
     for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
-    await last?.();
+    await last?.(there.map(({ device }) => ({ edit: 'add-device', device })));
   }, call);
 }
 

@@ -8,6 +8,7 @@ import {
   type DriverName,
   type InterfaceId,
   type InterfaceState,
+  openPlugs,
   openSysfs,
   type UsbDevice,
 } from '../sysfs/index.js';
@@ -67,6 +68,8 @@ export interface Host {
   readonly clock: Clock;
   /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
+  /** Opens something that tells when devices come and go: a hint that it is time to look. Absent: nothing tells. */
+  readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
   /**
    * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
    * first one was lost.
@@ -99,13 +102,14 @@ export interface HostOptions extends CallOptions {
  */
 export async function openHost(options: HostOptions = {}): Promise<Host> {
   const platform = platformOf(options.platform ?? process.platform);
-  const { environment } = options;
+  const { environment, sysfsRoot = platform.sysfsRoot } = options;
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
     return {
       xenstore,
-      sysfs: openSysfs(options.sysfsRoot ?? platform.sysfsRoot, platform.elsewhere),
+      sysfs: openSysfs(sysfsRoot, platform.elsewhere),
+      plugs: () => openPlugs(sysfsRoot),
       qemu: (domid, call) =>
         QmpClient.open(`${options.qmpRoot ?? platform.qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,

@@ -4,6 +4,7 @@
  */
 import { withDeadline } from '../async/index.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
+import { Addresses, type Corrected, correctAddresses } from './correct.js';
 import { describeFinding } from './describe-finding.js';
 import type { Finding } from './diagnose.js';
 import { isPvusbError } from './errors.js';
@@ -37,6 +38,8 @@ export type LifeEvent =
   | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attached }
   /** It does not get it, and why. */
   | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A guest's saved configuration had another address for a device that was plugged in anew. */
+  | ({ readonly event: 'corrected' } & Corrected)
   /** A look or a repair failed; the watch goes on. */
   | { readonly event: 'trouble'; readonly why: string };
 
@@ -59,6 +62,9 @@ const RETRY_MS = 1_000;
 
 /** How long libxl may take to make the controllers that the guest had; then one is made here. */
 const CONTROLLERS_WITHIN_MS = 60_000;
+
+/** Longest time between two looks: not everything is told by an event. */
+const LOOK_EVERY_MS = 30_000;
 
 /** What a dead guest leaves. */
 const LEFT: ReadonlySet<Finding['finding']> = new Set([
@@ -89,6 +95,7 @@ class LifeWatch {
   readonly #tell: (event: LifeEvent) => void;
   readonly #toolstackMs: number;
   readonly #memory = new Memory();
+  readonly #addresses = new Addresses();
   #returning: Returning[] = [];
   /** Told as returned already: `domid/busid`. */
   readonly #given = new Set<string>();
@@ -107,7 +114,11 @@ class LifeWatch {
   async run(): Promise<void> {
     const paths = [INTRODUCE_DOMAIN, RELEASE_DOMAIN, LIBXL, backendsPath('vusb'), backendsPath('qusb')];
     const call = { signal: this.#signal };
-    const watches = await Promise.all(paths.map((path) => this.#host.xenstore.watch(path, call)));
+    const { xenstore, plugs } = this.#host;
+    const watches = await Promise.all([
+      ...paths.map((path) => xenstore.watch(path, call)),
+      ...(plugs ? [plugs()] : []),
+    ]);
     const pumps = watches.map((changes, i) => this.#pump(changes, paths[i] === RELEASE_DOMAIN));
     this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
     try {
@@ -146,15 +157,15 @@ class LifeWatch {
   async #wait(): Promise<void> {
     const nowMs = this.#nowMs();
     const retryMs = this.#returning.length > 0 ? nowMs + RETRY_MS : undefined;
-    const due = [retryMs, this.#cleanAtMs, this.#memory.dueMs(nowMs)].filter((at) => at !== undefined);
-    const withinMs = due.length === 0 ? undefined : Math.max(0, Math.min(...due) - nowMs);
+    const hints = [retryMs, this.#cleanAtMs, this.#memory.dueMs(nowMs)].filter((at) => at !== undefined);
+    const withinMs = Math.max(0, Math.min(nowMs + LOOK_EVERY_MS, ...hints) - nowMs);
     if (!this.#isDirty && this.#failure === undefined) await this.#sleepUntilWoken(withinMs);
     if (this.#failure !== undefined) throw this.#failure;
     this.#signal?.throwIfAborted();
     if (this.#isDirty) await this.#host.clock.sleep(GATHER_MS, this.#signal);
   }
 
-  async #sleepUntilWoken(withinMs: number | undefined): Promise<void> {
+  async #sleepUntilWoken(withinMs: number): Promise<void> {
     const woken = (limit: AbortSignal | undefined): Promise<void> =>
       new Promise((resolve) => {
         const end = (): void => {
@@ -165,7 +176,6 @@ class LifeWatch {
         limit?.addEventListener('abort', end, { once: true });
         if (limit?.aborted) end();
       });
-    if (withinMs === undefined) return woken(this.#signal);
     await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
   }
 
@@ -188,8 +198,28 @@ class LifeWatch {
     }
     if (gone.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
     this.#returning.push(...returned);
+    await this.#correct(inventory);
     await this.#giveAgain(inventory);
     if (this.#cleanAtMs !== undefined && this.#nowMs() >= this.#cleanAtMs) await this.#clean();
+  }
+
+  /** Has libxl's files name devices by the addresses that they have now. */
+  async #correct(inventory: Inventory): Promise<void> {
+    for (const domid of this.#addresses.see(inventory)) {
+      try {
+        const corrected = await correctAddresses(this.#host, inventory, domid, { signal: this.#signal });
+        for (const address of corrected) this.#tell({ event: 'corrected', ...address });
+      } catch (error) {
+        this.#trouble(error);
+        this.#addresses.forget(domid);
+      }
+    }
+  }
+
+  /** Tells of it; what ends the watch is thrown on. */
+  #trouble(error: unknown): void {
+    if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
+    this.#tell({ event: 'trouble', why: messageOf(error) });
   }
 
   /** Mends what dead guests have left, if it lasts. */
@@ -205,8 +235,7 @@ class LifeWatch {
       }
       for (const why of failures) this.#tell({ event: 'trouble', why });
     } catch (error) {
-      if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
-      this.#tell({ event: 'trouble', why: messageOf(error) });
+      this.#trouble(error);
     }
   }
 

@@ -91,8 +91,18 @@ export interface ConfigChange {
   readonly domid: number;
   readonly uuid: string;
   readonly edits: readonly ConfigEdit[];
+  /** Other attached devices of the domain: what the file says of them is corrected, where they still are. */
+  readonly known?: readonly KnownDevice[];
   /** A file that cannot be read or written is left as it is: what is taken from a guest is taken all the same. */
   readonly ifPossible?: boolean;
+}
+
+/** An attached device, and how the file is to name it. */
+export interface KnownDevice {
+  /** The port node that holds it. */
+  readonly path: string;
+  readonly busid: Busid;
+  readonly device: SavedDevice;
 }
 
 /** One change of a domain's saved configuration. */

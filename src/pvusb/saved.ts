@@ -1,22 +1,48 @@
 /** Changes of a domain's saved configuration: what an operation tells it, and how that is carried out. */
 import { isLibxlError, type SavedConfig, type SavedDevice } from '../libxl/index.js';
 import type { UsbDevice } from '../sysfs/index.js';
-import { domainAt } from './find.js';
+import { controllersOf, deviceAt, domainAt, isOf, savedFor } from './find.js';
 import type { CallOptions, Host } from './host.js';
+import { portPath } from './layout.js';
 import type { Domain, Inventory, SavedSettings } from './model.js';
-import type { ConfigChange, ConfigEdit } from './plan.js';
+import type { ConfigChange, ConfigEdit, KnownDevice } from './plan.js';
+import { isServed } from './service.js';
 
-/** The field of a commit that tells a domain's saved configuration; none for a domain that has no uuid. */
+/**
+ * The field of a commit that tells a domain's saved configuration; none for a domain that has no uuid. What it says of the
+ * domain's other devices is corrected on the occasion: the address of one that was replugged has changed.
+ */
 export function telling(
-  inventory: Pick<Inventory, 'domains'>,
+  inventory: Inventory,
   domid: number,
   edits: readonly ConfigEdit[],
   more: Pick<ConfigChange, 'ifPossible'> = {},
 ): { readonly config?: ConfigChange } {
   const { uuid, alive } = domainAt(inventory, domid) ?? {};
-  return !alive || uuid === undefined || edits.length === 0
-    ? {}
-    : { config: { domid, uuid, edits, ...more } };
+  if (!alive || uuid === undefined) return {};
+  const known = knownDevices(inventory, domid).filter(({ device }) => !edits.some(isAbout(device)));
+  return { config: { domid, uuid, edits, ...(known.length > 0 ? { known } : {}), ...more } };
+}
+
+/** The devices that a domain has, as its file is to name them: not those that are pulled out, or changed for others. */
+export function knownDevices(inventory: Inventory, domid: number): KnownDevice[] {
+  return controllersOf(inventory, domid)
+    .filter(isServed)
+    .flatMap(({ devid, ports, portsAt }) =>
+      ports.flatMap(({ port, busid }): KnownDevice[] => {
+        const device = busid === undefined ? undefined : deviceAt(inventory, busid);
+        if (!device || !isOf(savedFor(inventory, device.busid), device, true)) return [];
+        const path = portPath(portsAt, port);
+        return [{ path, busid: device.busid, device: savedDevice(devid, port, device) }];
+      }),
+    );
+}
+
+function isAbout({ ctrl, port }: SavedDevice): (edit: ConfigEdit) => boolean {
+  return (edit) => {
+    const at = edit.edit === 'add-device' ? edit.device : edit.edit === 'remove-device' ? edit : undefined;
+    return at?.ctrl === ctrl && at.port === port;
+  };
 }
 
 /** A device as libxl's file names it: by bus and address. */

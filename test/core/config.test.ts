@@ -11,8 +11,10 @@ import {
   detachDevice,
   doctor,
   type Host,
+  type LifeEvent,
   releaseDomain,
   removeController,
+  watchDomains,
 } from '../../src/pvusb/index.js';
 import { labWorld, qemuWorld, type World } from '../../src/sim/index.js';
 import { failure, type Lab, openSimulated } from './lab.js';
@@ -163,19 +165,77 @@ describe('the saved configuration', () => {
   });
 });
 
+/** Pulls a device out and plugs it in again; gives its new address. */
+async function replug({ sim }: Lab, busid: string): Promise<number> {
+  const { address: before, ...again } = sim.usb.device(busid)!.spec;
+  await sim.unplug(busid);
+  await sim.plug(again);
+  await sim.idle();
+  const { address } = sim.usb.device(busid)!;
+  assert.notEqual(address, before);
+  return address;
+}
+
+describe('an address that has changed', () => {
+  test('is corrected at once by a watch', async () => {
+    await using saved = await open(qemuWorld({ usbback: false }));
+    await attachDevice(saved.host, { domain: 3, device: '4-1' });
+    const abort = new AbortController();
+    const events: LifeEvent[] = [];
+    let wake: () => void = () => undefined;
+    const onEvent = (event: LifeEvent): void => {
+      events.push(event);
+      wake();
+    };
+    const watching = watchDomains(saved.host, { signal: abort.signal, onEvent });
+    const until = async (kind: LifeEvent['event']): Promise<void> => {
+      while (!events.some(({ event }) => event === kind)) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    };
+    await until('watching');
+    const hostaddr = await replug(saved.lab, '4-1');
+    await until('corrected');
+    assert.deepEqual(events.at(-1), { event: 'corrected', domid: 3, busid: '4-1', hostbus: 4, hostaddr });
+    assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, hostaddr)]);
+    abort.abort();
+    await watching;
+  });
+
+  test('is corrected when something else is told to the same file', async () => {
+    await using saved = await open(qemuWorld({ usbback: false }));
+    await attachDevice(saved.host, { domain: 3, device: '4-1' });
+    await attachDevice(saved.host, { domain: 3, device: '3-2' });
+    const hostaddr = await replug(saved.lab, '4-1');
+    await attachDevice(saved.host, { domain: 3, device: '1-1' });
+    const [stick, keyboard, other] = [hostdev(0, 1, 4, hostaddr), hostdev(0, 2, 3, 2), hostdev(0, 3, 1, 2)];
+    assert.deepEqual(saved.settings(3).usbdevs, [stick, keyboard, other]);
+    const again = await replug(saved.lab, '4-1');
+    await detachDevice(saved.host, { device: '1-1' });
+    assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, again), keyboard]);
+  });
+
+  test('is not given to another device that is in that socket now', async () => {
+    await using saved = await open(qemuWorld({ usbback: false }));
+    await attachDevice(saved.host, { domain: 3, device: '4-1' });
+    const { spec } = saved.lab.sim.usb.device('4-1')!;
+    await saved.lab.sim.unplug('4-1');
+    await saved.lab.sim.plug({ ...spec, address: 9, serial: 'OTHER' });
+    await saved.lab.sim.idle();
+    await attachDevice(saved.host, { domain: 3, device: '1-1' });
+    assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, 2), hostdev(0, 2, 1, 2)]);
+  });
+});
+
 describe('the doctor', () => {
   test('corrects an address that has changed, so that a reboot by xl finds the right device', async () => {
     await using saved = await open(qemuWorld({ usbback: false }));
     await attachDevice(saved.host, { domain: 3, device: '4-1' });
     // The world begins with a controller that no file tells of.
     await doctor(saved.host, { fix: true, settleMs: 0 });
-    const { spec } = saved.lab.sim.usb.device('4-1')!;
-    const { address: _, ...again } = spec;
-    await saved.lab.sim.unplug('4-1');
-    await saved.lab.sim.plug(again);
-    await saved.lab.sim.idle();
-    const { address } = saved.lab.sim.usb.device('4-1')!;
-    assert.notEqual(address, 2);
+    const address = await replug(saved.lab, '4-1');
     const { remaining } = await doctor(saved.host, { fix: true, settleMs: 0 });
     assert.deepEqual(remaining, []);
     assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, address)]);

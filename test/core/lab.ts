@@ -51,6 +51,37 @@ interface Ground {
   close(): Promise<void>;
 }
 
+/** Tells when the devices of a simulated host come and go. */
+class Plugs {
+  readonly #end: () => void;
+  #isDirty = false;
+  #isClosed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(sim: SimHost) {
+    this.#end = sim.usb.onChange(({ kind }) => {
+      this.#isDirty ||= kind === 'plug' || kind === 'unplug';
+      this.#wake();
+    });
+  }
+
+  async next(): Promise<IteratorResult<readonly string[], undefined>> {
+    while (!this.#isDirty && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#isDirty = false;
+    return this.#isClosed ? { done: true, value: undefined } : { done: false, value: [] };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#end();
+    this.#wake();
+  }
+}
+
 /** A host under test. */
 export class Lab implements AsyncDisposable {
   readonly sim: SimHost;
@@ -73,7 +104,8 @@ export class Lab implements AsyncDisposable {
     };
     const sysfs = new Sysfs(ground.sim.usb.files, clock);
     const qemu = qemusOf(ground.sim, clock);
-    this.host = { xenstore: client, sysfs, qemu, clock, reopen: () => ground.connect() };
+    const plugs = async () => new Plugs(ground.sim);
+    this.host = { xenstore: client, sysfs, qemu, clock, plugs, reopen: () => ground.connect() };
   }
 
   static async on(ground: Ground): Promise<Lab> {

@@ -38,6 +38,8 @@ export function describeEvent(event: LifeEvent): string {
     }
     case 'not-returned':
       return `${event.busid} does not go back to domain ${event.domid}: ${event.why}`;
+    case 'corrected':
+      return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'trouble':
       return `Trouble: ${event.why}`;
   }
