@@ -112,13 +112,10 @@ export function parseLibxlUsb(untrustedText: string, domain?: DomainName): Wante
   const config = parseConfig(untrustedText, domain);
   let next = Math.max(-1, ...config.controllers.map(({ devid }) => devid)) + 1;
   return {
-    controllers: config.controllers.map(({ devid, type, version, ports, backendDomid }) => ({
+    controllers: config.controllers.map(({ devid, ...controller }) => ({
+      ...controller,
       // -1 and auto: libxl was to choose.
       devid: devid < 0 ? next++ : devid,
-      type,
-      version,
-      ports,
-      backendDomid,
       said: `usbctrls, controller ${devid}`,
     })),
     devices: config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {

@@ -1,5 +1,6 @@
 /** The operations that only look. */
 import type { UsbDevice } from '../sysfs/index.js';
+import { PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
 import { allPorts, deviceAt, findController, findDomain, isAlive } from './find.js';
 import type { CallOptions, Host } from './host.js';
@@ -108,4 +109,33 @@ export async function listDevices(
       return { domid, devid, port: port.port, busid, state, ...(device === undefined ? {} : { device }) };
     }),
   );
+}
+
+/**
+ * The device in a port of a controller, also one that has been pulled out.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`
+ */
+export async function deviceInPort(
+  host: Host,
+  request: { readonly domain: DomainName; readonly devid: number; readonly port: number },
+  options: CallOptions = {},
+): Promise<AttachedDevice> {
+  const { domain, devid, port } = request;
+  const { domid, portCount } = await controllerInfo(host, { domain, devid }, options);
+  const devices = await listDevices(host, { domain: domid }, options);
+  const found = devices.find((device) => device.devid === devid && device.port === port);
+  if (found) return found;
+  const where = { domid, devid, port };
+  if (port >= 1 && port <= portCount) {
+    throw new PvusbError(
+      'port-empty',
+      `Nothing is attached to port ${port} of controller ${devid} of domain ${domid}.`,
+      {
+        where,
+      },
+    );
+  }
+  const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
+  throw new PvusbError('no-such-port', sentence, { where });
 }

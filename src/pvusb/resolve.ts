@@ -1,6 +1,6 @@
 /** What a controller that is asked for will be: its type, its limits and its number. Pure. */
 import { PvusbError, type PvusbErrorCode } from './errors.js';
-import { controllersOf, qemuOf } from './find.js';
+import { controllersOf, findDomain, qemuOf } from './find.js';
 import type { ControllerId } from './layout.js';
 import type { ControllerType, Domain, Inventory } from './model.js';
 import { serviceProblem } from './service.js';
@@ -11,7 +11,9 @@ export interface ControllerRequest {
   readonly version?: number | undefined;
   readonly ports?: number | undefined;
   readonly devid?: number | undefined;
+  /** The domain that serves it: its number, or its name. Only domain 0 can; that is so unless given. */
   readonly backendDomid?: number | undefined;
+  readonly backendDomname?: string | undefined;
 }
 
 /** A controller as it will be made. */
@@ -61,8 +63,10 @@ export function resolveController(
     refuse('invalid-argument', 'Domain 0 has the USB devices already; a controller is for a guest.');
   }
   if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
-  if ((request.backendDomid ?? 0) !== 0) {
-    const sentence = `Domain ${request.backendDomid} cannot serve a controller of domain ${domid}.`;
+  const { backendDomname, backendDomid = 0 } = request;
+  const backend = backendDomname === undefined ? backendDomid : findDomain(inventory, backendDomname).domid;
+  if (backend !== 0) {
+    const sentence = `Domain ${backend} cannot serve a controller of domain ${domid}.`;
     refuse('unsupported-backend', sentence);
   }
   const type = resolveType(inventory, domain, request.type ?? 'auto');

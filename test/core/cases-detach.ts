@@ -1,8 +1,8 @@
 /** Detaching: by port and by device, and what is given back. */
 import assert from 'node:assert/strict';
-import { detachDevice, doctor, listDevices } from '../../src/pvusb/index.js';
+import { detachDevice, deviceInPort, doctor, listDevices } from '../../src/pvusb/index.js';
 import { compareWorlds } from './invariants.js';
-import { failure } from './lab.js';
+import { controllerOf, failure, labWith } from './lab.js';
 import type { Case } from './suite.js';
 
 const DEVICES = ['1-1', '2-1', '3-2', '3-4', '3-5.1', '3-6', '3-7', '3-8'];
@@ -41,6 +41,25 @@ export const detachCases: readonly Case[] = [
       await detachDevice(lab.host, { domain: 'u2', device: '4-1' });
       await detachDevice(lab.host, { domain: '1', devid: 0, port: 1 });
       assert.deepEqual(await listDevices(lab.host), []);
+    },
+  },
+  {
+    name: 'a device is told by its port, and a port without one is refused',
+    options: { world: labWith(controllerOf({ domid: 1, devid: 0 })) },
+    run: async (lab) => {
+      await lab.attach(1, '4-1', { devid: 0, port: 2 });
+      const at = (place: { devid?: number; port?: number }) => () =>
+        deviceInPort(lab.host, { domain: 'u1', devid: 0, port: 1, ...place });
+      const { busid, device } = await at({ port: 2 })();
+      assert.deepEqual([busid, device?.bus, device?.address], ['4-1', 4, 2]);
+      await lab.refuses([
+        { code: 'port-empty', says: ['port 1', 'controller 0', 'domain 1'], act: at({}) },
+        { code: 'no-such-port', says: ['1 to 2', 'not 3'], act: at({ port: 3 }) },
+        { code: 'no-such-port', says: ['not 0'], act: at({ port: 0 }) },
+        { code: 'no-such-controller', says: ['controller 7'], act: at({ devid: 7 }) },
+      ]);
+      await lab.sim.unplug('4-1');
+      assert.equal((await at({ port: 2 })()).state, 'missing');
     },
   },
   {

@@ -130,6 +130,8 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
       act: add({ type: 'usbip' as unknown as ControllerType }),
     },
     { code: 'unsupported-backend', says: ['Domain 2', 'domain 1'], act: add({ backendDomid: 2 }) },
+    { code: 'unsupported-backend', says: ['Domain 2', 'domain 1'], act: add({ backendDomname: 'u2' }) },
+    { code: 'no-such-domain', says: ['"none"'], act: add({ backendDomname: 'none' }) },
   ],
 };
 

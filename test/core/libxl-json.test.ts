@@ -87,7 +87,6 @@ describe("domains in libxl's JSON", () => {
           type: 'pv',
           version: 2,
           ports: 8,
-          backendDomid: undefined,
           said: 'usbctrls, controller 0',
         },
       ],
