@@ -47,8 +47,8 @@ export class Addresses {
 }
 
 /**
- * Corrects what a domain's saved configuration says of its devices; gives what was changed. Of a domain that libxl did
- * not build nothing is to be corrected.
+ * Corrects what a domain's saved configuration says of its devices; gives what was changed. Entries that name no device
+ * are removed. Of a domain that libxl did not build nothing is to be corrected.
  *
  * @throws {PvusbError} `config-locked`, `config-denied`, `config-unusable`, or one of the host's
  */
@@ -71,8 +71,14 @@ export async function correctAddresses(
           hostaddr === device.hostaddr,
       );
     const wrong = knownDevices(inventory, domid).filter(isWrong);
-    if (wrong.length === 0) return [];
-    const action = { do: 'commit', expect: [], edits: [], ...telling(inventory, domid, []) } as const;
+    // As libxl 4.17 saves an entry of usbdev= that does not say type=hostdev: with it the guest is lost at its next reboot.
+    const nameless = saved.devices.filter(({ hostbus }) => hostbus === undefined);
+    if (wrong.length + nameless.length === 0) return [];
+    const removals = nameless.map(({ ctrl, port }) => ({ edit: 'remove-device', ctrl, port }) as const);
+    const { config } = telling(inventory, domid, []);
+    if (!config) return [];
+    const change = { ...config, edits: removals };
+    const action = { do: 'commit', expect: [], edits: [], config: change } as const;
     await commit(host, action, call.signal);
     return wrong.map(({ busid, device: { hostbus = 0, hostaddr = 0 } }) => {
       return { domid, busid, hostbus, hostaddr };

@@ -11,13 +11,12 @@ import {
   detachDevice,
   doctor,
   type Host,
-  type LifeEvent,
   releaseDomain,
   removeController,
-  watchDomains,
 } from '../../src/pvusb/index.js';
 import { labWorld, qemuWorld, type World } from '../../src/sim/index.js';
 import { failure, type Lab, openSimulated } from './lab.js';
+import { Watching } from './watching.js';
 
 /** The part of a configuration that is not ours, as libxl writes it. */
 const BARE = `{
@@ -180,28 +179,23 @@ describe('an address that has changed', () => {
   test('is corrected at once by a watch', async () => {
     await using saved = await open(qemuWorld({ usbback: false }));
     await attachDevice(saved.host, { domain: 3, device: '4-1' });
-    const abort = new AbortController();
-    const events: LifeEvent[] = [];
-    let wake: () => void = () => undefined;
-    const onEvent = (event: LifeEvent): void => {
-      events.push(event);
-      wake();
-    };
-    const watching = watchDomains(saved.host, { signal: abort.signal, onEvent });
-    const until = async (kind: LifeEvent['event']): Promise<void> => {
-      while (!events.some(({ event }) => event === kind)) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    };
-    await until('watching');
+    await using watch = new Watching(saved.host);
+    await watch.until('watching');
     const hostaddr = await replug(saved.lab, '4-1');
-    await until('corrected');
-    assert.deepEqual(events.at(-1), { event: 'corrected', domid: 3, busid: '4-1', hostbus: 4, hostaddr });
+    const corrected = await watch.until('corrected');
+    assert.deepEqual(corrected, { event: 'corrected', domid: 3, busid: '4-1', hostbus: 4, hostaddr });
     assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, hostaddr)]);
-    abort.abort();
-    await watching;
+  });
+
+  test('or that libxl has lost is put in by a watch, so that the guest survives its next reboot', async () => {
+    await using saved = await open();
+    await attachDevice(saved.host, { domain: 1, device: '4-1' });
+    const lost = '"usbdevs": [{}, {"ctrl": 0, "port": 1}],';
+    writeFileSync(saved.file(1), saved.text(1).replace(/"usbdevs": \[[\s\S]*?\n {4}\],/, lost));
+    await using watch = new Watching(saved.host);
+    await watch.until('corrected');
+    assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
+    await saved.assertSound();
   });
 
   test('is corrected when something else is told to the same file', async () => {

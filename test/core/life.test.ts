@@ -5,52 +5,19 @@ import {
   addController,
   attachDevice,
   detachDevice,
-  type LifeEvent,
   listDevices,
   releaseDomain,
-  watchDomains,
 } from '../../src/pvusb/index.js';
 import { qemuWorld, rebootDomain, type WorldController } from '../../src/sim/index.js';
 import { compareWorlds } from './invariants.js';
 import { controllerOf, failure, type Lab, openSimulated } from './lab.js';
+import { Watching } from './watching.js';
 
 const world = qemuWorld({ usbback: true });
 const domainOf = (name: string) => world.domains.find((domain) => domain.name === name)!;
 
-/** A watch on a host, with what it tells. */
-class Watching implements AsyncDisposable {
-  readonly events: LifeEvent[] = [];
-  readonly #abort = new AbortController();
-  readonly #end: Promise<void>;
-  #wake: () => void = () => undefined;
-
-  constructor(lab: Lab) {
-    const onEvent = (event: LifeEvent): void => {
-      this.events.push(event);
-      this.#wake();
-    };
-    this.#end = watchDomains(lab.host, { signal: this.#abort.signal, onEvent, toolstackMs: 200 });
-  }
-
-  /** The first event of this kind, now or later. */
-  async until<E extends LifeEvent['event']>(kind: E): Promise<Extract<LifeEvent, { event: E }>> {
-    for (;;) {
-      const found = this.events.find(({ event }) => event === kind);
-      if (found) return found as Extract<LifeEvent, { event: E }>;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort(new Error('stopped'));
-    await this.#end;
-  }
-}
-
 async function watching(lab: Lab): Promise<Watching> {
-  const watch = new Watching(lab);
+  const watch = new Watching(lab.host, { toolstackMs: 200 });
   await watch.until('watching');
   return watch;
 }
