@@ -1,0 +1,111 @@
+/**
+ * Everything that a lab boots from, made in stages. A stage's folder is named by a key of all that goes into it, so
+ * it is made again exactly when something of that has changed.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { IMAGE_RECIPE, makeImage } from './image.js';
+import { compileModules, KERNEL_RECIPE, unpackKernel } from './kernel.js';
+import { MEDIA_RECIPE, makeMedia } from './media.js';
+import { DOM0, GUEST } from './modules.js';
+import { fetchPackages, type Packages } from './packages.js';
+import { cacheFolder, keyPath, shortKey, sourcePath } from './paths.js';
+import { run } from './process.js';
+import { makeSystem, namesOf, SYSTEM_RECIPE } from './system.js';
+import { provideTools } from './tools.js';
+
+/** What a lab boots from. */
+export interface Built {
+  /** The folders of Xen and Linux, of dom0's disk, and of the sticks. */
+  readonly kernel: string;
+  readonly image: string;
+  readonly media: string;
+  /** Changes when any of them does. */
+  readonly key: string;
+}
+
+/**
+ * Makes what is missing or made of older sources. Packages stay as they are until `fresh` asks apt again.
+ *
+ * @throws {LabError} saying what the machine lacks
+ */
+export async function build(options: { readonly fresh?: boolean } = {}): Promise<Built> {
+  await provideTools();
+  const packages = await knownPackages(options.fresh ?? false);
+  const { release } = packages;
+  await provideKey();
+  const system = await stage('system', [SYSTEM_RECIPE, ...namesOf(packages.system)], (folder) =>
+    makeSystem(folder, packages.system),
+  );
+  const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
+  const kernel = await stage('kernel', [KERNEL_RECIPE, ...kernelDebs], (folder) =>
+    unpackKernel(folder, packages),
+  );
+  const modules = await stage('modules', [kernel, await textOf(sourcePath('usbback'))], (folder) =>
+    compileModules(folder, kernel, release),
+  );
+  const media = await stage('media', [MEDIA_RECIPE], makeMedia);
+  const sources = [await textOf(sourcePath('dom0')), await textOf(sourcePath('guest'))];
+  const key = await readFile(`${keyPath()}.pub`, 'utf8');
+  const lists = [DOM0.join(), GUEST.join()];
+  const image = await stage(
+    'image',
+    [IMAGE_RECIPE, system, kernel, modules, key, ...lists, ...sources],
+    (folder) => makeImage(folder, { system, kernel, modules, release }),
+  );
+  return { kernel, image, media, key: shortKey(kernel, image, media) };
+}
+
+/** The folder of a stage, made by `fill` if it is not there. Older ones of the same stage are removed. */
+async function stage(
+  name: string,
+  ingredients: readonly string[],
+  fill: (folder: string) => Promise<void>,
+): Promise<string> {
+  const stages = join(cacheFolder(), 'build');
+  const folder = join(stages, `${name}-${shortKey(...ingredients)}`);
+  if (existsSync(folder)) return folder;
+  await mkdir(stages, { recursive: true });
+  const temporary = await mkdtemp(join(stages, `.${name}-`));
+  try {
+    await fill(temporary);
+    await rename(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  for (const other of await readdir(stages)) {
+    const path = join(stages, other);
+    if (other.startsWith(`${name}-`) && path !== folder) await rm(path, { recursive: true });
+  }
+  return folder;
+}
+
+/** The packages chosen last time, so that a lab does not change under its user, and needs no network. */
+async function knownPackages(fresh: boolean): Promise<Packages> {
+  const list = join(cacheFolder(), 'packages.json');
+  if (!fresh && existsSync(list)) {
+    const packages = JSON.parse(await readFile(list, 'utf8')) as Packages;
+    if ([...packages.system, packages.image].every((file) => existsSync(file))) return packages;
+  }
+  const packages = await fetchPackages();
+  await writeFile(list, JSON.stringify(packages, null, 2));
+  return packages;
+}
+
+async function provideKey(): Promise<void> {
+  const path = keyPath();
+  if (existsSync(path)) return;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'pvusb-lab', '-f', path]);
+}
+
+/** The names and contents of all files below a folder. */
+async function textOf(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const texts = await Promise.all(
+    paths.sort().map(async (path) => `${path}\n${await readFile(path, 'utf8')}`),
+  );
+  return texts.join('\n');
+}

@@ -1,0 +1,6 @@
+/** What goes wrong in the lab itself, as opposed to what a command in it says. */
+
+/** A fault of the lab. Its message says what to do next. */
+export class LabError extends Error {
+  override readonly name = 'LabError';
+}

@@ -1,0 +1,124 @@
+/** The lab's commands: `npm run lab:start -- --cpu hvm`. */
+import { parseArgs } from 'node:util';
+import { build } from './build.js';
+import { LabError } from './error.js';
+import { Lab, type LabOptions } from './lab.js';
+import { progress } from './progress.js';
+import { forgetSnapshots, type SnapshotName } from './snapshots.js';
+import { USB_DEVICES, type UsbName } from './usb.js';
+
+const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: of Debian's newest packages
+lab start [options]           start a lab
+lab exec COMMAND              run a shell command in dom0
+lab guest GUEST COMMAND       run a shell command in a guest
+lab guest-start GUEST...      start guests: pv1, pv2; with --cpu hvm also pvh1, hvm1
+lab push FILE... FOLDER       copy files into dom0
+lab pull FILE FOLDER          copy a file of dom0 to here
+lab usb-add DEVICE            plug a device in: ${Object.keys(USB_DEVICES).join(', ')}
+lab usb-del DEVICE            pull it out
+lab logs                      keep all logs in a folder
+lab stop                      end the lab; nothing is kept
+lab forget                    remove the snapshots
+
+--name NAME     which lab; several run side by side (or PVUSB_LAB_NAME; default "default")
+--store c|o     C xenstored or oxenstored
+--cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
+--warm base|guests  continue from a snapshot with dom0 up, or with its guests, too; made when there is none
+--kvm           use /dev/kvm
+--share FOLDER  give dom0 a folder as /host
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    name: { type: 'string', default: process.env.PVUSB_LAB_NAME || 'default' },
+    store: { type: 'string', default: 'c' },
+    cpu: { type: 'string', default: 'pv' },
+    warm: { type: 'string' },
+    kvm: { type: 'boolean', default: false },
+    share: { type: 'string' },
+    fresh: { type: 'boolean', default: false },
+  },
+});
+
+function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new LabError(`--${option} ${value}: one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function startOptions(): LabOptions {
+  const { name, kvm, share, warm } = values;
+  return {
+    name,
+    kvm,
+    store: oneOf<'c' | 'o'>('store', values.store, ['c', 'o']),
+    cpu: oneOf<'pv' | 'hvm'>('cpu', values.cpu, ['pv', 'hvm']),
+    warm: warm === undefined ? undefined : oneOf<SnapshotName>('warm', warm, ['base', 'guests']),
+    ...(share === undefined ? {} : { share }),
+  };
+}
+
+function usbName(name: string | undefined): UsbName {
+  return oneOf('usb', name ?? '', Object.keys(USB_DEVICES) as UsbName[]);
+}
+
+/** Carries a command out, and gives the exit status. */
+async function perform(command: string | undefined, args: readonly string[]): Promise<number> {
+  const lab = () => Lab.open(values.name);
+  switch (command) {
+    case 'build':
+      await build({ fresh: values.fresh });
+      progress('built');
+      return 0;
+    case 'start':
+      await Lab.start(startOptions());
+      return 0;
+    case 'exec':
+      return (await lab()).dom0InForeground(args.join(' '));
+    case 'guest': {
+      const [name = '', ...words] = args;
+      const { status, stdout } = await (await lab()).guest(name, words.join(' '), { mayFail: true });
+      process.stdout.write(stdout);
+      return status;
+    }
+    case 'guest-start':
+      for (const name of args) {
+        await (await lab()).startGuest(oneOf('guest', name, ['pv1', 'pv2', 'pvh1', 'hvm1']));
+      }
+      return 0;
+    case 'push':
+      await (await lab()).push(args.slice(0, -1), args.at(-1) ?? '');
+      return 0;
+    case 'pull':
+      await (await lab()).pull(args[0] ?? '', args[1] ?? '.');
+      return 0;
+    case 'usb-add':
+      process.stdout.write(`${await (await lab()).plug(usbName(args[0]))}\n`);
+      return 0;
+    case 'usb-del':
+      await (await lab()).unplug(usbName(args[0]));
+      return 0;
+    case 'logs':
+      process.stdout.write(`${await (await lab()).keepLogs()}\n`);
+      return 0;
+    case 'stop':
+      await (await lab()).stop();
+      return 0;
+    case 'forget':
+      await forgetSnapshots();
+      return 0;
+    default:
+      process.stderr.write(USAGE);
+      return 2;
+  }
+}
+
+try {
+  process.exitCode = await perform(positionals[0], positionals.slice(1));
+} catch (error) {
+  if (!(error instanceof LabError)) throw error;
+  process.stderr.write(`lab: ${error.message}\n`);
+  // Apart from the exit statuses of what is run in a lab.
+  process.exitCode = 125;
+}
