@@ -2,6 +2,7 @@
 export { type Applied, type ApplyOptions, applyUsb } from './apply.js';
 export { describeFinding } from './describe-finding.js';
 export { diagnose, type Finding } from './diagnose.js';
+export { type Diagnosis, type DoctorOptions, doctor } from './doctor.js';
 export * from './errors.js';
 export { type ExecuteOptions, execute, type Progress } from './execute.js';
 export { ConflictError } from './failure.js';
@@ -33,9 +34,9 @@ export {
 export { type AttachPlan, planAttach } from './plan-attach.js';
 export { planAddController, planRemoveController } from './plan-controller.js';
 export { planDetach } from './plan-detach.js';
+export { planRepair } from './plan-repair.js';
 export { type Platform, platformOf } from './platform.js';
 export { type PrepareOptions, prepareDomain } from './prepare.js';
-export { type Diagnosis, type DoctorOptions, doctor, planRepair } from './repair.js';
 export { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
 export { type PortState, portState } from './state.js';
 export type { AttachRequest, Target } from './target.js';

@@ -3,10 +3,12 @@
  * that comes back (a reboot gives it a new number) gets its devices again.
  */
 import { withDeadline } from '../async/index.js';
+import type { Busid } from '../sysfs/index.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
 import { Addresses, type Corrected, correctAddresses } from './correct.js';
 import { describeFinding } from './describe-finding.js';
 import type { Finding } from './diagnose.js';
+import { doctor } from './doctor.js';
 import { isPvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
 import { controllersOf, placesOf } from './find.js';
@@ -17,7 +19,6 @@ import type { Inventory } from './model.js';
 import { observe } from './observe.js';
 import { type Attached, attachDevice } from './operations.js';
 import { NOT_YET } from './prepare.js';
-import { doctor } from './repair.js';
 
 /** What a watch tells. */
 export type LifeEvent =
@@ -97,6 +98,8 @@ class LifeWatch {
   readonly #memory = new Memory();
   readonly #addresses = new Addresses();
   #returning: Returning[] = [];
+  /** What guests had that are gone: a QEMU that has died does not give its devices back. */
+  readonly #had: Busid[] = [];
   /** Told as returned already: `domid/busid`. */
   readonly #given = new Set<string>();
   #cleanAtMs: number | undefined;
@@ -193,7 +196,9 @@ class LifeWatch {
     }
     for (const change of detached) this.#tell({ event: 'detached', ...change });
     for (const { domid, name, lent } of gone) {
-      this.#tell({ event: 'gone', domid, name, busids: lent.map(({ busid }) => busid) });
+      const busids = lent.map(({ busid }) => busid);
+      this.#had.push(...busids);
+      this.#tell({ event: 'gone', domid, name, busids });
       this.#returning = this.#returning.filter((other) => other.domid !== domid);
     }
     if (gone.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
@@ -226,13 +231,16 @@ class LifeWatch {
   async #clean(): Promise<void> {
     this.#cleanAtMs = undefined;
     const only = ({ finding }: Finding): boolean => LEFT.has(finding);
+    const had = new Set(this.#had.splice(0));
     try {
-      const options = { fix: true, only, signal: this.#signal };
-      const { findings, remaining, failures } = await doctor(this.#host, options);
+      const revivable = (busid: Busid): boolean => had.has(busid);
+      const options = { fix: true, only, revivable, signal: this.#signal };
+      const { findings, remaining, failures, revived } = await doctor(this.#host, options);
       const left = new Set(remaining.map(describeFinding));
       for (const what of findings.map(describeFinding)) {
         if (!left.has(what)) this.#tell({ event: 'mended', what });
       }
+      for (const busid of revived) this.#tell({ event: 'mended', what: `${busid} has its drivers again.` });
       for (const why of failures) this.#tell({ event: 'trouble', why });
     } catch (error) {
       this.#trouble(error);

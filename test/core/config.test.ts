@@ -150,6 +150,7 @@ describe('the saved configuration', () => {
       saved.lab.beHasty();
       const error = await failure(() => attachDevice(saved.host, { domain: 1, device: '4-1' }));
       assert.equal(error.code, 'config-locked');
+      saved.lab.bePatient();
     });
     assert.deepEqual(await saved.lab.snapshot(), before);
     await saved.assertSound();

@@ -117,6 +117,11 @@ export class Lab implements AsyncDisposable {
     this.#hasty = true;
   }
 
+  /** Waits are as long as they are again. */
+  bePatient(): void {
+    this.#hasty = false;
+  }
+
   /** The store as `xenstore-ls -fp` shows it, when guests and drivers have nothing left to do. */
   async dump(): Promise<string> {
     await this.sim.idle();

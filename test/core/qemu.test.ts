@@ -14,6 +14,7 @@ import { QmpError } from '../../src/qmp/index.js';
 import { type QmpCommand, qemuWorld, type SimQemu } from '../../src/sim/index.js';
 import { compareWorlds } from './invariants.js';
 import { assertSentence, failure, type Lab, openSimulated } from './lab.js';
+import { Watching } from './watching.js';
 
 const [u2, h1] = [2, 4];
 const PORT = '/local/domain/0/backend/qusb/2/0/port/1';
@@ -143,6 +144,19 @@ describe('a QEMU that dies', () => {
     assert.deepEqual(driversAt(lab, '4-1'), [undefined]);
     const { findings, idle, revived } = await doctor(lab.host, fix);
     assert.deepEqual([findings, idle, revived], [[], ['3-8', '4-1'], ['4-1']]);
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+  });
+
+  test('19: with its guest: a watch has the kernel find drivers for what it had, and nothing else', async () => {
+    await using lab = await open();
+    await lab.write(PORT, '4-1');
+    await lab.sim.idle();
+    await using watch = new Watching(lab.host, { toolstackMs: 200 });
+    await watch.until('watching');
+    lab.beHasty();
+    await qemuOf(lab, u2).kill();
+    await lab.sim.killDomain(u2);
+    assert.match((await watch.until('mended')).what, /^4-1 /);
     assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
   });
 
