@@ -4,15 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { IMAGE_RECIPE, makeImage } from './image.js';
-import { compileModules, KERNEL_RECIPE, unpackKernel } from './kernel.js';
-import { MEDIA_RECIPE, makeMedia } from './media.js';
-import { DOM0, GUEST } from './modules.js';
+import { dirname, join, relative } from 'node:path';
+import { makeImage } from './image.js';
+import { compileModules, unpackKernel } from './kernel.js';
+import { makeMedia } from './media.js';
 import { fetchPackages, type Packages } from './packages.js';
 import { cacheFolder, keyPath, shortKey, sourcePath } from './paths.js';
 import { run } from './process.js';
-import { makeSystem, namesOf, SYSTEM_RECIPE } from './system.js';
+import { makeSystem, namesOf } from './system.js';
 import { provideTools } from './tools.js';
 
 /** What a lab boots from. */
@@ -35,26 +34,26 @@ export async function build(options: { readonly fresh?: boolean } = {}): Promise
   const packages = await knownPackages(options.fresh ?? false);
   const { release } = packages;
   await provideKey();
-  const system = await stage('system', [SYSTEM_RECIPE, ...namesOf(packages.system)], (folder) =>
-    makeSystem(folder, packages.system),
+  const system = await stage(
+    'system',
+    [...namesOf(packages.system), ...(await sources('system.ts'))],
+    (folder) => makeSystem(folder, packages.system),
   );
   const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
-  const kernel = await stage('kernel', [KERNEL_RECIPE, ...kernelDebs], (folder) =>
+  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('kernel.ts'))], (folder) =>
     unpackKernel(folder, packages),
   );
-  const modules = await stage('modules', [kernel, await textOf(sourcePath('usbback'))], (folder) =>
+  const modules = await stage('modules', [kernel, ...(await sources('usbback'))], (folder) =>
     compileModules(folder, kernel, release),
   );
-  const media = await stage('media', [MEDIA_RECIPE], makeMedia);
-  const sources = [await textOf(sourcePath('dom0')), await textOf(sourcePath('guest'))];
+  const media = await stage('media', await sources('media.ts'), makeMedia);
+  const makers = await sources('image.ts', 'modules.ts', 'cpio.ts', 'dom0', 'guest');
   const key = await readFile(`${keyPath()}.pub`, 'utf8');
-  const lists = [DOM0.join(), GUEST.join()];
-  const image = await stage(
-    'image',
-    [IMAGE_RECIPE, system, kernel, modules, key, ...lists, ...sources],
-    (folder) => makeImage(folder, { system, kernel, modules, release }),
+  const image = await stage('image', [system, kernel, modules, key, ...makers], (folder) =>
+    makeImage(folder, { system, kernel, modules, release }),
   );
-  return { kernel, image, media, key: shortKey(kernel, image, media) };
+  const machine = await sources('machine.ts', 'usb.ts');
+  return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
 }
 
 /** The folder of a stage, made by `fill` if it is not there. Older ones of the same stage are removed. */
@@ -100,12 +99,16 @@ async function provideKey(): Promise<void> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'pvusb-lab', '-f', path]);
 }
 
-/** The names and contents of all files below a folder. */
-async function textOf(folder: string): Promise<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const texts = await Promise.all(
-    paths.sort().map(async (path) => `${path}\n${await readFile(path, 'utf8')}`),
-  );
-  return texts.join('\n');
+/** The texts of sources of the lab, files or folders: what is made by them or of them changes when they do. */
+async function sources(...names: readonly string[]): Promise<string[]> {
+  const texts: string[] = [];
+  for (const path of names.map((name) => sourcePath(name))) {
+    const isFile = path.endsWith('.ts');
+    const below = isFile ? [] : await readdir(path, { recursive: true, withFileTypes: true });
+    const files = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    for (const file of isFile ? [path] : files.sort()) {
+      texts.push(`${relative(path, file)}\n${await readFile(file, 'utf8')}`);
+    }
+  }
+  return texts;
 }

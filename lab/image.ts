@@ -8,9 +8,6 @@ import { keyPath, sourcePath } from './paths.js';
 import { run } from './process.js';
 import { progress } from './progress.js';
 
-/** Raise it when the way of making an image changes. */
-export const IMAGE_RECIPE = '1';
-
 /** The size of dom0's disk in MiB; it is sparse. */
 const DISK_MIB = 1536;
 
@@ -44,7 +41,8 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   const frontend = own.filter((file) => basename(file) === 'xen-hcd.ko');
   const busybox = await readFile(join(system, 'usr/bin/busybox'));
   const kernelRoot = kernelFiles.root(kernel);
-  const guestModules = [...frontend, ...(await moduleFiles(kernelRoot, release, GUEST))];
+  // The frontend last: it needs what others bring.
+  const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
   const guest = await packSystem(busybox, 'guest', guestModules);
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
   const first = await packSystem(busybox, 'dom0', await moduleFiles(kernelRoot, release, ROOT_DISK));

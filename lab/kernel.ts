@@ -8,9 +8,6 @@ import { sourcePath } from './paths.js';
 import { run, runPiped } from './process.js';
 import { progress } from './progress.js';
 
-/** Raise it when the way of making a kernel changes. */
-export const KERNEL_RECIPE = '1';
-
 /** The modules that are compiled here, by their folders in `sources`. */
 const OWN_MODULES = ['xen-hcd', 'usbback'] as const;
 

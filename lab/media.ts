@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { run } from './process.js';
 import { progress } from './progress.js';
 
-/** Raise it when the contents change. */
-export const MEDIA_RECIPE = '1';
-
 /** The sticks by the names of their devices, and their serial numbers. */
 export const STICKS = { stick: 'LAB0001', stick2: 'LAB0002' } as const;
 

@@ -19,9 +19,6 @@ const FOLDERS = [
   ...['usr/local/bin', 'usr/local/sbin', 'usr/local/lib', 'var/lib/xen', 'var/log/xen/console'],
 ];
 
-/** Raise it when the way of making a system changes. */
-export const SYSTEM_RECIPE = '3';
-
 /** Makes the system of these packages in an empty folder. */
 export async function makeSystem(root: string, debs: readonly string[]): Promise<void> {
   progress(`unpacking the ${debs.length} packages of dom0`);
