@@ -11,14 +11,13 @@ import type { Finding } from './diagnose.js';
 import { doctor } from './doctor.js';
 import { isPvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
-import { controllersOf, placesOf } from './find.js';
+import { type Given, giveAgain } from './give-again.js';
 import type { CallOptions, Host } from './host.js';
 import { backendsPath, LIBXL } from './layout.js';
-import { type Change, findAgain, type Lent, Memory, type Returning } from './memory.js';
+import { type Change, type Lent, Memory, type Returning } from './memory.js';
 import type { Inventory } from './model.js';
 import { observe } from './observe.js';
-import { type Attached, attachDevice } from './operations.js';
-import { NOT_YET } from './prepare.js';
+import type { Attached } from './operations.js';
 
 /** What a watch tells. */
 export type LifeEvent =
@@ -57,12 +56,8 @@ const GATHER_MS = 100;
 /** Longer than the longest wait of libxl's. */
 const TOOLSTACK_MS = 12_000;
 
-/** How long a guest that came back may take to be ready for its devices, and the pause between two tries. */
-const READY_WITHIN_MS = 120_000;
+/** The pause between two tries to give a guest its devices again. */
 const RETRY_MS = 1_000;
-
-/** How long libxl may take to make the controllers that the guest had; then one is made here. */
-const CONTROLLERS_WITHIN_MS = 60_000;
 
 /** Longest time between two looks: not everything is told by an event. */
 const LOOK_EVERY_MS = 30_000;
@@ -98,7 +93,7 @@ class LifeWatch {
   readonly #memory = new Memory();
   readonly #addresses = new Addresses();
   #returning: Returning[] = [];
-  /** What guests had that are gone: a QEMU that has died does not give its devices back. */
+  /** What guests had: a QEMU that has died does not give its devices back. */
   readonly #had: Busid[] = [];
   /** Told as returned already: `domid/busid`. */
   readonly #given = new Set<string>();
@@ -194,14 +189,17 @@ class LifeWatch {
       if (!this.#given.delete(`${change.domid}/${change.busid}`))
         this.#tell({ event: 'attached', ...change });
     }
-    for (const change of detached) this.#tell({ event: 'detached', ...change });
+    for (const change of detached) {
+      this.#had.push(change.busid);
+      this.#tell({ event: 'detached', ...change });
+    }
     for (const { domid, name, lent } of gone) {
       const busids = lent.map(({ busid }) => busid);
       this.#had.push(...busids);
       this.#tell({ event: 'gone', domid, name, busids });
       this.#returning = this.#returning.filter((other) => other.domid !== domid);
     }
-    if (gone.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
+    if (gone.length + detached.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
     this.#returning.push(...returned);
     await this.#correct(inventory);
     await this.#giveAgain(inventory);
@@ -253,39 +251,21 @@ class LifeWatch {
     for (const guest of this.#returning) {
       const left: Lent[] = [];
       for (const lent of guest.lent) {
-        if (!(await this.#giveOne(inventory, guest, lent))) left.push(lent);
+        const given = await giveAgain(this.#host, inventory, guest, lent, this.#signal);
+        if (given === 'later') left.push(lent);
+        else this.#tellGiven(guest, lent, given);
       }
       if (left.length > 0) waiting.push({ ...guest, lent: left });
     }
     this.#returning = waiting;
   }
 
-  /** True when that is over, well or not; false: later. */
-  async #giveOne(inventory: Inventory, guest: Returning, lent: Lent): Promise<boolean> {
-    const { domid, name, sinceMs } = guest;
-    const sinceReturnMs = this.#nowMs() - sinceMs;
-    const giveUp = (why: string): true => {
-      this.#tell({ event: 'not-returned', domid, busid: lent.busid, why });
-      return true;
-    };
-    const device = findAgain(inventory, lent);
-    if (device && placesOf(inventory, device.busid)[0]?.controller.domid === domid) return true;
-    const controller = controllersOf(inventory, domid).find(({ devid }) => devid === lent.devid);
-    const isLate = sinceReturnMs > READY_WITHIN_MS;
-    if (!device) return isLate && giveUp('It is not plugged in.');
-    if (!controller && sinceReturnMs < CONTROLLERS_WITHIN_MS) return false;
-    const isFree = controller?.ports.some(({ port, busid }) => port === lent.port && busid === undefined);
-    const place = controller && isFree ? { devid: lent.devid, port: lent.port } : {};
-    try {
-      const request = { domain: domid, device: device.busid, ...place };
-      const { result } = await attachDevice(this.#host, request, { signal: this.#signal, watchMs: 0 });
-      this.#given.add(`${domid}/${result.busid}`);
-      this.#tell({ event: 'returned', name, attachment: result });
-      return true;
-    } catch (error) {
-      if (this.#signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
-      return !isLate && isPvusbError(error, 'no-such-device', ...NOT_YET) ? false : giveUp(messageOf(error));
+  #tellGiven({ domid, name }: Returning, { busid }: Lent, { attachment, why }: Given): void {
+    if (attachment) {
+      this.#given.add(`${domid}/${attachment.busid}`);
+      this.#tell({ event: 'returned', name, attachment });
     }
+    if (why !== undefined) this.#tell({ event: 'not-returned', domid, busid, why });
   }
 }
 

@@ -79,6 +79,24 @@ describe('a guest that reboots', () => {
     assert.deepEqual(await places(lab), ['1-1 9/0/2 in-use']);
   });
 
+  test('whose QEMU was killed gets them with the drivers that they had, to give them back to', async () => {
+    await using lab = await openSimulated({ world });
+    const domain = domainOf('p1');
+    await addController(lab.host, { domain: 'p1', type: 'qusb' });
+    await attachDevice(lab.host, { domain: 'p1', device: '4-1' });
+    await lab.rm('/libxl/usbback/4-1');
+    await using watch = await watching(lab);
+    await lab.sim.qemus.get(domain.domid)!.kill();
+    assert.equal(lab.driver('4-1:1.0'), undefined);
+    await rebootDomain(lab.sim, { domain, domid: 9, controllers: [savedController('qusb', 8)] });
+    await watch.until('returned');
+    await lab.sim.idle();
+    // That one is killed as well: only what is saved says where the device belongs.
+    await lab.sim.qemus.get(9)!.kill();
+    await detachDevice(lab.host, { device: '4-1' });
+    assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
+  });
+
   test('does not get another device that is in the socket now', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 'u1', device: '4-1' });

@@ -1,0 +1,65 @@
+/** Gives a guest that came back what it had. */
+import type { UsbDevice } from '../sysfs/index.js';
+import { isPvusbError } from './errors.js';
+import { controllersOf, placesOf } from './find.js';
+import type { Host } from './host.js';
+import { findAgain, type Lent, type Returning } from './memory.js';
+import type { Inventory } from './model.js';
+import { type Attached, attachDevice } from './operations.js';
+import { NOT_YET } from './prepare.js';
+
+/** How long a guest that came back may take to be ready for its devices. */
+const READY_WITHIN_MS = 120_000;
+
+/** How long libxl may take to make the controllers that the guest had; then one is made here. */
+const CONTROLLERS_WITHIN_MS = 60_000;
+
+/** What has come of it: the device is attached, or will not be, and why; neither when the guest has it already. */
+export interface Given {
+  readonly attachment?: Attached;
+  readonly why?: string;
+}
+
+/**
+ * Attaches one device to a guest that is back: in the port that it was in, if that is free.
+ *
+ * @throws {PvusbError} `connection-lost`, `aborted`; another failure is told as the reason
+ */
+export async function giveAgain(
+  host: Host,
+  inventory: Inventory,
+  guest: Returning,
+  lent: Lent,
+  signal: AbortSignal | undefined,
+): Promise<Given | 'later'> {
+  const { domid, sinceMs } = guest;
+  const sinceReturnMs = host.clock.nowMs() - sinceMs;
+  const isLate = sinceReturnMs > READY_WITHIN_MS;
+  const device = findAgain(inventory, lent);
+  if (!device) return isLate ? { why: 'It is not plugged in.' } : 'later';
+  const holder = placesOf(inventory, device.busid)[0]?.controller.domid;
+  if (holder === domid) return {};
+  const controller = controllersOf(inventory, domid).find(({ devid }) => devid === lent.devid);
+  if (!controller && sinceReturnMs < CONTROLLERS_WITHIN_MS) return 'later';
+  const isFree = controller?.ports.some(({ port, busid }) => port === lent.port && busid === undefined);
+  const at = controller && isFree ? { devid: lent.devid, port: lent.port } : {};
+  try {
+    if (holder === undefined) await rouse(host, device, signal);
+    const request = { domain: domid, device: device.busid, ...at };
+    const { result } = await attachDevice(host, request, { signal, watchMs: 0 });
+    return { attachment: result };
+  } catch (error) {
+    if (signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
+    const isEarly = isPvusbError(error, 'no-such-device', ...NOT_YET);
+    return isEarly && !isLate ? 'later' : { why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/**
+ * libxl kills the QEMU of a guest that reboots, and a QEMU that is killed gives no device back to its drivers. Lent again
+ * like that, it would have none to be given back to.
+ */
+async function rouse(host: Host, { interfaces }: UsbDevice, signal: AbortSignal | undefined): Promise<void> {
+  if (interfaces.some(({ driver }) => driver !== undefined)) return;
+  for (const { id } of interfaces) await host.sysfs.probe(id, { signal }).catch(() => undefined);
+}
