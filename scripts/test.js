@@ -1,5 +1,6 @@
 // Runs everything that must pass: format and lint, the compiler, the build, and the tests.
-// `npm test -- core sweep` runs only the folders named.
+// `npm test -- core sweep` runs only the folders named. The suites of the lab, which take minutes, are run by
+// `npm run test:lab`.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { filesBelow } from './files.js';
@@ -21,6 +22,8 @@ run('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']);
 run('build', process.execPath, ['scripts/build.js']);
 run('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']);
 const files = filesBelow(`${root}/build/test`, '.test.js').filter(
-  (file) => only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`)),
+  (file) =>
+    !file.includes('/build/test/lab/') &&
+    (only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`))),
 );
 run('tests', process.execPath, ['--test', '--test-concurrency=2', ...files]);
