@@ -102,7 +102,7 @@ function importsOf(source: Source): Import[] {
 const SRC = filesBelow('src', /\.ts$/);
 const ALL = [
   ...SRC,
-  ...['test', 'bench', 'scripts'].flatMap((folder) => filesBelow(folder, /\.(ts|js|mjs|c|py|sh)$/)),
+  ...['test', 'bench', 'lab', 'scripts'].flatMap((folder) => filesBelow(folder, /\.(ts|js|mjs|c|py|sh)$/)),
 ];
 const IMPORTS = SRC.flatMap(importsOf);
 
