@@ -69,7 +69,8 @@ async function stage(
   const temporary = await mkdtemp(join(stages, `.${name}-`));
   try {
     await fill(temporary);
-    await rename(temporary, folder);
+    // Another process may have made the same.
+    if (!existsSync(folder)) await rename(temporary, folder);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

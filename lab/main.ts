@@ -2,9 +2,11 @@
 import { parseArgs } from 'node:util';
 import { build } from './build.js';
 import { LabError } from './error.js';
-import { Lab, type LabOptions } from './lab.js';
+import { GUESTS, type GuestName, openLab } from './lab.js';
+import { installPvusb } from './product.js';
 import { progress } from './progress.js';
 import { forgetSnapshots, type SnapshotName } from './snapshots.js';
+import { type LabOptions, startLab } from './start.js';
 import { USB_DEVICES, type UsbName } from './usb.js';
 
 const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: of Debian's newest packages
@@ -12,10 +14,12 @@ lab start [options]           start a lab
 lab exec COMMAND              run a shell command in dom0
 lab guest GUEST COMMAND       run a shell command in a guest
 lab guest-start GUEST...      start guests: pv1, pv2; with --cpu hvm also pvh1, hvm1
+lab guest-reboot GUEST...     have xl reboot them
 lab push FILE... FOLDER       copy files into dom0
 lab pull FILE FOLDER          copy a file of dom0 to here
 lab usb-add DEVICE            plug a device in: ${Object.keys(USB_DEVICES).join(', ')}
 lab usb-del DEVICE            pull it out
+lab install [PACKAGE]         install pvusb in dom0: a .deb, or else this checkout with Node
 lab logs                      keep all logs in a folder
 lab stop                      end the lab; nothing is kept
 lab forget                    remove the snapshots
@@ -63,16 +67,20 @@ function usbName(name: string | undefined): UsbName {
   return oneOf('usb', name ?? '', Object.keys(USB_DEVICES) as UsbName[]);
 }
 
+function guestName(name: string): GuestName {
+  return oneOf('guest', name, Object.keys(GUESTS) as GuestName[]);
+}
+
 /** Carries a command out, and gives the exit status. */
 async function perform(command: string | undefined, args: readonly string[]): Promise<number> {
-  const lab = () => Lab.open(values.name);
+  const lab = () => openLab(values.name);
   switch (command) {
     case 'build':
       await build({ fresh: values.fresh });
       progress('built');
       return 0;
     case 'start':
-      await Lab.start(startOptions());
+      await startLab(startOptions());
       return 0;
     case 'exec':
       return (await lab()).dom0InForeground(args.join(' '));
@@ -83,9 +91,10 @@ async function perform(command: string | undefined, args: readonly string[]): Pr
       return status;
     }
     case 'guest-start':
-      for (const name of args) {
-        await (await lab()).startGuest(oneOf('guest', name, ['pv1', 'pv2', 'pvh1', 'hvm1']));
-      }
+      for (const name of args) await (await lab()).startGuest(guestName(name));
+      return 0;
+    case 'guest-reboot':
+      for (const name of args) await (await lab()).rebootGuest(guestName(name));
       return 0;
     case 'push':
       await (await lab()).push(args.slice(0, -1), args.at(-1) ?? '');
@@ -98,6 +107,9 @@ async function perform(command: string | undefined, args: readonly string[]): Pr
       return 0;
     case 'usb-del':
       await (await lab()).unplug(usbName(args[0]));
+      return 0;
+    case 'install':
+      await installPvusb(await lab(), args[0]);
       return 0;
     case 'logs':
       process.stdout.write(`${await (await lab()).keepLogs()}\n`);

@@ -1,6 +1,6 @@
 /** Debian's packages: chosen with their dependencies and downloaded by the machine's own apt, never installed. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { LabError } from './error.js';
 import { cacheFolder } from './paths.js';
 import { run, runPiped } from './process.js';
@@ -69,7 +69,7 @@ export interface Packages {
 export async function fetchPackages(): Promise<Packages> {
   progress('choosing packages');
   // Nothing is installed and nothing is downloaded: so apt names all that is needed.
-  const nothing = join(debFolder(), 'partial');
+  const nothing = join(debFolder(), 'nothing');
   await mkdir(join(nothing, 'archives/partial'), { recursive: true });
   await writeFile(join(nothing, 'status'), '');
   const release = await kernelRelease();
@@ -140,12 +140,13 @@ async function download(debs: readonly Deb[]): Promise<void> {
   const missing = debs.filter(({ file }) => !there.has(file));
   if (missing.length === 0) return;
   progress(`downloading ${missing.length} packages`);
-  const partial = join(folder, 'partial');
+  // Several processes may be at this at once.
+  const partial = await mkdtemp(join(folder, 'partial-'));
   // The user _apt may not write into a private cache folder.
   const options = ['-o', 'APT::Sandbox::User=root', '-qq'];
   await run('apt-get', [...options, 'download', ...missing.map(({ exact }) => exact)], { cwd: partial });
   for (const { file } of missing) {
-    await run('mv', [join(partial, file.slice(folder.length + 1)), file]);
+    await rename(join(partial, basename(file)), file);
   }
   await rm(partial, { recursive: true });
 }

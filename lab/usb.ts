@@ -75,3 +75,11 @@ export function busidOf({ bus, port, isSuper }: UsbDevice): string {
 export function qemuDevice(id: string, { driver, bus, port, options }: UsbDevice): JsonObject {
   return { driver, id, bus, port, ...options };
 }
+
+/** The devices that QEMU cannot save. */
+export function unsavedDevices(): [UsbName, UsbDevice][] {
+  const names = Object.keys(USB_DEVICES) as UsbName[];
+  return names
+    .map((name): [UsbName, UsbDevice] => [name, usbDevice(name)])
+    .filter(([, { isUnsaved }]) => isUnsaved);
+}

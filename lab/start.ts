@@ -1,0 +1,82 @@
+/** Starts labs: by booting, or from a snapshot. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type Built, build } from './build.js';
+import { GUESTS, type GuestName, Lab } from './lab.js';
+import { type MachineFiles, type MachineOptions, qemuArguments } from './machine.js';
+import { loadState, plugIn } from './monitor.js';
+import { cacheFolder } from './paths.js';
+import { freePort, powerOff, powerOn, waitForBoot } from './power.js';
+import { progress } from './progress.js';
+import { filesOf, makeRoom, writeRecord } from './running.js';
+import { makeDisks, makeSnapshot, type SnapshotName, snapshotFolder, stateFile } from './snapshots.js';
+import { busidOf, USB_DEVICES, unsavedDevices } from './usb.js';
+
+/** How a lab is started. */
+export interface LabOptions extends Partial<MachineOptions> {
+  /** Labs of different names run side by side; `default` unless given. */
+  readonly name?: string | undefined;
+  /** Start from this snapshot, which is made first if there is none, instead of booting. */
+  readonly warm?: SnapshotName | undefined;
+}
+
+const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 host /host';
+
+/**
+ * Starts a lab, building first what is missing or older than its sources.
+ *
+ * @throws {LabError} when a lab of this name runs, or dom0 does not come up
+ */
+export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
+  const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = false } = chosen;
+  const nothing = join(cacheFolder(), 'nothing');
+  await mkdir(nothing, { recursive: true });
+  const options: MachineOptions = { cpu, store, kvm, share: resolve(chosen.share ?? nothing) };
+  const files = await makeRoom(name);
+  const built = await build();
+  const snapshot = warm && (await provideSnapshot(warm, built, options));
+  await makeDisks(files, built, snapshot);
+  const record = { name, sshPort: await freePort(), options };
+  await writeRecord(record);
+  const lab = new Lab(record);
+  try {
+    progress(snapshot ? `continuing from the snapshot ${warm}` : 'booting Xen and dom0');
+    await powerOn(qemuArguments(name, built, files, record.sshPort, options, snapshot !== undefined));
+    if (snapshot) await wake(lab, files, snapshot);
+    else await waitForBoot(files);
+    await lab.waitForDevices(Object.values(USB_DEVICES).map(busidOf));
+    if (chosen.share !== undefined) await lab.dom0(MOUNT_SHARE);
+  } catch (error) {
+    await powerOff(files);
+    throw error;
+  }
+  progress(`the lab ${name} is up`);
+  return lab;
+}
+
+/** Goes on from a snapshot, with the clock set right and the devices that no snapshot has. */
+async function wake(lab: Lab, { qmpSocket }: MachineFiles, snapshot: string): Promise<void> {
+  await loadState(qmpSocket, stateFile(snapshot));
+  for (const [id, device] of unsavedDevices()) await plugIn(qmpSocket, id, device);
+  await lab.dom0(`date -s @${Math.floor(Date.now() / 1000)}`);
+}
+
+async function provideSnapshot(name: SnapshotName, built: Built, options: MachineOptions): Promise<string> {
+  const folder = snapshotFolder(name, built, options);
+  if (existsSync(folder)) return folder;
+  progress(`making the snapshot ${name}`);
+  const { cpu, store, kvm } = options;
+  // Several processes may be at this at once; one of their snapshots is then kept.
+  await using lab = await startLab({ cpu, store, kvm, name: `snapshot-${name}-${process.pid}` });
+  if (name === 'guests') {
+    const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
+    for (const guest of (Object.keys(GUESTS) as GuestName[]).filter(isPossible)) await lab.startGuest(guest);
+  }
+  for (const [id] of unsavedDevices()) await lab.unplug(id);
+  await lab.dom0('sync');
+  await lab.disconnect();
+  progress('saving');
+  await makeSnapshot(filesOf(lab.name), folder);
+  return folder;
+}
