@@ -3,9 +3,10 @@ import { attachDevice, type Diagnosis, detachDevice, doctor, isPvusbError } from
 import type { SimHost } from '../../src/sim/index.js';
 import { compareWorlds, type Snapshot } from '../core/invariants.js';
 import type { Fault } from './faults.js';
+import { isLeftByDoctor } from './known.js';
 import type { Swept } from './operations.js';
 import { unharmed } from './unharmed.js';
-import { isOfQemus, worldOf } from './world-of.js';
+import { isOfFiles, isOfQemus, worldOf } from './world-of.js';
 
 /** A host on which an operation has met a fault. */
 export interface Struck {
@@ -43,10 +44,11 @@ export async function mend(struck: Struck, use: boolean): Promise<string[]> {
  * says that something is wrong still: who loses his claim leaves the device to the other without its drivers, or with
  * the host's, which was not to be seen before.
  */
-export async function repair(sim: SimHost, isTwice = false): Promise<Diagnosis> {
+export async function repair(sim: SimHost, isTwice = false, isAgain = false): Promise<Diagnosis> {
   const diagnosis = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
   await sim.idle();
-  return isTwice && diagnosis.remaining.length > 0 ? repair(sim) : diagnosis;
+  const isLeft = diagnosis.remaining.length > 0 && (isTwice || isLeftByDoctor(diagnosis.remaining));
+  return isLeft && !isAgain ? repair(sim, isTwice, true) : diagnosis;
 }
 
 function isClaimedTwice({ fault, operation }: Struck): boolean {
@@ -83,6 +85,31 @@ export async function checkDone(struck: Struck, expected: Snapshot): Promise<str
   const mended = isNotAnswered(struck) ? await mend(struck, false) : [];
   const differs = await differences(struck, expected);
   return [...mended, ...[...(await struck.invariants()), ...differs].map((line) => `done, but ${line}`)];
+}
+
+/**
+ * Behind a saved configuration that could not be used: it may say what is not so, and nothing else is otherwise than
+ * without that. The doctor corrects it, so that in the end it is what it always is.
+ */
+export async function checkUnwritten(
+  struck: Struck,
+  failed: Error | undefined,
+  { before, calm }: { readonly before: Snapshot; readonly calm: { readonly end: Snapshot } },
+): Promise<string[]> {
+  const { operation } = struck;
+  const isBefore = failed !== undefined && operation.failing === 'undoes';
+  const expected = isBefore ? before : calm.end;
+  const isAgain = operation.name.startsWith('doctor') || (failed !== undefined && !isBefore);
+  const ended = isAgain ? await resume(struck, expected) : await differences(struck, expected);
+  const wrong = ended.filter((line) => !isOfFiles(line.replace(/^I5: /, '')));
+  const mended = await mend(struck, false);
+  const left = await differences(struck, expected);
+  const told = isBefore ? 'I4' : 'done, but';
+  return [
+    ...wrong.map((line) => (isAgain ? line : `${told}: ${line}`)),
+    ...mended,
+    ...left.map((line) => `mended, but ${line}`),
+  ];
 }
 
 function isNotAnswered({ operation, fault }: Struck): boolean {

@@ -3,6 +3,7 @@ import type { ControllerType } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import type { Deed } from './faults.js';
 import { Rival } from './rival.js';
+import { SavedFiles } from './saved-files.js';
 
 /** Whom the deeds are done to. */
 export interface Stage {
@@ -50,6 +51,7 @@ export async function commit(sim: SimHost, stage: Stage, deed: Deed): Promise<vo
       break;
     case 'domain-destroyed':
       await sim.killDomain(domid);
+      await SavedFiles.of(sim).destroy(domid);
       break;
     case 'domain-dies':
       await sim.killDomain(domid, { leaveRecords: true });

@@ -21,15 +21,17 @@ export type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-
 /** One fault. `after`: the host has done what it was asked, and the caller is told otherwise, or nothing. */
 export type Fault =
   | { readonly kind: 'errno'; readonly errno: string; readonly after?: boolean }
-  /** The same file, or every monitor, answers this errno from now on. */
+  /** The same file, every monitor, or every saved configuration answers this errno from now on. */
   | { readonly kind: 'refuse'; readonly errno: string }
   | { readonly kind: 'drop'; readonly after: boolean; readonly reopens: boolean }
   | { readonly kind: 'abort'; readonly after: boolean }
   /** No answer until some time after the caller has given up. */
   | { readonly kind: 'hang' }
   | { readonly kind: 'monitor'; readonly fate: MonitorFate }
-  /** Another program holds the monitor, and stays. */
+  /** Another program holds the monitor or the lock, and stays. */
   | { readonly kind: 'busy'; readonly lasting: boolean }
+  /** The saved configuration is broken or not there, until all is over. */
+  | { readonly kind: 'spoil'; readonly how: 'broken' | 'gone' }
   /** Another program holds the device, so that QEMU cannot open it. */
   | { readonly kind: 'unopenable' }
   | { readonly kind: 'deed'; readonly deed: Deed }
@@ -41,7 +43,7 @@ export type Fault =
 /** One call to a host. */
 export interface HostCall {
   readonly index: number;
-  readonly what: 'store' | 'list' | 'link' | 'read' | 'write' | 'qemu';
+  readonly what: 'store' | 'list' | 'link' | 'read' | 'write' | 'qemu' | 'saved';
   /** `write bus/usb/drivers/usbhid/unbind`. */
   readonly name: string;
   /** Changes something, or ends a transaction. */
@@ -65,6 +67,7 @@ const DEEDS: readonly Deed[] = [
 
 const STORE_ERRNOS = ['EACCES', 'ENOSPC', 'EBUSY', 'EINVAL', 'EAGAIN', 'EWHATEVER'];
 const FILE_ERRNOS = ['ENODEV', 'EACCES', 'ENOENT', 'EBUSY'];
+const SAVED_ERRNOS = ['EIO', 'EACCES', 'EISDIR', 'ENOSPC'];
 
 /** To a read these are no failure but an answer, which would be a lie. */
 const ABSENCE = new Set(['ENOENT', 'ENODEV']);
@@ -81,6 +84,7 @@ export const TRIES_ALL = process.env.SWEEP === 'all';
  */
 export function faultsAt(call: HostCall, type: ControllerType): Fault[] {
   const { index, what, changes, first } = call;
+  if (what === 'saved') return savedFaults(call, type);
   const faults = what === 'qemu' ? monitorFaults(call) : refusals(call);
   if (!first && !isDecisive(call))
     return changes ? [...faults, { kind: 'drop', after: true, reopens: true }] : faults;
@@ -90,19 +94,65 @@ export function faultsAt(call: HostCall, type: ControllerType): Fault[] {
   }
   // Every third wave of reads will do: there are many, and what comes between two of them is the same.
   if (!TRIES_ALL && !changes && index % 3 > 0) return faults;
-  const deeds: readonly Deed[] = type === 'pv' ? DEEDS : [...DEEDS, 'qemu-killed'];
   faults.push(
     { kind: 'abort', after: false },
     { kind: 'hang' },
     { kind: 'kill', after: false },
     ...silences(call, type),
-    ...deeds
-      .filter((_, i) => TRIES_ALL || (i + index) % 2 === 0)
-      .map((deed): Fault => ({ kind: 'deed', deed })),
+    ...deedsAt(call, type),
   );
   // Behind a read is before the next call.
   if (changes) faults.push({ kind: 'abort', after: true }, { kind: 'kill', after: true });
   return faults;
+}
+
+function deedsAt({ index }: HostCall, type: ControllerType, every = 2): Fault[] {
+  const deeds: readonly Deed[] = type === 'pv' ? DEEDS : [...DEEDS, 'qemu-killed'];
+  return deeds
+    .filter((_, i) => TRIES_ALL || (i + index) % every === 0)
+    .map((deed): Fault => ({ kind: 'deed', deed }));
+}
+
+/**
+ * A saved configuration cannot be locked, read or written, is held by others, broken, or gone. No deeds at a read:
+ * between it and its lock nothing happens that would not be the same before the next call.
+ */
+function savedFaults(call: HostCall, type: ControllerType): Fault[] {
+  const { index, name } = call;
+  const turn = SAVED_ERRNOS[index % SAVED_ERRNOS.length]!;
+  const errnos = TRIES_ALL ? SAVED_ERRNOS : [turn];
+  const failures = errnos.flatMap((errno): Fault[] => [
+    { kind: 'errno', errno },
+    { kind: 'refuse', errno },
+  ]);
+  const interruptions: Fault[] = [
+    { kind: 'abort', after: false },
+    { kind: 'hang' },
+    { kind: 'kill', after: false },
+  ];
+  if (name.startsWith('unlock')) return [{ kind: 'errno', errno: turn }];
+  if (name.startsWith('read')) return [...failures, ...interruptions];
+  if (name.startsWith('write')) {
+    return [
+      ...failures,
+      ...errnos.map((errno): Fault => ({ kind: 'errno', errno, after: true })),
+      ...interruptions,
+      { kind: 'abort', after: true },
+      { kind: 'kill', after: true },
+      ...deedsAt(call, type),
+    ];
+  }
+  const spoils = (['broken', 'gone'] as const).filter((_, i) => TRIES_ALL || (i + index) % 2 === 0);
+  return [
+    ...failures,
+    { kind: 'refuse', errno: 'unsupported' },
+    { kind: 'busy', lasting: false },
+    { kind: 'busy', lasting: true },
+    ...spoils.map((how): Fault => ({ kind: 'spoil', how })),
+    ...interruptions,
+    { kind: 'kill', after: true },
+    ...deedsAt(call, type, 3),
+  ];
 }
 
 function refusals({ index, what, changes }: HostCall): Fault[] {
@@ -143,6 +193,16 @@ function isDecisive({ what, name }: HostCall): boolean {
   return what === 'write' || what === 'qemu' || /^(transaction|watch|unwatch)/.test(name);
 }
 
+/**
+ * True for faults behind which a saved configuration may say what is not so, until the doctor corrects it: it could not
+ * be used, which keeps no device from its host; or it was written, and said that it was not, against what its port
+ * promises.
+ */
+export function mayLeaveFile(fault: Fault, { what }: HostCall): boolean {
+  if (what !== 'saved') return false;
+  return fault.kind === 'errno' || fault.kind === 'refuse' || fault.kind === 'spoil';
+}
+
 /** True for faults that change the host themselves, so that it cannot be compared with what it was. */
 export function changesHost(fault: Fault): boolean {
   return fault.kind === 'deed' && fault.deed !== 'qemu-killed';
@@ -166,6 +226,8 @@ export function describeFault(fault: Fault): string {
       return fault.lasting ? 'busy for ever' : 'busy';
     case 'silence':
       return `silence, then ${fault.end}`;
+    case 'spoil':
+      return `the file is ${fault.how}`;
     default:
       return `${kind}${after}`;
   }

@@ -12,6 +12,8 @@ import { describeType, MessageType } from '../../src/xenstore/wire.js';
 import type { Stage } from './deeds.js';
 import type { HostCall } from './faults.js';
 import { FaultyQemus } from './faulty-qemus.js';
+import { FaultyUserdata } from './faulty-userdata.js';
+import { SavedFiles } from './saved-files.js';
 import { ManualClock } from './settle.js';
 import { never, type Strike, Trouble } from './trouble.js';
 
@@ -37,6 +39,7 @@ export class FaultyHost {
   readonly trouble: Trouble;
   readonly #sim: SimHost;
   readonly #qemus: FaultyQemus;
+  readonly #files: FaultyUserdata;
   readonly #clients: XenstoreClient[] = [];
   /** The connection whose bytes the store is looking at. */
   #sending = false;
@@ -51,12 +54,14 @@ export class FaultyHost {
       for (const client of this.#clients) client.close();
     });
     this.#qemus = new FaultyQemus(sim, this.clock, this.trouble);
+    this.#files = new FaultyUserdata(SavedFiles.of(sim), this.clock, this.trouble);
     sim.store.intercept = (request) => this.#judge(request);
     this.host = {
       xenstore: this.#open(),
-      sysfs: new Sysfs(this.#files(sim.usb.files), this.clock),
+      sysfs: new Sysfs(this.#sysfs(sim.usb.files), this.clock),
       qemu: this.#qemus.open,
       clock: this.clock,
+      userdata: this.#files.userdata,
       reopen: () => this.#reopen(),
     };
   }
@@ -75,10 +80,16 @@ export class FaultyHost {
     );
   }
 
+  /** Ends the program's locks; gives how many it had left behind. */
+  endLocks(): number {
+    return this.#files.endLocks();
+  }
+
   /** Ends the program: its connections, and its hold on the store. */
   close(): void {
     for (const client of this.#clients) client.close();
     this.#qemus.close();
+    this.#files.endLocks();
     delete this.#sim.store.intercept;
   }
 
@@ -168,7 +179,7 @@ export class FaultyHost {
     this.#sim.store.releaseHeld();
   }
 
-  #files(files: SysfsFiles): SysfsFiles {
+  #sysfs(files: SysfsFiles): SysfsFiles {
     return {
       list: (path) => this.#file('list', path, () => files.list(path)),
       readLink: (path) => this.#file('link', path, () => files.readLink(path)),

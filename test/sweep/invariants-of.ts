@@ -1,10 +1,12 @@
 /** The invariants of a simulated host, less what libxl does not hold either. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
+import { checkSaved } from '../core/invariant-saved.js';
 import { checkInvariants, type Drivers } from '../core/invariants.js';
+import { SavedFiles } from './saved-files.js';
 import { emulatedBy } from './world-of.js';
 
 /**
- * The violations of I1, I2, I3 and I6 and of trees, also of what QEMUs emulate. An interface that its driver lets go
+ * The violations of I1, I2, I3, I6 and I8 and of trees, also of what QEMUs emulate. An interface that its driver lets go
  * together with its sibling has no record of its own (libxl finds it without driver): the sibling's is enough, since
  * the driver takes both back.
  */
@@ -26,7 +28,24 @@ export async function invariantsOf(sim: SimHost, natural?: Drivers): Promise<str
   };
   const violations = checkInvariants(state).filter((line) => !isBySibling(line));
   const emulated = await Promise.all([...sim.qemus.values()].map((qemu) => checkEmulated(dump, qemu)));
-  return [...violations, ...emulated.flat()];
+  const saved = checkSaved({ dump, usb: sim.usb, saved: SavedFiles.of(sim).texts });
+  return [...violations, ...emulated.flat(), ...saved];
+}
+
+/** I8 of a file that is none. */
+export const NO_CONFIGURATION = /^I8: the file of domain \d+ is no configuration$/;
+
+/**
+ * I8 at a moment in which operations may be going on: of the domains whose lock nobody has, since every change is made
+ * while it is held, and of files that can be read.
+ *
+ * @param replugged devices whose address has changed, which nobody has to tell a file of before the doctor comes
+ */
+export function savedViolationsNow(sim: SimHost, replugged: ReadonlySet<string>): string[] {
+  const { texts, locked } = SavedFiles.of(sim);
+  const saved = new Map([...texts].filter(([domid]) => !locked.has(domid)));
+  const violations = checkSaved({ dump: sim.store.dump(), usb: sim.usb, saved, replugged });
+  return violations.filter((line) => !NO_CONFIGURATION.test(line));
 }
 
 /** I3 for emulated controllers: a QEMU that lives has those of its domain that there are records of. */

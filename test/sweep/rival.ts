@@ -1,6 +1,7 @@
 /** Another toolstack on the same host, which writes as libxl does: without looking again, one node after another. */
 import type { ControllerType } from '../../src/pvusb/index.js';
 import { type SimHost, savedDriverPath } from '../../src/sim/index.js';
+import { SavedFiles } from './saved-files.js';
 
 /** A controller of a domain. */
 export interface RivalController {
@@ -8,13 +9,19 @@ export interface RivalController {
   readonly devid: number;
 }
 
-/** What `xl` does to a host, whose controllers are all of one type. Refusals of kernel and QEMU are its bad luck. */
+/**
+ * What `xl` does to a host, whose controllers are all of one type. Refusals of kernel and QEMU are its bad luck. What it
+ * adds it writes into the saved configuration first, under the lock, and leaves it there whatever comes; what it takes
+ * away stays in there (libxl does this lazily: it overlooks such entries when it reads), so that the doctor has to come.
+ */
 export class Rival {
   readonly #sim: SimHost;
+  readonly #files: SavedFiles;
   readonly #type: ControllerType;
 
   constructor(sim: SimHost, type: ControllerType = 'pv') {
     this.#sim = sim;
+    this.#files = SavedFiles.of(sim);
     this.#type = type;
   }
 
@@ -22,11 +29,17 @@ export class Rival {
   async attach(controller: RivalController, port: number, busid: string): Promise<void> {
     const dom0 = this.#sim.store.handle(0);
     const ports = this.#portsOf(controller);
-    if ((await dom0.read(ports)) === undefined) return;
-    await dom0.write(`${ports}/${port}`, busid);
-    if (this.#type === 'pv') await this.#bind(busid);
-    if (this.#type !== 'devicemodel') return;
     const { bus, address } = this.#addressOf(busid);
+    let isThere = false;
+    await this.#files.whileLocked(controller.domid, async () => {
+      isThere = (await dom0.read(ports)) !== undefined;
+      if (!isThere) return;
+      const device = { ctrl: controller.devid, port, hostbus: bus, hostaddr: address };
+      this.#files.edit(controller.domid, (config) => config.withDevice(device));
+      await dom0.write(`${ports}/${port}`, busid);
+    });
+    if (this.#type === 'pv' && isThere) await this.#bind(busid);
+    if (this.#type !== 'devicemodel' || !isThere) return;
     const at = { bus: `xenusb-${controller.devid}.0`, port: String(port), hostbus: bus, hostaddr: address };
     const fields = { driver: 'usb-host', id: `xenusb-${bus}-${address}`, ...at };
     if (!(await this.#command(controller.domid, 'device_add', fields)))
@@ -53,13 +66,20 @@ export class Rival {
   /** Adds the next controller of a domain that is alive. */
   async add(domid: number): Promise<void> {
     if (!this.#sim.guests.has(domid)) return;
+    await this.#files.whileLocked(domid, () => this.#addLocked(domid));
+  }
+
+  async #addLocked(domid: number): Promise<void> {
     const taken = await this.#devidsOf(domid);
     const isEmulated = this.#type === 'devicemodel';
+    const devid = Math.max(-1, ...taken) + 1;
+    const [type, version] = [this.#type, isEmulated ? 3 : 2];
+    this.#files.edit(domid, (config) => config.withController({ devid, type, version, ports: 2 }));
     await this.#sim.addController({
       domid,
-      devid: Math.max(-1, ...taken) + 1,
-      type: this.#type,
-      version: isEmulated ? 3 : 2,
+      devid,
+      type,
+      version,
       portCount: 2,
       backendDomid: 0,
       ...(isEmulated ? {} : { backendState: 1, frontendState: 1 }),

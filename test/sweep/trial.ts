@@ -2,8 +2,8 @@
 import { ERROR_KINDS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/index.js';
 import { type SimHost, SimUsb } from '../../src/sim/index.js';
 import { type Drivers, driversOf } from '../core/invariants.js';
-import { checkDone, differences, mend, resume, type Struck } from './afterwards.js';
-import { changesHost, type Fault, type HostCall } from './faults.js';
+import { checkDone, checkUnwritten, differences, mend, resume, type Struck } from './afterwards.js';
+import { changesHost, type Fault, type HostCall, mayLeaveFile } from './faults.js';
 import { FaultyHost } from './faulty-host.js';
 import { invariantsOf } from './invariants-of.js';
 import type { Swept } from './operations.js';
@@ -28,6 +28,8 @@ export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   const end = await ending(operation.run(faulty.host, trouble.signal), faulty.clock, () => trouble.activity);
   if (end.how !== 'done') throw new Error(`${operation.name}: ${describe(end)}`);
   await sim.idle();
+  const wrong = await invariantsOf(sim, natural);
+  if (wrong.length > 0) throw new Error(`${operation.name}, undisturbed: ${wrong.join(', ')}`);
   const result = { calls: [...trouble.calls], natural, end: await worldOf(sim) };
   faulty.close();
   await sim.close();
@@ -61,11 +63,13 @@ export async function trial(operation: Swept, calm: Undisturbed, strike: Strike)
     () => trouble.activity,
     () => trouble.dead,
   );
+  const locks = trouble.dead ? 0 : faulty.endLocks();
   await trouble.settle(fault.kind === 'silence' ? fault.end : 'back');
   // A daemon that refuses to end a transaction or a watch may have ended it nevertheless; this one has not.
   const unended =
     fault.kind === 'errno' && /^(transactionEnd|unwatch)/.test(calm.calls[strike.at]?.name ?? '');
   const wrong = trouble.dead ? [] : [...checkEnding(end), ...(await checkOpen(sim, faulty, unended))];
+  if (locks > 0) wrong.push(`I7: ${locks} locks were not given back`);
   faulty.close();
   await sim.idle();
   const natural = naturalAfter(sim, operation, calm, fault);
@@ -83,6 +87,8 @@ export async function trial(operation: Swept, calm: Undisturbed, strike: Strike)
     !(fault.kind === 'deed' && fault.deed === 'mischief' && operation.failing === 'undoes');
   if (trouble.dead || changed || failed?.code === 'rollback-failed') {
     wrong.push(...(await mend(struck, trouble.dead || !changed)));
+  } else if (mayLeaveFile(fault, calm.calls[strike.at]!)) {
+    wrong.push(...(await checkUnwritten(struck, failed, { before, calm })));
   } else if (struck.lostQemu) {
     wrong.push(...(await checkLoss(struck, failed, { before, calm })));
   } else if (failed === undefined) {

@@ -2,6 +2,7 @@
 import type { SimHost } from '../../src/sim/index.js';
 import { commit, type Stage } from './deeds.js';
 import type { Fault, HostCall } from './faults.js';
+import { SavedFiles } from './saved-files.js';
 import { Silence } from './silence.js';
 
 /** A fault and the call that it strikes. */
@@ -22,6 +23,9 @@ export class Trouble {
   readonly #strike: Strike | undefined;
   readonly #abort = new AbortController();
   readonly #ends: (() => void)[] = [];
+  readonly #settled: (() => void)[] = [];
+  /** What somebody else does; it may have to wait until the program lets go of a lock. */
+  #deed: Promise<void> = Promise.resolve();
   #silence: Silence | undefined;
   #inWave = false;
   #dead = false;
@@ -89,15 +93,18 @@ export class Trouble {
   /** Ends what {@link set} began. A QEMU that was silent works on, or was killed. */
   async settle(how: 'back' | 'killed'): Promise<void> {
     await this.#silence?.end(how);
+    for (const end of this.#settled.splice(0)) end();
+    await this.#deed;
     const { domid, busid } = this.#stage;
     if (this.#strike?.fault.kind === 'unopenable') this.#sim.qemus.get(domid)?.refuseOpen(busid, false);
   }
 
-  /** Something happens to the host. */
+  /** Something happens to the host, or begins to: who needs a lock that the program has goes on behind it. */
   async befall(fault: Extract<Fault, { kind: 'deed' }>): Promise<void> {
+    const waits = SavedFiles.of(this.#sim).nextWait();
     // A deed that fails is a defect of the test: an unhandled rejection, which ends it.
-    await commit(this.#sim, this.#stage, fault.deed);
-    this.#activity++;
+    this.#deed = commit(this.#sim, this.#stage, fault.deed).then(() => this.stir());
+    await Promise.race([this.#deed, waits]);
   }
 
   /** The process is killed. */
@@ -109,6 +116,11 @@ export class Trouble {
   /** Calls `end` when the process is killed. */
   onDeath(end: () => void): void {
     this.#ends.push(end);
+  }
+
+  /** Calls `end` when what lasts is over. */
+  onSettled(end: () => void): void {
+    this.#settled.push(end);
   }
 
   /** Makes a call to which a fault happens that is the same for files and monitors. */

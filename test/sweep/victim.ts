@@ -5,6 +5,8 @@ import { attachDevice, detachDevice, openHost } from '../../src/pvusb/index.js';
 export interface Order {
   readonly socket: string;
   readonly sysfsRoot: string;
+  /** Where libxl's files are. */
+  readonly userdataRoot: string;
   readonly operation: 'attach' | 'detach';
   readonly busid: string;
 }
@@ -13,6 +15,7 @@ process.once('message', async (order: Order) => {
   const host = await openHost({
     environment: { XENSTORED_PATH: order.socket },
     sysfsRoot: order.sysfsRoot,
+    userdataRoot: order.userdataRoot,
   });
   if (order.operation === 'attach') await attachDevice(host, { domain: 1, device: order.busid });
   else await detachDevice(host, { device: order.busid });

@@ -1,11 +1,20 @@
-/** The world of a host as two of them are compared: xenstore, drivers, and what the QEMUs have. */
+/** The world of a host as two of them are compared: xenstore, drivers, saved configurations, and what the QEMUs have. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
 import { type Snapshot, snapshot } from '../core/invariants.js';
+import { SavedFiles } from './saved-files.js';
 
 /** Everything. */
 export async function worldOf(sim: SimHost): Promise<Snapshot> {
   const qemus = await Promise.all([...sim.qemus.values()].map(linesOf));
-  return [...snapshot(sim), ...qemus.flat()];
+  const saved = [...SavedFiles.of(sim).texts].flatMap(([domid, text]) =>
+    text.split('\n').map((line, i) => `file ${domid}:${i + 1}: ${JSON.stringify(line)}`),
+  );
+  return [...snapshot(sim), ...saved, ...qemus.flat()];
+}
+
+/** Whether the line of a difference is about a saved configuration. */
+export function isOfFiles(line: string): boolean {
+  return /^[-+] file \d+:/.test(line);
 }
 
 /** Whether the line of a world is about a QEMU. */

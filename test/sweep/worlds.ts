@@ -1,6 +1,7 @@
 /** The small hosts that the sweep and the random runs work on. */
 import type { ControllerType } from '../../src/pvusb/index.js';
 import { SimHost, type SimQemu, shortWorld } from '../../src/sim/index.js';
+import { SavedFiles, savedFile, uuidOf } from './saved-files.js';
 
 /** The devices of every world: a single interface, two claimed by one driver in two ways, one without driver. */
 const DEVICES = [
@@ -29,17 +30,31 @@ export async function smallWorld(options: SmallWorld): Promise<SimHost> {
   // Of the emulated ones an xHCI alone has as few ports as the others.
   const shape = { type, devid: 0, ports: 2, version: type === 'devicemodel' ? 3 : 2 };
   const guest = { type: type === 'devicemodel' ? 'hvm' : 'pv', deviceModel: type !== 'pv' } as const;
-  return SimHost.create(
+  const controllers = [...(lent ? [{ domid: 1, ...shape, devices: lent }] : []), { domid: 2, ...shape }];
+  const sim = await SimHost.create(
     shortWorld({
       usbback: type === 'pv',
       devices: DEVICES.filter(({ busid }) => busids?.includes(busid) ?? true),
       domains: [
-        { domid: 1, name: 'one', hostile: seed, ...guest },
-        { domid: 2, name: 'two', hostile: seed + 1, ...guest },
+        { domid: 1, name: 'one', uuid: uuidOf(1), hostile: seed, ...guest },
+        { domid: 2, name: 'two', uuid: uuidOf(2), hostile: seed + 1, ...guest },
       ],
-      controllers: [...(lent ? [{ domid: 1, ...shape, devices: lent }] : []), { domid: 2, ...shape }],
+      controllers,
     }),
   );
+  const { devid, version, ports } = shape;
+  const usbctrls = [{ type, devid, version, ports }];
+  const usbdevs = Object.entries(lent ?? {}).map(([port, busid]) => entryOf(sim, Number(port), busid));
+  const files = SavedFiles.of(sim);
+  files.put(1, savedFile(lent ? { usbctrls, usbdevs } : { usbctrls: [], usbdevs: [] }));
+  files.put(2, savedFile({ usbctrls, usbdevs: [] }));
+  return sim;
+}
+
+/** What a file says of a device in a port of controller 0. */
+function entryOf(sim: SimHost, port: number, busid: string): unknown {
+  const hostbus = Number.parseInt(busid, 10);
+  return { ctrl: 0, port, 'type.hostdev': { hostbus, hostaddr: sim.usb.device(busid)!.address } };
 }
 
 /** A world with something of everything that the doctor mends of type pv. */
@@ -106,9 +121,15 @@ const EMULATED = {
   ports: new Map<number, string>(),
 } as const;
 
-/** Records of an interrupted detach: of two interfaces, one has its driver again. */
+/**
+ * Records of an interrupted detach: of two interfaces, one has its driver again. And saved configurations that another
+ * program has left behind: one says too much, one too little.
+ */
 async function leaveRecords(sim: SimHost): Promise<void> {
   const dom0 = sim.store.handle(0);
+  const files = SavedFiles.of(sim);
+  files.edit(1, (config) => config.withDevice({ ctrl: 5, port: 2, hostbus: 9, hostaddr: 9 }));
+  files.edit(2, (config) => config.withoutController(0));
   await dom0.write('/libxl/usbback/3-7/3-7@1_0/driver_path', '/sys/bus/usb/drivers/cdc_ether');
   await dom0.write('/libxl/usbback/3-7/3-7@1_1/driver_path', '/sys/bus/usb/drivers/cdc_ether');
   await sim.usb.unbind('cdc_ether', '3-7:1.1');
