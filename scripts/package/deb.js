@@ -1,0 +1,74 @@
+// A Debian package of a folder: the same bytes whenever it is made of the same files.
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { run } from './tools.js';
+
+/** Writes a file that everybody may read: text, or bytes. */
+export function put(path, content) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  chmodSync(path, 0o644);
+}
+
+/** Writes a file as `gzip -9n` would: without a name and a time. */
+export function putCompressed(path, content) {
+  put(`${path}.gz`, gzipSync(content, { level: 9 }));
+}
+
+/** Makes `file` of the folder, with these fields; `seconds` is the time that everything has. */
+export function makeDeb(file, folder, fields, seconds) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
+  const files = paths.filter((path) => statSync(join(folder, path)).isFile());
+  const sums = files.map((path) => `${md5(readFileSync(join(folder, path)))}  ${path}\n`);
+  // In units of 1024 bytes; a folder counts as one.
+  const units = files.map((path) => Math.ceil(statSync(join(folder, path)).size / 1024));
+  const size = units.reduce((sum, unit) => sum + unit, paths.length - files.length);
+  const control = Object.entries({ ...fields, 'Installed-Size': size });
+  put(join(folder, 'DEBIAN/md5sums'), sums.join(''));
+  put(join(folder, 'DEBIAN/control'), control.map(([field, value]) => `${field}: ${value}\n`).join(''));
+  for (const path of ['', 'DEBIAN', 'DEBIAN/md5sums', 'DEBIAN/control', ...paths]) {
+    const full = join(folder, path);
+    if (statSync(full).isDirectory()) chmodSync(full, 0o755);
+    utimesSync(full, seconds, seconds);
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z6', '--build', folder, file], {
+    env: { ...process.env, SOURCE_DATE_EPOCH: `${seconds}` },
+  });
+}
+
+/** CHANGELOG.md in Debian's form: an entry for each version. */
+export function formatChangelog(markdown, { name, maintainer, seconds }) {
+  const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
+  const entries = markdown.split(/^## /m).slice(1);
+  return entries
+    .map((entry) => {
+      const [title, ...lines] = entry.split('\n');
+      const points = lines.join('\n').trim().split(/^- /m).slice(1);
+      const text = points.map((point) => wrapped(point.replace(/\s+/g, ' ').trim()));
+      const [version] = title.split(' ');
+      return `${name} (${version}) unstable; urgency=medium\n\n${text.join('')}\n -- ${maintainer}  ${date}\n`;
+    })
+    .join('\n');
+}
+
+/** A point of Debian's form, in lines of at most 80 characters. */
+function wrapped(text) {
+  const lines = text.match(/.{1,75}(?: |$)|\S+/g);
+  return lines.map((line, at) => `${at === 0 ? '  * ' : '    '}${line.trimEnd()}\n`).join('');
+}
+
+function md5(bytes) {
+  return createHash('md5').update(bytes).digest('hex');
+}

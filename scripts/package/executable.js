@@ -1,0 +1,40 @@
+// The program as one executable: Node with the program's pieces inside ("single executable application").
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root } from '../bundle.js';
+import { extendElf } from './elf.js';
+import { fail, run, runtime, workshop } from './tools.js';
+
+/** What Node looks for in its own memory, and the mark that makes it look. */
+const NOTE = 'NODE_SEA_BLOB';
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** Writes the executable. Its libraries are in `libraries`, as seen from its folder. */
+export function makeExecutable(executable, pieces, libraries) {
+  const node = join(runtime, 'bin', 'node');
+  const blob = join(workshop, 'blob');
+  const config = join(workshop, 'blob.json');
+  const settings = {
+    // From the project's folder: the executable remembers what it was called.
+    main: 'scripts/package/start.cjs',
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    // The program's own arguments and environment, not Node's: NODE_OPTIONS has no effect.
+    execArgvExtension: 'none',
+    assets: pieces,
+  };
+  writeFileSync(config, JSON.stringify(settings));
+  run(node, ['--experimental-sea-config', config], { cwd: root, env: {} });
+
+  // Symbols for debuggers are a seventh of it.
+  const stripped = join(workshop, 'node');
+  copyFileSync(node, stripped);
+  run('strip', [stripped]);
+  const file = readFileSync(stripped);
+  const fuse = file.indexOf(`${FUSE}:0`);
+  if (fuse < 0 || file.indexOf(FUSE, fuse + 1) >= 0) fail('this Node cannot be made an executable of');
+  file.write('1', fuse + FUSE.length + 1);
+  const note = { name: NOTE, data: readFileSync(blob) };
+  mkdirSync(dirname(executable), { recursive: true });
+  writeFileSync(executable, extendElf(file, { note, runpath: `$ORIGIN/${libraries}` }), { mode: 0o755 });
+}

@@ -1,0 +1,49 @@
+// The program in pieces that an executable keeps inside: JavaScript, and V8's code of it.
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transform } from 'esbuild';
+import { bundleProgram, root } from '../bundle.js';
+import { fail, run, runtime, workshop } from './tools.js';
+
+/**
+ * Makes the pieces and gives their files by their names. `main.js` begins, and loads the others when they are needed;
+ * `<name>.code` is what V8 has compiled a piece to.
+ */
+export async function makePieces() {
+  const folder = join(workshop, 'pieces');
+  rmSync(folder, { recursive: true, force: true });
+  await bundleProgram(folder, { target: 'node24', legalComments: 'none' });
+  for (const name of readdirSync(folder)) {
+    const made = readFileSync(join(folder, name), 'utf8').replace(/^#!.*\n/, '');
+    rmSync(join(folder, name));
+    writeFileSync(join(folder, name.replace(/\.cjs$/, '.js')), await piece(made));
+  }
+  compile(folder);
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
+}
+
+/**
+ * A bundle as a function: pieces load each other by its `require`, since an executable has no files for `import` to
+ * find.
+ */
+async function piece(source) {
+  const { code, warnings } = await transform(source, {
+    format: 'cjs',
+    target: 'node24',
+    platform: 'node',
+    minify: true,
+    supported: { 'dynamic-import': false },
+  });
+  // One byte a character is what the executable reads.
+  if (warnings.length > 0 || /[^\0-\x7f]/.test(code)) fail('a piece of the program cannot be packed');
+  return `(function(exports,require,module){${code}})`;
+}
+
+/** Compiles by the Node of the package: V8 takes no code but its own. */
+function compile(folder) {
+  const program = join(root, 'scripts', 'package', 'compile.js');
+  // What V8 writes depends on its random numbers.
+  for (const step of ['write', 'check']) {
+    run(join(runtime, 'bin', 'node'), ['--random-seed=1', program, step, folder], { env: {} });
+  }
+}
