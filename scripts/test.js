@@ -21,9 +21,8 @@ const bin = (name) => `${root}/node_modules/.bin/${name}`;
 run('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']);
 run('build', process.execPath, ['scripts/build.js']);
 run('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']);
-const files = filesBelow(`${root}/build/test`, '.test.js').filter(
-  (file) =>
-    !file.includes('/build/test/lab/') &&
-    (only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`))),
-);
+// The lab and the packages have commands of their own: `npm run test:lab`, `npm run test:package`.
+const files = filesBelow(`${root}/build/test`, '.test.js')
+  .filter((file) => !/\/build\/test\/(lab|package)\//.test(file))
+  .filter((file) => only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`)));
 run('tests', process.execPath, ['--test', '--test-concurrency=2', ...files]);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { StoreRequest } from '../../src/sim/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { PROGRAM, Program, pvusb, shell, startPvusb } from './program.js';
+import { Program, pvusb, SHELL_COMMAND, shell, startPvusb } from './program.js';
 import { shellOrSkip } from './shells.js';
 import { differences, openStage, type Stage } from './stage.js';
 
@@ -79,7 +79,7 @@ describe('pvusb as a process', () => {
     assert.ok(usbback);
     usbback.manner = 'slow';
     const pipe = startPvusb(['controller', 'add', 'u2'], stage.env);
-    const terminal = onTerminal(`"${process.execPath}" "${PROGRAM}" attach u1 4-1`, stage.env);
+    const terminal = onTerminal(`${SHELL_COMMAND} attach u1 4-1`, stage.env);
     await terminal.says('let usbback take controller 0 of domain 1 ...');
     usbback.manner = 'prompt';
     await usbback.proceed();

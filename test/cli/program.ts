@@ -7,8 +7,14 @@ import type { Readable, Writable } from 'node:stream';
 import { projectRoot } from '../xenstored/fetch.js';
 import type { Env, Run } from './stage.js';
 
-/** The program's file; `npm test` builds it before the tests run. */
-export const PROGRAM = join(projectRoot(), 'dist', 'cli', 'main.cjs');
+/** The program: what `PVUSB_PROGRAM` names, a packaged one; else the one that `npm test` builds before the tests run. */
+const PROGRAM = process.env.PVUSB_PROGRAM ?? join(projectRoot(), 'dist', 'cli', 'main.cjs');
+
+/** What starts it. */
+const COMMAND = PROGRAM.endsWith('.cjs') ? [process.execPath, PROGRAM] : [PROGRAM];
+
+/** The same for a shell. */
+export const SHELL_COMMAND = COMMAND.map((word) => `"${word}"`).join(' ');
 
 /** Longest time that a process may take. */
 const PROCESS_MS = 20_000;
@@ -59,7 +65,8 @@ export class Program {
 /** Starts pvusb. */
 export function startPvusb(argv: readonly string[], env: Env = {}): Program {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: run "npm run build" first`);
-  return new Program(process.execPath, [PROGRAM, ...argv], env);
+  const [command, ...args] = [...COMMAND, ...argv];
+  return new Program(command!, args, env);
 }
 
 /** Runs pvusb to its end. */
@@ -69,8 +76,7 @@ export function pvusb(argv: readonly string[], env: Env = {}): Promise<Run> {
 
 /** Runs a shell command to its end; in it `pvusb` is the program. */
 export function shell(command: string, env: Env = {}): Promise<Run> {
-  const script = `pvusb() { "$NODE" "$PROGRAM" "$@"; }\n${command}`;
-  return new Program('bash', ['-c', script], { ...env, NODE: process.execPath, PROGRAM }).ended();
+  return new Program('bash', ['-c', `pvusb() { ${SHELL_COMMAND} "$@"; }\n${command}`], env).ended();
 }
 
 /** Starts `pvusb sim` and waits until it serves. */

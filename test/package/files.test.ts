@@ -1,0 +1,104 @@
+/** What the Debian package has inside. */
+import assert from 'node:assert/strict';
+import { readFileSync, realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { projectRoot, run } from '../xenstored/fetch.js';
+import { installed, toolOrSkip } from './installed.js';
+
+const { deb, root, program } = installed();
+const lintian = await toolOrSkip(['lintian'], 'lintian');
+const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+/** The parts of glibc, which every Debian has. */
+const LIBC = /^(linux-vdso|libc|libm|libdl|libpthread|librt)\.so\.\d+$|^(\/lib64\/)?ld-linux-x86-64\.so\.2$/;
+
+const FILES = [
+  '/etc/pvusb/',
+  '/usr/bin/pvusb',
+  '/usr/lib/pvusb/koffi.node',
+  '/usr/lib/pvusb/libgcc_s.so.1',
+  '/usr/lib/pvusb/libstdc++.so.6',
+  '/usr/share/bash-completion/completions/pvusb',
+  '/usr/share/doc/pvusb/changelog.gz',
+  '/usr/share/doc/pvusb/copyright',
+  '/usr/share/doc/pvusb/gcc-12-copyright.gz',
+  '/usr/share/doc/pvusb/nodejs-licences.gz',
+  '/usr/share/fish/vendor_completions.d/pvusb.fish',
+  '/usr/share/lintian/overrides/pvusb',
+  '/usr/share/man/man1/pvusb.1.gz',
+  '/usr/share/zsh/vendor-completions/_pvusb',
+];
+
+describe('the Debian package', () => {
+  it('needs the C library of Debian 12, and no other package', async () => {
+    const field = async (name: string): Promise<string> => (await run('dpkg-deb', ['-f', deb, name])).trim();
+    assert.equal(await field('Package'), 'pvusb');
+    assert.equal(await field('Version'), version);
+    assert.equal(await field('Architecture'), 'amd64');
+    assert.equal(await field('Depends'), 'libc6 (>= 2.36)');
+    for (const name of ['Pre-Depends', 'Recommends', 'Suggests']) assert.equal(await field(name), '');
+  });
+
+  it("has these files, which are root's and of one time", async () => {
+    const lines = (await run('dpkg-deb', ['-c', deb])).trim().split('\n');
+    const entries = lines.map((line) => /^(\S+) (\S+) +\d+ (\S+ \S+) \.(.*)$/.exec(line)!.slice(1));
+    const paths = entries.map(([, , , path]) => path!);
+    const leaves = paths.filter(
+      (path) => !paths.some((other) => other.startsWith(path) && other.length > path.length),
+    );
+    assert.deepEqual(leaves.sort(), FILES);
+    for (const [mode, owner, , path] of entries) {
+      const wanted = path!.endsWith('/')
+        ? 'drwxr-xr-x'
+        : path === '/usr/bin/pvusb'
+          ? '-rwxr-xr-x'
+          : '-rw-r--r--';
+      assert.deepEqual([path, mode, owner], [path, wanted, 'root/root']);
+    }
+    assert.equal(new Set(entries.map(([, , time]) => time)).size, 1);
+  });
+
+  for (const name of ['usr/bin/pvusb', 'usr/lib/pvusb/koffi.node']) {
+    it(`has what ${basename(name)} needs beside the C library`, async () => {
+      // A process has koffi's libraries already, those of the program.
+      const folder = join(root, 'usr/lib/pvusb');
+      const env = name === 'usr/bin/pvusb' ? [] : [`LD_LIBRARY_PATH=${folder}`];
+      const lines = (await run('env', [...env, 'ldd', join(root, name)])).trim().split('\n');
+      const foreign = lines.map((line) =>
+        line
+          .trim()
+          .replace(/ \(0x[0-9a-f]+\)$/, '')
+          .split(' => '),
+      );
+      assert.ok(foreign.length > 4);
+      for (const [library, path] of foreign) {
+        if (LIBC.test(library!)) continue;
+        assert.equal(realpathSync(path ?? ''), join(realpathSync(folder), library!));
+      }
+    });
+  }
+
+  it('tells nothing of the machine that it was made on', () => {
+    const executable = readFileSync(program);
+    assert.ok(!executable.includes(projectRoot()));
+  });
+
+  it('tells under which licences all that is inside may be used', () => {
+    const copyright = readFileSync(join(root, 'usr/share/doc/pvusb/copyright'), 'utf8');
+    const named = [...copyright.matchAll(/^License: (.*)$/gm)].flatMap(([, names]) => names!.split(' and '));
+    const told = [...copyright.matchAll(/^License: (.*)\n [A-Z]/gm)].map(([, name]) => name!);
+    assert.deepEqual([...new Set(named)].sort(), [...told].sort());
+    assert.doesNotMatch(copyright, /[{}]|undefined/);
+    for (const part of ['Node.js v24.', 'commander 1', '@bomb.sh/tab 0', 'zod 4', 'koffi 3', 'gcc-12']) {
+      assert.ok(copyright.includes(part), part);
+    }
+  });
+
+  it('has no fault that lintian knows', { skip: lintian.skip }, async () => {
+    const found = await run(lintian.tool, ['--fail-on', 'error,warning', '--allow-root', deb]);
+    assert.equal(found, '');
+  });
+});
