@@ -22,12 +22,13 @@ export async function measureStart(daemon: Daemon, program: string): Promise<Goa
   const node =
     (...args: string[]) =>
     () =>
-      run(process.execPath, args, env);
+      runProcess(process.execPath, args, env);
   const measured = await interleave(ROUNDS, {
     'node -e 0': node('-e', '0'),
     'pvusb usb-list': node(cli, 'usb-list', DOMAIN),
     'pvusb --version': node(cli, '--version'),
-    'xenstore-read': () => run(join(daemon.tools.folder, 'xenstore-read'), ['/local/domain/1/name'], env),
+    'xenstore-read': () =>
+      runProcess(join(daemon.tools.folder, 'xenstore-read'), ['/local/domain/1/name'], env),
     "libxl's requests for the same list": async () => (await c.ask(`libxl ${DOMAIN}`)).us,
   });
   const base = measured['node -e 0'] + measured["libxl's requests for the same list"];
@@ -46,7 +47,11 @@ export async function measureStart(daemon: Daemon, program: string): Promise<Goa
 }
 
 /** Runs a process to its end; microseconds. */
-async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function runProcess(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   const start = process.hrtime.bigint();
   const { status, stderr, error } = spawnSync(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const us = Number(process.hrtime.bigint() - start) / 1000;
