@@ -8,9 +8,7 @@ export async function withLab(
   options: LabOptions & { readonly name: string },
   test: (lab: Lab) => Promise<void>,
 ): Promise<void> {
-  // Left over by a run that was killed.
-  const leftOver = await openLab(options.name).catch(() => undefined);
-  await leftOver?.stop();
+  await stopLeftOver(options.name);
   await using lab = await startLab(options);
   try {
     await test(lab);
@@ -18,4 +16,10 @@ export async function withLab(
     progress(`failed; the logs are in ${await lab.keepLogs()}`);
     throw error;
   }
+}
+
+/** Ends a lab that a run left over which was killed. */
+export async function stopLeftOver(name: string): Promise<void> {
+  const leftOver = await openLab(name).catch(() => undefined);
+  await leftOver?.stop();
 }

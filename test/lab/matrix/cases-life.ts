@@ -1,0 +1,78 @@
+/** Guests that go, and come back. */
+import assert from 'node:assert/strict';
+import type { Case, Ground } from './ground.js';
+
+const WATCH = 'pvusb watch > /tmp/watch.log 2>&1 & until grep -q Watching /tmp/watch.log; do sleep 0.2; done';
+
+async function withWatch(ground: Ground, body: () => Promise<void>): Promise<void> {
+  await ground.lab.dom0(WATCH);
+  try {
+    await body();
+  } catch (error) {
+    const { stdout } = await ground.lab.dom0('cat /tmp/watch.log', { mayFail: true });
+    throw new Error(`the watch said:\n${stdout}`, { cause: error });
+  } finally {
+    await ground.lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
+  }
+}
+
+export const lifeCases: readonly Case[] = [
+  {
+    sentence: 'a guest that xl reboots has its devices again',
+    endsGuest: true,
+    run: async (ground) => {
+      const { guest, lab } = ground;
+      await ground.pvusb(`attach ${guest} 4-1`);
+      await ground.pvusb(`attach ${guest} 3-2`);
+      await ground.reads('stick');
+      await withWatch(ground, async () => {
+        await lab.rebootGuest(ground.setup.guest);
+        await ground.uses('3-2', '4-1');
+        await ground.reads('stick');
+      });
+      await lab.dom0(`xl destroy ${guest}`);
+      await ground.mend();
+    },
+  },
+  {
+    sentence: 'a guest that crashes leaves nothing that is not given back',
+    endsGuest: true,
+    run: async (ground) => {
+      const { guest, lab } = ground;
+      await ground.pvusb(`attach ${guest} 3-6`);
+      await ground.uses('3-6');
+      await withWatch(ground, async () => {
+        await lab
+          .guest(guest, 'echo c > /proc/sysrq-trigger', { mayFail: true, withinSeconds: 5 })
+          .catch(() => undefined);
+        await lab.dom0(`xl destroy ${guest}`, { mayFail: true });
+        await ground.eventually('the drivers are back', () =>
+          ground.drivers({ '3-6:1.0': 'snd-usb-audio', '3-6:1.1': 'snd-usb-audio' }),
+        );
+      });
+      await ground.mend();
+    },
+  },
+  {
+    sentence: 'a guest that xl destroys gives its devices back, also when its QEMU has died before',
+    endsGuest: true,
+    run: async (ground) => {
+      const { guest, lab, setup } = ground;
+      await ground.pvusb(`attach ${guest} 4-1`);
+      await ground.pvusb(`attach ${guest} 3-6`);
+      await withWatch(ground, async () => {
+        if (setup.type !== 'pv') {
+          await lab.dom0(
+            `kill -9 $(xenstore-read /local/domain/$(xl domid ${guest})/image/device-model-pid)`,
+          );
+          await ground.refused('qemu-dead', `attach ${guest} 3-2`);
+        }
+        await lab.dom0(`xl destroy ${guest}`);
+        const home = { '4-1:1.0': 'usb-storage', '3-6:1.0': 'snd-usb-audio', '3-6:1.1': 'snd-usb-audio' };
+        await ground.eventually('the drivers are back', () => ground.drivers(home));
+      });
+      assert.doesNotMatch(await ground.pvusb('list'), new RegExp(guest));
+      await ground.mend();
+    },
+  },
+];

@@ -1,0 +1,96 @@
+/** Plugs that are pulled and put in again. */
+import assert from 'node:assert/strict';
+import type { Case, Ground } from './ground.js';
+
+/** Where the stick goes instead: 4-3. */
+const ELSEWHERE = { bus: 'xhci.0', port: '3' } as const;
+
+async function isMissing(ground: Ground, busid: string): Promise<void> {
+  await ground.eventually(`${busid} is missing`, async () => {
+    const lent = await ground.lent();
+    assert.deepEqual(
+      lent.map((port) => `${port.busid} ${port.state}`),
+      [`${busid} missing`],
+    );
+  });
+}
+
+export const plugCases: readonly Case[] = [
+  {
+    sentence:
+      'a stick that is pulled out while the guest has it is shown, blocks nobody, and its port is freed',
+    run: async (ground) => {
+      await ground.pvusb(`attach ${ground.guest} 4-1`);
+      await ground.reads('stick');
+      await ground.lab.unplug('stick');
+      await isMissing(ground, '4-1');
+      await ground.pvusb(`attach ${ground.guest} 1-1`);
+      await ground.reads('stick2');
+      await ground.mend();
+      await ground.uses('1-1');
+      await ground.pvusb('detach 1-1');
+      await ground.lab.plug('stick');
+    },
+  },
+  {
+    sentence: 'a stick that is put into the same socket again is given to the guest anew by the doctor',
+    run: async (ground) => {
+      await ground.pvusb(`attach ${ground.guest} 4-1`);
+      await ground.reads('stick');
+      await ground.lab.unplug('stick');
+      await isMissing(ground, '4-1');
+      await ground.lab.plug('stick');
+      await ground.mend();
+      // With usbback the doctor gives it back to the host: a device that comes is the host's.
+      if (ground.setup.type === 'pv') await ground.pvusb(`attach ${ground.guest} 4-1`);
+      await ground.uses('4-1');
+      await ground.reads('stick');
+      await ground.pvusb('detach 4-1');
+    },
+  },
+  {
+    sentence: 'a stick that is put into another socket is attached there by its serial number',
+    run: async (ground) => {
+      await ground.pvusb(`attach ${ground.guest} 4-1`);
+      await ground.lab.unplug('stick');
+      await isMissing(ground, '4-1');
+      await ground.pvusb('detach 4-1');
+      await ground.lab.unplug('tablet');
+      const busid = await ground.lab.plug('stick', ELSEWHERE);
+      await ground.pvusb(`attach ${ground.guest} 46f4:0001:LAB0001`);
+      assert.deepEqual(
+        (await ground.lent()).map((port) => port.busid),
+        [busid],
+      );
+      await ground.reads('stick');
+      await ground.pvusb('detach 46f4:0001:LAB0001');
+      await ground.lab.unplug('stick', busid);
+      await ground.lab.plug('stick');
+      await ground.lab.plug('tablet');
+    },
+  },
+  {
+    sentence: 'a watch keeps the address in the saved configuration true, whatever is plugged in again',
+    only: ({ type }) => type === 'qusb',
+    run: async (ground) => {
+      const { lab, guest } = ground;
+      await ground.pvusb(`attach ${guest} 3-2`);
+      await lab.dom0(
+        'pvusb watch > /tmp/watch.log 2>&1 & until grep -q Watching /tmp/watch.log; do sleep 0.2; done',
+      );
+      await lab.unplug('keyboard');
+      await lab.plug('keyboard');
+      await ground.eventually('the file has the new address', async () => {
+        const { stdout } = await lab.dom0('cat /tmp/watch.log');
+        assert.match(stdout, /The saved configuration of domain \d+ has 3-2 at 3\.\d+ now\./);
+      });
+      await lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
+      const [, hostaddr] = (await ground.address('3-2')).match(/hostaddr=(\d+)/)!;
+      const { stdout } = await lab.dom0(
+        `grep -ao '"hostaddr": [0-9]*' /var/lib/xen/userdata-d.$(xl domid ${guest}).*`,
+      );
+      assert.match(stdout, new RegExp(`"hostaddr": ${hostaddr}$`, 'm'));
+      await ground.pvusb('detach 3-2');
+    },
+  },
+];

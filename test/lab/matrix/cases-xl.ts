@@ -1,0 +1,48 @@
+/** xl before, between and after. */
+import assert from 'node:assert/strict';
+import type { Case } from './ground.js';
+
+export const xlCases: readonly Case[] = [
+  {
+    sentence: 'what pvusb attaches xl lists and takes back',
+    run: async (ground) => {
+      const { guest } = ground;
+      await ground.pvusb(`attach ${guest} 4-1`);
+      await ground.reads('stick');
+      const [{ devid, port } = { devid: -1, port: -1 }] = await ground.lent();
+      assert.equal(await ground.xl(`usb-list ${guest}`), await ground.pvusb(`usb-list ${guest}`));
+      assert.match(await ground.xl(`usb-list ${guest}`), /Bus 004 Device/);
+      await ground.xl(`usbdev-detach ${guest} ${devid} ${port}`);
+      await ground.sees('LAB0001', false);
+      await ground.drivers({ '4-1:1.0': 'usb-storage' });
+      await ground.mend();
+    },
+  },
+  {
+    sentence: 'what xl attaches pvusb lists and takes back',
+    run: async (ground) => {
+      const { guest, setup } = ground;
+      // xl makes no controller that QEMU knows of, in an HVM guest.
+      await ground.xl(`usbctrl-attach ${guest} type=${setup.type}`);
+      await ground.xl(`usbdev-attach ${guest} ${await ground.address('4-1')}`);
+      await ground.uses('4-1');
+      await ground.reads('stick');
+      await ground.pvusb('detach 4-1');
+      await ground.sees('LAB0001', false);
+      await ground.drivers({ '4-1:1.0': 'usb-storage' });
+    },
+  },
+  {
+    sentence: 'controllers that one adds the other removes, between devices of both',
+    run: async (ground) => {
+      const { guest, setup } = ground;
+      await ground.pvusb(`controller add ${guest} --type ${setup.type} --devid 3`);
+      await ground.xl(`usbdev-attach ${guest} ${await ground.address('1-1')} controller=3 port=1`);
+      await ground.pvusb(`attach ${guest} 3-2 --controller 3 --port 2`);
+      await ground.uses('1-1', '3-2');
+      await ground.xl(`usbctrl-detach ${guest} 3`);
+      await ground.drivers({ '1-1:1.0': 'usb-storage', '3-2:1.0': 'usbhid' });
+      await ground.mend();
+    },
+  },
+];

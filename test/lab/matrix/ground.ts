@@ -1,0 +1,158 @@
+/** Where a case is played: a lab, a guest in it, and pvusb and xl in its dom0. */
+import assert from 'node:assert/strict';
+import type { Lab } from '../../../lab/lab.js';
+import { STICKS, type StickName, stickMd5 } from '../../../lab/media.js';
+import type { Outcome } from '../../../lab/process.js';
+import type { Setup } from './setup.js';
+
+/** A port that `pvusb list --json` shows with something in it. */
+export interface Lent {
+  readonly devid: number;
+  readonly port: number;
+  readonly busid: string;
+  readonly state: string;
+}
+
+interface ListedDomain {
+  readonly domid: number;
+  readonly controllers: readonly {
+    readonly devid: number;
+    readonly ports: readonly { readonly port: number; readonly busid?: string; readonly state?: string }[];
+  }[];
+}
+
+/** How long a guest may take for what it does in a second on a real machine. */
+const GUEST_MS = 90_000;
+
+const REMEMBERED = '/root/remembered.cfg';
+
+/** A lab with a guest. */
+export class Ground {
+  readonly lab: Lab;
+  readonly setup: Setup;
+
+  constructor(lab: Lab, setup: Setup) {
+    this.lab = lab;
+    this.setup = setup;
+  }
+
+  /** The guest's name. */
+  get guest(): string {
+    return this.setup.guest;
+  }
+
+  /** Runs `pvusb`, which must succeed, and gives what it prints. */
+  async pvusb(words: string): Promise<string> {
+    return (await this.lab.dom0(`pvusb ${words}`)).stdout;
+  }
+
+  /** Runs `pvusb`, which must refuse with this code. */
+  async refused(code: string, words: string): Promise<void> {
+    const { status, stderr } = await this.lab.dom0(`pvusb ${words}`, { mayFail: true });
+    assert.notEqual(status, 0, `pvusb ${words} succeeded`);
+    assert.ok(stderr.includes(`(${code})`), `pvusb ${words}: ${stderr}`);
+  }
+
+  /** Runs `xl`, which must succeed. */
+  async xl(words: string): Promise<string> {
+    return (await this.lab.dom0(`xl ${words}`)).stdout;
+  }
+
+  /** Runs `xl`, whatever comes of it. */
+  xlMayFail(words: string): Promise<Outcome> {
+    return this.lab.dom0(`xl ${words}`, { mayFail: true });
+  }
+
+  /** `hostbus=4 hostaddr=2` of a device, as xl names it. */
+  async address(busid: string): Promise<string> {
+    const folder = `/sys/bus/usb/devices/${busid}`;
+    const { stdout } = await this.lab.dom0(
+      `echo hostbus=$(cat ${folder}/busnum) hostaddr=$(cat ${folder}/devnum)`,
+    );
+    return stdout.trim();
+  }
+
+  /** What the guest has, by port. */
+  async lent(): Promise<Lent[]> {
+    const [domain] = JSON.parse(await this.pvusb(`list ${this.guest} --json`)) as ListedDomain[];
+    return (domain?.controllers ?? []).flatMap(({ devid, ports }) =>
+      ports.flatMap(({ port, busid, state = '' }) =>
+        busid === undefined ? [] : { devid, port, busid, state },
+      ),
+    );
+  }
+
+  /** Fails unless the guest comes to use exactly these devices. */
+  async uses(...busids: readonly string[]): Promise<void> {
+    const wanted = busids.map((busid) => `${busid} in-use`).sort();
+    // A device that QEMU emulates a controller for shows as used when the guest has configured it.
+    await this.eventually(`${this.guest} uses ${busids.join(', ') || 'nothing'}`, async () => {
+      const now = (await this.lent()).map(({ busid, state }) => `${busid} ${state}`).sort();
+      assert.deepEqual(now, wanted);
+    });
+  }
+
+  /** Fails unless the guest reads from a stick what stands on it. */
+  async reads(stick: StickName): Promise<void> {
+    if (!this.setup.hasData) return;
+    const { stdout } = await this.lab.guest(this.guest, `stick-md5 ${STICKS[stick]} data.bin 60`, {
+      withinSeconds: 120,
+    });
+    assert.equal(stdout.trim(), stickMd5(stick));
+  }
+
+  /** Fails unless the guest comes to see no such device any more. */
+  async sees(text: string, there: boolean): Promise<void> {
+    if (!this.setup.hasData) return;
+    await this.eventually(`${this.guest} ${there ? 'sees' : 'does not see'} ${text}`, async () => {
+      const { stdout } = await this.lab.guest(this.guest, 'usb-list');
+      assert.equal(stdout.includes(text), there, stdout);
+    });
+  }
+
+  /** Fails unless each interface has one of these drivers: `3-6:1.0` on `snd-usb-audio`. */
+  async drivers(wanted: Readonly<Record<string, string>>): Promise<void> {
+    const { drivers } = await this.lab.state();
+    const now = Object.fromEntries(Object.keys(wanted).map((intf) => [intf, drivers[intf] ?? 'gone']));
+    assert.deepEqual(now, wanted);
+  }
+
+  /** Looks again until it holds. Each look takes its time, so there is no pause between them. */
+  async eventually(what: string, check: () => Promise<void>): Promise<void> {
+    const endMs = Date.now() + GUEST_MS;
+    for (;;) {
+      try {
+        return await check();
+      } catch (error) {
+        if (Date.now() > endMs) throw new Error(`${what}: not within ${GUEST_MS / 1000} s`, { cause: error });
+      }
+    }
+  }
+
+  /** Remembers which controllers and devices the guest has. */
+  async remember(): Promise<void> {
+    await this.lab.dom0(`pvusb export ${this.guest} > ${REMEMBERED}`);
+  }
+
+  /** Gives the guest what it had then, no more and no less. */
+  async restore(): Promise<void> {
+    await this.pvusb(`apply ${this.guest} ${REMEMBERED}`);
+  }
+
+  /** Has the doctor mend all, and fails if something stays wrong. */
+  async mend(): Promise<void> {
+    const { stdout } = await this.lab.dom0('pvusb doctor --fix', { mayFail: true });
+    assert.match(stdout, /(Nothing is wrong\.|nothing is wrong now\.)/, stdout);
+  }
+}
+
+/** What is played on a ground. */
+export interface Case {
+  /** What is shown: `a device is read by the guest`. */
+  readonly sentence: string;
+  /** Not for every setup. */
+  readonly only?: (setup: Setup) => boolean;
+  /** The guest does not outlive it: it is one that is started for it. */
+  readonly endsGuest?: boolean;
+  run(ground: Ground): Promise<void>;
+}

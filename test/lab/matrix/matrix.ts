@@ -1,0 +1,94 @@
+/** Plays every case in one setup, and shows that each leaves dom0 as it found it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Lab } from '../../../lab/lab.js';
+import { installPvusb } from '../../../lab/product.js';
+import { progress } from '../../../lab/progress.js';
+import { startLab } from '../../../lab/start.js';
+import { differences } from '../../../lab/state.js';
+import { stopLeftOver } from '../with-lab.js';
+import { lifeCases } from './cases-life.js';
+import { plugCases } from './cases-plug.js';
+import { troubleCases } from './cases-trouble.js';
+import { useCases } from './cases-use.js';
+import { xlCases } from './cases-xl.js';
+import { type Case, Ground } from './ground.js';
+import type { Setup } from './setup.js';
+import { Table } from './table.js';
+
+const CASES: readonly Case[] = [...useCases, ...plugCases, ...troubleCases, ...xlCases, ...lifeCases];
+
+/** What libxl counts up, or never removes: nothing of USB. */
+const NOT_OURS = /^\/(tool|vm|local\/domain\/\d+\/(memory|data))(\/|$)/;
+
+/** Registers the cases of a setup as tests. */
+export function playMatrix(setup: Setup): void {
+  describe(setup.title, { concurrency: 1 }, () => {
+    const table = new Table(setup.title);
+    let lab: Lab;
+    let ground: Ground;
+    let isGuestUp = false;
+
+    before(async () => {
+      const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
+      await stopLeftOver(name);
+      await table.time('boot', async () => {
+        lab = await startLab({ name, ...setup.machine });
+      });
+      await table.time('install', async () => {
+        await installPvusb(lab);
+        if (setup.type === 'pv') await lab.dom0('modprobe usbback');
+      });
+      ground = new Ground(lab, setup);
+    });
+    after(async () => {
+      await lab?.stop();
+      process.stdout.write(table.toString());
+    });
+
+    for (const one of CASES.filter(({ only = () => true }) => only(setup))) {
+      it(one.sentence, () =>
+        table.time(one.sentence, async () => {
+          try {
+            if (one.endsGuest) await playAlone(one);
+            else await playOnGuest(one);
+          } catch (error) {
+            progress(`failed; the logs are in ${await lab.keepLogs()}`);
+            throw error;
+          }
+        }),
+      );
+    }
+
+    async function playOnGuest(one: Case): Promise<void> {
+      if (!isGuestUp) await lab.startGuest(setup.guest);
+      isGuestUp = true;
+      const was = await lab.state();
+      await ground.remember();
+      try {
+        await one.run(ground);
+        await ground.restore();
+      } catch (error) {
+        // The next case gets a fresh one.
+        await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
+        isGuestUp = false;
+        throw error;
+      }
+      assert.deepEqual(differences(was, await lab.state(), NOT_OURS), []);
+    }
+
+    async function playAlone(one: Case): Promise<void> {
+      if (isGuestUp) await lab.dom0(`xl destroy ${setup.guest}`);
+      isGuestUp = false;
+      const was = await lab.state();
+      await lab.startGuest(setup.guest);
+      try {
+        await one.run(ground);
+      } catch (error) {
+        await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
+        throw error;
+      }
+      assert.deepEqual(differences(was, await lab.state(), NOT_OURS), []);
+    }
+  });
+}
