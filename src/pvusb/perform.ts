@@ -1,13 +1,18 @@
 /** Does one action of a plan. */
 import { DeadlineError, withDeadline } from '../async/index.js';
+import { type Binding, SysfsError } from '../sysfs/index.js';
 import { commit } from './commit.js';
 import { PvusbError } from './errors.js';
 import { ConflictError } from './failure.js';
 import { forget, restore } from './give-back.js';
 import type { Host } from './host.js';
 import { parseNumber } from './layout.js';
+import { USBBACK } from './observe.js';
 import { performInQemu } from './perform-qemu.js';
 import type { Action } from './plan.js';
+
+/** Longest time that usbback may take to notice a port. */
+const NOTICED_WITHIN_MS = 2_000;
 
 type Verify = Extract<Action, { do: 'verify' }>;
 type Take = Extract<Action, { do: 'take' }>;
@@ -25,7 +30,7 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
     case 'commit':
       return commit(host, action, signal);
     case 'bind':
-      return host.sysfs.bind({ interface: action.interface, driver: action.driver }, { signal });
+      return bind(host, { interface: action.interface, driver: action.driver }, signal);
     case 'unbind':
       return host.sysfs.unbind({ interface: action.interface, driver: action.driver }, { signal });
     case 'verify':
@@ -40,6 +45,25 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
       return awaitState(host, action, signal);
     default:
       return performInQemu(host, action, signal);
+  }
+}
+
+/**
+ * usbback takes what a port names, and hears of ports by a watch: for a moment after the claim it may not know it, and
+ * says ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
+ */
+async function bind(host: Host, binding: Binding, signal: AbortSignal | undefined): Promise<void> {
+  const endMs = host.clock.nowMs() + NOTICED_WITHIN_MS;
+  for (let pauseMs = 5; ; pauseMs *= 2) {
+    try {
+      return await host.sysfs.bind(binding, { signal });
+    } catch (error) {
+      const leftMs = endMs - host.clock.nowMs();
+      const mayCome =
+        binding.driver === USBBACK && error instanceof SysfsError && error.code === 'ENODEV' && leftMs > 0;
+      if (!mayCome || !(await host.sysfs.stateOf(binding.interface, { signal })).present) throw error;
+      await host.clock.sleep(Math.min(pauseMs, leftMs), signal);
+    }
   }
 }
 

@@ -182,6 +182,26 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
+    name: 'usbback may notice the port a moment after the claim',
+    run: async (lab) => {
+      let asked = 0;
+      lab.sim.usb.answerWanted(async () => ++asked > 3);
+      await lab.attach(1, '3-6');
+      assert.deepEqual([lab.driver('3-6:1.0'), lab.driver('3-6:1.1')], ['usbback', 'usbback']);
+      assert.equal(asked, 5);
+    },
+  },
+  {
+    name: 'a device that usbback does not take in time is given back',
+    run: async (lab) => {
+      lab.beHasty();
+      lab.sim.usb.answerWanted(async () => false);
+      const before = await lab.snapshot();
+      assert.equal((await failure(() => lab.attach(1, '3-6'))).code, 'sysfs-failed');
+      assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
+    },
+  },
+  {
     name: 'a failed attach gives every interface back and frees the port, whichever step failed',
     async run(lab) {
       await addController(lab.host, { domain: 1 });
