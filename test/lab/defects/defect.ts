@@ -1,0 +1,72 @@
+/** Plays the defects of xl: once with xl, which shows them, once with pvusb, which does not have them. */
+import { after, before, describe, it } from 'node:test';
+import type { GuestName, Lab } from '../../../lab/lab.js';
+import { installPvusb } from '../../../lab/product.js';
+import { progress } from '../../../lab/progress.js';
+import { startLab } from '../../../lab/start.js';
+import { Ground } from '../matrix/ground.js';
+import { SETUPS, type Setup } from '../matrix/setup.js';
+import { Table } from '../matrix/table.js';
+import { stopLeftOver } from '../with-lab.js';
+
+/** One defect; the number is that of its test without a lab (test/core/defects.test.ts). */
+export interface Defect {
+  readonly row: number;
+  readonly setup: Setup;
+  /** What xl does. */
+  readonly theirs: string;
+  /** What pvusb does. */
+  readonly ours: string;
+  /** What xl saves of the guest's settings is to be this: `usbctrl=[...]`. */
+  readonly settings?: readonly string[];
+  /** usbback is there. */
+  readonly hasUsbback?: boolean;
+  /** Fails unless xl has the defect. */
+  withXl(ground: Ground): Promise<void>;
+  /** Fails if pvusb has it; what xl left is mended before. */
+  withPvusb(ground: Ground): Promise<void>;
+}
+
+/** Registers the defects, which are played in one lab: each on a fresh guest, twice. */
+export function playDefects(title: string, setup: keyof typeof SETUPS, defects: readonly Defect[]): void {
+  describe(title, { concurrency: 1 }, () => {
+    const table = new Table(title);
+    let lab: Lab;
+    before(async () => {
+      const name = `defects-${setup}`;
+      await stopLeftOver(name);
+      await table.time('boot', async () => {
+        lab = await startLab({ name, ...SETUPS[setup].machine });
+        await installPvusb(lab);
+      });
+    });
+    after(async () => {
+      await lab?.stop();
+      process.stdout.write(table.toString());
+    });
+    for (const defect of defects) {
+      const { row, theirs, ours } = defect;
+      for (const [sentence, act] of [
+        [`${row}: xl ${theirs}`, defect.withXl],
+        [`${row}: pvusb ${ours}`, defect.withPvusb],
+      ] as const) {
+        it(sentence, () => table.time(sentence, () => playOne(lab, defect, act)));
+      }
+    }
+  });
+}
+
+async function playOne(lab: Lab, defect: Defect, act: (ground: Ground) => Promise<void>): Promise<void> {
+  const { setup, settings = [], hasUsbback = false } = defect;
+  await lab.dom0(hasUsbback ? 'modprobe usbback' : 'rmmod usbback 2> /dev/null || true');
+  await lab.startGuest(setup.guest as GuestName, ...settings);
+  try {
+    await act.call(defect, new Ground(lab, setup));
+  } catch (error) {
+    progress(`failed; the logs are in ${await lab.keepLogs()}`);
+    throw error;
+  } finally {
+    await lab.dom0(`xl destroy ${setup.guest}`, { mayFail: true });
+    await lab.dom0('pvusb doctor --fix', { mayFail: true });
+  }
+}
