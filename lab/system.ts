@@ -36,7 +36,9 @@ export async function makeSystem(root: string, debs: readonly string[]): Promise
     await unpack(deb, root, LEFT_OUT);
     await register(deb, root, database);
   }
-  for (const name of ['available', 'diversions', 'statoverride']) await writeFile(join(database, name), '');
+  // Without a list of triggers to look at, dpkg takes its database for one from before there were any, and pulls all.
+  for (const name of ['available', 'diversions', 'statoverride', 'triggers/Unincorp'])
+    await writeFile(join(database, name), '');
   await finish(root);
 }
 
@@ -102,6 +104,7 @@ async function finish(root: string): Promise<void> {
   await writeFile(join(etc, 'hostname'), `pvusb-lab\n`);
   await writeFile(join(etc, 'hosts'), '127.0.0.1 localhost pvusb-lab\n');
   await symlink('mawk', join(root, 'usr/bin/awk'));
+  await symlink('which.debianutils', join(root, 'usr/bin/which'));
   for (const [name, target] of Object.entries({ run: '/run', lock: '/run/lock' })) {
     await rm(join(root, 'var', name), { recursive: true, force: true });
     await symlink(target, join(root, 'var', name));
