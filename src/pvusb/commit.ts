@@ -37,20 +37,21 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
       const old = await held.read();
       isBegun = true;
       if (!old) return commitOnce(xenstore, action, signal);
-      let isWritten = false;
+      // A transaction may be tried more than once.
+      let current = old;
       try {
         await commitOnce(xenstore, action, signal, async (known) => {
           const wanted = withEdits(old, [...config.edits, ...known]);
-          if (wanted === old) return;
+          if (wanted === current) return;
           try {
             await held.write(wanted);
-            isWritten = true;
+            current = wanted;
           } catch (error) {
             if (!config.ifPossible || !isUnusable(error)) throw error;
           }
         });
       } catch (error) {
-        if (isWritten && !isInDoubt(error)) await held.write(old);
+        if (current !== old && !isInDoubt(error, signal)) await held.write(old);
         throw error;
       }
     });
@@ -61,9 +62,9 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
   }
 }
 
-/** A lost connection does not say whether the transaction was made. */
-function isInDoubt(error: unknown): boolean {
-  return isXenstoreError(error, 'connection-lost', 'protocol');
+/** A lost connection does not say whether the transaction was made, and an abort does not keep it from being made. */
+function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted || isXenstoreError(error, 'connection-lost', 'protocol');
 }
 
 /** `last` is done before the transaction ends, and is told of the devices of `config.known` that are where they were. */

@@ -3,12 +3,12 @@
  * replug and host reboot: a file that is not corrected gives the guest another device at its next start.
  */
 import { commit } from './commit.js';
-import { toPvusbError } from './failure.js';
-import { isAlive } from './find.js';
+import { configDifference } from './diagnose-config.js';
+import { ConflictError, toPvusbError } from './failure.js';
 import type { CallOptions, Host } from './host.js';
 import type { Inventory } from './model.js';
-import type { KnownDevice } from './plan.js';
-import { knownDevices, readSaved, telling } from './saved.js';
+import type { ConfigEdit } from './plan.js';
+import { knownDevices, readSaved } from './saved.js';
 
 /** An address that a saved configuration has now. */
 export interface Corrected {
@@ -18,37 +18,59 @@ export interface Corrected {
   readonly hostaddr: number;
 }
 
-/** What was seen of attached devices last, so that files are read only when an address may have changed. */
-export class Addresses {
-  #seen = new Map<string, string>();
+/** How long after its coming a domain may get its file: libxl writes it last of all. */
+const FILE_WITHIN_MS = 120_000;
 
-  /** The domains with a device that has another address than it had, or was not seen before. */
-  see(inventory: Inventory): number[] {
+/** What was seen of domains and their devices last, so that files are read only when they may be wrong. */
+export class Addresses {
+  /** By port node. */
+  #seen = new Map<string, string>();
+  /** Since when domains are there, and whose file is to be looked at. */
+  readonly #since = new Map<number, number>();
+  readonly #open = new Set<number>();
+
+  /** Some file has still to be looked at, or was not there yet. */
+  get isWaiting(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** The domains whose files are to be looked at: new ones, and those with a device that has another address than it had. */
+  see(inventory: Inventory, nowMs: number): number[] {
+    const domids = inventory.domains
+      .filter(({ alive, domid }) => alive && domid !== 0)
+      .map(({ domid }) => domid);
+    for (const domid of this.#since.keys()) {
+      if (domids.includes(domid)) continue;
+      this.#since.delete(domid);
+      this.#open.delete(domid);
+    }
     const now = new Map<string, string>();
-    const changed = new Set<number>();
-    for (const { domid } of inventory.domains) {
-      if (!isAlive(inventory, domid)) continue;
+    for (const domid of domids) {
+      if (!this.#since.has(domid)) this.#open.add(domid);
+      this.#since.set(domid, this.#since.get(domid) ?? nowMs);
       for (const { path, device } of knownDevices(inventory, domid)) {
         const address = `${device.hostbus}.${device.hostaddr}`;
         now.set(path, address);
-        if (this.#seen.get(path) !== address) changed.add(domid);
+        if (this.#seen.get(path) !== address) this.#open.add(domid);
       }
     }
     this.#seen = now;
-    return [...changed];
+    const due = [...this.#open];
+    // Later there is a file, or there will be none.
+    for (const domid of due) if (nowMs - this.#since.get(domid)! > FILE_WITHIN_MS) this.#open.delete(domid);
+    return due;
   }
 
-  /** Looks at a domain again: its file could not be corrected. */
-  forget(domid: number): void {
-    for (const path of this.#seen.keys()) {
-      if (path.includes(`/${domid}/`)) this.#seen.delete(path);
-    }
+  /** A domain's file was there, and says what it should. */
+  settle(domid: number): void {
+    this.#open.delete(domid);
   }
 }
 
 /**
- * Corrects what a domain's saved configuration says of its devices; gives what was changed. Entries that name no device
- * are removed. Of a domain that libxl did not build nothing is to be corrected.
+ * Corrects what a domain's saved configuration says of its devices; gives what was changed, or undefined when there is no
+ * such file (yet), or something was changed meanwhile. Entries that name no device, or no port, are removed: as libxl
+ * 4.17 saves some of `usbdev=`, and loses the guest of at its next reboot.
  *
  * @throws {PvusbError} `config-locked`, `config-denied`, `config-unusable`, or one of the host's
  */
@@ -57,33 +79,37 @@ export async function correctAddresses(
   inventory: Inventory,
   domid: number,
   call: CallOptions = {},
-): Promise<Corrected[]> {
+): Promise<Corrected[] | undefined> {
+  if (!host.userdata) return [];
   try {
     const domains = inventory.domains.filter((domain) => domain.domid === domid);
     const [saved] = await readSaved(host, domains, call);
-    if (!saved || saved.problem !== undefined) return [];
-    const isWrong = ({ device }: KnownDevice): boolean =>
-      !saved.devices.some(
-        ({ ctrl, port, hostbus, hostaddr }) =>
-          ctrl === device.ctrl &&
-          port === device.port &&
-          hostbus === device.hostbus &&
-          hostaddr === device.hostaddr,
-      );
-    const wrong = knownDevices(inventory, domid).filter(isWrong);
-    // As libxl 4.17 saves an entry of usbdev= that does not say type=hostdev: with it the guest is lost at its next reboot.
-    const nameless = saved.devices.filter(({ hostbus }) => hostbus === undefined);
-    if (wrong.length + nameless.length === 0) return [];
-    const removals = nameless.map(({ ctrl, port }) => ({ edit: 'remove-device', ctrl, port }) as const);
-    const { config } = telling(inventory, domid, []);
-    if (!config) return [];
-    const change = { ...config, edits: removals };
-    const action = { do: 'commit', expect: [], edits: [], config: change } as const;
-    await commit(host, action, call.signal);
-    return wrong.map(({ busid, device: { hostbus = 0, hostaddr = 0 } }) => {
-      return { domid, busid, hostbus, hostaddr };
+    if (!saved) return undefined;
+    if (saved.problem !== undefined) return [];
+    const nameless = saved.devices.filter(
+      ({ ctrl, port, hostbus }) => ctrl < 0 || port < 1 || hostbus === undefined,
+    );
+    const isWrong = (edit: ConfigEdit): boolean =>
+      edit.edit === 'add-device' ||
+      (edit.edit === 'remove-device' &&
+        nameless.some(({ ctrl, port }) => ctrl === edit.ctrl && port === edit.port));
+    const difference = configDifference(inventory, saved, isWrong);
+    if (!difference) return [];
+    const { uuid, edits, facts } = difference;
+    await commit(
+      host,
+      { do: 'commit', expect: facts, edits: [], config: { domid, uuid, edits } },
+      call.signal,
+    );
+    const known = knownDevices(inventory, domid);
+    return edits.flatMap((edit) => {
+      if (edit.edit !== 'add-device') return [];
+      const { ctrl, port, hostbus = 0, hostaddr = 0 } = edit.device;
+      const busid = known.find(({ device }) => device.ctrl === ctrl && device.port === port)?.busid;
+      return busid === undefined ? [] : { domid, busid, hostbus, hostaddr };
     });
   } catch (error) {
+    if (error instanceof ConflictError) return undefined;
     const doing = `correcting the saved configuration of domain ${domid}`;
     throw toPvusbError(error, { doing, where: { domid }, signal: call.signal });
   }

@@ -1,5 +1,5 @@
 /** Finds where a domain's saved configuration says something else than the domain has (I8). Pure. */
-import { controllersOf, deviceAt, isAlive, isTaken } from './find.js';
+import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from './find.js';
 import { portPath, recordPath } from './layout.js';
 import type { Controller, Inventory, SavedSettings } from './model.js';
 import type { ConfigEdit, Fact } from './plan.js';
@@ -14,17 +14,22 @@ export interface ConfigDifference {
   readonly facts: readonly Fact[];
 }
 
-/** The difference of one domain; undefined when there is none, or nothing is known. */
-export function configDifference(inventory: Inventory, saved: SavedSettings): ConfigDifference | undefined {
+/** The difference of one domain, all of it or the edits that matter; undefined when there is none, or nothing is known. */
+export function configDifference(
+  inventory: Inventory,
+  saved: SavedSettings,
+  matters: (edit: ConfigEdit) => boolean = () => true,
+): ConfigDifference | undefined {
   const { domid, uuid } = saved;
   if (saved.problem !== undefined || !isAlive(inventory, domid)) return undefined;
   const controllers = controllersOf(inventory, domid);
-  // What is not known is left alone, in the file too.
-  if (!controllers.every(isServed)) return undefined;
+  // What is not known, or served by others, is left alone, in the file too.
+  const ours = controllers.filter(isServed);
+  const others = new Set(controllers.filter((controller) => !isServed(controller)).map(({ devid }) => devid));
   const found = [
-    ...controllers.flatMap((controller) => lacks(saved, controller)),
-    ...controllers.flatMap((controller) => differs(inventory, saved, controller)),
-    ...saved.devices.flatMap((device) => isLeft(controllers, device)),
+    ...ours.flatMap((controller) => lacks(saved, controller)),
+    ...ours.flatMap((controller) => differs(inventory, saved, controller)),
+    ...saved.devices.filter(({ ctrl }) => !others.has(ctrl)).flatMap((device) => isLeft(controllers, device)),
     ...saved.controllers
       .filter(({ devid }) => !controllers.some((controller) => controller.devid === devid))
       .map(({ devid }): Found => {
@@ -32,8 +37,9 @@ export function configDifference(inventory: Inventory, saved: SavedSettings): Co
         return { edit: { edit: 'remove-controller', devid }, facts };
       }),
   ];
-  if (found.length === 0) return undefined;
-  return { domid, uuid, edits: found.map(({ edit }) => edit), facts: found.flatMap(({ facts }) => facts) };
+  const wanted = found.filter(({ edit }) => matters(edit));
+  if (wanted.length === 0) return undefined;
+  return { domid, uuid, edits: wanted.map(({ edit }) => edit), facts: wanted.flatMap(({ facts }) => facts) };
 }
 
 interface Found {
@@ -53,7 +59,8 @@ function differs(inventory: Inventory, saved: SavedSettings, controller: Control
   const { devid, portsAt } = controller;
   return controller.ports.flatMap(({ port, busid }): Found[] => {
     const device = busid === undefined ? undefined : deviceAt(inventory, busid);
-    if (!device || portsAt === undefined) return [];
+    // Another device in that socket is none of the domain's.
+    if (!device || portsAt === undefined || !isOf(savedFor(inventory, device.busid), device, true)) return [];
     const wanted = savedDevice(devid, port, device);
     const entry = saved.devices.find((other) => other.ctrl === devid && other.port === port);
     if (entry?.hostbus === wanted.hostbus && entry?.hostaddr === wanted.hostaddr) return [];

@@ -1,6 +1,7 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
 import { type Busid, hasIdentity, parseBusid, parseDeviceName, type UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
+import type { ControllerId } from './layout.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './model.js';
 
 /** A port of a controller, with what is in it. */
@@ -39,11 +40,19 @@ export function findDomain(inventory: Inventory, name: string | number): Domain 
  * @throws {PvusbError} `no-such-controller`
  */
 export function findController(inventory: Inventory, domid: number, devid: number): Controller {
-  const controller = controllersOf(inventory, domid).find((candidate) => candidate.devid === devid);
+  const controller = findControllerOf(inventory, { domid, devid });
   if (controller) return controller;
   throw new PvusbError('no-such-controller', `Domain ${domid} has no USB controller ${devid}.`, {
     where: { domid, devid },
   });
+}
+
+/** The controller of that number; undefined when there is none. */
+export function findControllerOf(
+  inventory: Pick<Inventory, 'controllers'>,
+  { domid, devid }: ControllerId,
+): Controller | undefined {
+  return inventory.controllers.find((controller) => controller.domid === domid && controller.devid === devid);
 }
 
 /** The controllers of a domain, by devid. */

@@ -1,18 +1,21 @@
 /** Gives a guest that came back what it had. */
 import type { UsbDevice } from '../sysfs/index.js';
 import { isPvusbError } from './errors.js';
-import { controllersOf, placesOf } from './find.js';
+import { controllersOf, domainAt, placesOf } from './find.js';
 import type { Host } from './host.js';
 import { findAgain, type Lent, type Returning } from './memory.js';
 import type { Inventory } from './model.js';
 import { type Attached, attachDevice } from './operations.js';
-import { NOT_YET } from './prepare.js';
+import { isBuilt, isNotYet, MAKING_MS } from './ready.js';
 
 /** How long a guest that came back may take to be ready for its devices. */
 const READY_WITHIN_MS = 120_000;
 
 /** How long libxl may take to make the controllers that the guest had; then one is made here. */
 const CONTROLLERS_WITHIN_MS = 60_000;
+
+/** A guest that is gone has it still, or it is being given back. */
+const MAY_CHANGE = ['no-such-device', 'already-attached', 'half-attached'] as const;
 
 /** What has come of it: the device is attached, or will not be, and why; neither when the guest has it already. */
 export interface Given {
@@ -39,6 +42,8 @@ export async function giveAgain(
   if (!device) return isLate ? { why: 'It is not plugged in.' } : 'later';
   const holder = placesOf(inventory, device.busid)[0]?.controller.domid;
   if (holder === domid) return {};
+  if (sinceReturnMs < MAKING_MS && !(await isBuilt(host, domainAt(inventory, domid)!, { signal })))
+    return 'later';
   const controller = controllersOf(inventory, domid).find(({ devid }) => devid === lent.devid);
   if (!controller && sinceReturnMs < CONTROLLERS_WITHIN_MS) return 'later';
   const isFree = controller?.ports.some(({ port, busid }) => port === lent.port && busid === undefined);
@@ -50,7 +55,7 @@ export async function giveAgain(
     return { attachment: result };
   } catch (error) {
     if (signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
-    const isEarly = isPvusbError(error, 'no-such-device', ...NOT_YET);
+    const isEarly = isPvusbError(error, ...MAY_CHANGE) || isNotYet(error);
     return isEarly && !isLate ? 'later' : { why: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -3,18 +3,15 @@
  * that comes back (a reboot gives it a new number) gets its devices again.
  */
 import { withDeadline } from '../async/index.js';
-import type { Busid } from '../sysfs/index.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
 import { Addresses, type Corrected, correctAddresses } from './correct.js';
-import { describeFinding } from './describe-finding.js';
-import type { Finding } from './diagnose.js';
-import { doctor } from './doctor.js';
 import { isPvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
-import { type Given, giveAgain } from './give-again.js';
+import { giveAgain } from './give-again.js';
 import type { CallOptions, Host } from './host.js';
 import { backendsPath, LIBXL } from './layout.js';
-import { type Change, type Lent, Memory, type Returning } from './memory.js';
+import { Leavings } from './leavings.js';
+import { type Change, Memory } from './memory.js';
 import type { Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { Attached } from './operations.js';
@@ -48,6 +45,8 @@ export interface WatchOptions extends CallOptions {
   readonly onEvent?: ((event: LifeEvent) => void) | undefined;
   /** How long a toolstack may take to clean up behind a guest; 12,000 ms (more than libxl's longest wait) unless given. */
   readonly toolstackMs?: number | undefined;
+  /** How long a port must be empty to count as detached, rather than as the end of its guest; 5,000 ms unless given. */
+  readonly wishMs?: number | undefined;
 }
 
 /** Events that come together are looked at once. */
@@ -59,16 +58,11 @@ const TOOLSTACK_MS = 12_000;
 /** The pause between two tries to give a guest its devices again. */
 const RETRY_MS = 1_000;
 
+/** The same for a file that libxl has not written yet. */
+const FILE_RETRY_MS = 3_000;
+
 /** Longest time between two looks: not everything is told by an event. */
 const LOOK_EVERY_MS = 30_000;
-
-/** What a dead guest leaves. */
-const LEFT: ReadonlySet<Finding['finding']> = new Set([
-  'dead-domain',
-  'orphan-backend',
-  'stale-saved-driver',
-  'binding-without-port',
-]);
 
 /**
  * Watches guests come and go until the signal aborts.
@@ -89,21 +83,16 @@ class LifeWatch {
   readonly #host: Host;
   readonly #signal: AbortSignal | undefined;
   readonly #tell: (event: LifeEvent) => void;
-  readonly #toolstackMs: number;
-  readonly #memory = new Memory();
+  readonly #memory: Memory;
   readonly #addresses = new Addresses();
-  #returning: Returning[] = [];
-  /** What guests had: a QEMU that has died does not give its devices back. */
-  readonly #had: Busid[] = [];
-  /** Told as returned already: `domid/busid`. */
-  readonly #given = new Set<string>();
-  #cleanAtMs: number | undefined;
+  readonly #leavings: Leavings;
   #isDirty = true;
   #failure: unknown;
   #wake: () => void = () => undefined;
 
-  constructor(host: Host, { signal, onEvent, toolstackMs }: WatchOptions) {
-    this.#toolstackMs = toolstackMs ?? TOOLSTACK_MS;
+  constructor(host: Host, { signal, onEvent, toolstackMs, wishMs }: WatchOptions) {
+    this.#memory = new Memory({ wishMs });
+    this.#leavings = new Leavings(toolstackMs ?? TOOLSTACK_MS);
     this.#host = host;
     this.#signal = signal;
     this.#tell = onEvent ?? (() => undefined);
@@ -113,13 +102,16 @@ class LifeWatch {
     const paths = [INTRODUCE_DOMAIN, RELEASE_DOMAIN, LIBXL, backendsPath('vusb'), backendsPath('qusb')];
     const call = { signal: this.#signal };
     const { xenstore, plugs } = this.#host;
-    const watches = await Promise.all([
-      ...paths.map((path) => xenstore.watch(path, call)),
-      ...(plugs ? [plugs()] : []),
-    ]);
-    const pumps = watches.map((changes, i) => this.#pump(changes, paths[i] === RELEASE_DOMAIN));
-    this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
+    const opening = [...paths.map((path) => xenstore.watch(path, call)), ...(plugs ? [plugs()] : [])];
+    const watches = (await Promise.allSettled(opening)).flatMap((opened) =>
+      opened.status === 'fulfilled' ? opened.value : [],
+    );
+    const pumps = watches.map((changes) => this.#pump(changes));
+    // What is left over from before.
+    this.#leavings.add({ busids: [], sinceMs: this.#nowMs() });
     try {
+      // Rejects as the one did that could not be opened.
+      await Promise.all(opening);
       for (let isFirst = true; ; isFirst = false) {
         await this.#look(isFirst);
         await this.#wait();
@@ -134,14 +126,9 @@ class LifeWatch {
     return this.#host.clock.nowMs();
   }
 
-  async #pump(
-    changes: { next(): Promise<IteratorResult<readonly string[], undefined>> },
-    isRelease: boolean,
-  ): Promise<void> {
+  async #pump(changes: { next(): Promise<IteratorResult<readonly string[], undefined>> }): Promise<void> {
     try {
-      // The first event only says that the watch is set.
-      for (let isFirst = true; !(await changes.next()).done; isFirst = false) {
-        if (isRelease && !isFirst) this.#memory.released(this.#nowMs());
+      while (!(await changes.next()).done) {
         this.#isDirty = true;
         this.#wake();
       }
@@ -154,8 +141,10 @@ class LifeWatch {
   /** Until something happens or is due. */
   async #wait(): Promise<void> {
     const nowMs = this.#nowMs();
-    const retryMs = this.#returning.length > 0 ? nowMs + RETRY_MS : undefined;
-    const hints = [retryMs, this.#cleanAtMs, this.#memory.dueMs(nowMs)].filter((at) => at !== undefined);
+    const retryMs = this.#memory.returning.length > 0 ? nowMs + RETRY_MS : undefined;
+    const fileMs = this.#addresses.isWaiting ? nowMs + FILE_RETRY_MS : undefined;
+    const dues = [retryMs, fileMs, this.#leavings.dueMs, this.#memory.dueMs];
+    const hints = dues.filter((at) => at !== undefined);
     const withinMs = Math.max(0, Math.min(nowMs + LOOK_EVERY_MS, ...hints) - nowMs);
     if (!this.#isDirty && this.#failure === undefined) await this.#sleepUntilWoken(withinMs);
     if (this.#failure !== undefined) throw this.#failure;
@@ -177,44 +166,50 @@ class LifeWatch {
     await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
   }
 
+  /** A look that fails is told, and made again. */
   async #look(isFirst: boolean): Promise<void> {
     this.#isDirty = false;
-    const inventory = await observe(this.#host, { signal: this.#signal });
-    const { gone, returned, attached, detached } = this.#memory.see(inventory, this.#nowMs());
+    try {
+      await this.#act(await observe(this.#host, { signal: this.#signal }), isFirst);
+    } catch (error) {
+      if (isFirst) throw error;
+      this.#trouble(error);
+      this.#isDirty = true;
+      await this.#host.clock.sleep(RETRY_MS, this.#signal);
+    }
+  }
+
+  async #act(inventory: Inventory, isFirst: boolean): Promise<void> {
+    const nowMs = this.#nowMs();
+    const { gone, attached, detached } = this.#memory.see(inventory, nowMs);
     if (isFirst) {
       const domains = inventory.domains.filter(({ domid, alive }) => alive && domid !== 0).length;
       this.#tell({ event: 'watching', domains });
     }
-    for (const change of attached) {
-      if (!this.#given.delete(`${change.domid}/${change.busid}`))
-        this.#tell({ event: 'attached', ...change });
-    }
+    for (const change of attached) this.#tell({ event: 'attached', ...change });
     for (const change of detached) {
-      this.#had.push(change.busid);
+      this.#leavings.add({ busids: [change.busid], sinceMs: nowMs });
       this.#tell({ event: 'detached', ...change });
     }
     for (const { domid, name, lent } of gone) {
       const busids = lent.map(({ busid }) => busid);
-      this.#had.push(...busids);
+      this.#leavings.add({ domid, busids, sinceMs: nowMs });
       this.#tell({ event: 'gone', domid, name, busids });
-      this.#returning = this.#returning.filter((other) => other.domid !== domid);
     }
-    if (gone.length + detached.length > 0) this.#cleanAtMs = this.#nowMs() + this.#toolstackMs;
-    this.#returning.push(...returned);
     await this.#correct(inventory);
     await this.#giveAgain(inventory);
-    if (this.#cleanAtMs !== undefined && this.#nowMs() >= this.#cleanAtMs) await this.#clean();
+    if (this.#leavings.dueMs !== undefined && this.#nowMs() >= this.#leavings.dueMs) await this.#clean();
   }
 
   /** Has libxl's files name devices by the addresses that they have now. */
   async #correct(inventory: Inventory): Promise<void> {
-    for (const domid of this.#addresses.see(inventory)) {
+    for (const domid of this.#addresses.see(inventory, this.#nowMs())) {
       try {
         const corrected = await correctAddresses(this.#host, inventory, domid, { signal: this.#signal });
-        for (const address of corrected) this.#tell({ event: 'corrected', ...address });
+        if (corrected) this.#addresses.settle(domid);
+        for (const address of corrected ?? []) this.#tell({ event: 'corrected', ...address });
       } catch (error) {
         this.#trouble(error);
-        this.#addresses.forget(domid);
       }
     }
   }
@@ -225,20 +220,11 @@ class LifeWatch {
     this.#tell({ event: 'trouble', why: messageOf(error) });
   }
 
-  /** Mends what dead guests have left, if it lasts. */
+  /** Mends what dead guests have left. */
   async #clean(): Promise<void> {
-    this.#cleanAtMs = undefined;
-    const only = ({ finding }: Finding): boolean => LEFT.has(finding);
-    const had = new Set(this.#had.splice(0));
     try {
-      const revivable = (busid: Busid): boolean => had.has(busid);
-      const options = { fix: true, only, revivable, signal: this.#signal };
-      const { findings, remaining, failures, revived } = await doctor(this.#host, options);
-      const left = new Set(remaining.map(describeFinding));
-      for (const what of findings.map(describeFinding)) {
-        if (!left.has(what)) this.#tell({ event: 'mended', what });
-      }
-      for (const busid of revived) this.#tell({ event: 'mended', what: `${busid} has its drivers again.` });
+      const { mended, failures } = await this.#leavings.mend(this.#host, this.#nowMs(), this.#signal);
+      for (const what of mended) this.#tell({ event: 'mended', what });
       for (const why of failures) this.#tell({ event: 'trouble', why });
     } catch (error) {
       this.#trouble(error);
@@ -247,25 +233,17 @@ class LifeWatch {
 
   /** Attaches what guests that are back had before. */
   async #giveAgain(inventory: Inventory): Promise<void> {
-    const waiting: Returning[] = [];
-    for (const guest of this.#returning) {
-      const left: Lent[] = [];
+    for (const guest of this.#memory.returning) {
+      const { domid, name } = guest;
       for (const lent of guest.lent) {
         const given = await giveAgain(this.#host, inventory, guest, lent, this.#signal);
-        if (given === 'later') left.push(lent);
-        else this.#tellGiven(guest, lent, given);
+        if (given === 'later') continue;
+        const { attachment, why } = given;
+        this.#memory.settle(guest, lent, attachment && { ...lent, ...attachment });
+        if (attachment) this.#tell({ event: 'returned', name, attachment });
+        if (why !== undefined) this.#tell({ event: 'not-returned', domid, busid: lent.busid, why });
       }
-      if (left.length > 0) waiting.push({ ...guest, lent: left });
     }
-    this.#returning = waiting;
-  }
-
-  #tellGiven({ domid, name }: Returning, { busid }: Lent, { attachment, why }: Given): void {
-    if (attachment) {
-      this.#given.add(`${domid}/${attachment.busid}`);
-      this.#tell({ event: 'returned', name, attachment });
-    }
-    if (why !== undefined) this.#tell({ event: 'not-returned', domid, busid, why });
   }
 }
 

@@ -3,9 +3,10 @@ import { DeadlineError, withDeadline } from '../async/index.js';
 import { INTRODUCE_DOMAIN } from '../xenstore/index.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
 import { isPvusbError, type PvusbErrorCode } from './errors.js';
+import { toPvusbError } from './failure.js';
 import type { Changes, Host } from './host.js';
 import type { DomainName } from './operations.js';
-import type { WantedUsb } from './plan-apply.js';
+import type { Adjustment, WantedUsb } from './plan-apply.js';
 
 /** A domain that is being made is not ready for these; later it is. */
 export const NOT_YET: readonly PvusbErrorCode[] = [
@@ -34,26 +35,48 @@ export interface PrepareOptions extends ApplyOptions {
   readonly onWait?: ((why: Error) => void) | undefined;
 }
 
+/** Which domain is prepared, and for what. */
+interface PrepareRequest {
+  readonly domain: DomainName;
+  readonly usb: WantedUsb;
+}
+
 /**
  * Waits until the domain is there, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
- * Nothing is taken from it, and nothing is expected of the guest.
+ * Nothing is taken from it, and nothing is expected of the guest. The changes are those of all tries, the plans those of
+ * the last one.
  *
- * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when the time is over
+ * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when the time is over; `aborted`
  */
 export async function prepareDomain(
   host: Host,
-  request: { readonly domain: DomainName; readonly usb: WantedUsb },
+  request: PrepareRequest,
   options: PrepareOptions = {},
 ): Promise<Applied> {
-  const { signal, withinMs = WITHIN_MS, onWait } = options;
+  try {
+    return await tryUntilDone(host, request, options);
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'waiting for the domain', signal: options.signal });
+  }
+}
+
+async function tryUntilDone(host: Host, request: PrepareRequest, options: PrepareOptions): Promise<Applied> {
+  const { signal, withinMs = WITHIN_MS, onWait, onChange } = options;
   const { clock } = host;
   const endMs = clock.nowMs() + withinMs;
   const asked = { ...request, addsOnly: true };
+  // A try that fails has changed something all the same, and the next one finds nothing left to do there.
+  const changes: Adjustment[] = [];
+  const collecting = (change: Adjustment): void => {
+    changes.push(change);
+    onChange?.(change);
+  };
   const introduced = await host.xenstore.watch(INTRODUCE_DOMAIN, { signal });
   try {
     for (let isFirst = true; ; isFirst = false) {
       try {
-        return await applyUsb(host, asked, options);
+        const applied = await applyUsb(host, asked, { ...options, onChange: collecting });
+        return options.dryRun ? applied : { ...applied, changes };
       } catch (error) {
         const leftMs = endMs - clock.nowMs();
         if (!isPvusbError(error, ...NOT_YET) || leftMs <= 0 || options.dryRun) throw error;
@@ -62,7 +85,8 @@ export async function prepareDomain(
       }
     }
   } finally {
-    await introduced.close();
+    // With a lost connection the watch is gone anyway: what it was lost by is the error to tell.
+    await introduced.close().catch(() => undefined);
   }
 }
 

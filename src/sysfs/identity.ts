@@ -24,3 +24,8 @@ export function hasIdentity(device: UsbDevice, identity: string): boolean {
   const [ownIds, ownSerial] = formatIdentity(device).split(';');
   return ids === ownIds && serial === ownSerial;
 }
+
+/** Whether an identity has a serial number: without one it is that of every device of the make. */
+export function hasSerial(identity: string): boolean {
+  return (identity.split(';')[1] ?? '') !== '';
+}
