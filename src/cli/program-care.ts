@@ -39,7 +39,7 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .description(
       'Brings a running domain to what the settings usbctrl and usbdev of a file say: what it does not name is taken ' +
         'back, what it names is given; what is so already stays untouched. The file is an xl.cfg, or the JSON of ' +
-        '"xl list -l" or of "pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
+        '"pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
         'after a failure run it again, and it goes on.',
     )
     .argument('<domain>', 'whose USB it is')

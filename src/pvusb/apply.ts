@@ -2,12 +2,14 @@
 import { PvusbError } from './errors.js';
 import { controllersOf, findDomain } from './find.js';
 import type { Host } from './host.js';
+import type { Inventory } from './model.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
 import type { DomainName } from './operations.js';
 import type { Plan } from './plan.js';
 import {
   type Adjustment,
   type ApplyRules,
+  findWanted,
   nextAdjustment,
   type PlannedAdjustment,
   planApply,
@@ -44,8 +46,8 @@ export async function applyUsb(
   request: ApplyRules & { readonly domain: DomainName; readonly usb: WantedUsb },
   options: ApplyOptions = {},
 ): Promise<Applied> {
-  const { usb, domain: name } = request;
-  const asks = (seen: Parameters<typeof findDomain>[0]): readonly number[] => {
+  const { usb } = request;
+  const asksOf = (name: DomainName) => (seen: Inventory) => {
     const domain = findDomain(seen, name);
     const there = controllersOf(seen, domain.domid).map(({ type }) => type);
     const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
@@ -55,13 +57,15 @@ export async function applyUsb(
     host,
     { signal: options.signal, dryRun: true },
     (inventory) => {
-      const domain = findDomain(inventory, name);
-      const changes = planApply(inventory, domain, usb, request);
-      return { plan: nothing(domain.domid), result: { domid: domain.domid, changes } };
+      const domain = findDomain(inventory, request.domain);
+      const found = findWanted(inventory, usb);
+      const changes = planApply(inventory, domain, found, request);
+      return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };
     },
-    asks,
+    asksOf(request.domain),
   );
-  const { domid } = planned;
+  // From here on by number: the domain that was looked at, and no other of that name. So with the devices.
+  const { domid, found } = planned;
   const plans = planned.changes.map(({ plan }) => plan);
   if (options.dryRun) {
     return { domid, plans, changes: planned.changes.map(({ adjustment }) => adjustment) };
@@ -72,11 +76,10 @@ export async function applyUsb(
       host,
       options,
       (inventory) => {
-        // By number: the domain that was looked at, and no other of that name.
-        const next = nextAdjustment(inventory, findDomain(inventory, domid), usb, request);
+        const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
         return { plan: next?.plan ?? nothing(domid), result: next };
       },
-      asks,
+      asksOf(domid),
     );
     if (!result) return { domid, plans, changes };
     changes.push(result.adjustment);

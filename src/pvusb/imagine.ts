@@ -1,7 +1,7 @@
 /** The host as it will be after a plan, so that the next one can be made before the first is carried out. Pure. */
 import type { Busid, DriverName, UsbDevice } from '../sysfs/index.js';
 import { savedFor } from './find.js';
-import { backendKind, type ControllerId, frontendPath } from './layout.js';
+import { backendKind, type ControllerId, frontendPath, portPath } from './layout.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
 import { portsOf } from './plan-controller.js';
@@ -86,7 +86,13 @@ export function withoutDevice(
   const busid = [...(controller?.ports ?? []), ...(controller?.strayPorts ?? [])].find(
     (other) => other.port === port,
   )?.busid;
-  const freed = { ...inventory, controllers: withPort(inventory, place, undefined) };
+  const at = controller?.portsAt === undefined ? undefined : portPath(controller.portsAt, port);
+  const freed = {
+    ...inventory,
+    controllers: withPort(inventory, place, undefined),
+    // What an interrupted detach of this port has left is finished.
+    savedDrivers: inventory.savedDrivers.filter(({ origin }) => origin === undefined || origin !== at),
+  };
   if (busid === undefined) return freed;
   const saved = savedFor(inventory, busid)?.drivers;
   const driverOf = (id: string): DriverName | undefined =>

@@ -1,7 +1,7 @@
 /** Domains and controllers in the JSON of libxl (`xl list -l`), out and in, for scripts that know it. */
 import { isLibxlError, SavedConfig } from '../libxl/index.js';
 import { configDifference } from './diagnose-config.js';
-import { PvusbError } from './errors.js';
+import { isPvusbError, PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
 import { findDomain } from './find.js';
 import type { CallOptions, Host } from './host.js';
@@ -17,11 +17,13 @@ export interface LibxlDomain {
   readonly domid: number;
   /** JSON (libxl_types.idl: domain_config), each number as libxl wrote it. */
   readonly config: string;
+  /** Why only a part of it is known, a sentence: libxl's file could not be read. */
+  readonly problem?: string;
 }
 
 /**
  * The configurations of one guest or all: what libxl keeps of each, with the controllers and devices that it has now. Of
- * a guest that libxl did not build only these, its name, type and uuid.
+ * a guest that libxl did not build only these, its name, type and uuid; so, of all, of one whose file cannot be read.
  *
  * @throws {PvusbError} `no-such-domain`, `config-locked`, `config-unusable`, or one of the host's
  */
@@ -38,8 +40,14 @@ export async function libxlDomains(
   const found: LibxlDomain[] = [];
   for (const domain of wanted) {
     const { domid } = domain;
-    const config = (await readConfig(host, domain, options)) ?? bareConfig(domain);
-    found.push({ domid, config: textOf(upToDate(inventory, domain, config)) });
+    try {
+      const config = (await readConfig(host, domain, options)) ?? bareConfig(domain);
+      found.push({ domid, config: textOf(upToDate(inventory, domain, config)) });
+    } catch (error) {
+      const isOne = request.domain !== undefined;
+      if (isOne || !isPvusbError(error, 'config-unusable', 'config-locked')) throw error;
+      found.push({ domid, config: libxlUsb(inventory, domain), problem: error.message });
+    }
   }
   return found;
 }
@@ -103,8 +111,8 @@ export function libxlControllerInfo(controller: Controller): Readonly<Record<str
 }
 
 /**
- * What a configuration in libxl's JSON wants: a domain's saved configuration, or what `xl list -l` prints; of several
- * domains the one of this number or name.
+ * What a configuration in libxl's JSON wants: a domain's saved configuration, or a list of them in the form of `xl list
+ * -l`, of which the one for the domain of this number or name.
  *
  * @throws {PvusbError} `invalid-configuration`
  */
@@ -134,6 +142,9 @@ function parseConfig(untrustedText: string, domain: DomainName | undefined): Sav
     const value: unknown = JSON.parse(untrustedText.replace(/\0$/, ''));
     const entry = Array.isArray(value) ? entryFor(value, domain) : value;
     const config = isRecord(entry) && 'config' in entry ? entry.config : entry;
+    if (!isRecord(config) || !['c_info', 'usbctrls', 'usbdevs'].some((key) => key in config)) {
+      throw refusal('it has neither c_info, usbctrls nor usbdevs, and so is not of libxl');
+    }
     return SavedConfig.parse(Buffer.from(JSON.stringify(config)));
   } catch (error) {
     if (error instanceof PvusbError) throw error;
@@ -142,7 +153,8 @@ function parseConfig(untrustedText: string, domain: DomainName | undefined): Sav
 }
 
 function entryFor(entries: readonly unknown[], domain: DomainName | undefined): unknown {
-  if (entries.length === 1) return entries[0];
+  const [only] = entries;
+  if (entries.length === 1 && (domain === undefined || isOf(only, domain))) return only;
   const found = entries.filter((entry) => isOf(entry, domain));
   if (found.length === 1) return found[0];
   throw refusal(`it has ${entries.length} domains, of which ${found.length} are ${domain ?? 'asked for'}`);

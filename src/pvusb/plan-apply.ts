@@ -1,15 +1,25 @@
 /** Brings a domain to what a configuration says, one change at a time: the first difference is the next change. Pure. */
-import type { Busid, UsbDevice } from '../sysfs/index.js';
+import { type Busid, formatIdentity, hasIdentity } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import { allPorts, controllersOf, findDevice, isTaken, type Place } from './find.js';
+import {
+  allPorts,
+  controllersOf,
+  deviceAt,
+  findControllerOf,
+  findDevice,
+  isTaken,
+  type Place,
+  placesOf,
+} from './find.js';
 import { withController, withDevice, withoutController, withoutDevice } from './imagine.js';
 import type { Controller, Domain, Inventory } from './model.js';
 import type { Plan } from './plan.js';
 import { planAttach } from './plan-attach.js';
 import { planAddController, planRemoveController } from './plan-controller.js';
-import { planDetach } from './plan-detach.js';
+import { planDetach, unfinishedDetaches } from './plan-detach.js';
 import { type ControllerRequest, resolveController, usualPorts } from './resolve.js';
-import { isServed, type Served } from './service.js';
+import { isServed, requireServed, type Served } from './service.js';
+import { portState } from './state.js';
 
 /** What a configuration says of a domain's USB. */
 export interface WantedUsb {
@@ -67,8 +77,41 @@ export interface ApplyRules {
   readonly addsOnly?: boolean | undefined;
 }
 
-/** Two changes of one thing in one plan would be one too many. */
+/** What is asked for, with every device found: while changes are made, addresses may change. */
+export interface FoundUsb {
+  readonly controllers: readonly WantedController[];
+  readonly devices: readonly FoundDevice[];
+}
+
+/** A device that was asked for. */
+export interface FoundDevice extends Omit<WantedDevice, 'device'> {
+  readonly busid: Busid;
+  readonly identity: string;
+}
+
+/** No configuration is so far from a domain. */
 const CHANGES_MAX = 10_000;
+
+/**
+ * Finds the devices that a configuration names.
+ *
+ * @throws {PvusbError} `no-such-device`, `ambiguous-device`; `invalid-argument` for what is asked for twice
+ */
+export function findWanted(inventory: Inventory, wanted: WantedUsb): FoundUsb {
+  const devices = wanted.devices.map(({ device: name, ...asked }): FoundDevice => {
+    const device = saying(asked, () => findDevice(inventory, name));
+    return { ...asked, busid: device.busid, identity: formatIdentity(device) };
+  });
+  refuseTwice(devices, ({ busid }) => busid);
+  refuseTwice(wanted.controllers, ({ devid }) => `Controller ${devid}`);
+  // Those that say where go first: the others take what is left.
+  const placed = devices.filter(({ port }) => port !== undefined);
+  refuseTwice(placed, ({ devid, port }) => `Port ${port} of controller ${devid}`);
+  return {
+    controllers: wanted.controllers,
+    devices: [...placed, ...devices.filter((one) => !placed.includes(one))],
+  };
+}
 
 /**
  * All changes, each planned on the host as the ones before will leave it.
@@ -78,7 +121,7 @@ const CHANGES_MAX = 10_000;
 export function planApply(
   inventory: Inventory,
   domain: Domain,
-  wanted: WantedUsb,
+  wanted: FoundUsb,
   rules: ApplyRules = {},
 ): PlannedAdjustment[] {
   const changes: PlannedAdjustment[] = [];
@@ -101,31 +144,34 @@ export function planApply(
 export function nextAdjustment(
   inventory: Inventory,
   domain: Domain,
-  wanted: WantedUsb,
+  wanted: FoundUsb,
   { addsOnly = false }: ApplyRules = {},
 ): PlannedAdjustment | undefined {
-  const devices = wanted.devices.map((asked): Asked => {
-    return { ...asked, device: saying(asked, () => findDevice(inventory, asked.device)) };
-  });
-  refuseTwice(devices);
-  const before = addsOnly ? undefined : firstLess(inventory, domain, wanted, devices);
-  const more = before ?? firstMore(inventory, domain, wanted, devices, addsOnly);
-  return more ?? (addsOnly ? undefined : firstUnnamed(inventory, domain, wanted));
+  for (const asked of wanted.controllers) saying(asked, () => requireOurs(inventory, domain, asked));
+  return (
+    (addsOnly ? undefined : firstLess(inventory, domain, wanted)) ??
+    firstMore(inventory, domain, wanted, addsOnly) ??
+    (addsOnly ? undefined : firstUnnamed(inventory, domain, wanted))
+  );
 }
 
-/** A device that was asked for, found. */
-interface Asked extends Omit<WantedDevice, 'device'> {
-  readonly device: UsbDevice;
-}
-
-function refuseTwice(devices: readonly Asked[]): void {
-  for (const [i, asked] of devices.entries()) {
-    const { busid } = asked.device;
-    if (devices.findIndex(({ device }) => device.busid === busid) === i) continue;
-    saying(asked, () => {
-      throw new PvusbError('invalid-argument', `${busid} is asked for twice.`, { where: { busid } });
+function refuseTwice<T extends { readonly said?: string | undefined }>(
+  all: readonly T[],
+  keyOf: (one: T) => string,
+): void {
+  const keys = all.map(keyOf);
+  for (const [i, key] of keys.entries()) {
+    if (keys.indexOf(key) === i) continue;
+    saying(all[i]!, () => {
+      throw new PvusbError('invalid-argument', `${key} is asked for twice.`);
     });
   }
+}
+
+/** A controller of a kind that is not known, or of a driver domain, cannot become what is asked for. */
+function requireOurs(inventory: Inventory, { domid }: Domain, { devid }: WantedController): void {
+  const there = findControllerOf(inventory, { domid, devid });
+  if (there) requireServed(there);
 }
 
 /** Runs a planner for something that was asked for; its refusal says where that was. */
@@ -140,30 +186,36 @@ function saying<T>({ said }: { readonly said?: string | undefined }, body: () =>
 }
 
 /** A device to be detached, or a controller to be removed since it is to be another. */
-function firstLess(
-  inventory: Inventory,
-  domain: Domain,
-  wanted: WantedUsb,
-  devices: readonly Asked[],
-): PlannedAdjustment | undefined {
+function firstLess(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
   for (const controller of controllersOf(inventory, domain.domid).filter(isServed)) {
     const asked = wanted.controllers.find(({ devid }) => devid === controller.devid);
     if (asked && !isSuch(controller, asked)) return removing(inventory, controller);
     for (const port of allPorts(controller)) {
       const place = { controller, port };
-      const isWanted = devices.some(({ device, ...at }) => port.busid === device.busid && isAt(place, at));
-      if (port.busid !== undefined && !isWanted) return detaching(inventory, place);
+      const isLeft = unfinishedDetaches(inventory, place).length > 0;
+      if (isLeft || (port.busid !== undefined && !isWanted(inventory, wanted, place))) {
+        return detaching(inventory, place);
+      }
     }
   }
   return undefined;
+}
+
+/** Whether what is in a port shall be there, and the guest can have it. */
+function isWanted(inventory: Inventory, { devices }: FoundUsb, place: Place): boolean {
+  const here = devices.find(({ busid, ...at }) => busid === place.port.busid && isAt(place, at));
+  const isNamedFor = ({ devid, port }: FoundDevice): boolean =>
+    devid === place.controller.devid && port === place.port.port;
+  if (!here || devices.some((other) => other !== here && isNamedFor(other))) return false;
+  const state = portState(inventory, place);
+  return state === 'in-use' || state === 'waiting';
 }
 
 /** A controller to be added, or a device to be attached. */
 function firstMore(
   inventory: Inventory,
   domain: Domain,
-  wanted: WantedUsb,
-  devices: readonly Asked[],
+  wanted: FoundUsb,
   addsOnly: boolean,
 ): PlannedAdjustment | undefined {
   const there = controllersOf(inventory, domain.domid);
@@ -171,19 +223,15 @@ function firstMore(
     ({ devid }) => !there.some((controller) => controller.devid === devid),
   );
   if (lacking) return adding(inventory, domain, lacking);
-  const places = there.flatMap((controller) => allPorts(controller).map((port) => ({ controller, port })));
-  const missing = devices.find(({ device, ...at }) => {
-    return !places.some((place) => place.port.busid === device.busid && (addsOnly || isAt(place, at)));
+  const missing = wanted.devices.find(({ busid, ...at }) => {
+    const places = placesOf(inventory, busid).filter(({ controller }) => controller.domid === domain.domid);
+    return !places.some((place) => addsOnly || isAt(place, at));
   });
   return missing && attaching(inventory, domain, missing);
 }
 
 /** A controller that nothing names and nothing is on. */
-function firstUnnamed(
-  inventory: Inventory,
-  domain: Domain,
-  wanted: WantedUsb,
-): PlannedAdjustment | undefined {
+function firstUnnamed(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
   const unnamed = controllersOf(inventory, domain.domid)
     .filter(isServed)
     .find((controller) => {
@@ -200,10 +248,12 @@ function isAt({ controller, port }: Place, at: Pick<WantedDevice, 'devid' | 'por
 
 /** Whether a controller is what was asked for. One whose removal has begun is none. */
 function isSuch(controller: Served, asked: WantedController): boolean {
-  const { type = 'auto', version = 2 } = asked;
+  const { type = 'auto', version = 2, backendDomid = 0, backendDomname } = asked;
   const isType = type === 'auto' || type === controller.type;
+  const isHosts = backendDomid === controller.backendDomid && backendDomname === undefined;
   const ports = asked.ports ?? usualPorts(controller.type, version);
-  return controller.online && isType && controller.version === version && controller.portCount === ports;
+  const isSize = controller.version === version && controller.portCount === ports;
+  return controller.online && isType && isHosts && isSize;
 }
 
 function detaching(inventory: Inventory, place: Place): PlannedAdjustment {
@@ -229,10 +279,15 @@ function adding(inventory: Inventory, domain: Domain, asked: WantedController): 
   return { adjustment: { change: 'added', domid, devid, type, version, ports }, plan, after };
 }
 
-function attaching(inventory: Inventory, domain: Domain, asked: Asked): PlannedAdjustment {
-  const { plan, target } = saying(asked, () => planAttach(inventory, domain, asked.device, asked));
+function attaching(inventory: Inventory, domain: Domain, asked: FoundDevice): PlannedAdjustment {
+  const { busid, identity } = asked;
+  const device = deviceAt(inventory, busid);
+  if (!device || !hasIdentity(device, identity)) {
+    const sentence = `${busid} has been pulled out, or changed for another device.`;
+    throw new PvusbError('no-such-device', sentence, { where: { domid: domain.domid, busid } });
+  }
+  const { plan, target } = saying(asked, () => planAttach(inventory, domain, device, asked));
   const { domid, devid, port } = target;
-  const { busid } = asked.device;
-  const after = withDevice(inventory, asked.device, target);
+  const after = withDevice(inventory, device, target);
   return { adjustment: { change: 'attached', domid, devid, port, busid }, plan, after };
 }

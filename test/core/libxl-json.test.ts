@@ -75,6 +75,20 @@ describe("domains in libxl's JSON", () => {
     assert.equal((await failure(() => libxlDomains(lab.host, { domain: 99 }))).code, 'no-such-domain');
   });
 
+  test('whose file is broken do not keep the others away', async (t) => {
+    await using lab = await openSimulated();
+    const root = mkdtempSync(join(tmpdir(), 'pvusb-json-'));
+    t.after(() => rmSync(root, { recursive: true }));
+    await attachDevice(lab.host, { domain: 1, device: '4-1' });
+    writeFileSync(join(root, `userdata-d.1.${uuid}.libxl-json`), 'no JSON', { mode: 0o600 });
+    const host = { ...lab.host, userdata: openUserdata({ root }) };
+    const [broken, ...others] = await libxlDomains(host);
+    assert.match(broken?.problem ?? '', /domain 1\.$/);
+    assert.equal(JSON.parse(broken!.config).usbdevs.length, 1);
+    assert.ok(others.length > 0 && others.every(({ problem }) => problem === undefined));
+    assert.equal((await failure(() => libxlDomains(host, { domain: 1 }))).code, 'config-unusable');
+  });
+
   test('say again what they said, in every form that libxl has', async () => {
     await using lab = await openSimulated();
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
@@ -114,16 +128,19 @@ describe("domains in libxl's JSON", () => {
     );
   });
 
-  for (const [why, text, says] of [
+  for (const [why, text, says, domain] of [
     ['no JSON', '{ "usbdevs": [', /JSON/],
-    ['no object', '3', /object|must be here/],
+    ['no object', '3', /is not of libxl/],
+    ['an object of something else', '{ "controllers": [] }', /is not of libxl/],
+    ['the list of something else', '[ {} ]', /is not of libxl/],
+    ["another guest's", '[ { "domid": 2, "config": { "c_info": {} } } ]', /none|0 are/, 'u1'],
     ['a device without address', '{ "usbdevs": [ {} ] }', /hostbus and hostaddr/],
     ['several domains and no name', '[ {}, {} ]', /2 domains/],
     ['numbers that cannot be', '{ "usbctrls": [ { "devid": "x" } ] }', /integer/],
-  ] as const) {
+  ] satisfies [string, string, RegExp, string?][]) {
     test(`that are ${why} are refused`, () => {
       assert.throws(
-        () => parseLibxlUsb(text),
+        () => parseLibxlUsb(text, domain),
         (error: PvusbError) => error.code === 'invalid-configuration' && says.test(error.message),
       );
     });

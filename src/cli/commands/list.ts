@@ -5,7 +5,7 @@ import { listControllers } from '../../pvusb/listing.js';
 import type { Controller, Domain, Inventory } from '../../pvusb/model.js';
 import { serverOf } from '../../pvusb/service.js';
 import { portState } from '../../pvusb/state.js';
-import { escapeText } from '../../sysfs/text.js';
+import { escapeText, printable } from '../../sysfs/text.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import { fit } from '../table.js';
@@ -20,7 +20,9 @@ export async function runList(
 ): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
     if (options.jsonLibxl) {
-      printJsonText(terminal, formatLibxl(await libxlDomains(host, { domain }, { signal })));
+      const domains = await libxlDomains(host, { domain }, { signal });
+      printJsonText(terminal, formatLibxl(domains));
+      for (const { problem } of domains) if (problem) terminal.err(`pvusb: ${printable(problem)}\n`);
       return;
     }
     const inventory = await listControllers(host, { domain }, { signal });
