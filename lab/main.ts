@@ -120,6 +120,9 @@ async function perform(command: string | undefined, args: readonly string[]): Pr
     case 'forget':
       await forgetSnapshots();
       return 0;
+    case 'help':
+      process.stdout.write(USAGE);
+      return 0;
     default:
       process.stderr.write(USAGE);
       return 2;

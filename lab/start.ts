@@ -71,7 +71,10 @@ async function provideSnapshot(name: SnapshotName, built: Built, options: Machin
   await using lab = await startLab({ cpu, store, kvm, name: `snapshot-${name}-${process.pid}` });
   if (name === 'guests') {
     const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
-    for (const guest of (Object.keys(GUESTS) as GuestName[]).filter(isPossible)) await lab.startGuest(guest);
+    const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);
+    for (const guest of guests) await lab.startGuest(guest);
+    // Emulated virtualization is not perfect: a PVH guest may fall while an HVM guest boots, and is then restarted.
+    for (const guest of guests) await lab.guest(guest, 'true', { withinSeconds: 120 });
   }
   for (const [id] of unsavedDevices()) await lab.unplug(id);
   await lab.dom0('sync');
