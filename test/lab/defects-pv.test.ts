@@ -241,7 +241,7 @@ const DEFECTS: readonly Defect[] = [
     },
     withPvusb: async (ground) => {
       await ground.lab.dom0(
-        'pvusb watch > /tmp/watch.log 2>&1 & until grep -q "saved configuration" /tmp/watch.log; do sleep 0.2; done',
+        'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs "saved configuration" /tmp/watch.log; do sleep 0.2; done',
       );
       await ground.xl('reboot -F pv2');
       await ground.eventually('the guest is back', async () => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Case, Ground } from './ground.js';
 
-const WATCH = 'pvusb watch > /tmp/watch.log 2>&1 & until grep -q Watching /tmp/watch.log; do sleep 0.2; done';
+const WATCH =
+  'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs Watching /tmp/watch.log; do sleep 0.2; done';
 
 async function withWatch(ground: Ground, body: () => Promise<void>): Promise<void> {
   await ground.lab.dom0(WATCH);

@@ -76,7 +76,7 @@ export const plugCases: readonly Case[] = [
       const { lab, guest } = ground;
       await ground.pvusb(`attach ${guest} 3-2`);
       await lab.dom0(
-        'pvusb watch > /tmp/watch.log 2>&1 & until grep -q Watching /tmp/watch.log; do sleep 0.2; done',
+        'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs Watching /tmp/watch.log; do sleep 0.2; done',
       );
       await lab.unplug('keyboard');
       await lab.plug('keyboard');
