@@ -1,7 +1,7 @@
 /** Tells when USB devices come and go: a hint that it is time to look, no more. */
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** Where the kernel makes a node for each device, which can be watched; in sysfs itself nothing is told. */
 const NODES = '/dev/bus/usb';
@@ -14,39 +14,39 @@ export interface Plugs {
 }
 
 /**
- * Watches the folders of the devices: the kernel's nodes for `/sys`, else the tree below `root` (a published simulation).
- * Folders that are not there, or cannot be watched, tell nothing.
+ * Watches the folders of the devices: the kernel's `nodes` for `/sys`, else the tree below `root` (a published simulation).
+ * A folder that is not there is waited for; one that cannot be watched tells nothing.
  */
-export async function openPlugs(root: string): Promise<Plugs> {
+export async function openPlugs(root: string, nodes = NODES): Promise<Plugs> {
+  const isSys = root === '/sys';
+  const folders = isSys ? nodes : join(root, 'bus/usb/devices');
   let isDirty = false;
   let isClosed = false;
   let wake: () => void = () => undefined;
-  const watchers = new Map<string, FSWatcher>();
+  const watchers: FSWatcher[] = [];
   const stir = (): void => {
     isDirty = true;
     wake();
   };
-  const add = (folder: string): void => {
-    if (watchers.has(folder) || isClosed) return;
-    try {
-      const watcher = watch(folder, stir);
-      watcher.on('error', () => {
-        watcher.close();
-        watchers.delete(folder);
-      });
-      watchers.set(folder, watcher);
-    } catch {
-      // Not there, or too many watches on this host: then looks at intervals have to do.
-    }
+  const closeAll = (): void => {
+    for (const watcher of watchers.splice(0)) watcher.close();
   };
-  const folders = root === '/sys' ? NODES : join(root, 'bus/usb/devices');
-  const addAll = async (): Promise<void> => {
-    add(folders);
+  const add = (watcher: FSWatcher | undefined): void => {
+    if (isClosed) watcher?.close();
+    else if (watcher) watchers.push(watcher);
+  };
+  /**
+   * All anew: a watch holds a folder, not its name, and knows nothing of one that was made again. Numbers of inodes are
+   * used again, too, so that they do not tell. What happens in between is seen by the look that follows.
+   */
+  const watchAll = async (): Promise<void> => {
+    closeAll();
+    add(watchNearest(folders, stir));
     // A folder for each bus; controllers of the host can come and go, too.
-    const buses = root === '/sys' ? await readdir(folders).catch(() => []) : [];
-    for (const bus of buses) add(join(folders, bus));
+    const buses = isSys ? await readdir(folders).catch(() => []) : [];
+    for (const bus of buses) add(watchFolder(join(folders, bus), stir));
   };
-  await addAll();
+  await watchAll();
   return {
     async next() {
       while (!isDirty && !isClosed) {
@@ -56,13 +56,51 @@ export async function openPlugs(root: string): Promise<Plugs> {
       }
       if (isClosed) return { done: true, value: undefined };
       isDirty = false;
-      await addAll();
+      await watchAll();
       return { done: false, value: [folders] };
     },
     async close() {
       isClosed = true;
-      for (const watcher of watchers.values()) watcher.close();
+      closeAll();
       wake();
     },
   };
+}
+
+/**
+ * Watches a folder; while it is not there the nearest one above it, for the name that is missing only: in /dev more
+ * happens. The watches are made from the top down, so that no folder comes unseen between two of them.
+ */
+function watchNearest(folder: string, stir: () => void): FSWatcher | undefined {
+  let nearest = watchFolder(folder, stir);
+  if (nearest) return nearest;
+  const chain = ancestry(folder);
+  for (const [i, at] of chain.entries()) {
+    // Its own name is told when the folder itself goes.
+    const names = [basename(at), basename(chain[i + 1] ?? at)];
+    const watcher = watchFolder(at, (name) => {
+      if (at === folder || name === null || names.includes(name)) stir();
+    });
+    if (!watcher) continue;
+    nearest?.close();
+    nearest = watcher;
+  }
+  return nearest;
+}
+
+/** A folder and all above it, the root first. */
+function ancestry(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [...ancestry(above), folder];
+}
+
+function watchFolder(folder: string, tell: (name: string | null) => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(folder, (_, name) => tell(name));
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch {
+    // Not there, or too many watches on this host: then looks at intervals have to do.
+    return undefined;
+  }
 }

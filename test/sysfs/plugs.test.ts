@@ -1,15 +1,63 @@
 /** What tells that devices come and go. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
-import { openPlugs } from '../../src/sysfs/index.js';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openPlugs, type Plugs } from '../../src/sysfs/index.js';
+
+/** One change makes several events: after so long without one it is told. */
+const QUIET_MS = 100;
+
+/** For what is never told. */
+const LIMIT = { timeout: 10_000 };
+
+/** Somebody who waits for what is told. */
+class Listener {
+  readonly #plugs: Plugs;
+  #told: ReturnType<Plugs['next']>;
+
+  constructor(plugs: Plugs) {
+    this.#plugs = plugs;
+    this.#told = plugs.next();
+  }
+
+  /** Makes a change, and waits until it is told, with all that it entails. */
+  async hears(change: () => void): Promise<void> {
+    change();
+    do {
+      assert.equal((await this.#told).done, false);
+      this.#told = this.#plugs.next();
+    } while (!(await this.#isQuiet()));
+  }
+
+  /** Makes a change that is none of ours. */
+  async ignores(change: () => void): Promise<void> {
+    change();
+    assert.ok(await this.#isQuiet());
+  }
+
+  #isQuiet(): Promise<boolean> {
+    return Promise.race([this.#told.then(() => false), sleep(QUIET_MS, true)]);
+  }
+}
+
+function folder(t: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'pvusb-plugs-'));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function listenTo(t: TestContext, ...where: Parameters<typeof openPlugs>): Promise<Listener> {
+  const plugs = await openPlugs(...where);
+  t.after(() => plugs.close());
+  return new Listener(plugs);
+}
 
 describe('plugs', () => {
   test('tell that a device has come, and that it has gone', async (t) => {
-    const root = mkdtempSync(join(tmpdir(), 'pvusb-plugs-'));
-    t.after(() => rmSync(root, { recursive: true }));
+    const root = folder(t);
     const devices = join(root, 'bus/usb/devices');
     mkdirSync(devices, { recursive: true });
     const plugs = await openPlugs(root);
@@ -25,6 +73,42 @@ describe('plugs', () => {
     await plugs.close();
     assert.equal((await told).done, true);
     assert.equal((await plugs.next()).done, true);
+  });
+
+  test('go on when the folder of the devices, and those above it, are made anew', LIMIT, async (t) => {
+    const root = folder(t);
+    const devices = join(root, 'bus/usb/devices');
+    mkdirSync(devices, { recursive: true });
+    const listener = await listenTo(t, root);
+    for (const gone of [devices, join(root, 'bus'), root]) {
+      await listener.hears(() => rmSync(gone, { recursive: true }));
+      await listener.hears(() => mkdirSync(devices, { recursive: true }));
+      await listener.hears(() => mkdirSync(join(devices, '4-1')));
+    }
+  });
+
+  test('wait for a folder that is not there yet, and for nothing beside it', LIMIT, async (t) => {
+    const above = folder(t);
+    const root = join(above, 'sys');
+    const listener = await listenTo(t, root);
+    await listener.ignores(() => mkdirSync(join(above, 'proc')));
+    for (const made of ['', 'bus', 'bus/usb', 'bus/usb/devices', 'bus/usb/devices/4-1']) {
+      await listener.hears(() => mkdirSync(join(root, made)));
+    }
+  });
+
+  test('of a bus that goes and comes again are told, and of one that comes late', LIMIT, async (t) => {
+    const nodes = folder(t);
+    const bus = join(nodes, '001');
+    mkdirSync(bus);
+    const listener = await listenTo(t, '/sys', nodes);
+    for (let times = 0; times < 3; times++) {
+      await listener.hears(() => writeFileSync(join(bus, '002'), ''));
+      await listener.hears(() => rmSync(bus, { recursive: true }));
+      await listener.hears(() => mkdirSync(bus));
+    }
+    await listener.hears(() => mkdirSync(join(nodes, '002')));
+    await listener.hears(() => writeFileSync(join(nodes, '002/001'), ''));
   });
 
   test('where nothing can be watched tell nothing, and end when they are closed', async () => {
