@@ -14,7 +14,7 @@ import {
 } from '../sysfs/index.js';
 import { openXenstore, type Permission, type XenstoreEnvironment } from '../xenstore/index.js';
 import { toPvusbError } from './failure.js';
-import { platformOf } from './platform.js';
+import { type Platform, platformOf } from './platform.js';
 
 /** Options of every call. */
 export interface CallOptions {
@@ -87,7 +87,7 @@ export interface HostOptions extends CallOptions {
   readonly environment?: XenstoreEnvironment;
   /** The operating system, as Node names it; this one unless given. */
   readonly platform?: string | undefined;
-  /** Where sysfs is mounted; `/sys` unless given. */
+  /** Where sysfs is mounted; `/sys` unless given. With all three folders given the operating system does not matter. */
   readonly sysfsRoot?: string | undefined;
   /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
   readonly userdataRoot?: string | undefined;
@@ -101,19 +101,18 @@ export interface HostOptions extends CallOptions {
  * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`
  */
 export async function openHost(options: HostOptions = {}): Promise<Host> {
-  const platform = platformOf(options.platform ?? process.platform);
-  const { environment, sysfsRoot = platform.sysfsRoot } = options;
+  const { environment } = options;
+  const { sysfsRoot, elsewhere, userdataRoot, qmpRoot } = pathsOf(options);
   const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
   try {
     const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
     return {
       xenstore,
-      sysfs: openSysfs(sysfsRoot, platform.elsewhere),
+      sysfs: openSysfs(sysfsRoot, elsewhere),
       plugs: () => openPlugs(sysfsRoot),
-      qemu: (domid, call) =>
-        QmpClient.open(`${options.qmpRoot ?? platform.qmpRoot}/qmp-libxl-${domid}`, call),
+      qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
-      userdata: openUserdata({ root: options.userdataRoot ?? platform.userdataRoot }),
+      userdata: openUserdata({ root: userdataRoot }),
       reopen,
       turns: new Mutex(),
       commits: new Mutex(),
@@ -121,4 +120,17 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
   } catch (error) {
     throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
   }
+}
+
+/** A simulated host is served on any system: what the system says is asked for only where a path is not given. */
+function pathsOf({ sysfsRoot, userdataRoot, qmpRoot, platform }: HostOptions): Platform {
+  if (sysfsRoot !== undefined && userdataRoot !== undefined && qmpRoot !== undefined)
+    return { sysfsRoot, userdataRoot, qmpRoot, elsewhere: {} };
+  const usual = platformOf(platform ?? process.platform);
+  return {
+    sysfsRoot: sysfsRoot ?? usual.sysfsRoot,
+    userdataRoot: userdataRoot ?? usual.userdataRoot,
+    qmpRoot: qmpRoot ?? usual.qmpRoot,
+    elsewhere: usual.elsewhere,
+  };
 }

@@ -118,3 +118,17 @@ describe('pvusb sim', () => {
     assert.ok(!existsSync(dir));
   });
 });
+
+describe('pvusb demo', () => {
+  it('is played on any system, since the host is a simulated one', async () => {
+    const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
+    Object.defineProperty(process, 'platform', { ...platform, value: 'darwin' });
+    try {
+      const { status, stdout, stderr } = await runPvusb(['demo']);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /That was the demo\./);
+    } finally {
+      Object.defineProperty(process, 'platform', platform);
+    }
+  });
+});

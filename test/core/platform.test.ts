@@ -24,6 +24,19 @@ describe('a platform', () => {
     });
   }
 
+  test('does not matter to a host whose folders are all given: a simulated one', async () => {
+    const nowhere = '/nonexistent/pvusb';
+    const roots = { sysfsRoot: nowhere, userdataRoot: nowhere, qmpRoot: nowhere };
+    const environment = { XENSTORED_PATH: `${nowhere}/socket` };
+    const error = await failure(() => openHost({ platform: 'darwin', environment, ...roots }));
+    assert.equal(error.code, 'xenstore-unreachable');
+    for (const left of ['sysfsRoot', 'userdataRoot', 'qmpRoot'] as const) {
+      const { [left]: _, ...some } = roots;
+      const refused = await failure(() => openHost({ platform: 'darwin', environment, ...some }));
+      assert.equal(refused.code, 'unsupported-platform');
+    }
+  });
+
   test('may keep usbback outside of sysfs: it is found, and written to, there', async (t) => {
     const root = mkdtempSync(join(tmpdir(), 'pvusb-platform-'));
     t.after(() => rmSync(root, { recursive: true }));

@@ -61,6 +61,7 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       ...terminal.env,
       XENSTORED_PATH: socket,
       PVUSB_SYSFS: join(dir, 'sys'),
+      PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
     };
     terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');
