@@ -18,10 +18,18 @@ export function printableJson(data: unknown): string {
   return printableJsonText(JSON.stringify(data, null, 2));
 }
 
-/** JSON made safe to print in the same way: what is unsafe can only stand in strings. */
+/** Data as JSON in one line that is safe to print: for an object a line. */
+export function printableJsonLine(data: unknown): string {
+  return printableJsonText(JSON.stringify(data));
+}
+
+/**
+ * JSON made safe to print in the same way. What is unsafe can only stand in strings, but for the white space between tokens
+ * (RFC 8259, 2), which is none in strings.
+ */
 export function printableJsonText(untrustedText: string): string {
   return untrustedText.replace(UNSAFE, (character) => {
-    if (character === '\n') return character;
+    if (/[\t\n\r]/.test(character)) return character;
     const units = Array.from({ length: character.length }, (_, k) => character.charCodeAt(k));
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });

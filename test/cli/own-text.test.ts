@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatDevices } from '../../src/cli/commands/devices.js';
-import { printableJson, quoteWord } from '../../src/cli/printable.js';
+import { printableJson, printableJsonText, quoteWord } from '../../src/cli/printable.js';
 import { ProgressLine } from '../../src/cli/progress.js';
 import { displayWidth, fit, formatTable } from '../../src/cli/table.js';
 import type { Inventory } from '../../src/pvusb/model.js';
@@ -121,6 +121,13 @@ describe('what others chose', () => {
         assert.deepEqual(JSON.parse(json), { [text]: [text] });
       }),
     );
+  });
+
+  it('stands in strings of JSON: the white space between its tokens stays', () => {
+    const text = '{\r\n\t"a":\r\n\t\t"\u009b",\t"b": 2\r\n}';
+    const json = printableJsonText(text);
+    assert.equal(json, text.replace('\u009b', '\\u009b'));
+    assert.deepEqual(JSON.parse(json), { a: '\u009b', b: 2 });
   });
 
   it('never reaches the output as it is: names of devices and domains, junk in ports', async () => {

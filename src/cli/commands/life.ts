@@ -1,8 +1,9 @@
 /** `pvusb watch` and `pvusb release`: guests that come and go. */
 import { type LifeEvent, watchDomains } from '../../pvusb/life.js';
 import { type Released, releaseDomain } from '../../pvusb/operations.js';
-import { escapeText } from '../../sysfs/text.js';
+import { escapeText, printable } from '../../sysfs/text.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
+import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
 import { describeAttached } from './attach.js';
 
@@ -10,13 +11,13 @@ import { describeAttached } from './attach.js';
 export async function runWatch(terminal: Terminal, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
     const onEvent = (event: LifeEvent): void => {
-      terminal.out(options.json ? `${JSON.stringify(event)}\n` : `${describeEvent(event)}\n`);
+      terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
     };
     await watchDomains(host, { signal, onEvent });
   });
 }
 
-/** An event as a line. */
+/** An event as a line. Its texts may repeat what guests, devices and files say. */
 export function describeEvent(event: LifeEvent): string {
   switch (event.event) {
     case 'watching':
@@ -30,18 +31,18 @@ export function describeEvent(event: LifeEvent): string {
       return `${describeGuest(event)} is gone.${had}`;
     }
     case 'mended':
-      return `Mended: ${event.what}`;
+      return `Mended: ${printable(event.what)}`;
     case 'returned': {
       const { state: _, ...attachment } = event.attachment;
       const guest = event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`;
       return `${guest} is back: ${describeAttached(attachment)}`;
     }
     case 'not-returned':
-      return `${event.busid} does not go back to domain ${event.domid}: ${event.why}`;
+      return `${event.busid} does not go back to domain ${event.domid}: ${printable(event.why)}`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'trouble':
-      return `Trouble: ${event.why}`;
+      return `Trouble: ${printable(event.why)}`;
   }
 }
 
