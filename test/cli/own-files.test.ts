@@ -109,6 +109,29 @@ describe('the commands that know files', () => {
     assert.equal((await stage.run('prepare', path, '--wait', 'long')).status, 2);
   });
 
+  it('export leaves out what was put into the socket of a device of the guest', async () => {
+    await using other = await openStage(qemuWorld({ usbback: true }));
+    await other.done('attach', 'u1', '4-1');
+    await other.done('attach', 'u1', '3-2');
+    const { spec } = other.sim.usb.device('4-1')!;
+    await other.sim.unplug('4-1');
+    await other.sim.plug({ ...spec, address: 9, serial: 'OTHER' });
+    await other.sim.idle();
+    for (const [form, left] of [
+      [[], /^usbdev = \[ "type=hostdev,hostbus=3,hostaddr=2,controller=0,port=2" \]$/m],
+      [['--json'], /"devices": \[\n {4}\{\n {6}"hostbus": 3,[^}]*\}\n {2}\]/],
+      [['--json=libxl'], /"usbdevs": \[\s*\{\s*"ctrl": 0,\s*"port": 2,[^\]]*"hostbus": 3,[^\]]*\]/],
+    ] as const) {
+      const { status, stdout, stderr } = await other.run('export', 'u1', ...form);
+      assert.equal(status, 0);
+      assert.match(stdout, left);
+      assert.equal(
+        stderr,
+        'pvusb: Another device is in 4-1 now than the one that was attached: it is left out.\n',
+      );
+    }
+  });
+
   it('--json=libxl is for what libxl has a form of', async () => {
     const { status, stderr } = await stage.run('devices', '--json=libxl');
     assert.deepEqual([status, /unknown option '--json=libxl'/.test(stderr)], [2, true]);

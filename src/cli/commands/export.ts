@@ -2,8 +2,9 @@
 import { deviceAt, findDomain } from '../../pvusb/find.js';
 import { libxlUsb } from '../../pvusb/libxl-json.js';
 import { listControllers } from '../../pvusb/listing.js';
-import type { Controller, Inventory } from '../../pvusb/model.js';
+import type { Controller, Inventory, Port } from '../../pvusb/model.js';
 import { isServed, type Served } from '../../pvusb/service.js';
+import { portState } from '../../pvusb/state.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
@@ -11,13 +12,28 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runExport(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const inventory = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const seen = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const { inventory, strange } = withoutStrangers(seen);
     const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
     if (options.jsonLibxl) printJsonText(terminal, libxlUsb(inventory, findDomain(inventory, domain)));
     else if (options.json) printJson(terminal, settings);
     else terminal.out(formatUsbSettings(settings));
-    for (const sentence of left) terminal.err(`pvusb: ${sentence}\n`);
+    for (const sentence of [...strange, ...left]) terminal.err(`pvusb: ${sentence}\n`);
   });
+}
+
+/** A port names a socket, and another device sits in it now: it was never the guest's, whatever its address. */
+function withoutStrangers(seen: Inventory): { inventory: Inventory; strange: string[] } {
+  const strange: string[] = [];
+  const controllers = seen.controllers.map((controller): Controller => {
+    const ports = controller.ports.map((port): Port => {
+      if (portState(seen, { controller, port }) !== 'other-device') return port;
+      strange.push(`Another device is in ${port.busid} now than the one that was attached: it is left out.`);
+      return { port: port.port };
+    });
+    return { ...controller, ports };
+  });
+  return { inventory: { ...seen, controllers }, strange };
 }
 
 /** The settings, and what they cannot say. xl counts controllers by their place in the list. */
