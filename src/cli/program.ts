@@ -15,6 +15,9 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
   const [first, ...rest] = argv;
   if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
   if (first === 'help' && isXlCommand(rest[0] ?? '')) return runXl(terminal, rest[0]!, ['--help']);
+  // What comes behind "--" is no option, whatever it looks like.
+  const end = argv.indexOf('--');
+  const options = end === -1 ? argv : argv.slice(0, end);
   let exitStatus = 0;
   const setStatus = (status: number): void => {
     exitStatus = status;
@@ -29,16 +32,13 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
       terminal.out(program.helpInformation());
       return 0;
     }
-    const words = argv.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
-    await program.parseAsync(words, { from: 'user' });
+    const words = options.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
+    await program.parseAsync([...words, ...argv.slice(words.length)], { from: 'user' });
     return exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
-    return reportError(
-      terminal,
-      error,
-      argv.some((word) => /^--json(=libxl)?$/.test(word)),
-    );
+    const json = options.some((word) => /^--json(=libxl)?$/.test(word));
+    return reportError(terminal, error, json);
   }
 }
 
