@@ -9,18 +9,32 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** A command of several changes failed: why, and what it had done by then. */
+export class HalfDoneError extends Error {
+  override readonly name = 'HalfDoneError';
+  readonly changes: readonly unknown[];
+
+  constructor(cause: unknown, changes: readonly unknown[]) {
+    super('A command of several changes failed.', { cause });
+    this.changes = changes;
+  }
+}
+
 /** Exit status of a wrong command line. */
 export const USAGE_STATUS = 2;
 
-/** Prints an error and gives the exit status; with `json`, as an object on standard output too. */
-export function reportError(terminal: Terminal, error: unknown, json = false): number {
+/** Prints an error and gives the exit status; with `json`, as an object on standard output too, with what was done. */
+export function reportError(terminal: Terminal, thrown: unknown, json = false): number {
+  const { cause: error, changes } =
+    thrown instanceof HalfDoneError ? thrown : { cause: thrown, changes: undefined };
   if (error instanceof UsageError) {
     terminal.err(`pvusb: ${printable(error.message)}\n`);
     return USAGE_STATUS;
   }
   const known = error instanceof PvusbError ? error : new PvusbError('internal', tellFault(error));
   const { code, message, remedy, leftOver, where } = known;
-  if (json) terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver } })}\n`);
+  if (json)
+    terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
   terminal.err(`pvusb: ${printable(message)}\n${remedy} (${code})\n`);
   if (known !== error) terminal.err(`${stackOf(error).split('\n').map(printable).join('\n')}\n`);
   return known.exitStatus;

@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { PvusbError } from '../pvusb/errors.js';
 import { parseLibxlUsb } from '../pvusb/libxl-json.js';
 import type { WantedUsb } from '../pvusb/plan-apply.js';
-import { type Position, parseUsbSettings, parseXlCfg, unquote, XlCfgError } from '../xlcfg/index.js';
+import {
+  type Position,
+  parseXlCfg,
+  readUsbSettings,
+  unquote,
+  XlCfgError,
+  type XlCfgSettings,
+} from '../xlcfg/index.js';
 
 /** What a file says. */
 export interface SettingsFile {
@@ -20,9 +27,10 @@ export interface SettingsFile {
 export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
   const bytes = await read(path);
   const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain) };
+  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text) };
   try {
-    return { name: nameOf(bytes), usb: wantedBy(path, bytes) };
+    const settings = parseXlCfg(bytes);
+    return { name: nameOf(settings), usb: wantedBy(path, settings) };
   } catch (error) {
     if (!(error instanceof XlCfgError)) throw error;
     const sentence = `${place(path, error)}: ${error.message}`;
@@ -43,16 +51,29 @@ function place(path: string, { line, column }: Position): string {
   return `${path}:${line}:${column}`;
 }
 
-function nameOf(bytes: Buffer): string | undefined {
-  const value = parseXlCfg(bytes).get('name');
+/** The domain's name in libxl's JSON; of several domains none, since it is not known which is meant. */
+function nameInJson(text: string): string | undefined {
+  // As libxl keeps it, a NUL is behind it.
+  const value: unknown = JSON.parse(text.replace(/\0$/, ''));
+  const entry = Array.isArray(value) && value.length === 1 ? memberOf(value, 0) : value;
+  const name = memberOf(memberOf(memberOf(entry, 'config') ?? entry, 'c_info'), 'name');
+  return typeof name === 'string' ? name : undefined;
+}
+
+function memberOf(value: unknown, key: string | number): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function nameOf(settings: XlCfgSettings): string | undefined {
+  const value = settings.get('name');
   return value?.kind === 'scalar'
     ? value.parts.map((part) => unquote(part).untrustedText).join('')
     : undefined;
 }
 
 /** xl counts controllers by their place in the list. */
-function wantedBy(path: string, bytes: Buffer): WantedUsb {
-  const { controllers, devices } = parseUsbSettings(bytes);
+function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
+  const { controllers, devices } = readUsbSettings(settings);
   return {
     controllers: controllers.map(({ type, version, ports, position }, devid) => {
       return { devid, type, version, ports, said: place(path, position) };

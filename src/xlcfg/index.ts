@@ -18,5 +18,5 @@ export {
   type XlCfgSettings,
   type XlCfgValue,
 } from './parser.js';
-export { parseUsbSettings } from './settings.js';
+export { parseUsbSettings, readUsbSettings } from './settings.js';
 export { type Unquoted, unquote } from './unquote.js';

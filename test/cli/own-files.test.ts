@@ -109,6 +109,64 @@ describe('the commands that know files', () => {
     assert.equal((await stage.run('prepare', path, '--wait', 'long')).status, 2);
   });
 
+  it("prepare finds the guest by the name in libxl's JSON too", async () => {
+    const config = JSON.parse(await stage.done('export', 'u2', '--json=libxl'));
+    assert.equal(config.c_info.name, 'u2');
+    for (const value of [config, { domid: 2, config }, [{ domid: 2, config }]]) {
+      const path = file('u2.json', `${JSON.stringify(value)}\0`);
+      assert.equal(await stage.done('prepare', path), `Domain 2 has all that ${path} names.\n`);
+    }
+    for (const value of [{}, [], [{ config }, { config }], { c_info: { name: 2 } }, [{ config: null }]]) {
+      const { status, stderr } = await stage.run('prepare', file('nameless.json', JSON.stringify(value)));
+      assert.equal(status, 1);
+      assert.match(stderr, ERROR_TEXT);
+      assert.match(stderr, /\(invalid-configuration\)/);
+    }
+  });
+
+  it("a name in a file is never another guest's number", async () => {
+    const before = await stage.look();
+    const settings = 'usbdev=["hostbus=2,hostaddr=2"]';
+    for (const [name, text] of [
+      ['4.cfg', `name="4"\n${settings}`],
+      ['number.cfg', `name=4\n${settings}`],
+      ['4.json', '{"c_info":{"name":"4"}}'],
+    ] as const) {
+      const { status, stderr } = await stage.run('prepare', file(name, text));
+      assert.equal(status, 1);
+      assert.match(stderr, /"4", which looks like a number[\s\S]*--domain[\s\S]*\(invalid-configuration\)/);
+    }
+    assert.deepEqual(differences(before, await stage.look()), []);
+    const path = file('4.cfg', 'name="4"');
+    assert.equal(
+      await stage.done('prepare', path, '--domain', 'u2'),
+      `Domain 2 has all that ${path} names.\n`,
+    );
+  });
+
+  it('apply and prepare that fail halfway tell what they did, in JSON too', async () => {
+    await using other = await openStage(qemuWorld({ usbback: true }));
+    const text = 'name="u1"\nusbctrl=["type=pv"]\nusbdev=["hostbus=4,hostaddr=2", "hostbus=3,hostaddr=2"]\n';
+    const path = file('halfway.cfg', text);
+    other.sim.usb.failBind({ interface: '3-2:1.0', driver: 'usbback' }, 'EIO');
+    for (const argv of [
+      ['apply', 'u1', path],
+      ['prepare', path],
+    ]) {
+      const { status, stdout } = await other.run(...argv, '--json');
+      const told = JSON.parse(stdout);
+      assert.deepEqual([status, told.error.code], [3, 'sysfs-failed']);
+      assert.deepEqual(told.changes, [
+        { change: 'added', domid: 1, devid: 0, type: 'pv', version: 2, ports: 8 },
+        { change: 'attached', domid: 1, devid: 0, port: 1, busid: '4-1' },
+      ]);
+      await other.done('release', 'u1');
+    }
+    const { stdout, stderr } = await other.run('apply', 'u1', path);
+    assert.match(stdout, /^Domain 1 has USB controller 0 now[^\n]*\n4-1 is attached[^\n]*\n$/);
+    assert.match(stderr, ERROR_TEXT);
+  });
+
   it('export leaves out what was put into the socket of a device of the guest', async () => {
     await using other = await openStage(qemuWorld({ usbback: true }));
     await other.done('attach', 'u1', '4-1');
@@ -130,6 +188,20 @@ describe('the commands that know files', () => {
         'pvusb: Another device is in 4-1 now than the one that was attached: it is left out.\n',
       );
     }
+  });
+
+  it('a file is told by a name that is safe to print', async () => {
+    const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"');
+    for (const argv of [
+      ['apply', 'u2', path, '--dry-run'],
+      ['apply', 'u2', path],
+      ['prepare', path],
+    ]) {
+      const { status, stdout } = await stage.run(...argv);
+      assert.equal(status, 0);
+      assert.ok(!/[\u001b\u009b]/.test(stdout), JSON.stringify(stdout));
+    }
+    assert.match(await stage.done('prepare', path), /x\\x1b\[31m\\x9b1m\.cfg names\.\n$/);
   });
 
   it('behind -- no word is an option', async () => {

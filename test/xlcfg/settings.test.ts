@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { formatUsbSettings, parseUsbSettings, type UsbSettings } from '../../src/xlcfg/index.js';
+import {
+  formatUsbSettings,
+  parseUsbSettings,
+  parseXlCfg,
+  readUsbSettings,
+  type UsbSettings,
+} from '../../src/xlcfg/index.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import { withoutPlaces } from './places.js';
 
@@ -76,6 +82,7 @@ describe('USB settings of xl.cfg', () => {
   for (const [name, settings] of Object.entries(FILES)) {
     it(`are read from ${name}`, () => {
       assert.deepEqual(withoutPlaces(parseUsbSettings(fixture(name))), settings);
+      assert.deepEqual(withoutPlaces(readUsbSettings(parseXlCfg(fixture(name)))), settings);
     });
 
     it(`are the same with the line ends of DOS: ${name}`, () => {

@@ -4,8 +4,9 @@ import { PvusbError } from '../../pvusb/errors.js';
 import { formatPlan } from '../../pvusb/plan.js';
 import type { Adjustment } from '../../pvusb/plan-apply.js';
 import { prepareDomain } from '../../pvusb/prepare.js';
+import { printable } from '../../sysfs/text.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { HalfDoneError, UsageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
@@ -18,9 +19,10 @@ export async function runApply(
   const { domain, file } = args;
   const { usb } = await readSettingsFile(file, domain);
   await withHost(terminal, options, async (host, operation) => {
-    const onChange = telling(terminal, options);
-    const applied = await applyUsb(host, { domain, usb }, { ...operation, onChange });
-    tell(terminal, options, applied, `Domain ${applied.domid} has what ${file} says.`);
+    const applied = await telling(terminal, options, (onChange) =>
+      applyUsb(host, { domain, usb }, { ...operation, onChange }),
+    );
+    tell(terminal, options, applied, `Domain ${applied.domid} has what ${printable(file)} says.`);
   });
 }
 
@@ -34,20 +36,27 @@ export interface PrepareOptions extends CommonOptions {
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
   const { name, usb } = await readSettingsFile(file, options.domain);
-  const domain = options.domain ?? name;
-  if (domain === undefined) {
-    const sentence = `${file} does not say which domain it is for: name it with --domain.`;
-    throw new PvusbError('invalid-configuration', sentence);
-  }
+  const domain = options.domain ?? nameFrom(file, name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
-      if (!options.json) terminal.err(`${message} Waiting for it ...\n`);
+      if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
     };
-    const onChange = telling(terminal, options);
     const request = { domain, usb };
-    const applied = await prepareDomain(host, request, { ...operation, withinMs, onWait, onChange });
-    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${file} names.`);
+    const applied = await telling(terminal, options, (onChange) =>
+      prepareDomain(host, request, { ...operation, withinMs, onWait, onChange }),
+    );
+    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
   });
+}
+
+/** The name in a file, which is a name and nothing else: one of digits would be taken for another domain's number. */
+function nameFrom(file: string, name: string | undefined): string {
+  if (name !== undefined && !/^\d+$/.test(name)) return name;
+  const sentence =
+    name === undefined
+      ? `${file} does not say which domain it is for: name it with --domain.`
+      : `${file} is for a domain called "${name}", which looks like a number: name its number with --domain.`;
+  throw new PvusbError('invalid-configuration', sentence);
 }
 
 function parseWait(text: string | undefined): number | undefined {
@@ -56,11 +65,21 @@ function parseWait(text: string | undefined): number | undefined {
   return Number(text) * 1000;
 }
 
-/** Each change as it is made: when a later one fails, it is known what was done. */
-function telling(terminal: Terminal, options: CommonOptions): (adjustment: Adjustment) => void {
-  return (adjustment) => {
-    if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
-  };
+/** Each change as it is made, or with the error: when a later one fails, it is known what was done. */
+async function telling<T>(
+  terminal: Terminal,
+  options: CommonOptions,
+  body: (onChange: (adjustment: Adjustment) => void) => Promise<T>,
+): Promise<T> {
+  const changes: Adjustment[] = [];
+  try {
+    return await body((adjustment) => {
+      changes.push(adjustment);
+      if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
+    });
+  } catch (error) {
+    throw new HalfDoneError(error, changes);
+  }
 }
 
 function tell(terminal: Terminal, options: CommonOptions, applied: Applied, done: string): void {
