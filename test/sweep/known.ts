@@ -13,11 +13,6 @@ interface Known {
 
 const KNOWN: readonly Known[] = [
   {
-    // The file is written back though the transaction, of which nobody waits to hear, has been made.
-    at: ({ name }, { kind }) => name === 'transactionEnd' && (kind === 'abort' || kind === 'hang'),
-    lines: /^I5: [-+] file \d+:/,
-  },
-  {
     // The end of the lock is no part of what it was for: that has been done, and is not undone when the end fails.
     at: ({ what, name }, { kind }) => what === 'saved' && name.startsWith('unlock') && kind === 'errno',
     lines: /^(I4|mended, but):? /,

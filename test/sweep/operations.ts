@@ -86,8 +86,8 @@ class Operations {
     return {
       ...this.#common('doctor --fix', '3-6'),
       failing: 'resumes',
-      // It observes the host again and again: 600 calls, few of them new.
-      every: 11,
+      // It observes the host again and again: a thousand calls and more, few of them new.
+      every: 17,
       world,
       run: async (host, signal) => {
         const options = { fix: true, settleMs: 0, signal };
@@ -147,6 +147,6 @@ function ofQemu(type: ControllerType, broken: () => Promise<SimHost>): Swept[] {
     { ...on.removing(false, {}), every: 5 },
     { ...on.removing(false, { 1: '3-6', 2: '2-1' }), every: 11 },
     { ...on.removing(true, { 1: '3-7', 2: '3-8' }), every: 13 },
-    { ...on.repairing(broken), every: 41 },
+    { ...on.repairing(broken), every: 61 },
   ];
 }
