@@ -15,7 +15,7 @@ export interface Place {
  *
  * @throws {PvusbError} `no-such-domain`, `ambiguous-domain`, `invalid-argument` (domain 0)
  */
-export function findDomain(inventory: Inventory, name: string | number): Domain {
+export function findDomain(inventory: Pick<Inventory, 'domains'>, name: string | number): Domain {
   const text = String(name);
   const isNumber = /^\d+$/.test(text);
   const found = inventory.domains.filter((domain) =>

@@ -2,26 +2,14 @@
 import { DeadlineError, withDeadline } from '../async/index.js';
 import { INTRODUCE_DOMAIN } from '../xenstore/index.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
-import { isPvusbError, type PvusbErrorCode } from './errors.js';
+import { PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
+import { findDomain } from './find.js';
 import type { Changes, Host } from './host.js';
+import { observeDomains } from './observe.js';
 import type { DomainName } from './operations.js';
 import type { Adjustment, WantedUsb } from './plan-apply.js';
-
-/** A domain that is being made is not ready for these; later it is. */
-export const NOT_YET: readonly PvusbErrorCode[] = [
-  'no-device-model',
-  'no-such-controller',
-  'no-such-domain',
-  'no-usbback',
-  'not-opened',
-  'state-timeout',
-  'qemu-busy',
-  'qemu-dead',
-  'qemu-timeout',
-  'qemu-unreachable',
-  'conflict',
-];
+import { isBuilt, isNotYet, MAKING_MS } from './ready.js';
 
 /** How long a domain may take to come, and the longest pause before it is looked for again. */
 const WITHIN_MS = 60_000;
@@ -71,16 +59,18 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
     changes.push(change);
     onChange?.(change);
   };
+  const seen = new Map<number, number>();
   const introduced = await host.xenstore.watch(INTRODUCE_DOMAIN, { signal });
   try {
     for (let isFirst = true; ; isFirst = false) {
       try {
+        if (!options.dryRun) await requireBuilt(host, request.domain, seen, signal);
         const applied = await applyUsb(host, asked, { ...options, onChange: collecting });
         return options.dryRun ? applied : { ...applied, changes };
       } catch (error) {
         const leftMs = endMs - clock.nowMs();
-        if (!isPvusbError(error, ...NOT_YET) || leftMs <= 0 || options.dryRun) throw error;
-        if (isFirst) onWait?.(error);
+        if (!isNotYet(error) || leftMs <= 0 || options.dryRun) throw error;
+        if (isFirst && error instanceof Error) onWait?.(error);
         await waitFor(introduced, host, { withinMs: Math.min(LOOK_AGAIN_MS, leftMs), signal });
       }
     }
@@ -88,6 +78,22 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
     // With a lost connection the watch is gone anyway: what it was lost by is the error to tell.
     await introduced.close().catch(() => undefined);
   }
+}
+
+/** A domain without a saved configuration is being made, for as long as that may take; `seen` says since when it is there. */
+async function requireBuilt(
+  host: Host,
+  name: DomainName,
+  seen: Map<number, number>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const domain = findDomain(await observeDomains(host.xenstore, { signal }), name);
+  const { domid } = domain;
+  const nowMs = host.clock.nowMs();
+  const sinceMs = seen.get(domid) ?? nowMs;
+  seen.set(domid, sinceMs);
+  if (nowMs - sinceMs > MAKING_MS || (await isBuilt(host, domain, { signal }))) return;
+  throw new PvusbError('conflict', `Domain ${domid} is being made by its toolstack.`, { where: { domid } });
 }
 
 /** Until something is introduced, or for a while: what follows (a name, a QEMU) is told by no event of its own. */

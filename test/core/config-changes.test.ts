@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { attachDevice, detachDevice, type Host, type Progress } from '../../src/pvusb/index.js';
-import { qemuWorld } from '../../src/sim/index.js';
+import {
+  attachDevice,
+  detachDevice,
+  type Host,
+  type Progress,
+  prepareDomain,
+} from '../../src/pvusb/index.js';
+import { labWorld, qemuWorld, rebootDomain } from '../../src/sim/index.js';
+import { controllerOf } from './lab.js';
 import { hostdev, openSaved, replug, type Saved } from './saved.js';
 import { Watching } from './watching.js';
 
@@ -130,5 +137,51 @@ describe('a transaction', () => {
       assert.equal(saved.settings(1).usbdevs, undefined, `after ${depth} turns`);
       assert.equal(saved.lab.driver('4-1:1.0'), 'usb-storage');
     }
+  });
+});
+
+describe('a domain that libxl is making', () => {
+  test('is given nothing before its saved configuration is there: libxl would fail, and destroy it', async () => {
+    await using saved = await openSaved();
+    const bytes = saved.text(1);
+    rmSync(saved.file(1));
+    const usb = { controllers: [], devices: [{ device: '4-1' }] };
+    const before = await saved.lab.snapshot();
+    const waits: string[] = [];
+    const onWait = ({ message }: Error): void => {
+      waits.push(message);
+      void saved.lab.snapshot().then((now) => {
+        assert.deepEqual(now, before);
+        writeFileSync(saved.file(1), bytes, { mode: 0o600 });
+      });
+    };
+    const { changes } = await prepareDomain(saved.host, { domain: 1, usb }, { onWait });
+    assert.deepEqual(waits, ['Domain 1 is being made by its toolstack.']);
+    assert.equal(changes.length, 1);
+    assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
+  });
+
+  test('gets what it had before only then', async () => {
+    await using saved = await openSaved();
+    const [u1] = labWorld().domains;
+    await attachDevice(saved.host, { domain: 1, device: '4-1' });
+    await using watch = new Watching(saved.host);
+    await watch.until('watching');
+    const bytes = saved.text(1);
+    rmSync(saved.file(1));
+    await rebootDomain(saved.lab.sim, {
+      domain: u1!,
+      domid: 9,
+      controllers: [controllerOf({ domid: 9, devid: 0, portCount: 8 })],
+    });
+    await watch.until('gone');
+    // More looks than one, and nothing is attached.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.deepEqual(
+      watch.events.filter(({ event }) => event === 'returned'),
+      [],
+    );
+    writeFileSync(saved.file(1).replace('userdata-d.1.', 'userdata-d.9.'), bytes, { mode: 0o600 });
+    assert.equal((await watch.until('returned')).attachment.domid, 9);
   });
 });
