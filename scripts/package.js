@@ -26,7 +26,8 @@ console.log('# making the executable');
 const folder = join(workshop, 'root');
 rmSync(folder, { recursive: true, force: true });
 const program = join(folder, 'usr/bin/pvusb');
-makeExecutable(program, await makePieces(), '../lib/pvusb');
+// Beside it wherever it is unpacked; where it is installed also without /proc, which tells it where it is.
+makeExecutable(program, await makePieces(), ['$ORIGIN/../lib/pvusb', '/usr/lib/pvusb']);
 const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
 for (const file of [koffi, ...libraries.files]) {
   put(join(folder, 'usr/lib/pvusb', basename(file)), readFileSync(file));

@@ -9,7 +9,7 @@ import { fail, run, runtime, workshop } from './tools.js';
 const NOTE = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Writes the executable. Its libraries are in `libraries`, as seen from its folder. */
+/** Writes the executable, whose libraries are in the folders `libraries`. */
 export function makeExecutable(executable, pieces, libraries) {
   const node = join(runtime, 'bin', 'node');
   const blob = join(workshop, 'blob');
@@ -36,5 +36,5 @@ export function makeExecutable(executable, pieces, libraries) {
   file.write('1', fuse + FUSE.length + 1);
   const note = { name: NOTE, data: readFileSync(blob) };
   mkdirSync(dirname(executable), { recursive: true });
-  writeFileSync(executable, extendElf(file, { note, runpath: `$ORIGIN/${libraries}` }), { mode: 0o755 });
+  writeFileSync(executable, extendElf(file, { note, runpath: libraries.join(':') }), { mode: 0o755 });
 }
