@@ -1,9 +1,9 @@
 /** The commands that know xl's files, and libxl's JSON. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { qemuWorld } from '../../src/sim/index.js';
+import { qemuWorld, type World } from '../../src/sim/index.js';
 import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
 
 const CONFIGURATION = `# The guest with the stick.
@@ -14,11 +14,23 @@ usbdev = [ "type=hostdev,hostbus=4,hostaddr=2,controller=0,port=3",
            'hostbus=3,hostaddr=2' ]
 `;
 
+/** A published world whose guests libxl has made: their configurations are saved, for which prepare waits. */
+async function openMade(world: World): Promise<Stage> {
+  const stage = await openStage(world);
+  const root = join(stage.dir, 'userdata');
+  mkdirSync(root);
+  for (const { domid, name, type, uuid } of world.domains) {
+    const text = JSON.stringify({ c_info: { type, name, uuid } }, null, 4);
+    writeFileSync(join(root, `userdata-d.${domid}.${uuid}.libxl-json`), `${text}\n\0`, { mode: 0o600 });
+  }
+  return stage;
+}
+
 describe('the commands that know files', () => {
   let stage: Stage;
   let file: (name: string, text: string) => string;
   before(async () => {
-    stage = await openStage(qemuWorld({ usbback: false }));
+    stage = await openMade(qemuWorld({ usbback: false }));
     file = (name, text) => {
       writeFileSync(join(stage.dir, name), text);
       return join(stage.dir, name);
@@ -63,8 +75,8 @@ describe('the commands that know files', () => {
       [1, 2, 3, 4],
     );
     assert.deepEqual(domains[1]!.config.usbdevs, [
-      { ctrl: 0, port: 1, 'type.hostdev': { hostbus: 3, hostaddr: 2 } },
       { ctrl: 0, port: 3, 'type.hostdev': { hostbus: 4, hostaddr: 2 } },
+      { ctrl: 0, port: 1, 'type.hostdev': { hostbus: 3, hostaddr: 2 } },
     ]);
     assert.match(text, /^\[\n {4}\{\n {8}"domid": 1,\n {8}"config": \{\n {12}"c_info": \{/);
     const path = file('all.json', text);
@@ -145,7 +157,7 @@ describe('the commands that know files', () => {
   });
 
   it('apply and prepare that fail halfway tell what they did, in JSON too', async () => {
-    await using other = await openStage(qemuWorld({ usbback: true }));
+    await using other = await openMade(qemuWorld({ usbback: true }));
     const text = 'name="u1"\nusbctrl=["type=pv"]\nusbdev=["hostbus=4,hostaddr=2", "hostbus=3,hostaddr=2"]\n';
     const path = file('halfway.cfg', text);
     other.sim.usb.failBind({ interface: '3-2:1.0', driver: 'usbback' }, 'EIO');
