@@ -1,5 +1,5 @@
 /** Whether a domain that is being made is ready for its devices. */
-import { isLibxlError } from '../libxl/index.js';
+import { type DomainFiles, isLibxlError } from '../libxl/index.js';
 import { isPvusbError } from './errors.js';
 import type { CallOptions, Host } from './host.js';
 import type { Domain } from './model.js';
@@ -7,10 +7,13 @@ import type { Domain } from './model.js';
 /** How long a domain without a saved configuration may still be in the making; libxl did not build it after that. */
 export const MAKING_MS = 30_000;
 
+/** Domain 0 has a file on every host of libxl's (xen-init-dom0). */
+const DOMAIN_0: DomainFiles = { domid: 0, uuid: '00000000-0000-0000-0000-000000000000' };
+
 /**
  * Whether libxl has written the domain's saved configuration. It does so last of all: whoever adds a controller or a device
  * before makes libxl's own attempt fail, and libxl destroys the guest (libxl_create.c: domcreate_complete). Also true
- * where there are no such files to look at.
+ * where there are no such files to look at: the host is not libxl's.
  */
 export async function isBuilt(
   { userdata, clock }: Host,
@@ -18,9 +21,12 @@ export async function isBuilt(
   options: CallOptions = {},
 ): Promise<boolean> {
   if (!userdata || uuid === undefined) return true;
-  try {
-    const config = await userdata.withLock({ domid, uuid }, { ...options, clock }, (held) => held.read());
+  const hasFile = async (of: DomainFiles): Promise<boolean> => {
+    const config = await userdata.withLock(of, { ...options, clock }, (held) => held.read());
     return config !== undefined;
+  };
+  try {
+    return (await hasFile({ domid, uuid })) || !(await hasFile(DOMAIN_0));
   } catch (error) {
     if (!isLibxlError(error)) throw error;
     // Locked: somebody is at work on it. Anything else: it is there, and no use.

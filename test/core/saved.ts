@@ -30,6 +30,8 @@ export class Saved implements AsyncDisposable {
     this.lab = lab;
     this.#uuids = new Map(world.domains.map(({ domid, uuid }) => [domid, uuid!]));
     for (const domid of this.#uuids.keys()) writeFileSync(this.file(domid), BARE, { mode: 0o600 });
+    const domain0 = 'userdata-d.0.00000000-0000-0000-0000-000000000000.libxl-json';
+    writeFileSync(join(this.#folder, domain0), BARE, { mode: 0o600 });
     this.host = { ...lab.host, userdata: openUserdata({ root: this.#folder }) };
   }
 
