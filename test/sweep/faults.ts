@@ -114,8 +114,9 @@ function deedsAt({ index }: HostCall, type: ControllerType, every = 2): Fault[] 
 }
 
 /**
- * A saved configuration cannot be locked, read or written, is held by others, broken, or gone. No deeds at a read:
- * between it and its lock nothing happens that would not be the same before the next call.
+ * A saved configuration cannot be locked, read or written, is held by others, broken, or gone. Who is killed before a
+ * lock or a read is killed behind the call before it, and nothing happens to the host between a lock and its read that
+ * would not be the same before the next call.
  */
 function savedFaults(call: HostCall, type: ControllerType): Fault[] {
   const { index, name } = call;
@@ -125,21 +126,20 @@ function savedFaults(call: HostCall, type: ControllerType): Fault[] {
     { kind: 'errno', errno },
     { kind: 'refuse', errno },
   ]);
-  const interruptions: Fault[] = [
-    { kind: 'abort', after: false },
-    { kind: 'hang' },
-    { kind: 'kill', after: false },
-  ];
+  const abort: Fault = { kind: 'abort', after: false };
+  const hang: Fault = { kind: 'hang' };
   if (name.startsWith('unlock')) return [{ kind: 'errno', errno: turn }];
-  if (name.startsWith('read')) return [...failures, ...interruptions];
+  if (name.startsWith('read')) return [...failures, abort];
   if (name.startsWith('write')) {
     return [
       ...failures,
       ...errnos.map((errno): Fault => ({ kind: 'errno', errno, after: true })),
-      ...interruptions,
+      abort,
+      hang,
       { kind: 'abort', after: true },
+      { kind: 'kill', after: false },
       { kind: 'kill', after: true },
-      ...deedsAt(call, type),
+      ...deedsAt(call, type, 3),
     ];
   }
   const spoils = (['broken', 'gone'] as const).filter((_, i) => TRIES_ALL || (i + index) % 2 === 0);
@@ -149,7 +149,8 @@ function savedFaults(call: HostCall, type: ControllerType): Fault[] {
     { kind: 'busy', lasting: false },
     { kind: 'busy', lasting: true },
     ...spoils.map((how): Fault => ({ kind: 'spoil', how })),
-    ...interruptions,
+    abort,
+    hang,
     { kind: 'kill', after: true },
     ...deedsAt(call, type, 3),
   ];

@@ -87,7 +87,7 @@ class Operations {
       ...this.#common('doctor --fix', '3-6'),
       failing: 'resumes',
       // It observes the host again and again: a thousand calls and more, few of them new.
-      every: 17,
+      every: 31,
       world,
       run: async (host, signal) => {
         const options = { fix: true, settleMs: 0, signal };
@@ -147,6 +147,6 @@ function ofQemu(type: ControllerType, broken: () => Promise<SimHost>): Swept[] {
     { ...on.removing(false, {}), every: 5 },
     { ...on.removing(false, { 1: '3-6', 2: '2-1' }), every: 11 },
     { ...on.removing(true, { 1: '3-7', 2: '3-8' }), every: 13 },
-    { ...on.repairing(broken), every: 61 },
+    { ...on.repairing(broken), every: 97 },
   ];
 }
