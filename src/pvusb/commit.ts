@@ -32,11 +32,16 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
   const { userdata, clock, xenstore } = host;
   if (!config || !userdata) return commitOnce(xenstore, action, signal);
   let isBegun = false;
+  let isDone = false;
   try {
     await userdata.withLock(config, { signal, clock }, async (held) => {
       const old = await held.read();
       isBegun = true;
-      if (!old) return commitOnce(xenstore, action, signal);
+      if (!old) {
+        await commitOnce(xenstore, action, signal);
+        isDone = true;
+        return;
+      }
       // A transaction may be tried more than once.
       let current = old;
       try {
@@ -54,8 +59,11 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
         if (current !== old && !isInDoubt(error, signal)) await held.write(old);
         throw error;
       }
+      isDone = true;
     });
   } catch (error) {
+    // Only the lock's file could not be removed. The lock is free: what it was for is done.
+    if (isDone) return;
     const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
     if (isBegun || !isNoUse) throw error;
     await commitOnce(xenstore, action, signal);

@@ -93,5 +93,7 @@ function describeController({ domid, devid }: Controller): string {
 
 /** The same for the same finding, whenever it is found: tells what lasts from what is just being done. */
 export function findingKey(finding: Finding): string {
+  // What else is mended changes what is wrong there: it is one finding all the same.
+  if (finding.finding === 'config-differs') return `config-differs ${finding.difference.domid}`;
   return describeFinding(finding);
 }

@@ -169,9 +169,11 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
   const mended = new Set<Busid>();
   for (let round = 0; round < ROUNDS * keys.size; round++) {
     const inventory = await look(host, options);
-    const finding = diagnose(inventory).find(
+    const open = diagnose(inventory).filter(
       (candidate) => !tried.has(findingKey(candidate)) && concerns(inventory, candidate, keys, mended),
     );
+    // Saved configurations last: other repairs change what they should say.
+    const finding = open.find((candidate) => candidate.finding !== 'config-differs') ?? open[0];
     if (!finding) break;
     tried.add(findingKey(finding));
     if ('busid' in finding) mended.add(finding.busid);

@@ -194,7 +194,6 @@ export const attachCases: readonly Case[] = [
   {
     name: 'a device that usbback does not take in time is given back',
     run: async (lab) => {
-      lab.beHasty();
       lab.sim.usb.answerWanted(async () => false);
       const before = await lab.snapshot();
       assert.equal((await failure(() => lab.attach(1, '3-6'))).code, 'sysfs-failed');

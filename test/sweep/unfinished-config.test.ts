@@ -75,7 +75,7 @@ describe("a lock's file that cannot be removed", () => {
     ['a controller', (host, signal) => addController(host, { domain: 1 }, { signal })],
   ];
   for (const [what, run] of operations) {
-    it(`leaves nothing half done of ${what}`, { todo: 'a fault of the product' }, async () => {
+    it(`leaves nothing half done of ${what}`, async () => {
       const before = await empty();
       const world = await worldOf(before);
       await before.close();
@@ -88,7 +88,7 @@ describe("a lock's file that cannot be removed", () => {
 });
 
 describe('a file that differs, of a domain with more to be mended', () => {
-  it('is corrected in the same run of the doctor', { todo: 'a fault of the product' }, async () => {
+  it('is corrected in the same run of the doctor', async () => {
     const sim = await brokenEmulatedWorld();
     const { remaining } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
     assert.deepEqual(
