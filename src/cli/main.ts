@@ -2,7 +2,6 @@
 /** The program `pvusb`. xl's own commands take a short way: scripts call them often, and start time counts. */
 import { processTerminal } from './terminal.js';
 import { VERSION } from './version.js';
-import { isXlCommand, runXl } from './xl/run.js';
 
 async function main([command, ...rest]: readonly string[]): Promise<number> {
   const terminal = processTerminal();
@@ -10,7 +9,11 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
     terminal.out(`${VERSION}\n`);
     return 0;
   }
-  if (command !== undefined && isXlCommand(command)) return runXl(terminal, command, rest);
+  // All of xl's begin so, none of ours does. What a command does not need is not even begun.
+  if (command?.startsWith('usb')) {
+    const { isXlCommand, runXl } = await import('./xl/run.js');
+    if (isXlCommand(command)) return runXl(terminal, command, rest);
+  }
   const { runProgram } = await import('./program.js');
   return runProgram(terminal, command === undefined ? [] : [command, ...rest]);
 }
