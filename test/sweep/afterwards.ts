@@ -3,7 +3,6 @@ import { attachDevice, type Diagnosis, detachDevice, doctor, isPvusbError } from
 import type { SimHost } from '../../src/sim/index.js';
 import { compareWorlds, type Snapshot } from '../core/invariants.js';
 import type { Fault } from './faults.js';
-import { isLeftByDoctor } from './known.js';
 import type { Swept } from './operations.js';
 import { unharmed } from './unharmed.js';
 import { isOfFiles, isOfQemus, worldOf } from './world-of.js';
@@ -47,7 +46,7 @@ export async function mend(struck: Struck, use: boolean): Promise<string[]> {
 export async function repair(sim: SimHost, isTwice = false, isAgain = false): Promise<Diagnosis> {
   const diagnosis = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
   await sim.idle();
-  const isLeft = diagnosis.remaining.length > 0 && (isTwice || isLeftByDoctor(diagnosis.remaining));
+  const isLeft = diagnosis.remaining.length > 0 && isTwice;
   return isLeft && !isAgain ? repair(sim, isTwice, true) : diagnosis;
 }
 

@@ -10,7 +10,6 @@ import {
 } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import type { Stage } from './deeds.js';
-import { isLeftByDoctor } from './known.js';
 import { brokenEmulatedWorld, brokenQusbWorld, brokenWorld, smallWorld } from './worlds.js';
 
 /** One operation of the product on a small world. */
@@ -89,11 +88,7 @@ class Operations {
       // It observes the host again and again: a thousand calls and more, few of them new.
       every: 31,
       world,
-      run: async (host, signal) => {
-        const options = { fix: true, settleMs: 0, signal };
-        const { remaining } = await doctor(host, options);
-        if (isLeftByDoctor(remaining)) await doctor(host, options);
-      },
+      run: (host, signal) => doctor(host, { fix: true, settleMs: 0, signal }),
     };
   }
 

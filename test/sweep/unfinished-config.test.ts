@@ -1,4 +1,4 @@
-/** What the sweep found of saved configurations, told one by one. `todo`: a fault of the product, see known.ts. */
+/** What the sweep found of saved configurations, told one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { addController, attachDevice, detachDevice, doctor, type Host } from '../../src/pvusb/index.js';
