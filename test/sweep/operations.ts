@@ -111,10 +111,10 @@ export const OPERATIONS: readonly Swept[] = [
   pv.attaching('2-1', 0),
   pv.attaching('2-1'),
   pv.attaching('3-6', 0),
-  pv.attaching('3-7', 0),
+  { ...pv.attaching('3-7', 0), every: 2 },
   { ...pv.attaching('3-8', 0), every: 2 },
   pv.detaching('2-1'),
-  pv.detaching('3-6'),
+  { ...pv.detaching('3-6'), every: 2 },
   // Other interfaces, the same steps.
   { ...pv.detaching('3-7'), every: 3 },
   { ...pv.detaching('3-8'), every: 3 },
