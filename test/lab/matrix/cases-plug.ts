@@ -33,7 +33,7 @@ export const plugCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a stick that is put into the same socket again is given to the guest anew by the doctor',
+    sentence: 'a stick that is put into the same socket again is mended by the doctor, and used again',
     run: async (ground) => {
       await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.reads('stick');
@@ -41,8 +41,8 @@ export const plugCases: readonly Case[] = [
       await isMissing(ground, '4-1');
       await ground.lab.plug('stick');
       await ground.mend();
-      // With usbback the doctor gives it back to the host: a device that comes is the host's.
-      if (ground.setup.type === 'pv') await ground.pvusb(`attach ${ground.guest} 4-1`);
+      // QEMU takes what comes into the socket of a qusb port, and the doctor hands it to the guest anew; else it is the host's.
+      if (ground.setup.type !== 'qusb') await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.uses('4-1');
       await ground.reads('stick');
       await ground.pvusb('detach 4-1');
