@@ -156,7 +156,7 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 20,
     setup: qusb,
-    settings: ['usbctrl=["type=qusb,ports=4","type=qusb,ports=4"]'],
+    settings: async () => ['usbctrl=["type=qusb,ports=4","type=qusb,ports=4"]'],
     theirs: 'kills QEMU with a device in the same port of two controllers',
     ours: 'refuses that port, and chooses another',
     withXl: async (ground) => {
@@ -230,7 +230,10 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 24,
     setup: qusb,
-    settings: ['usbdev=["hostbus=1,hostaddr=2"]', 'on_reboot="restart"'],
+    settings: async (ground) => {
+      const address = (await ground.address('1-1')).replace(' ', ',');
+      return [`usbdev=["${address}"]`, 'on_reboot="restart"'];
+    },
     theirs: 'loses a guest with a device of its configuration at its reboot',
     ours: 'keeps it, and its device',
     withXl: async (ground) => {

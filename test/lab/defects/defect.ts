@@ -17,8 +17,8 @@ export interface Defect {
   readonly theirs: string;
   /** What pvusb does. */
   readonly ours: string;
-  /** What xl saves of the guest's settings is to be this: `usbctrl=[...]`. */
-  readonly settings?: readonly string[];
+  /** Settings of the guest, as xl has them: `usbctrl=[...]`. */
+  settings?(ground: Ground): Promise<readonly string[]>;
   /** usbback is there. */
   readonly hasUsbback?: boolean;
   /** Fails unless xl has the defect. */
@@ -57,11 +57,12 @@ export function playDefects(title: string, setup: keyof typeof SETUPS, defects: 
 }
 
 async function playOne(lab: Lab, defect: Defect, act: (ground: Ground) => Promise<void>): Promise<void> {
-  const { setup, settings = [], hasUsbback = false } = defect;
+  const { setup, hasUsbback = false } = defect;
+  const ground = new Ground(lab, setup);
   await lab.dom0(hasUsbback ? 'modprobe usbback' : 'rmmod usbback 2> /dev/null || true');
-  await lab.startGuest(setup.guest as GuestName, ...settings);
+  await lab.startGuest(setup.guest as GuestName, ...((await defect.settings?.(ground)) ?? []));
   try {
-    await act.call(defect, new Ground(lab, setup));
+    await act.call(defect, ground);
   } catch (error) {
     progress(`failed; the logs are in ${await lab.keepLogs()}`);
     throw error;
