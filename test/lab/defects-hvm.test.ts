@@ -50,22 +50,16 @@ const DEFECTS: readonly Defect[] = [
     ours: 'asks QEMU, and knows',
     withXl: async (ground) => {
       await ground.xl('usbctrl-attach hvm1 version=3');
-      const pid = (
-        await ground.lab.dom0('xenstore-read /local/domain/$(xl domid hvm1)/image/device-model-pid')
-      ).stdout;
-      await ground.lab.dom0(`kill -STOP ${pid.trim()}`);
+      await ground.signalQemu('STOP');
       const { status } = await ground.xlMayFail(`usbdev-attach hvm1 ${await ground.address('3-2')}`);
-      await ground.lab.dom0(`kill -CONT ${pid.trim()}`);
+      await ground.signalQemu('CONT');
       assert.notEqual(status, 0);
     },
     withPvusb: async (ground) => {
       await ground.pvusb('controller add hvm1 --usb 3');
-      const pid = (
-        await ground.lab.dom0('xenstore-read /local/domain/$(xl domid hvm1)/image/device-model-pid')
-      ).stdout;
-      await ground.lab.dom0(`kill -STOP ${pid.trim()}`);
+      await ground.signalQemu('STOP');
       const { status, stderr } = await ground.lab.dom0('pvusb attach hvm1 3-2', { mayFail: true });
-      await ground.lab.dom0(`kill -CONT ${pid.trim()}`);
+      await ground.signalQemu('CONT');
       assert.notEqual(status, 0);
       assert.match(stderr, /\(qemu-(timeout|busy|unreachable)\)/);
       await ground.mend();

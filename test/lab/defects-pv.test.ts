@@ -140,14 +140,14 @@ const DEFECTS: readonly Defect[] = [
     withXl: async (ground) => {
       await ground.xl(`usbdev-attach pv2 ${await ground.address('4-1')}`);
       await ground.uses('4-1');
-      await ground.lab.dom0('kill -9 $(xenstore-read /local/domain/$(xl domid pv2)/image/device-model-pid)');
+      await ground.signalQemu('KILL');
       await ground.xl('destroy pv2');
       await ground.drivers({ '4-1:1.0': '-' });
     },
     withPvusb: async (ground) => {
       await ground.pvusb('attach pv2 4-1');
       await ground.uses('4-1');
-      await ground.lab.dom0('kill -9 $(xenstore-read /local/domain/$(xl domid pv2)/image/device-model-pid)');
+      await ground.signalQemu('KILL');
       await ground.xl('destroy pv2');
       await ground.mend();
       await ground.drivers({ '4-1:1.0': 'usb-storage' });
@@ -160,13 +160,11 @@ const DEFECTS: readonly Defect[] = [
     theirs: 'kills QEMU with a device in the same port of two controllers',
     ours: 'refuses that port, and chooses another',
     withXl: async (ground) => {
-      const pid = 'xenstore-read /local/domain/$(xl domid pv2)/image/device-model-pid';
-      const { stdout } = await ground.lab.dom0(pid);
       await ground.xl(`usbdev-attach pv2 ${await ground.address('3-2')} controller=0 port=1`);
       await ground.uses('3-2');
       await ground.xl(`usbdev-attach pv2 ${await ground.address('3-3')} controller=1 port=1`);
       await ground.eventually('QEMU is dead', async () => {
-        assert.notEqual((await ground.lab.dom0(`kill -0 ${stdout.trim()}`, { mayFail: true })).status, 0);
+        assert.equal(await ground.signalQemu('0'), false);
       });
     },
     withPvusb: async (ground) => {
@@ -219,11 +217,11 @@ const DEFECTS: readonly Defect[] = [
     theirs: 'attaches to a guest whose QEMU is dead, and says that all is well',
     ours: 'says that it has died',
     withXl: async (ground) => {
-      await ground.lab.dom0('kill -9 $(xenstore-read /local/domain/$(xl domid pv2)/image/device-model-pid)');
+      await ground.signalQemu('KILL');
       await ground.xl(`usbdev-attach pv2 ${await ground.address('3-2')}`);
     },
     withPvusb: async (ground) => {
-      await ground.lab.dom0('kill -9 $(xenstore-read /local/domain/$(xl domid pv2)/image/device-model-pid)');
+      await ground.signalQemu('KILL');
       await ground.refused('qemu-dead', 'attach pv2 3-2');
     },
   },

@@ -63,9 +63,7 @@ export const lifeCases: readonly Case[] = [
       await ground.pvusb(`attach ${guest} 3-6`);
       await withWatch(ground, async () => {
         if (setup.type !== 'pv') {
-          await lab.dom0(
-            `kill -9 $(xenstore-read /local/domain/$(xl domid ${guest})/image/device-model-pid)`,
-          );
+          await ground.signalQemu('KILL');
           await ground.refused('qemu-dead', `attach ${guest} 3-2`);
         }
         await lab.dom0(`xl destroy ${guest}`);

@@ -72,6 +72,12 @@ export class Ground {
     return stdout.trim();
   }
 
+  /** Sends a signal to the guest's QEMU: `KILL`, `STOP`, `0` to see whether it is alive. Gives whether it could be sent. */
+  async signalQemu(signal: string): Promise<boolean> {
+    const pid = `$(xenstore-read /local/domain/$(xl domid ${this.guest})/image/device-model-pid)`;
+    return (await this.lab.dom0(`kill -${signal} ${pid}`, { mayFail: true })).status === 0;
+  }
+
   /** What the guest has, by port. */
   async lent(): Promise<Lent[]> {
     const [domain] = JSON.parse(await this.pvusb(`list ${this.guest} --json`)) as ListedDomain[];
