@@ -1,6 +1,7 @@
 /** Completion for bash, zsh and fish, with the domains and devices that are there. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
+import { livingGuests } from '../pvusb/find.js';
 import type { Inventory } from '../pvusb/model.js';
 import { observe } from '../pvusb/observe.js';
 import { describeDevice } from '../sysfs/usbids.js';
@@ -108,13 +109,11 @@ function describeOffers(inventory: Inventory): Offers {
   );
   const devices = inventory.devices.filter(({ kind }) => kind === 'device');
   return {
-    domains: inventory.domains
-      .filter(({ domid, alive }) => alive && domid !== 0)
-      .map(({ domid, name, type }) => ({
-        // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
-        value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
-        description: `domain ${domid}, ${type ?? 'guest'}`,
-      })),
+    domains: livingGuests(inventory).map(({ domid, name, type }) => ({
+      // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
+      value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
+      description: `domain ${domid}, ${type ?? 'guest'}`,
+    })),
     free: devices
       .filter(({ busid }) => !lentIds.has(busid))
       .map((device) => ({ value: device.busid, description: describeDevice(device) })),

@@ -5,6 +5,7 @@
 import { commit } from './commit.js';
 import { configDifference } from './diagnose-config.js';
 import { ConflictError, toPvusbError } from './failure.js';
+import { livingGuests } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import type { Inventory } from './model.js';
 import type { ConfigEdit } from './plan.js';
@@ -36,9 +37,7 @@ export class Addresses {
 
   /** The domains whose files are to be looked at: new ones, and those with a device that has another address than it had. */
   see(inventory: Inventory, nowMs: number): number[] {
-    const domids = inventory.domains
-      .filter(({ alive, domid }) => alive && domid !== 0)
-      .map(({ domid }) => domid);
+    const domids = livingGuests(inventory).map(({ domid }) => domid);
     for (const domid of this.#since.keys()) {
       if (domids.includes(domid)) continue;
       this.#since.delete(domid);

@@ -60,6 +60,18 @@ export function controllersOf(inventory: Inventory, domid: number): Controller[]
   return inventory.controllers.filter((controller) => controller.domid === domid);
 }
 
+/** The error for a port that a controller does not have. */
+export function noSuchPort({ domid, devid, portCount }: Controller, port: number, busid?: Busid): PvusbError {
+  const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
+  return new PvusbError('no-such-port', sentence, { where: { domid, devid, port, busid } });
+}
+
+/** The error for a port with nothing in it. */
+export function emptyPort({ domid, devid }: ControllerId, port: number): PvusbError {
+  const sentence = `Nothing is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+  return new PvusbError('port-empty', sentence, { where: { domid, devid, port } });
+}
+
 /** Every port of a controller that exists or holds something: its own, then the stray ones. */
 export function allPorts({ ports, strayPorts }: Controller): Port[] {
   return [...ports, ...strayPorts];
@@ -78,6 +90,11 @@ export function savedFor(inventory: Inventory, busid: Busid): SavedDrivers | und
 /** The domain of this number, be it alive or not; undefined when there is none. */
 export function domainAt(inventory: Pick<Inventory, 'domains'>, domid: number): Domain | undefined {
   return inventory.domains.find((domain) => domain.domid === domid);
+}
+
+/** The domains that live and are not the host's own. */
+export function livingGuests({ domains }: Pick<Inventory, 'domains'>): Domain[] {
+  return domains.filter(({ domid, alive }) => alive && domid !== 0);
 }
 
 /** True when the domain is more than a record that is left of it. */

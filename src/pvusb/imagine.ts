@@ -1,6 +1,6 @@
 /** The host as it will be after a plan, so that the next one can be made before the first is carried out. Pure. */
 import type { Busid, DriverName, UsbDevice } from '../sysfs/index.js';
-import { savedFor } from './find.js';
+import { allPorts, findControllerOf, savedFor } from './find.js';
 import { backendKind, type ControllerId, frontendPath, portPath } from './layout.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from './model.js';
 import { USBBACK, USBFS } from './observe.js';
@@ -41,8 +41,10 @@ export function withController(inventory: Inventory, controller: NewController):
 /** Without a controller, and what it had. */
 export function withoutController(inventory: Inventory, controller: Controller): Inventory {
   const { domid, devid } = controller;
-  const held = [...controller.ports, ...controller.strayPorts];
-  const left = held.reduce((seen, { port }) => withoutDevice(seen, { domid, devid, port }), inventory);
+  const left = allPorts(controller).reduce(
+    (seen, { port }) => withoutDevice(seen, { domid, devid, port }),
+    inventory,
+  );
   const forget = (qemu: QemuAnswer): QemuAnswer => ({
     ...qemu,
     controllers: qemu.controllers.filter((other) => other !== devid),
@@ -82,10 +84,8 @@ export function withoutDevice(
   place: ControllerId & { readonly port: number },
 ): Inventory {
   const { domid, devid, port } = place;
-  const controller = inventory.controllers.find((other) => other.domid === domid && other.devid === devid);
-  const busid = [...(controller?.ports ?? []), ...(controller?.strayPorts ?? [])].find(
-    (other) => other.port === port,
-  )?.busid;
+  const controller = findControllerOf(inventory, place);
+  const busid = controller && allPorts(controller).find((other) => other.port === port)?.busid;
   const at = controller?.portsAt === undefined ? undefined : portPath(controller.portsAt, port);
   const freed = {
     ...inventory,

@@ -3,14 +3,14 @@ import { isLibxlError, SavedConfig } from '../libxl/index.js';
 import { configDifference } from './diagnose-config.js';
 import { isPvusbError, PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
-import { findDomain } from './find.js';
+import { findDomain, livingGuests } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import type { ListRequest } from './listing.js';
 import type { Controller, Domain, Inventory } from './model.js';
 import { observe } from './observe.js';
 import type { DomainName } from './operations.js';
 import type { WantedUsb } from './plan-apply.js';
-import { withEdits } from './saved.js';
+import { readConfig, withEdits } from './saved.js';
 
 /** A guest as libxl tells it. */
 export interface LibxlDomain {
@@ -34,14 +34,12 @@ export async function libxlDomains(
 ): Promise<LibxlDomain[]> {
   const inventory = await observe(host, { ...options, scope: 'controllers' });
   const wanted =
-    request.domain === undefined
-      ? inventory.domains.filter(({ domid, alive }) => alive && domid !== 0)
-      : [findDomain(inventory, request.domain)];
+    request.domain === undefined ? livingGuests(inventory) : [findDomain(inventory, request.domain)];
   const found: LibxlDomain[] = [];
   for (const domain of wanted) {
     const { domid } = domain;
     try {
-      const config = (await readConfig(host, domain, options)) ?? bareConfig(domain);
+      const config = (await configOf(host, domain, options)) ?? bareConfig(domain);
       found.push({ domid, config: textOf(upToDate(inventory, domain, config)) });
     } catch (error) {
       const isOne = request.domain !== undefined;
@@ -57,14 +55,14 @@ export function libxlUsb(inventory: Inventory, domain: Domain): string {
   return textOf(upToDate(inventory, domain, bareConfig(domain)));
 }
 
-async function readConfig(
-  { userdata, clock }: Host,
+async function configOf(
+  host: Host,
   { domid, uuid }: Domain,
   options: CallOptions,
 ): Promise<SavedConfig | undefined> {
-  if (!userdata || uuid === undefined) return undefined;
+  if (uuid === undefined) return undefined;
   try {
-    return await userdata.withLock({ domid, uuid }, { ...options, clock }, (held) => held.read());
+    return await readConfig(host, { domid, uuid }, options);
   } catch (error) {
     if (isLibxlError(error, 'unsupported')) return undefined;
     const doing = `reading the saved configuration of domain ${domid}`;

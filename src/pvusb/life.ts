@@ -7,6 +7,7 @@ import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../xenstore/index.js';
 import { Addresses, type Corrected, correctAddresses } from './correct.js';
 import { isPvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
+import { livingGuests } from './find.js';
 import { giveAgain } from './give-again.js';
 import type { CallOptions, Host } from './host.js';
 import { backendsPath, LIBXL } from './layout.js';
@@ -183,8 +184,7 @@ class LifeWatch {
     const nowMs = this.#nowMs();
     const { gone, attached, detached } = this.#memory.see(inventory, nowMs);
     if (isFirst) {
-      const domains = inventory.domains.filter(({ domid, alive }) => alive && domid !== 0).length;
-      this.#tell({ event: 'watching', domains });
+      this.#tell({ event: 'watching', domains: livingGuests(inventory).length });
     }
     for (const change of attached) this.#tell({ event: 'attached', ...change });
     for (const change of detached) {

@@ -1,8 +1,7 @@
 /** The operations that only look. */
 import type { UsbDevice } from '../sysfs/index.js';
-import { PvusbError } from './errors.js';
 import { toPvusbError } from './failure.js';
-import { allPorts, deviceAt, findController, findDomain, isAlive } from './find.js';
+import { allPorts, deviceAt, emptyPort, findController, findDomain, isAlive, noSuchPort } from './find.js';
 import type { CallOptions, Host } from './host.js';
 import type { Controller, Inventory, QemuAnswer } from './model.js';
 import { observe } from './observe.js';
@@ -98,7 +97,10 @@ export async function listDevices(
   request: ListRequest = {},
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<AttachedDevice[]> {
-  const inventory = await listControllers(host, request, options);
+  return devicesOf(await listControllers(host, request, options));
+}
+
+function devicesOf(inventory: Inventory): AttachedDevice[] {
   return inventory.controllers.flatMap((controller) =>
     allPorts(controller).flatMap((port) => {
       const { busid } = port;
@@ -121,21 +123,13 @@ export async function deviceInPort(
   request: { readonly domain: DomainName; readonly devid: number; readonly port: number },
   options: CallOptions = {},
 ): Promise<AttachedDevice> {
-  const { domain, devid, port } = request;
-  const { domid, portCount } = await controllerInfo(host, { domain, devid }, options);
-  const devices = await listDevices(host, { domain: domid }, options);
-  const found = devices.find((device) => device.devid === devid && device.port === port);
+  const { devid, port } = request;
+  const inventory = await listControllers(host, { domain: request.domain }, options);
+  const { domid } = findDomain(inventory, request.domain);
+  const controller = findController(inventory, domid, devid);
+  const found = devicesOf(inventory).find((device) => device.devid === devid && device.port === port);
   if (found) return found;
-  const where = { domid, devid, port };
-  if (port >= 1 && port <= portCount) {
-    throw new PvusbError(
-      'port-empty',
-      `Nothing is attached to port ${port} of controller ${devid} of domain ${domid}.`,
-      {
-        where,
-      },
-    );
-  }
-  const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
-  throw new PvusbError('no-such-port', sentence, { where });
+  throw port >= 1 && port <= controller.portCount
+    ? emptyPort(controller, port)
+    : noSuchPort(controller, port);
 }

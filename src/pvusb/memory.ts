@@ -1,6 +1,14 @@
 /** What a watch remembers of guests: who has which devices, and what those that went are owed. No IO. */
 import { type Busid, formatIdentity, hasIdentity, hasSerial, type UsbDevice } from '../sysfs/index.js';
-import { deviceAt, findControllerOf, hostControllers, isOf, placesOf, savedFor } from './find.js';
+import {
+  deviceAt,
+  findControllerOf,
+  hostControllers,
+  isOf,
+  livingGuests,
+  placesOf,
+  savedFor,
+} from './find.js';
 import type { Domain, Inventory } from './model.js';
 
 /** A device that a guest has, so that it can be given to it again. */
@@ -117,11 +125,11 @@ export class Memory {
   }
 
   /** Living guests. While one migrates on its own host there are two of a uuid: the one that is known counts. */
-  #guestsOf({ domains }: Inventory): Map<string, Domain> {
+  #guestsOf(inventory: Inventory): Map<string, Domain> {
     const guests = new Map<string, Domain>();
-    for (const domain of domains) {
-      const { domid, uuid, alive } = domain;
-      if (!alive || domid === 0 || uuid === undefined) continue;
+    for (const domain of livingGuests(inventory)) {
+      const { domid, uuid } = domain;
+      if (uuid === undefined) continue;
       if (!guests.has(uuid) || domid === this.#present.get(uuid)?.domid) guests.set(uuid, domain);
     }
     return guests;

@@ -5,10 +5,12 @@ import {
   allPorts,
   controllersOf,
   deviceAt,
+  emptyPort,
   findController,
   findDevice,
   findDomain,
   isTaken,
+  noSuchPort,
   type Place,
   placesOf,
 } from './find.js';
@@ -217,15 +219,10 @@ function placeAt(
 ): Place {
   const { domid } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
-  const where = { domid, devid: request.devid, port: request.port };
   const port = allPorts(controller).find((candidate) => candidate.port === request.port);
-  if (!port) {
-    const sentence = `Controller ${request.devid} of domain ${domid} has ports 1 to ${controller.portCount}, not ${request.port}.`;
-    throw new PvusbError('no-such-port', sentence, { where });
-  }
+  if (!port) throw noSuchPort(controller, request.port);
   if (!isTaken(port) && unfinishedDetaches(inventory, { controller, port }).length === 0) {
-    const sentence = `Nothing is attached to port ${request.port} of controller ${request.devid} of domain ${domid}.`;
-    throw new PvusbError('port-empty', sentence, { where });
+    throw emptyPort(controller, request.port);
   }
   return { controller, port };
 }

@@ -3,6 +3,7 @@ import { type DomainFiles, isLibxlError } from '../libxl/index.js';
 import { isPvusbError } from './errors.js';
 import type { CallOptions, Host } from './host.js';
 import type { Domain } from './model.js';
+import { readConfig } from './saved.js';
 
 /** How long a domain without a saved configuration may still be in the making; libxl did not build it after that. */
 export const MAKING_MS = 30_000;
@@ -16,15 +17,13 @@ const DOMAIN_0: DomainFiles = { domid: 0, uuid: '00000000-0000-0000-0000-0000000
  * where there are no such files to look at: the host is not libxl's.
  */
 export async function isBuilt(
-  { userdata, clock }: Host,
+  host: Host,
   { domid, uuid }: Domain,
   options: CallOptions = {},
 ): Promise<boolean> {
-  if (!userdata || uuid === undefined) return true;
-  const hasFile = async (of: DomainFiles): Promise<boolean> => {
-    const config = await userdata.withLock(of, { ...options, clock }, (held) => held.read());
-    return config !== undefined;
-  };
+  if (!host.userdata || uuid === undefined) return true;
+  const hasFile = async (of: DomainFiles): Promise<boolean> =>
+    (await readConfig(host, of, options)) !== undefined;
   try {
     return (await hasFile({ domid, uuid })) || !(await hasFile(DOMAIN_0));
   } catch (error) {

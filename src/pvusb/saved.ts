@@ -1,5 +1,5 @@
 /** Changes of a domain's saved configuration: what an operation tells it, and how that is carried out. */
-import { isLibxlError, type SavedConfig, type SavedDevice } from '../libxl/index.js';
+import { type DomainFiles, isLibxlError, type SavedConfig, type SavedDevice } from '../libxl/index.js';
 import type { UsbDevice } from '../sysfs/index.js';
 import { controllersOf, deviceAt, domainAt, isOf, savedFor } from './find.js';
 import type { CallOptions, Host } from './host.js';
@@ -72,20 +72,32 @@ function withEdit(config: SavedConfig, edit: ConfigEdit): SavedConfig {
   }
 }
 
+/**
+ * What libxl keeps of a domain; undefined when there is nothing.
+ *
+ * @throws {LibxlError} of the lock and of the file
+ */
+export async function readConfig(
+  { userdata, clock }: Pick<Host, 'userdata' | 'clock'>,
+  of: DomainFiles,
+  call: CallOptions,
+): Promise<SavedConfig | undefined> {
+  return userdata?.withLock(of, { ...call, clock }, (held) => held.read());
+}
+
 /** What libxl keeps of the living domains: nothing of those that it did not build. */
 export async function readSaved(
   host: Host,
   domains: readonly Domain[],
   call: CallOptions,
 ): Promise<SavedSettings[]> {
-  const { userdata, clock } = host;
-  if (!userdata) return [];
+  if (!host.userdata) return [];
   const settings: SavedSettings[] = [];
   for (const { domid, uuid, alive } of domains) {
     if (!alive || uuid === undefined) continue;
     const of = { domid, uuid };
     try {
-      const config = await userdata.withLock(of, { ...call, clock }, (held) => held.read());
+      const config = await readConfig(host, of, call);
       if (config) settings.push({ ...of, controllers: config.controllers, devices: config.devices });
     } catch (error) {
       if (!isLibxlError(error)) throw error;

@@ -1,7 +1,15 @@
 /** Which port a device goes to: the one asked for, or the first that can have it. Pure. */
 import type { UsbDevice } from '../sysfs/index.js';
 import { PvusbError } from './errors.js';
-import { allPorts, controllersOf, findController, hostControllers, isTaken, qemuOf } from './find.js';
+import {
+  allPorts,
+  controllersOf,
+  findController,
+  hostControllers,
+  isTaken,
+  noSuchPort,
+  qemuOf,
+} from './find.js';
 import { type ControllerId, portPath } from './layout.js';
 import { type Controller, type ControllerType, type Domain, type Inventory, XenbusState } from './model.js';
 import { portsOf } from './plan-controller.js';
@@ -112,8 +120,7 @@ function portOf(
   }
   const wanted = controller.ports.find((candidate) => candidate.port === port);
   if (!wanted) {
-    const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
-    throw new PvusbError('no-such-port', sentence, { where });
+    throw noSuchPort(controller, port, device.busid);
   }
   if (isTaken(wanted)) {
     const sentence = `Port ${port} of ${name} holds ${wanted.busid ?? 'something'}.`;

@@ -242,14 +242,12 @@ const DEFECTS: readonly Defect[] = [
       });
     },
     withPvusb: async (ground) => {
-      await ground.lab.dom0(
-        'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs "saved configuration" /tmp/watch.log; do sleep 0.2; done',
-      );
+      await ground.startWatch('saved configuration');
       await ground.xl('reboot -F pv2');
       await ground.eventually('the guest is back', async () => {
-        assert.match((await ground.lab.dom0('cat /tmp/watch.log')).stdout, /is back: 1-1 is attached/);
+        assert.match(await ground.watchSays(), /is back: 1-1 is attached/);
       });
-      await ground.lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
+      await ground.stopWatch();
       await ground.uses('1-1');
     },
   },

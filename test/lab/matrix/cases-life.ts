@@ -2,18 +2,15 @@
 import assert from 'node:assert/strict';
 import type { Case, Ground } from './ground.js';
 
-const WATCH =
-  'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs Watching /tmp/watch.log; do sleep 0.2; done';
-
 async function withWatch(ground: Ground, body: () => Promise<void>): Promise<void> {
-  await ground.lab.dom0(WATCH);
+  await ground.startWatch();
   try {
     await body();
   } catch (error) {
-    const { stdout } = await ground.lab.dom0('cat /tmp/watch.log', { mayFail: true });
+    const stdout = await ground.watchSays();
     throw new Error(`the watch said:\n${stdout}`, { cause: error });
   } finally {
-    await ground.lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
+    await ground.stopWatch();
   }
 }
 

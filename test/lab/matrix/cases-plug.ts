@@ -75,16 +75,14 @@ export const plugCases: readonly Case[] = [
     run: async (ground) => {
       const { lab, guest } = ground;
       await ground.pvusb(`attach ${guest} 3-2`);
-      await lab.dom0(
-        'rm -f /tmp/watch.log; pvusb watch > /tmp/watch.log 2>&1 & until grep -qs Watching /tmp/watch.log; do sleep 0.2; done',
-      );
+      await ground.startWatch();
       await lab.unplug('keyboard');
       await lab.plug('keyboard');
       await ground.eventually('the file has the new address', async () => {
-        const { stdout } = await lab.dom0('cat /tmp/watch.log');
+        const stdout = await ground.watchSays();
         assert.match(stdout, /The saved configuration of domain \d+ has 3-2 at 3\.\d+ now\./);
       });
-      await lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
+      await ground.stopWatch();
       const [, hostaddr] = (await ground.address('3-2')).match(/hostaddr=(\d+)/)!;
       const { stdout } = await lab.dom0(
         `grep -ao '"hostaddr": [0-9]*' /var/lib/xen/userdata-d.$(xl domid ${guest}).*`,

@@ -24,6 +24,7 @@ interface ListedDomain {
 /** How long a guest may take for what it does in a second on a real machine. */
 const GUEST_MS = 90_000;
 
+const WATCH_LOG = '/tmp/watch.log';
 const REMEMBERED = '/root/remembered.cfg';
 
 /** A lab with a guest. */
@@ -143,6 +144,22 @@ export class Ground {
   /** Gives the guest what it had then, no more and no less. */
   async restore(): Promise<void> {
     await this.pvusb(`apply ${this.guest} ${REMEMBERED}`);
+  }
+
+  /** Starts `pvusb watch`, and waits until it has said this. */
+  async startWatch(says = 'Watching'): Promise<void> {
+    const waiting = `until grep -qs '${says}' ${WATCH_LOG}; do sleep 0.2; done`;
+    await this.lab.dom0(`rm -f ${WATCH_LOG}; pvusb watch > ${WATCH_LOG} 2>&1 & ${waiting}`);
+  }
+
+  /** What the watch has said. */
+  async watchSays(): Promise<string> {
+    return (await this.lab.dom0(`cat ${WATCH_LOG}`, { mayFail: true })).stdout;
+  }
+
+  /** Ends the watch. */
+  async stopWatch(): Promise<void> {
+    await this.lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
   }
 
   /** Has the doctor mend all, and fails if something stays wrong. */
