@@ -63,6 +63,10 @@ async function furnish(root: string): Promise<void> {
   for (const name of await readdir(sourcePath('dom0/bin'))) {
     await place(sourcePath('dom0/bin', name), join(root, 'usr/local/bin', name), 0o755);
   }
+  for (const name of await readdir(sourcePath('dom0/lib'))) {
+    const library = join(root, 'usr/local/lib', name.replace(/c$/, 'so'));
+    await run('gcc-12', ['-O2', '-Wall', '-shared', '-fPIC', '-o', library, sourcePath('dom0/lib', name)]);
+  }
   for (const name of await readdir(sourcePath('guest'))) {
     if (name.endsWith('.cfg')) await place(sourcePath('guest', name), join(root, 'etc/xen', name), 0o644);
   }

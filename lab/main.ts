@@ -19,7 +19,7 @@ lab push FILE... FOLDER       copy files into dom0
 lab pull FILE FOLDER          copy a file of dom0 to here
 lab usb-add DEVICE            plug a device in: ${Object.keys(USB_DEVICES).join(', ')}
 lab usb-del DEVICE            pull it out
-lab install [PACKAGE]         install pvusb in dom0: a .deb, or else this checkout with Node
+lab install [PACKAGE]         install pvusb in dom0: a .deb, or else this checkout's, made if it is not there
 lab logs                      keep all logs in a folder
 lab stop                      end the lab; nothing is kept
 lab forget                    remove the snapshots

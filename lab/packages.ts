@@ -1,6 +1,7 @@
 /** Debian's packages: chosen with their dependencies and downloaded by the machine's own apt, never installed. */
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { withPackageLists } from './apt.js';
 import { LabError } from './error.js';
 import { cacheFolder } from './paths.js';
 import { run, runPiped } from './process.js';
@@ -67,6 +68,10 @@ export interface Packages {
  * @throws {LabError} when this is no Debian 12, or has no package lists
  */
 export async function fetchPackages(): Promise<Packages> {
+  return withPackageLists(fetchNewest);
+}
+
+async function fetchNewest(): Promise<Packages> {
   progress('choosing packages');
   // Nothing is installed and nothing is downloaded: so apt names all that is needed.
   const nothing = join(debFolder(), 'nothing');

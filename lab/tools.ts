@@ -1,5 +1,6 @@
 /** The programs of the build machine, and the Debian packages that bring them. */
 import { existsSync } from 'node:fs';
+import { withPackageLists } from './apt.js';
 import { LabError } from './error.js';
 import { run } from './process.js';
 import { progress } from './progress.js';
@@ -29,7 +30,8 @@ export async function provideTools(): Promise<void> {
   const install = ['install', '-y', '--no-install-recommends', ...missing];
   if (process.getuid?.() !== 0) throw new LabError(`the lab needs: sudo apt-get ${install.join(' ')}`);
   progress(`installing ${missing.join(', ')}`);
-  await run('apt-get', install, { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await withPackageLists(() => run('apt-get', install, { env }));
 }
 
 function missingPackages(): string[] {

@@ -43,7 +43,8 @@ export function makeDeb(file, folder, fields, seconds) {
     utimesSync(full, seconds, seconds);
   }
   mkdirSync(dirname(file), { recursive: true });
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z6', '--build', folder, file], {
+  // zstd: every dpkg with the C library that is needed reads it, and unpacks it three times as fast as xz.
+  run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z19', '--build', folder, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: `${seconds}` },
   });
 }

@@ -6,7 +6,6 @@ import { progress } from '../../../lab/progress.js';
 import { startLab } from '../../../lab/start.js';
 import { Ground } from '../matrix/ground.js';
 import { SETUPS, type Setup } from '../matrix/setup.js';
-import { Table } from '../matrix/table.js';
 import { stopLeftOver } from '../with-lab.js';
 
 /** One defect; the number is that of its test without a lab (test/core/defects.test.ts). */
@@ -30,27 +29,21 @@ export interface Defect {
 /** Registers the defects, which are played in one lab: each on a fresh guest, twice. */
 export function playDefects(title: string, setup: keyof typeof SETUPS, defects: readonly Defect[]): void {
   describe(title, { concurrency: 1 }, () => {
-    const table = new Table(title);
     let lab: Lab;
     before(async () => {
       const name = `defects-${setup}`;
       await stopLeftOver(name);
-      await table.time('boot', async () => {
-        lab = await startLab({ name, ...SETUPS[setup].machine });
-        await installPvusb(lab);
-      });
+      lab = await startLab({ name, ...SETUPS[setup].machine });
+      await installPvusb(lab);
     });
-    after(async () => {
-      await lab?.stop();
-      process.stdout.write(table.toString());
-    });
+    after(() => lab?.stop());
     for (const defect of defects) {
       const { row, theirs, ours } = defect;
       for (const [sentence, act] of [
         [`${row}: xl ${theirs}`, defect.withXl],
         [`${row}: pvusb ${ours}`, defect.withPvusb],
       ] as const) {
-        it(sentence, () => table.time(sentence, () => playOne(lab, defect, act)));
+        it(sentence, () => playOne(lab, defect, act));
       }
     }
   });

@@ -14,7 +14,6 @@ import { useCases } from './cases-use.js';
 import { xlCases } from './cases-xl.js';
 import { type Case, Ground } from './ground.js';
 import type { Setup } from './setup.js';
-import { Table } from './table.js';
 
 const CASES: readonly Case[] = [...useCases, ...plugCases, ...troubleCases, ...xlCases, ...lifeCases];
 
@@ -25,7 +24,6 @@ const NOT_OURS =
 /** Registers the cases of a setup as tests. */
 export function playMatrix(setup: Setup): void {
   describe(setup.title, { concurrency: 1 }, () => {
-    const table = new Table(setup.title);
     let lab: Lab;
     let ground: Ground;
     let isGuestUp = false;
@@ -33,32 +31,23 @@ export function playMatrix(setup: Setup): void {
     before(async () => {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
       await stopLeftOver(name);
-      await table.time('boot', async () => {
-        lab = await startLab({ name, ...setup.machine });
-      });
-      await table.time('install', async () => {
-        await installPvusb(lab);
-        if (setup.type === 'pv') await lab.dom0('modprobe usbback');
-      });
+      lab = await startLab({ name, ...setup.machine });
+      await installPvusb(lab);
+      if (setup.type === 'pv') await lab.dom0('modprobe usbback');
       ground = new Ground(lab, setup);
     });
-    after(async () => {
-      await lab?.stop();
-      process.stdout.write(table.toString());
-    });
+    after(() => lab?.stop());
 
     for (const one of CASES.filter(({ only = () => true }) => only(setup))) {
-      it(one.sentence, () =>
-        table.time(one.sentence, async () => {
-          try {
-            if (one.endsGuest) await playAlone(one);
-            else await playOnGuest(one);
-          } catch (error) {
-            progress(`failed; the logs are in ${await lab.keepLogs()}`);
-            throw error;
-          }
-        }),
-      );
+      it(one.sentence, async () => {
+        try {
+          if (one.endsGuest) await playAlone(one);
+          else await playOnGuest(one);
+        } catch (error) {
+          progress(`failed; the logs are in ${await lab.keepLogs()}`);
+          throw error;
+        }
+      });
     }
 
     async function playOnGuest(one: Case): Promise<void> {

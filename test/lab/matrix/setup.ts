@@ -13,8 +13,6 @@ export interface Setup {
   readonly machine: Pick<MachineOptions, 'cpu' | 'store'>;
   /** The guest sees the device and its files: not with a usbback that moves no data. */
   readonly hasData: boolean;
-  /** How many moments of an attach and a detach are cut off by kill -9. */
-  readonly kills: number;
 }
 
 const PV: Omit<Setup, 'machine'> = {
@@ -23,7 +21,6 @@ const PV: Omit<Setup, 'machine'> = {
   type: 'pv',
   guest: 'pv1',
   hasData: false,
-  kills: 8,
 };
 
 const QUSB: Omit<Setup, 'machine'> = {
@@ -32,7 +29,6 @@ const QUSB: Omit<Setup, 'machine'> = {
   type: 'qusb',
   guest: 'pv2',
   hasData: true,
-  kills: 8,
 };
 
 /** The rows. oxenstored is shown with the two that differ most. */
@@ -42,21 +38,18 @@ export const SETUPS = {
     ...PV,
     title: 'pv in a PV guest, with oxenstored',
     machine: { cpu: 'pv', store: 'o' },
-    kills: 4,
   },
   qusb: { ...QUSB, machine: { cpu: 'pv', store: 'c' } },
   'qusb-oxenstored': {
     ...QUSB,
     title: 'qusb in a PV guest, with oxenstored',
     machine: { cpu: 'pv', store: 'o' },
-    kills: 4,
   },
   'qusb-pvh': {
     ...QUSB,
     title: 'qusb in a PVH guest',
     guest: 'pvh1',
     machine: { cpu: 'hvm', store: 'c' },
-    kills: 4,
   },
   devicemodel: {
     title: 'devicemodel in an HVM guest',
@@ -65,6 +58,5 @@ export const SETUPS = {
     guest: 'hvm1',
     machine: { cpu: 'hvm', store: 'c' },
     hasData: true,
-    kills: 4,
   },
 } as const satisfies Readonly<Record<string, Setup>>;

@@ -1,0 +1,91 @@
+/**
+ * Plays suites of the lab, those named or all, and prints what came of each case and how long it took. Two labs run
+ * side by side where the machine has the CPUs and the memory for them.
+ */
+import { readdirSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { inspect } from 'node:util';
+import { build } from '../../lab/build.js';
+import { LabError } from '../../lab/error.js';
+import { providePackage } from '../../lab/product.js';
+import { progress } from '../../lab/progress.js';
+import { Limit } from '../../src/async/limit.js';
+import { formatReport, type Part, type PlayedCase } from './report.js';
+
+/** The suites that take longest begin first, so that none of them runs alone in the end. */
+const LONGEST_FIRST = ['devicemodel', 'qusb-pvh', 'qusb', 'qusb-oxenstored', 'pv', 'pv-oxenstored'];
+
+/** What a lab may need: a CPU, and its memory with what QEMU adds. */
+const LAB_BYTES = 4 * 1024 ** 3;
+
+/** A suite that takes longer hangs. */
+const WITHIN_MS = 45 * 60_000;
+
+const ENDING = '.test.js';
+
+function choose(names: readonly string[]): string[] {
+  const all = readdirSync(import.meta.dirname).filter((name) => name.endsWith(ENDING));
+  const suites = all.map((name) => name.slice(0, -ENDING.length));
+  const unknown = names.find((name) => !suites.includes(name));
+  if (unknown !== undefined)
+    throw new LabError(`there is no suite ${unknown}; there are ${suites.join(', ')}`);
+  const rank = (suite: string) =>
+    (LONGEST_FIRST.indexOf(suite) + LONGEST_FIRST.length + 1) % (LONGEST_FIRST.length + 1);
+  return (names.length > 0 ? [...names] : suites).sort((a, b) => rank(a) - rank(b));
+}
+
+function say(suite: string, text: string): void {
+  for (const line of text.trimEnd().split('\n')) process.stdout.write(`${suite.padEnd(16)}${line}\n`);
+}
+
+async function timed(what: string, deed: () => Promise<unknown>): Promise<Part> {
+  const fromMs = Date.now();
+  await deed();
+  return { what, ms: Date.now() - fromMs, cases: [] };
+}
+
+async function playSuite(suite: string): Promise<Part> {
+  const cases: PlayedCase[] = [];
+  const fromMs = Date.now();
+  const events = run({ files: [join(import.meta.dirname, suite + ENDING)], timeout: WITHIN_MS });
+  for await (const event of events) {
+    if (event.type === 'test:stderr' || event.type === 'test:stdout') say(suite, event.data.message);
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
+    const { name, details } = event.data;
+    const hasFailed = event.type === 'test:fail';
+    // A suite fails by its cases, or by itself: its lab has not come up.
+    const error = event.type === 'test:fail' ? event.data.details.error : undefined;
+    const ofCases = (error as { failureType?: string } | undefined)?.failureType === 'subtestsFailed';
+    if (ofCases || (details.type === 'suite' && !hasFailed)) continue;
+    cases.push({ sentence: name, ms: details.duration_ms, hasFailed });
+    say(suite, `${hasFailed ? 'FAILED' : 'ok'}, ${(details.duration_ms / 1000).toFixed(1)} s: ${name}`);
+    if (error) say(suite, inspect(error.cause ?? error));
+  }
+  return { what: suite, ms: Date.now() - fromMs, cases };
+}
+
+async function playAll(names: readonly string[]): Promise<boolean> {
+  const fromMs = Date.now();
+  const suites = choose(names);
+  const parts = [
+    await timed('what a lab boots from', build),
+    await timed('the package of pvusb', async () => {
+      process.env.PVUSB_DEB ??= await providePackage();
+    }),
+  ];
+  const labs = Math.min(availableParallelism(), Math.floor(freemem() / LAB_BYTES));
+  const limit = new Limit(Math.max(1, labs));
+  parts.push(...(await Promise.all(suites.map((suite) => limit.run(() => playSuite(suite))))));
+  process.stdout.write(formatReport(parts, Date.now() - fromMs));
+  return parts.every(({ cases }) => cases.every(({ hasFailed }) => !hasFailed));
+}
+
+try {
+  if (!(await playAll(process.argv.slice(2)))) process.exitCode = 1;
+} catch (error) {
+  if (!(error instanceof LabError)) throw error;
+  progress(error.message);
+  process.exitCode = 1;
+}
