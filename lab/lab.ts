@@ -18,7 +18,7 @@ import type { Outcome } from './process.js';
 import { progress } from './progress.js';
 import { filesOf, type LabRecord, readRecord } from './running.js';
 import { quote, Ssh } from './ssh.js';
-import { type Dom0State, readState } from './state.js';
+import { type Dom0State, readPart, readState } from './state.js';
 import { busidOf, USB_DEVICES, type UsbBus, type UsbDevice, type UsbName, usbDevice } from './usb.js';
 
 /** A command that is carried out in a lab. */
@@ -154,6 +154,11 @@ export class Lab implements AsyncDisposable {
   /** What dom0 looks like now, for `differences` of `state.ts`. */
   async state(): Promise<Dom0State> {
     return readState(this.#ssh);
+  }
+
+  /** Which driver has each USB interface: `3-6:1.0` to `snd-usb-audio`, or `-` for none. */
+  async drivers(): Promise<Dom0State['drivers']> {
+    return readPart(this.#ssh, 'drivers');
   }
 
   /** Copies files and folders into a folder of dom0. */

@@ -11,40 +11,38 @@ export interface Dom0State {
   readonly files: Readonly<Record<string, string>>;
 }
 
-const COMMANDS = [
-  ['drivers', 'usb-drivers'],
-  ['xenstore', 'xenstore-ls -fp /'],
-  ['files', 'find /var/lib/xen -type f -exec md5sum {} +'],
-] as const;
+/** By what each is asked of a dom0, and how it answers in a line. */
+const ASKED = {
+  drivers: ['usb-drivers', /^(?<key>\S+) (?<value>\S+)$/],
+  xenstore: ['xenstore-ls -fp /', /^(?<key>\/\S*) = (?<value>.*)$/],
+  files: ['find /var/lib/xen -type f -exec md5sum {} +', /^(?<value>\S+) {2}(?<key>.*)$/],
+} as const;
+
+const PARTS = ['drivers', 'xenstore', 'files'] as const;
 
 /** Looks at a dom0. */
 export async function readState(ssh: Ssh): Promise<Dom0State> {
-  const script = COMMANDS.map(([name, command]) => `echo "== ${name}"; ${command}`).join('; ');
-  const { stdout } = await ssh.run(script);
-  const parts = new Map<string, string[]>();
-  for (const line of stdout.split('\n')) {
-    const [, name] = /^== (\w+)$/.exec(line) ?? [];
-    if (name !== undefined) parts.set(name, []);
-    else if (line !== '') [...parts.values()].at(-1)?.push(line);
-  }
-  const entries = (name: string, pattern: RegExp): Record<string, string> =>
-    Object.fromEntries(
-      (parts.get(name) ?? []).flatMap((line) => {
-        const { key, value } = pattern.exec(line)?.groups ?? {};
-        return key === undefined ? [] : [[key, value!]];
-      }),
-    );
   return {
-    drivers: entries('drivers', /^(?<key>\S+) (?<value>\S+)$/),
-    xenstore: entries('xenstore', /^(?<key>\/\S*) = (?<value>.*)$/),
-    files: entries('files', /^(?<value>\S+) {2}(?<key>.*)$/),
+    drivers: await readPart(ssh, 'drivers'),
+    xenstore: await readPart(ssh, 'xenstore'),
+    files: await readPart(ssh, 'files'),
   };
+}
+
+/** Looks at a part of it only. */
+export async function readPart(ssh: Ssh, part: keyof Dom0State): Promise<Readonly<Record<string, string>>> {
+  const [command, pattern] = ASKED[part];
+  const { stdout } = await ssh.run(command);
+  const entries = stdout.split('\n').flatMap((line): [string, string][] => {
+    const { key, value } = pattern.exec(line)?.groups ?? {};
+    return key === undefined || value === undefined ? [] : [[key, value]];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** What is different between two looks, a line each; `ignored` are paths or interfaces that do not count. */
 export function differences(before: Dom0State, after: Dom0State, ignored: RegExp = /(?!)/): string[] {
-  const parts = ['drivers', 'xenstore', 'files'] as const;
-  return parts.flatMap((part) => {
+  return PARTS.flatMap((part) => {
     const keys = new Set([...Object.keys(before[part]), ...Object.keys(after[part])]);
     return [...keys]
       .filter((key) => !ignored.test(key) && before[part][key] !== after[part][key])

@@ -207,7 +207,7 @@ export function detachDevice(
     const place = 'device' in request ? placeOfDevice(inventory, request) : placeAt(inventory, request);
     requireServed(place.controller);
     const { domid, devid } = place.controller;
-    const { port, busid } = place.port;
+    const { port, busid = unfinishedDetaches(inventory, place)[0] } = place.port;
     const result = { domid, devid, port, ...(busid === undefined ? {} : { busid }) };
     return { plan: planDetach(inventory, place), result };
   });

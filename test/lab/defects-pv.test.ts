@@ -47,7 +47,7 @@ const DEFECTS: readonly Defect[] = [
       await ground.lab.unplug('stick2');
       await ground.lab.plugDevice('other', { driver: 'usb-mouse', bus: 'ehci.0', port: '1' });
       const { status } = await ground.xlMayFail('usbdev-detach pv1 0 1');
-      const { drivers } = await ground.lab.state();
+      const drivers = await ground.lab.drivers();
       await ground.lab.unplug('other', '1-1');
       await ground.lab.plug('stick2');
       // Its own driver took it when it came: xl fails to put it on the other, or has taken it off.

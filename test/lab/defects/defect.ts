@@ -33,7 +33,7 @@ export function playDefects(title: string, setup: keyof typeof SETUPS, defects: 
     before(async () => {
       const name = `defects-${setup}`;
       await stopLeftOver(name);
-      lab = await startLab({ name, ...SETUPS[setup].machine });
+      lab = await startLab({ name, warm: 'base', ...SETUPS[setup].machine });
       await installPvusb(lab);
     });
     after(() => lab?.stop());

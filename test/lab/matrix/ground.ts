@@ -119,7 +119,7 @@ export class Ground {
 
   /** Fails unless each interface has one of these drivers: `3-6:1.0` on `snd-usb-audio`. */
   async drivers(wanted: Readonly<Record<string, string>>): Promise<void> {
-    const { drivers } = await this.lab.state();
+    const drivers = await this.lab.drivers();
     const now = Object.fromEntries(Object.keys(wanted).map((intf) => [intf, drivers[intf] ?? 'gone']));
     assert.deepEqual(now, wanted);
   }

@@ -5,7 +5,7 @@ import type { Lab } from '../../../lab/lab.js';
 import { installPvusb } from '../../../lab/product.js';
 import { progress } from '../../../lab/progress.js';
 import { startLab } from '../../../lab/start.js';
-import { differences } from '../../../lab/state.js';
+import { type Dom0State, differences } from '../../../lab/state.js';
 import { stopLeftOver } from '../with-lab.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
@@ -26,12 +26,14 @@ export function playMatrix(setup: Setup): void {
   describe(setup.title, { concurrency: 1 }, () => {
     let lab: Lab;
     let ground: Ground;
-    let isGuestUp = false;
+    /** dom0 with a guest that is up and that no case has spoilt, and without one. */
+    let withGuest: Dom0State | undefined;
+    let bare: Dom0State | undefined;
 
     before(async () => {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
       await stopLeftOver(name);
-      lab = await startLab({ name, ...setup.machine });
+      lab = await startLab({ name, warm: 'base', ...setup.machine });
       await installPvusb(lab);
       if (setup.type === 'pv') await lab.dom0('modprobe usbback');
       ground = new Ground(lab, setup);
@@ -51,34 +53,44 @@ export function playMatrix(setup: Setup): void {
     }
 
     async function playOnGuest(one: Case): Promise<void> {
-      if (!isGuestUp) await lab.startGuest(setup.guest);
-      isGuestUp = true;
-      const was = await lab.state();
-      await ground.remember();
+      if (!withGuest) {
+        await lab.startGuest(setup.guest);
+        await ground.remember();
+        withGuest = await lab.state();
+      }
       try {
         await one.run(ground);
         await ground.restore();
+        await isAsItWas(withGuest);
       } catch (error) {
         // The next case gets a fresh one.
-        await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
-        isGuestUp = false;
+        await end();
         throw error;
       }
-      assert.deepEqual(differences(was, await lab.state(), NOT_OURS), []);
     }
 
     async function playAlone(one: Case): Promise<void> {
-      if (isGuestUp) await lab.dom0(`xl destroy ${setup.guest}`);
-      isGuestUp = false;
-      const was = await lab.state();
+      if (withGuest) await lab.dom0(`xl destroy ${setup.guest}`);
+      withGuest = undefined;
+      bare ??= await lab.state();
       await lab.startGuest(setup.guest);
       try {
         await one.run(ground);
+        await isAsItWas(bare);
       } catch (error) {
-        await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
+        await end();
         throw error;
       }
+    }
+
+    async function isAsItWas(was: Dom0State): Promise<void> {
       assert.deepEqual(differences(was, await lab.state(), NOT_OURS), []);
+    }
+
+    async function end(): Promise<void> {
+      await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
+      withGuest = undefined;
+      bare = undefined;
     }
   });
 }
