@@ -2,4 +2,4 @@
 import { QEMU_OPERATIONS } from './operations.js';
 import { sweep } from './sweep.js';
 
-sweep('fault sweep of QEMU', QEMU_OPERATIONS);
+sweep('fault sweep of QEMU', 'qemu', QEMU_OPERATIONS);

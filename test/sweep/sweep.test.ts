@@ -2,4 +2,4 @@
 import { OPERATIONS } from './operations.js';
 import { sweep } from './sweep.js';
 
-sweep('fault sweep', OPERATIONS);
+sweep('fault sweep', 'pv', OPERATIONS);
