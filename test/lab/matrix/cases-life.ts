@@ -35,6 +35,8 @@ export const lifeCases: readonly Case[] = [
   {
     sentence: 'a guest that crashes leaves nothing that is not given back',
     endsGuest: true,
+    // A crash may end in a triple fault, which Xen takes for a reboot.
+    settings: ['on_reboot="preserve"'],
     run: async (ground) => {
       const { guest, lab } = ground;
       await ground.pvusb(`attach ${guest} 3-6`);

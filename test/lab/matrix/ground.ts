@@ -177,5 +177,7 @@ export interface Case {
   readonly only?: (setup: Setup) => boolean;
   /** The guest does not outlive it: it is one that is started for it. */
   readonly endsGuest?: boolean;
+  /** Settings of that guest, as xl has them. */
+  readonly settings?: readonly string[];
   run(ground: Ground): Promise<void>;
 }

@@ -73,7 +73,7 @@ export function playMatrix(setup: Setup): void {
       if (withGuest) await lab.dom0(`xl destroy ${setup.guest}`);
       withGuest = undefined;
       bare ??= await lab.state();
-      await lab.startGuest(setup.guest);
+      await lab.startGuest(setup.guest, ...(one.settings ?? []));
       try {
         await one.run(ground);
         await isAsItWas(bare);
