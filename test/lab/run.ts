@@ -1,6 +1,6 @@
 /**
- * Plays suites of the lab, those named or all, and prints what came of each case and how long it took. Two labs run
- * side by side where the machine has the CPUs and the memory for them.
+ * Plays suites of the lab, those named or all, and prints what came of each case and how long it took. As many labs run
+ * side by side as the machine has CPUs, and one more, since each waits now and then; if it has the memory for them.
  */
 import { readdirSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
@@ -17,7 +17,7 @@ import { formatReport, type Part, type PlayedCase } from './report.js';
 /** The suites that take longest begin first, so that none of them runs alone in the end. */
 const LONGEST_FIRST = ['devicemodel', 'qusb-pvh', 'qusb', 'qusb-oxenstored', 'pv', 'pv-oxenstored'];
 
-/** What a lab may need: a CPU, and its memory with what QEMU adds. */
+/** The memory of a lab, with what QEMU adds. */
 const LAB_BYTES = 4 * 1024 ** 3;
 
 /** A suite that takes longer hangs. */
@@ -75,7 +75,7 @@ async function playAll(names: readonly string[]): Promise<boolean> {
       process.env.PVUSB_DEB ??= await providePackage();
     }),
   ];
-  const labs = Math.min(availableParallelism(), Math.floor(freemem() / LAB_BYTES));
+  const labs = Math.min(availableParallelism() + 1, Math.floor(freemem() / LAB_BYTES));
   const limit = new Limit(Math.max(1, labs));
   parts.push(...(await Promise.all(suites.map((suite) => limit.run(() => playSuite(suite))))));
   process.stdout.write(formatReport(parts, Date.now() - fromMs));
