@@ -1,6 +1,6 @@
 /**
  * Plays suites of the lab, those named or all, and prints what came of each case and how long it took. As many labs run
- * side by side as the machine has CPUs, and one more, since each waits now and then; if it has the memory for them.
+ * side by side as the machine has CPUs, and memory.
  */
 import { readdirSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
@@ -75,7 +75,7 @@ async function playAll(names: readonly string[]): Promise<boolean> {
       process.env.PVUSB_DEB ??= await providePackage();
     }),
   ];
-  const labs = Math.min(availableParallelism() + 1, Math.floor(freemem() / LAB_BYTES));
+  const labs = Math.min(availableParallelism(), Math.floor(freemem() / LAB_BYTES));
   const limit = new Limit(Math.max(1, labs));
   parts.push(...(await Promise.all(suites.map((suite) => limit.run(() => playSuite(suite))))));
   process.stdout.write(formatReport(parts, Date.now() - fromMs));

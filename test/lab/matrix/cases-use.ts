@@ -69,6 +69,7 @@ export const useCases: readonly Case[] = [
   {
     sentence: 'devices of every kind are lent together, and come back together when their controllers go',
     run: async (ground) => {
+      await ground.lab.plug('card');
       for (const { name } of DEVICES) await ground.pvusb(`attach ${ground.guest} ${name}`);
       const lent = (await ground.lent()).map(({ busid }) => busid);
       assert.deepEqual(lent.sort(), DEVICES.map(({ busid }) => busid).sort());
@@ -78,6 +79,7 @@ export const useCases: readonly Case[] = [
         await ground.pvusb(`controller destroy ${ground.guest} ${devid}`);
       }
       await ground.drivers({ '3-6:1.0': 'snd-usb-audio', '3-6:1.1': 'snd-usb-audio', '3-4:1.0': 'ftdi_sio' });
+      await ground.lab.unplug('card');
     },
   },
   {
