@@ -1,25 +1,37 @@
-/** A lab for a test: its logs are kept when the test fails, and it ends in any case. */
+/** A lab for a suite: it ends with the suite, however that ends, and its logs are kept when a test fails. */
 import { type Lab, openLab } from '../../lab/lab.js';
 import { progress } from '../../lab/progress.js';
 import { type LabOptions, startLab } from '../../lab/start.js';
 
-/** Runs a test in a lab of its own. When it fails the progress says where the logs are. */
-export async function withLab(
-  options: LabOptions & { readonly name: string },
-  test: (lab: Lab) => Promise<void>,
-): Promise<void> {
-  await stopLeftOver(options.name);
-  await using lab = await startLab(options);
+/** A lab that has a name. */
+type SuiteOptions = LabOptions & { readonly name: string };
+
+/** Starts the lab of a suite. One of its name that a killed run has left over is ended before. */
+export async function startSuiteLab(options: SuiteOptions): Promise<Lab> {
+  await stopLab(options.name);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stopLab(options.name).finally(() => process.exit(1)));
+  }
+  return startLab(options);
+}
+
+/** Runs a test in a lab of its own. */
+export async function withLab(options: SuiteOptions, test: (lab: Lab) => Promise<void>): Promise<void> {
+  await using lab = await startSuiteLab(options);
+  await keepingLogs(lab, () => test(lab));
+}
+
+/** Runs a part of a test. When it fails the progress says where the logs are. */
+export async function keepingLogs(lab: Lab, part: () => Promise<void>): Promise<void> {
   try {
-    await test(lab);
+    await part();
   } catch (error) {
     progress(`failed; the logs are in ${await lab.keepLogs()}`);
     throw error;
   }
 }
 
-/** Ends a lab that a run left over which was killed. */
-export async function stopLeftOver(name: string): Promise<void> {
-  const leftOver = await openLab(name).catch(() => undefined);
-  await leftOver?.stop();
+async function stopLab(name: string): Promise<void> {
+  const lab = await openLab(name).catch(() => undefined);
+  await lab?.stop();
 }

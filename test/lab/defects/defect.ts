@@ -2,11 +2,9 @@
 import { after, before, describe, it } from 'node:test';
 import type { GuestName, Lab } from '../../../lab/lab.js';
 import { installPvusb } from '../../../lab/product.js';
-import { progress } from '../../../lab/progress.js';
-import { startLab } from '../../../lab/start.js';
 import { Ground } from '../matrix/ground.js';
 import { SETUPS, type Setup } from '../matrix/setup.js';
-import { stopLeftOver } from '../with-lab.js';
+import { keepingLogs, startSuiteLab } from '../with-lab.js';
 
 /** One defect; the number is that of its test without a lab (test/core/defects.test.ts). */
 export interface Defect {
@@ -31,9 +29,7 @@ export function playDefects(title: string, setup: keyof typeof SETUPS, defects: 
   describe(title, { concurrency: 1 }, () => {
     let lab: Lab;
     before(async () => {
-      const name = `defects-${setup}`;
-      await stopLeftOver(name);
-      lab = await startLab({ name, warm: 'base', ...SETUPS[setup].machine });
+      lab = await startSuiteLab({ name: `defects-${setup}`, warm: 'base', ...SETUPS[setup].machine });
       await installPvusb(lab);
     });
     after(() => lab?.stop());
@@ -53,12 +49,11 @@ async function playOne(lab: Lab, defect: Defect, act: (ground: Ground) => Promis
   const { setup, hasUsbback = false } = defect;
   const ground = new Ground(lab, setup);
   await lab.dom0(hasUsbback ? 'modprobe usbback' : 'rmmod usbback 2> /dev/null || true');
-  await lab.startGuest(setup.guest as GuestName, ...((await defect.settings?.(ground)) ?? []));
   try {
-    await act.call(defect, ground);
-  } catch (error) {
-    progress(`failed; the logs are in ${await lab.keepLogs()}`);
-    throw error;
+    await keepingLogs(lab, async () => {
+      await lab.startGuest(setup.guest as GuestName, ...((await defect.settings?.(ground)) ?? []));
+      await act.call(defect, ground);
+    });
   } finally {
     await lab.dom0(`xl destroy ${setup.guest}`, { mayFail: true });
     await lab.dom0('pvusb doctor --fix', { mayFail: true });

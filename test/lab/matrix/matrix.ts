@@ -3,10 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Lab } from '../../../lab/lab.js';
 import { installPvusb } from '../../../lab/product.js';
-import { progress } from '../../../lab/progress.js';
-import { startLab } from '../../../lab/start.js';
 import { type Dom0State, differences } from '../../../lab/state.js';
-import { stopLeftOver } from '../with-lab.js';
+import { keepingLogs, startSuiteLab } from '../with-lab.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
@@ -32,8 +30,7 @@ export function playMatrix(setup: Setup): void {
 
     before(async () => {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
-      await stopLeftOver(name);
-      lab = await startLab({ name, warm: 'base', ...setup.machine });
+      lab = await startSuiteLab({ name, warm: 'base', ...setup.machine });
       await installPvusb(lab);
       if (setup.type === 'pv') await lab.dom0('modprobe usbback');
       // A device without a driver makes every doctor look twice.
@@ -45,10 +42,10 @@ export function playMatrix(setup: Setup): void {
     for (const one of CASES.filter(({ only = () => true }) => only(setup))) {
       it(one.sentence, async () => {
         try {
-          if (one.endsGuest) await playAlone(one);
-          else await playOnGuest(one);
+          await keepingLogs(lab, () => (one.endsGuest ? playAlone(one) : playOnGuest(one)));
         } catch (error) {
-          progress(`failed; the logs are in ${await lab.keepLogs()}`);
+          // The next case gets a fresh guest.
+          await end();
           throw error;
         }
       });
@@ -60,15 +57,9 @@ export function playMatrix(setup: Setup): void {
         await ground.remember();
         withGuest = await lab.state();
       }
-      try {
-        await one.run(ground);
-        await ground.restore();
-        await isAsItWas(withGuest);
-      } catch (error) {
-        // The next case gets a fresh one.
-        await end();
-        throw error;
-      }
+      await one.run(ground);
+      await ground.restore();
+      await isAsItWas(withGuest);
     }
 
     async function playAlone(one: Case): Promise<void> {
@@ -76,13 +67,8 @@ export function playMatrix(setup: Setup): void {
       withGuest = undefined;
       bare ??= await lab.state();
       await lab.startGuest(setup.guest, ...(one.settings ?? []));
-      try {
-        await one.run(ground);
-        await isAsItWas(bare);
-      } catch (error) {
-        await end();
-        throw error;
-      }
+      await one.run(ground);
+      await isAsItWas(bare);
     }
 
     async function isAsItWas(was: Dom0State): Promise<void> {
