@@ -43,8 +43,8 @@ export function makeDeb(file, folder, fields, seconds) {
     utimesSync(full, seconds, seconds);
   }
   mkdirSync(dirname(file), { recursive: true });
-  // zstd: every dpkg with the C library that is needed reads it, and unpacks it three times as fast as xz.
-  run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z19', '--build', folder, file], {
+  // gzip: it is half as large again as with xz, and unpacked in a third of the time. zstd is not in Debian's policy.
+  run('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z9', '--build', folder, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: `${seconds}` },
   });
 }
