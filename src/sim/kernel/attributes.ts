@@ -2,47 +2,58 @@
 import { busOf, portPathOf } from './names.js';
 import type { PluggedDevice, PluggedInterface } from './spec.js';
 
-/** The attributes of a device. A string the device does not have has no attribute. */
-export function deviceAttributes({ busid, spec, address }: PluggedDevice): Readonly<Record<string, string>> {
-  const texts: Record<string, string | number | undefined> = {
-    authorized: 1,
-    bConfigurationValue: spec.configuration ?? 1,
-    bDeviceClass: spec.deviceClass,
-    bDeviceProtocol: spec.deviceProtocol ?? '00',
-    bDeviceSubClass: spec.deviceSubClass ?? '00',
-    bNumInterfaces: String(spec.interfaces.length).padStart(2),
-    bcdDevice: spec.bcdDevice ?? '0000',
-    busnum: busOf(busid),
-    devnum: address,
-    devpath: portPathOf(busid),
-    idProduct: spec.productId,
-    idVendor: spec.vendorId,
-    manufacturer: spec.manufacturer,
-    maxchild: spec.maxChild ?? 0,
-    product: spec.product,
-    serial: spec.serial,
-    speed: spec.speedMbps,
-    version: (spec.version ?? versionOfSpeed(spec.speedMbps)).padStart(5),
-  };
-  return withNewlines(texts);
-}
+/** What each attribute says of a thing. A string that a device does not have has no attribute. */
+export type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
+
+/** The attributes of a device. */
+export const DEVICE_ATTRIBUTES: Attributes<PluggedDevice> = {
+  authorized: () => 1,
+  bConfigurationValue: ({ spec }) => spec.configuration ?? 1,
+  bDeviceClass: ({ spec }) => spec.deviceClass,
+  bDeviceProtocol: ({ spec }) => spec.deviceProtocol ?? '00',
+  bDeviceSubClass: ({ spec }) => spec.deviceSubClass ?? '00',
+  bNumInterfaces: ({ spec }) => String(spec.interfaces.length).padStart(2),
+  bcdDevice: ({ spec }) => spec.bcdDevice ?? '0000',
+  busnum: ({ busid }) => busOf(busid),
+  devnum: ({ address }) => address,
+  devpath: ({ busid }) => portPathOf(busid),
+  idProduct: ({ spec }) => spec.productId,
+  idVendor: ({ spec }) => spec.vendorId,
+  manufacturer: ({ spec }) => spec.manufacturer,
+  maxchild: ({ spec }) => spec.maxChild ?? 0,
+  product: ({ spec }) => spec.product,
+  serial: ({ spec }) => spec.serial,
+  speed: ({ spec }) => spec.speedMbps,
+  version: ({ spec }) => (spec.version ?? versionOfSpeed(spec.speedMbps)).padStart(5),
+};
 
 /** The attributes of an interface. */
-export function interfaceAttributes(intf: PluggedInterface): Readonly<Record<string, string>> {
-  const [code, subclass, protocol] = intf.classes.split('/');
-  return withNewlines({
-    authorized: 1,
-    bInterfaceClass: code,
-    bInterfaceNumber: intf.number.toString(16).padStart(2, '0'),
-    bInterfaceProtocol: protocol,
-    bInterfaceSubClass: subclass,
-  });
+export const INTERFACE_ATTRIBUTES: Attributes<PluggedInterface> = {
+  authorized: () => 1,
+  bInterfaceClass: ({ classes }) => classes.split('/')[0],
+  bInterfaceNumber: ({ number }) => number.toString(16).padStart(2, '0'),
+  bInterfaceProtocol: ({ classes }) => classes.split('/')[2],
+  bInterfaceSubClass: ({ classes }) => classes.split('/')[1],
+};
+
+/** Those that a thing has, by name. */
+export function attributeTexts<Thing>(attributes: Attributes<Thing>, of: Thing): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const name of Object.keys(attributes)) {
+    const text = attributeText(attributes, of, name);
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
 }
 
-function withNewlines(texts: Readonly<Record<string, string | number | undefined>>): Record<string, string> {
-  const lines: Record<string, string> = {};
-  for (const [name, text] of Object.entries(texts)) if (text !== undefined) lines[name] = `${text}\n`;
-  return lines;
+/** What one of them reads; undefined when the thing does not have it. */
+export function attributeText<Thing>(
+  attributes: Attributes<Thing>,
+  of: Thing,
+  name: string,
+): string | undefined {
+  const text = Object.hasOwn(attributes, name) ? attributes[name]!(of) : undefined;
+  return text === undefined ? undefined : `${text}\n`;
 }
 
 function versionOfSpeed(mbps: number): string {

@@ -1,7 +1,6 @@
 /** sysfs of the simulated kernel: the tree as Linux lays it out, links included, with the errnos it answers. */
-import { posix } from 'node:path';
 import type { SysfsFiles } from '../../sysfs/files.js';
-import { deviceAttributes, interfaceAttributes } from './attributes.js';
+import { attributeText, attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from './attributes.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { busOf, isRootHub, parentOf } from './names.js';
 import type { PluggedDevice, PluggedInterface } from './spec.js';
@@ -65,26 +64,25 @@ function fault(code: KernelErrno, syscall: string, path: string): NodeJS.ErrnoEx
 }
 
 function lookup(root: Folder, path: string, call: string, followLast: boolean): Entry {
+  const parents: Folder[] = [];
   let entry: Entry = root;
-  let walked: string[] = [];
-  const todo = path.split('/').filter((name) => name !== '' && name !== '.');
+  // The next name last.
+  const todo = path.split('/').reverse();
   for (let links = 0; todo.length > 0; ) {
-    const name = todo.shift()!;
+    const name = todo.pop()!;
+    if (name === '' || name === '.') continue;
     if (entry.kind !== 'folder') throw fault('ENOTDIR', call, path);
-    const child: Entry | undefined = name === '..' ? root : entry.child(name);
+    if (name === '..') {
+      entry = parents.pop() ?? root;
+      continue;
+    }
+    const child = entry.child(name);
     if (!child) throw fault('ENOENT', call, path);
     if (child.kind === 'link' && (todo.length > 0 || followLast)) {
       if (++links > LINKS_MAX) throw fault('ELOOP', call, path);
-      const target = posix.normalize(posix.join(...walked, child.target));
-      todo.unshift(...target.split('/'));
-      walked = [];
-      entry = root;
-    } else if (name === '..') {
-      todo.unshift(...walked.slice(0, -1));
-      walked = [];
-      entry = root;
+      todo.push(...child.target.split('/').reverse());
     } else {
-      walked.push(name);
+      parents.push(entry);
       entry = child;
     }
   }
@@ -129,10 +127,14 @@ function devicesFolder(usb: SimUsb): Folder {
 
 /** `bus/usb/drivers`: `usb` is the driver of whole devices, the others are for interfaces. */
 function driversFolder(usb: SimUsb): Folder {
-  const names = () => ['usb', ...usb.drivers.map(({ name }) => name)];
-  const child = (name: string): Folder | undefined =>
-    names().includes(name) ? driverFolder(usb, name) : undefined;
-  return { kind: 'folder', names, child };
+  return {
+    kind: 'folder',
+    names: () => ['usb', ...usb.drivers.map(({ name }) => name)],
+    child: (name) =>
+      name === 'usb' || usb.drivers.some((driver) => driver.name === name)
+        ? driverFolder(usb, name)
+        : undefined,
+  };
 }
 
 function driverFolder(usb: SimUsb, driver: string): Folder {
@@ -168,15 +170,15 @@ function nameWritten(text: string): string {
 
 /** `devices/pci0000:00`: a host controller for each bus. */
 function controllersFolder(usb: SimUsb): Folder {
-  const hubs = usb.devices.filter(({ busid }) => isRootHub(busid));
-  return folder(
-    Object.fromEntries(
-      hubs.map((hub) => [
-        hostController(hub.busid),
-        () => folder({ [hub.busid]: () => deviceFolder(usb, hub) }),
-      ]),
-    ),
-  );
+  const hubs = () => usb.devices.filter(({ busid }) => isRootHub(busid));
+  return {
+    kind: 'folder',
+    names: () => hubs().map(({ busid }) => hostController(busid)),
+    child(name) {
+      const hub = hubs().find(({ busid }) => hostController(busid) === name);
+      return hub && folder({ [hub.busid]: () => deviceFolder(usb, hub) });
+    },
+  };
 }
 
 function hostController(busid: string): string {
@@ -202,36 +204,39 @@ function deviceFolder(usb: SimUsb, device: PluggedDevice): Folder {
   return {
     kind: 'folder',
     names: () => [
-      ...Object.keys(deviceAttributes(device)),
+      ...Object.keys(attributeTexts(DEVICE_ATTRIBUTES, device)),
       'driver',
       ...device.interfaces.map(({ id }) => id),
       ...behind().map(({ busid }) => busid),
     ],
     child(name) {
+      const text = attributeText(DEVICE_ATTRIBUTES, device, name);
+      if (text !== undefined) return { kind: 'attribute', text };
       const intf = device.interfaces.find(({ id }) => id === name);
       if (intf) return interfaceFolder(intf, depth() + 1);
       if (name === 'driver') {
         return { kind: 'link', target: `${'../'.repeat(depth())}bus/usb/drivers/usb` };
       }
-      const other = behind().find(({ busid }) => busid === name);
-      if (other) return deviceFolder(usb, other);
-      const attributes = deviceAttributes(device);
-      return Object.hasOwn(attributes, name) ? { kind: 'attribute', text: attributes[name]! } : undefined;
+      const other = usb.device(name);
+      return other && parentOf(name) === device.busid ? deviceFolder(usb, other) : undefined;
     },
   };
 }
 
 function interfaceFolder(intf: PluggedInterface, depth: number): Folder {
-  const entries: [string, () => Entry][] = Object.entries(interfaceAttributes(intf)).map(([name, text]) => [
-    name,
-    () => ({ kind: 'attribute', text }),
-  ]);
   const { driver } = intf;
-  if (driver !== undefined) {
-    entries.push([
-      'driver',
-      () => ({ kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/${driver}` }),
-    ]);
-  }
-  return folder(Object.fromEntries(entries));
+  return {
+    kind: 'folder',
+    names: () => [
+      ...Object.keys(attributeTexts(INTERFACE_ATTRIBUTES, intf)),
+      ...(driver === undefined ? [] : ['driver']),
+    ],
+    child(name) {
+      if (name === 'driver' && driver !== undefined) {
+        return { kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/${driver}` };
+      }
+      const text = attributeText(INTERFACE_ATTRIBUTES, intf, name);
+      return text === undefined ? undefined : { kind: 'attribute', text };
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** The simulated kernel's sysfs as real files, for programs that read the file system. */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deviceAttributes, interfaceAttributes } from '../kernel/attributes.js';
+import { attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from '../kernel/attributes.js';
 import type { KernelChange, PluggedDevice, PluggedInterface, SimUsb } from '../kernel/index.js';
 import { makeFifos, readFifo, splitNames } from './fifo.js';
 
@@ -93,14 +93,14 @@ class Tree {
       device.busid,
       device.interfaces.map(({ id }) => id),
     );
-    this.#folder(device.busid, deviceAttributes(device));
+    this.#folder(device.busid, attributeTexts(DEVICE_ATTRIBUTES, device));
     link('../../drivers/usb', this.#path('devices', device.busid, 'driver'));
     link(`../../devices/${device.busid}`, this.#path('drivers', 'usb', device.busid));
     for (const intf of device.interfaces) this.#addInterface(intf);
   }
 
   #addInterface(intf: PluggedInterface): void {
-    this.#folder(intf.id, interfaceAttributes(intf));
+    this.#folder(intf.id, attributeTexts(INTERFACE_ATTRIBUTES, intf));
     if (intf.driver !== undefined) this.#bound(intf.id, intf.driver);
   }
 
