@@ -2,6 +2,7 @@
 // `npm test -- core sweep` runs only the folders named. The suites of the lab, which take minutes, are run by
 // `npm run test:lab`.
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { filesBelow } from './files.js';
 
@@ -25,4 +26,6 @@ run('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']);
 const files = filesBelow(`${root}/build/test`, '.test.js')
   .filter((file) => !/\/build\/test\/(lab|package)\//.test(file))
   .filter((file) => only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`)));
-run('tests', process.execPath, ['--test', '--test-concurrency=2', ...files]);
+// Some suites wait for processes and daemons most of the time: one suite more than CPUs keeps these busy.
+const suites = `--test-concurrency=${availableParallelism() + 1}`;
+run('tests', process.execPath, ['--test', suites, ...files]);

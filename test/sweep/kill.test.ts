@@ -94,7 +94,7 @@ function momentsOf(seen: Seen): Moment[] {
   );
   const from = Math.floor(seen.request * 0.55);
   const requests: Moment[] = [];
-  for (let at = 0; at < seen.request; at += at < from ? 15 : 7) requests.push({ what: 'request', at });
+  for (let at = 0; at < seen.request; at += at < from ? 23 : 9) requests.push({ what: 'request', at });
   return [...changes, ...requests];
 }
 

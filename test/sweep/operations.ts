@@ -75,7 +75,7 @@ class Operations {
       ...this.#common(`${destroy ? 'destroy' : 'remove'} a controller${full}`, first),
       failing: 'resumes',
       // Without devices few calls matter; with them most are those of detaching one device, which is swept by itself.
-      every: full ? 3 : 2,
+      every: full ? 5 : 2,
       world: () => smallWorld({ type, lent, busids: ['1-1', first, second] }),
       run: (host, signal) => removeController(host, { domain: 1, devid: 0, destroy }, { signal }),
     };
@@ -86,7 +86,7 @@ class Operations {
       ...this.#common('doctor --fix', '3-6'),
       failing: 'resumes',
       // It observes the host again and again: a thousand calls and more, few of them new.
-      every: 31,
+      every: 61,
       world,
       run: (host, signal) => doctor(host, { fix: true, settleMs: 0, signal }),
     };
@@ -109,15 +109,15 @@ export const OPERATIONS: readonly Swept[] = [
   pv.removing(false, {}),
   pv.removing(true, {}),
   pv.attaching('2-1', 0),
-  { ...pv.attaching('2-1'), every: 2 },
-  pv.attaching('3-6', 0),
-  { ...pv.attaching('3-7', 0), every: 3 },
+  { ...pv.attaching('2-1'), every: 3, eachChange: true },
+  { ...pv.attaching('3-6', 0), every: 3, eachChange: true },
+  { ...pv.attaching('3-7', 0), every: 4, eachChange: true },
   { ...pv.attaching('3-8', 0), every: 4 },
   pv.detaching('2-1'),
-  { ...pv.detaching('3-6'), every: 3 },
+  { ...pv.detaching('3-6'), every: 4, eachChange: true },
   // Other interfaces, the same steps.
-  { ...pv.detaching('3-7'), every: 3 },
-  { ...pv.detaching('3-8'), every: 3 },
+  { ...pv.detaching('3-7'), every: 7 },
+  { ...pv.detaching('3-8'), every: 7 },
   pv.removing(false, { 1: '3-6', 2: '2-1' }),
   pv.removing(true, { 1: '3-7', 2: '3-8' }),
   pv.repairing(brokenWorld),
@@ -140,8 +140,8 @@ function ofQemu(type: ControllerType, broken: () => Promise<SimHost>): Swept[] {
     { ...on.detaching('2-1'), every: 13 },
     { ...on.detaching('3-6'), every: 11, eachChange: true },
     { ...on.removing(false, {}), every: 5 },
-    { ...on.removing(false, { 1: '3-6', 2: '2-1' }), every: 11 },
-    { ...on.removing(true, { 1: '3-7', 2: '3-8' }), every: 13 },
+    { ...on.removing(false, { 1: '3-6', 2: '2-1' }), every: 17 },
+    { ...on.removing(true, { 1: '3-7', 2: '3-8' }), every: 19 },
     { ...on.repairing(broken), every: 97 },
   ];
 }

@@ -5,7 +5,7 @@
 import { after, describe, it } from 'node:test';
 import { Thread } from '../support/thread.js';
 
-const SEEDS = 200;
+const SEEDS = 160;
 
 describe('whatever happens at once', () => {
   const thread = new Thread<number, number>(new URL('./random-thread.js', import.meta.url));
