@@ -15,7 +15,17 @@ import { Limit } from '../../src/async/limit.js';
 import { formatReport, type Part, type PlayedCase } from './report.js';
 
 /** The suites that take longest begin first, so that none of them runs alone in the end. */
-const LONGEST_FIRST = ['devicemodel', 'qusb-pvh', 'qusb', 'qusb-oxenstored', 'pv', 'pv-oxenstored'];
+const LONGEST_FIRST = [
+  'devicemodel',
+  'qusb-pvh',
+  'pv-oxenstored',
+  'qusb-oxenstored',
+  'pv',
+  'qusb',
+  'defects-qusb',
+  'defects-hvm',
+  'defects-pv',
+];
 
 /** The memory of a lab, with what QEMU adds. */
 const LAB_BYTES = 4 * 1024 ** 3;

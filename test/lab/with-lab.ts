@@ -1,5 +1,6 @@
 /** A lab for a suite: it ends with the suite, however that ends, and its logs are kept when a test fails. */
 import { type Lab, openLab } from '../../lab/lab.js';
+import { installPvusb } from '../../lab/product.js';
 import { progress } from '../../lab/progress.js';
 import { type LabOptions, startLab } from '../../lab/start.js';
 
@@ -13,6 +14,15 @@ export async function startSuiteLab(options: SuiteOptions): Promise<Lab> {
     process.once(signal, () => stopLab(options.name).finally(() => process.exit(1)));
   }
   return startLab(options);
+}
+
+/** Starts the lab of a suite of many cases, with pvusb in its dom0. */
+export async function startCasesLab(options: SuiteOptions): Promise<Lab> {
+  const lab = await startSuiteLab(options);
+  await installPvusb(lab);
+  // A device without a driver makes every doctor look twice.
+  await lab.unplug('card');
+  return lab;
 }
 
 /** Runs a test in a lab of its own. */

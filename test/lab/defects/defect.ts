@@ -1,10 +1,9 @@
 /** Plays the defects of xl: once with xl, which shows them, once with pvusb, which does not have them. */
 import { after, before, describe, it } from 'node:test';
 import type { GuestName, Lab } from '../../../lab/lab.js';
-import { installPvusb } from '../../../lab/product.js';
 import { Ground } from '../matrix/ground.js';
 import { SETUPS, type Setup } from '../matrix/setup.js';
-import { keepingLogs, startSuiteLab } from '../with-lab.js';
+import { keepingLogs, startCasesLab } from '../with-lab.js';
 
 /** One defect; the number is that of its test without a lab (test/core/defects.test.ts). */
 export interface Defect {
@@ -29,8 +28,7 @@ export function playDefects(title: string, setup: keyof typeof SETUPS, defects: 
   describe(title, { concurrency: 1 }, () => {
     let lab: Lab;
     before(async () => {
-      lab = await startSuiteLab({ name: `defects-${setup}`, warm: 'base', ...SETUPS[setup].machine });
-      await installPvusb(lab);
+      lab = await startCasesLab({ name: `defects-${setup}`, warm: 'base', ...SETUPS[setup].machine });
     });
     after(() => lab?.stop());
     for (const defect of defects) {

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Lab } from '../../../lab/lab.js';
-import { installPvusb } from '../../../lab/product.js';
 import { type Dom0State, differences } from '../../../lab/state.js';
-import { keepingLogs, startSuiteLab } from '../with-lab.js';
+import { keepingLogs, startCasesLab } from '../with-lab.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
@@ -30,11 +29,8 @@ export function playMatrix(setup: Setup): void {
 
     before(async () => {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
-      lab = await startSuiteLab({ name, warm: 'base', ...setup.machine });
-      await installPvusb(lab);
+      lab = await startCasesLab({ name, warm: 'base', ...setup.machine });
       if (setup.type === 'pv') await lab.dom0('modprobe usbback');
-      // A device without a driver makes every doctor look twice.
-      await lab.unplug('card');
       ground = new Ground(lab, setup);
     });
     after(() => lab?.stop());
