@@ -3,8 +3,9 @@
  * it is made again exactly when something of that has changed.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { provideFolder } from './folders.js';
 import { makeImage } from './image.js';
 import { compileModules, unpackKernel } from './kernel.js';
 import { makeMedia } from './media.js';
@@ -56,29 +57,13 @@ export async function build(options: { readonly fresh?: boolean } = {}): Promise
   return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
 }
 
-/** The folder of a stage, made by `fill` if it is not there. Older ones of the same stage are removed. */
+/** The folder of a stage. */
 async function stage(
   name: string,
   ingredients: readonly string[],
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
-  const stages = join(cacheFolder(), 'build');
-  const folder = join(stages, `${name}-${shortKey(...ingredients)}`);
-  if (existsSync(folder)) return folder;
-  await mkdir(stages, { recursive: true });
-  const temporary = await mkdtemp(join(stages, `.${name}-`));
-  try {
-    await fill(temporary);
-    // Another process may have made the same.
-    if (!existsSync(folder)) await rename(temporary, folder);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  for (const other of await readdir(stages)) {
-    const path = join(stages, other);
-    if (other.startsWith(`${name}-`) && path !== folder) await rm(path, { recursive: true });
-  }
-  return folder;
+  return provideFolder(join(cacheFolder(), 'build', `${name}-${shortKey(...ingredients)}`), fill);
 }
 
 /** The packages chosen last time, so that a lab does not change under its user, and needs no network. */

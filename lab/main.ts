@@ -1,18 +1,18 @@
 /** The lab's commands: `npm run lab:start -- --cpu hvm`. */
-import { parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { build } from './build.js';
 import { LabError } from './error.js';
 import { GUESTS, type GuestName, openLab } from './lab.js';
 import { installPvusb } from './product.js';
 import { progress } from './progress.js';
 import { forgetSnapshots, type SnapshotName } from './snapshots.js';
-import { type LabOptions, startLab } from './start.js';
+import { byKvm, type LabOptions, startLab } from './start.js';
 import { USB_DEVICES, type UsbName } from './usb.js';
 
 const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: of Debian's newest packages
 lab start [options]           start a lab
-lab exec COMMAND              run a shell command in dom0
-lab guest GUEST COMMAND       run a shell command in a guest
+lab exec 'COMMAND'            run a shell command in dom0
+lab guest GUEST 'COMMAND'     run a shell command in a guest
 lab guest-start GUEST...      start guests: pv1, pv2; with --cpu hvm also pvh1, hvm1
 lab guest-reboot GUEST...     have xl reboot them
 lab push FILE... FOLDER       copy files into dom0
@@ -28,22 +28,30 @@ lab forget                    remove the snapshots
 --store c|o     C xenstored or oxenstored
 --cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
 --warm base|guests  continue from a snapshot with dom0 up, or with its guests, too; made when there is none
---kvm           use /dev/kvm
+--kvm           use /dev/kvm (or PVUSB_LAB_KVM=1, which the suites obey, too)
 --share FOLDER  give dom0 a folder as /host
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    name: { type: 'string', default: process.env.PVUSB_LAB_NAME || 'default' },
-    store: { type: 'string', default: 'c' },
-    cpu: { type: 'string', default: 'pv' },
-    warm: { type: 'string' },
-    kvm: { type: 'boolean', default: false },
-    share: { type: 'string' },
-    fresh: { type: 'boolean', default: false },
-  },
-});
+const OPTIONS = {
+  name: { type: 'string', default: process.env.PVUSB_LAB_NAME || 'default' },
+  store: { type: 'string', default: 'c' },
+  cpu: { type: 'string', default: 'pv' },
+  warm: { type: 'string' },
+  kvm: { type: 'boolean', default: byKvm() },
+  share: { type: 'string' },
+  fresh: { type: 'boolean', default: false },
+} as const satisfies ParseArgsConfig['options'];
+
+type Values = ReturnType<typeof parseWords>['values'];
+
+function parseWords() {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new LabError(`${message}\nA command with options goes in quotes: lab exec 'ls -l'`);
+  }
+}
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
@@ -51,7 +59,7 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
   return found;
 }
 
-function startOptions(): LabOptions {
+function startOptions(values: Values): LabOptions {
   const { name, kvm, share, warm } = values;
   return {
     name,
@@ -72,7 +80,8 @@ function guestName(name: string): GuestName {
 }
 
 /** Carries a command out, and gives the exit status. */
-async function perform(command: string | undefined, args: readonly string[]): Promise<number> {
+async function perform({ values, positionals }: ReturnType<typeof parseWords>): Promise<number> {
+  const [command, ...args] = positionals;
   const lab = () => openLab(values.name);
   switch (command) {
     case 'build':
@@ -80,7 +89,7 @@ async function perform(command: string | undefined, args: readonly string[]): Pr
       progress('built');
       return 0;
     case 'start':
-      await startLab(startOptions());
+      await startLab(startOptions(values));
       return 0;
     case 'exec':
       return (await lab()).dom0InForeground(args.join(' '));
@@ -130,7 +139,7 @@ async function perform(command: string | undefined, args: readonly string[]): Pr
 }
 
 try {
-  process.exitCode = await perform(positionals[0], positionals.slice(1));
+  process.exitCode = await perform(parseWords());
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   process.stderr.write(`lab: ${error.message}\n`);

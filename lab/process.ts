@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly input?: string | Buffer | undefined;
   /** Behind everything else that the machine does. */
   readonly nice?: boolean | undefined;
+  /** It is ended, and is an error, when it takes longer. */
+  readonly withinMs?: number | undefined;
   /** Its environment beside this process's; messages are English in any case. */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
@@ -80,13 +82,14 @@ export async function runPiped(
 function start(
   program: string,
   args: readonly string[],
-  { cwd, input, nice, env }: RunOptions,
+  { cwd, input, nice, env, withinMs }: RunOptions,
   output: 'pipe' | 'inherit',
 ): ChildProcess {
   const [command, rest] = nice ? ['nice', ['-n', '10', program, ...args]] : [program, args];
   const stdin = output === 'inherit' ? 'inherit' : input === undefined ? 'ignore' : 'pipe';
   const child = spawn(command, rest, {
     ...(cwd === undefined ? {} : { cwd }),
+    ...(withinMs === undefined ? {} : { signal: AbortSignal.timeout(withinMs) }),
     env: environment(env),
     stdio: [stdin, output, output],
   });
@@ -116,6 +119,7 @@ async function end(child: ChildProcess, program: string): Promise<number> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT')
       throw new LabError(`${program} is not installed; "npm run lab:build" says what is needed`);
+    if (code === 'ABORT_ERR') throw new LabError(`has not ended in time: ${child.spawnargs.join(' ')}`);
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 /** Machines in the middle of their life, as folders of disks and a state: started from in seconds, by many at once. */
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Built } from './build.js';
 import { imageFiles } from './image.js';
@@ -39,26 +38,13 @@ export async function makeDisks(files: MachineFiles, built: Built, snapshot?: st
   }
 }
 
-/** Makes a snapshot of a machine, which ends by that. Snapshots of older images are removed. */
-export async function makeSnapshot(files: MachineFiles, folder: string): Promise<void> {
-  const parent = snapshotsFolder();
-  await mkdir(parent, { recursive: true });
-  const temporary = await mkdtemp(join(parent, '.new-'));
-  try {
-    await saveState(files.qmpSocket, stateFile(temporary));
-    await powerOff(files);
-    await rename(files.disk, join(temporary, 'disk.qcow2'));
-    for (const name of Object.keys(STICKS)) {
-      await rename(files.stick(name), join(temporary, `${name}.qcow2`));
-    }
-    if (!existsSync(folder)) await rename(temporary, folder);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  const [kind] = folder.split('/').at(-1)!.match(/^.*-/)!;
-  for (const other of await readdir(parent)) {
-    const path = join(parent, other);
-    if (other.startsWith(kind) && path !== folder) await rm(path, { recursive: true });
+/** Fills the folder of a snapshot with a machine, which ends by that. */
+export async function fillSnapshot(folder: string, files: MachineFiles): Promise<void> {
+  await saveState(files.qmpSocket, stateFile(folder));
+  await powerOff(files);
+  await rename(files.disk, join(folder, 'disk.qcow2'));
+  for (const name of Object.keys(STICKS) as StickName[]) {
+    await rename(files.stick(name), join(folder, `${name}.qcow2`));
   }
 }
 

@@ -8,6 +8,9 @@ import { type Outcome, runInForeground, runPiped, runToOutcome } from './process
 /** ssh's own exit status when it could not connect. */
 const SSH_FAILED = 255;
 
+/** No command takes so long: one that does waits for what does not come. */
+const COMMAND_WITHIN_MS = 600_000;
+
 /** A way into dom0. */
 export class Ssh {
   readonly #port: number;
@@ -19,9 +22,16 @@ export class Ssh {
     this.#socket = socket;
   }
 
-  /** Runs a shell command, whatever its exit status is. */
+  /**
+   * Runs a shell command, whatever its exit status is.
+   *
+   * @throws {LabError} when dom0 cannot be reached, or the command does not end in ten minutes
+   */
   async run(command: string, input?: string | Buffer): Promise<Outcome> {
-    const outcome = await runToOutcome('ssh', this.#arguments(command), { input });
+    const outcome = await runToOutcome('ssh', this.#arguments(command), {
+      input,
+      withinMs: COMMAND_WITHIN_MS,
+    });
     if (outcome.status === SSH_FAILED) throw new LabError(`dom0 cannot be reached: ${outcome.stderr.trim()}`);
     return outcome;
   }

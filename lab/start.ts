@@ -1,8 +1,8 @@
 /** Starts labs: by booting, or from a snapshot. */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Built, build } from './build.js';
+import { build } from './build.js';
+import { provideFolder } from './folders.js';
 import { GUESTS, type GuestName, Lab } from './lab.js';
 import { type MachineFiles, type MachineOptions, qemuArguments } from './machine.js';
 import { loadState, plugIn } from './monitor.js';
@@ -10,7 +10,7 @@ import { cacheFolder } from './paths.js';
 import { freePort, powerOff, powerOn, waitForBoot } from './power.js';
 import { progress } from './progress.js';
 import { filesOf, makeRoom, writeRecord } from './running.js';
-import { makeDisks, makeSnapshot, type SnapshotName, snapshotFolder, stateFile } from './snapshots.js';
+import { fillSnapshot, makeDisks, type SnapshotName, snapshotFolder, stateFile } from './snapshots.js';
 import { busidOf, USB_DEVICES, unsavedDevices } from './usb.js';
 
 /** How a lab is started. */
@@ -29,13 +29,17 @@ const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 h
  * @throws {LabError} when a lab of this name runs, or dom0 does not come up
  */
 export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
-  const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = false } = chosen;
+  const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = byKvm() } = chosen;
   const nothing = join(cacheFolder(), 'nothing');
   await mkdir(nothing, { recursive: true });
   const options: MachineOptions = { cpu, store, kvm, share: resolve(chosen.share ?? nothing) };
   const files = await makeRoom(name);
   const built = await build();
-  const snapshot = warm && (await provideSnapshot(warm, built, options));
+  const snapshot =
+    warm &&
+    (await provideFolder(snapshotFolder(warm, built, options), (folder) =>
+      makeSnapshot(folder, name, warm, options),
+    ));
   await makeDisks(files, built, snapshot);
   const record = { name, sshPort: await freePort(), options };
   await writeRecord(record);
@@ -55,6 +59,11 @@ export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   return lab;
 }
 
+/** Whether `PVUSB_LAB_KVM` says that labs use /dev/kvm where nothing else is said: for the suites. */
+export function byKvm(): boolean {
+  return process.env.PVUSB_LAB_KVM === '1';
+}
+
 /** Goes on from a snapshot, with the clock set right and the devices that no snapshot has. */
 async function wake(lab: Lab, { qmpSocket }: MachineFiles, snapshot: string): Promise<void> {
   await loadState(qmpSocket, stateFile(snapshot));
@@ -62,14 +71,21 @@ async function wake(lab: Lab, { qmpSocket }: MachineFiles, snapshot: string): Pr
   await lab.dom0(`date -s @${Math.floor(Date.now() / 1000)}`);
 }
 
-async function provideSnapshot(name: SnapshotName, built: Built, options: MachineOptions): Promise<string> {
-  const folder = snapshotFolder(name, built, options);
-  if (existsSync(folder)) return folder;
-  progress(`making the snapshot ${name}`);
-  const { cpu, store, kvm } = options;
-  // Several processes may be at this at once; one of their snapshots is then kept.
-  await using lab = await startLab({ cpu, store, kvm, name: `snapshot-${name}-${process.pid}` });
-  if (name === 'guests') {
+/** The name of the lab that a snapshot for the lab of this name is made of. */
+export function snapshotLab(name: string): string {
+  return `${name}.snapshot`;
+}
+
+/** Makes a snapshot. Several processes may be at this at once; one of their snapshots is then kept. */
+async function makeSnapshot(
+  folder: string,
+  name: string,
+  warm: SnapshotName,
+  { cpu, store, kvm }: MachineOptions,
+): Promise<void> {
+  progress(`making the snapshot ${warm}`);
+  await using lab = await startLab({ cpu, store, kvm, name: snapshotLab(name) });
+  if (warm === 'guests') {
     const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
     const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);
     for (const guest of guests) await lab.startGuest(guest);
@@ -80,6 +96,5 @@ async function provideSnapshot(name: SnapshotName, built: Built, options: Machin
   await lab.dom0('sync');
   await lab.disconnect();
   progress('saving');
-  await makeSnapshot(filesOf(lab.name), folder);
-  return folder;
+  await fillSnapshot(folder, filesOf(lab.name));
 }

@@ -1,4 +1,5 @@
 /** What a dom0 looks like, to compare before and after. */
+import { LabError } from './error.js';
 import type { Ssh } from './ssh.js';
 
 /** What USB lending may change in a dom0. */
@@ -32,7 +33,9 @@ export async function readState(ssh: Ssh): Promise<Dom0State> {
 /** Looks at a part of it only. */
 export async function readPart(ssh: Ssh, part: keyof Dom0State): Promise<Readonly<Record<string, string>>> {
   const [command, pattern] = ASKED[part];
-  const { stdout } = await ssh.run(command);
+  const { status, stdout, stderr } = await ssh.run(command);
+  // What cannot be looked at would compare as equal.
+  if (status !== 0 || stdout === '') throw new LabError(`dom0: ${command}: exit status ${status}: ${stderr}`);
   const entries = stdout.split('\n').flatMap((line): [string, string][] => {
     const { key, value } = pattern.exec(line)?.groups ?? {};
     return key === undefined || value === undefined ? [] : [[key, value]];

@@ -1,38 +1,95 @@
-/** A lab for a suite: it ends with the suite, however that ends, and its logs are kept when a test fails. */
+/** Labs for suites: they end with the suite, however that ends, and their logs are kept when a test fails. */
 import { type Lab, openLab } from '../../lab/lab.js';
 import { installPvusb } from '../../lab/product.js';
 import { progress } from '../../lab/progress.js';
-import { type LabOptions, startLab } from '../../lab/start.js';
+import { type LabOptions, snapshotLab, startLab } from '../../lab/start.js';
 
 /** A lab that has a name. */
 type SuiteOptions = LabOptions & { readonly name: string };
 
-/** Starts the lab of a suite. One of its name that a killed run has left over is ended before. */
-export async function startSuiteLab(options: SuiteOptions): Promise<Lab> {
-  await stopLab(options.name);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stopLab(options.name).finally(() => process.exit(1)));
-  }
-  return startLab(options);
-}
-
-/** Starts the lab of a suite of many cases, with pvusb in its dom0. */
-export async function startCasesLab(options: SuiteOptions): Promise<Lab> {
-  const lab = await startSuiteLab(options);
-  await installPvusb(lab);
-  // A device without a driver makes every doctor look twice.
-  await lab.unplug('card');
-  return lab;
-}
-
 /** Runs a test in a lab of its own. */
 export async function withLab(options: SuiteOptions, test: (lab: Lab) => Promise<void>): Promise<void> {
-  await using lab = await startSuiteLab(options);
+  await endWithSuite(options.name);
+  await using lab = await startLab(options);
   await keepingLogs(lab, () => test(lab));
 }
 
+/**
+ * A lab for many cases, one after the other, with pvusb in its dom0. A case that fails may leave anything behind: the
+ * next one gets a new lab.
+ */
+export class CasesLab {
+  readonly #options: SuiteOptions;
+  readonly #prepare: (lab: Lab) => Promise<void>;
+  #lab: Promise<Lab>;
+
+  private constructor(options: SuiteOptions, prepare: (lab: Lab) => Promise<void>) {
+    this.#options = options;
+    this.#prepare = prepare;
+    this.#lab = this.#start();
+  }
+
+  /** Starts it; `prepare` is done before the first case, and in each new lab. */
+  static async start(
+    options: SuiteOptions,
+    prepare: (lab: Lab) => Promise<void> = async () => undefined,
+  ): Promise<CasesLab> {
+    await endWithSuite(options.name);
+    const cases = new CasesLab(options, prepare);
+    await cases.#lab;
+    return cases;
+  }
+
+  /** Plays a case. */
+  async play(part: (lab: Lab) => Promise<void>): Promise<void> {
+    const lab = await this.#lab;
+    try {
+      await keepingLogs(lab, () => part(lab));
+    } catch (error) {
+      this.#lab = lab.stop().then(() => this.#start());
+      // The next case waits for it, and says so if it does not come up.
+      await this.#lab.catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Ends the lab. */
+  async stop(): Promise<void> {
+    await (await this.#lab).stop();
+  }
+
+  async #start(): Promise<Lab> {
+    const lab = await startLab(this.#options);
+    try {
+      await keepingLogs(lab, async () => {
+        await installPvusb(lab);
+        // A device without a driver makes every doctor look twice.
+        await lab.unplug('card');
+        await this.#prepare(lab);
+      });
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    }
+    return lab;
+  }
+}
+
+/** Ends a lab of this name that a killed run has left over, and sees to it that the suite's ends with the suite. */
+async function endWithSuite(name: string): Promise<void> {
+  await stopLabs(name);
+  process.once('SIGINT', () => void exitAfter(stopLabs(name)));
+  // A suite that hangs is ended by this.
+  process.once('SIGTERM', () => void exitAfter(cutShort(name)));
+}
+
+async function exitAfter(deed: Promise<void>): Promise<void> {
+  await deed.catch((error: unknown) => progress(String(error)));
+  process.exit(1);
+}
+
 /** Runs a part of a test. When it fails the progress says where the logs are. */
-export async function keepingLogs(lab: Lab, part: () => Promise<void>): Promise<void> {
+async function keepingLogs(lab: Lab, part: () => Promise<void>): Promise<void> {
   try {
     await part();
   } catch (error) {
@@ -41,7 +98,17 @@ export async function keepingLogs(lab: Lab, part: () => Promise<void>): Promise<
   }
 }
 
-async function stopLab(name: string): Promise<void> {
-  const lab = await openLab(name).catch(() => undefined);
-  await lab?.stop();
+async function cutShort(name: string): Promise<void> {
+  try {
+    progress(`cut short; the logs are in ${await (await openLab(name)).keepLogs()}`);
+  } finally {
+    await stopLabs(name);
+  }
+}
+
+async function stopLabs(name: string): Promise<void> {
+  for (const one of [snapshotLab(name), name]) {
+    const lab = await openLab(one).catch(() => undefined);
+    await lab?.stop();
+  }
 }

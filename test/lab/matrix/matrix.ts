@@ -1,9 +1,8 @@
 /** Plays every case in one setup, and shows that each leaves dom0 as it found it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Lab } from '../../../lab/lab.js';
 import { type Dom0State, differences } from '../../../lab/state.js';
-import { keepingLogs, startCasesLab } from '../with-lab.js';
+import { CasesLab } from '../with-lab.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
@@ -21,33 +20,27 @@ const NOT_OURS =
 /** Registers the cases of a setup as tests. */
 export function playMatrix(setup: Setup): void {
   describe(setup.title, { concurrency: 1 }, () => {
-    let lab: Lab;
-    let ground: Ground;
+    let cases: CasesLab;
     /** dom0 with a guest that is up and that no case has spoilt, and without one. */
     let withGuest: Dom0State | undefined;
     let bare: Dom0State | undefined;
 
     before(async () => {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
-      lab = await startCasesLab({ name, warm: 'base', ...setup.machine });
-      if (setup.type === 'pv') await lab.dom0('modprobe usbback');
-      ground = new Ground(lab, setup);
+      cases = await CasesLab.start({ name, warm: 'base', ...setup.machine }, async (lab) => {
+        withGuest = bare = undefined;
+        if (setup.type === 'pv') await lab.dom0('modprobe usbback');
+      });
     });
-    after(() => lab?.stop());
+    after(() => cases?.stop());
 
     for (const one of CASES.filter(({ only = () => true }) => only(setup))) {
-      it(one.sentence, async () => {
-        try {
-          await keepingLogs(lab, () => (one.endsGuest ? playAlone(one) : playOnGuest(one)));
-        } catch (error) {
-          // The next case gets a fresh guest.
-          await end();
-          throw error;
-        }
-      });
+      const play = one.endsGuest ? playAlone : playOnGuest;
+      it(one.sentence, () => cases.play((lab) => play(new Ground(lab, setup), one)));
     }
 
-    async function playOnGuest(one: Case): Promise<void> {
+    async function playOnGuest(ground: Ground, one: Case): Promise<void> {
+      const { lab } = ground;
       if (!withGuest) {
         await lab.startGuest(setup.guest);
         await ground.remember();
@@ -55,26 +48,17 @@ export function playMatrix(setup: Setup): void {
       }
       await one.run(ground);
       await ground.restore();
-      await isAsItWas(withGuest);
+      assert.deepEqual(differences(withGuest, await lab.state(), NOT_OURS), []);
     }
 
-    async function playAlone(one: Case): Promise<void> {
+    async function playAlone(ground: Ground, one: Case): Promise<void> {
+      const { lab } = ground;
       if (withGuest) await lab.dom0(`xl destroy ${setup.guest}`);
       withGuest = undefined;
       bare ??= await lab.state();
       await lab.startGuest(setup.guest, ...(one.settings ?? []));
       await one.run(ground);
-      await isAsItWas(bare);
-    }
-
-    async function isAsItWas(was: Dom0State): Promise<void> {
-      assert.deepEqual(differences(was, await lab.state(), NOT_OURS), []);
-    }
-
-    async function end(): Promise<void> {
-      await lab.dom0(`xl destroy ${setup.guest}; pvusb doctor --fix`, { mayFail: true });
-      withGuest = undefined;
-      bare = undefined;
+      assert.deepEqual(differences(bare, await lab.state(), NOT_OURS), []);
     }
   });
 }
