@@ -54,6 +54,8 @@ const DEFECTS: readonly Defect[] = [
       const { status } = await ground.xlMayFail(`usbdev-attach hvm1 ${await ground.address('3-2')}`);
       await ground.signalQemu('CONT');
       assert.notEqual(status, 0);
+      assert.doesNotMatch(await ground.xl('usb-list hvm1'), /Bus/);
+      await ground.sees('QEMU USB Keyboard', true);
     },
     withPvusb: async (ground) => {
       await ground.pvusb('controller add hvm1 --usb 3');

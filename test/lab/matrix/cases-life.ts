@@ -45,7 +45,15 @@ export const lifeCases: readonly Case[] = [
         await lab
           .guest(guest, 'echo c > /proc/sysrq-trigger', { mayFail: true, withinSeconds: 5 })
           .catch(() => undefined);
-        await lab.dom0(`xl destroy ${guest}`, { mayFail: true });
+        await ground.eventually('the guest has crashed', async () => {
+          // Name, domid, memory, CPUs, state (crashed, or shut down for a reboot that is not wanted), time.
+          assert.match(await ground.xl(`list ${guest}`), /^\S+ +\d+ +\d+ +\d+ +[-rbp]*[cs]/m);
+        });
+        assert.deepEqual(
+          (await ground.lent()).map(({ busid }) => busid),
+          ['3-6'],
+        );
+        await lab.dom0(`xl destroy ${guest}`);
         await ground.eventually('the drivers are back', () =>
           ground.drivers({ '3-6:1.0': 'snd-usb-audio', '3-6:1.1': 'snd-usb-audio' }),
         );

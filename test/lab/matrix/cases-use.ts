@@ -16,6 +16,7 @@ export const useCases: readonly Case[] = [
     sentence: 'a controller is added, listed, shown, and removed',
     run: async (ground) => {
       const { guest, setup } = ground;
+      const rootHubs = await ground.rootHubs();
       const added = await ground.pvusb(`controller add ${guest} --type ${setup.type} --usb 2 --json`);
       const { devid, ports } = JSON.parse(added) as { devid: number; ports: number };
       assert.equal(ports, setup.type === 'devicemodel' ? 6 : 8);
@@ -25,7 +26,9 @@ export const useCases: readonly Case[] = [
       );
       assert.match(await ground.pvusb(`controller info ${guest} ${devid}`), /^served by +(QEMU|usbback)$/m);
       assert.match(await ground.xl(`usb-list ${guest}`), new RegExp(`^${devid} +${setup.type} `, 'm'));
+      await ground.seesRootHubs(rootHubs + 1);
       await ground.pvusb(`controller remove ${guest} ${devid}`);
+      await ground.seesRootHubs(rootHubs);
       await ground.refused('no-such-controller', `controller info ${guest} ${devid}`);
     },
   },
@@ -92,6 +95,11 @@ export const useCases: readonly Case[] = [
       await lab.dom0('cat > /root/wanted.cfg', { input: `${exported}${usbdev}` });
       await ground.pvusb(`apply ${guest} /root/wanted.cfg`);
       await ground.reads('stick');
+      await ground.uses('4-1');
+      assert.match(
+        await ground.pvusb(`export ${guest}`),
+        new RegExp(`hostbus=${bus},hostaddr=${address}\\b`),
+      );
       await ground.restore();
       assert.equal(await ground.pvusb(`export ${guest}`), exported);
     },

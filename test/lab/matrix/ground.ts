@@ -75,8 +75,11 @@ export class Ground {
 
   /** Sends a signal to the guest's QEMU: `KILL`, `STOP`, `0` to see whether it is alive. Gives whether it could be sent. */
   async signalQemu(signal: string): Promise<boolean> {
-    const pid = `$(xenstore-read /local/domain/$(xl domid ${this.guest})/image/device-model-pid)`;
-    return (await this.lab.dom0(`kill -${signal} ${pid}`, { mayFail: true })).status === 0;
+    const domid = (await this.xl(`domid ${this.guest}`)).trim();
+    const { stdout: pid } = await this.lab.dom0(
+      `xenstore-read /local/domain/${domid}/image/device-model-pid`,
+    );
+    return (await this.lab.dom0(`kill -${signal} ${pid.trim()}`, { mayFail: true })).status === 0;
   }
 
   /** What the guest has, by port. */
@@ -108,12 +111,24 @@ export class Ground {
     assert.equal(stdout.trim(), stickMd5(stick));
   }
 
-  /** Fails unless the guest comes to see no such device any more. */
+  /** Fails unless the guest comes to see such a device, or none any more. */
   async sees(text: string, there: boolean): Promise<void> {
     if (!this.setup.hasData) return;
     await this.eventually(`${this.guest} ${there ? 'sees' : 'does not see'} ${text}`, async () => {
       const { stdout } = await this.lab.guest(this.guest, 'usb-list');
       assert.equal(stdout.includes(text), there, stdout);
+    });
+  }
+
+  /** How many USB controllers the guest sees. */
+  async rootHubs(): Promise<number> {
+    return (await this.lab.guest(this.guest, 'usb-list')).stdout.match(/^usb\d+ /gm)?.length ?? 0;
+  }
+
+  /** Fails unless the guest comes to see so many USB controllers. */
+  async seesRootHubs(count: number): Promise<void> {
+    await this.eventually(`${this.guest} sees ${count} controllers`, async () => {
+      assert.equal(await this.rootHubs(), count);
     });
   }
 
@@ -148,8 +163,10 @@ export class Ground {
 
   /** Starts `pvusb watch`, and waits until it has said this. */
   async startWatch(says = 'Watching'): Promise<void> {
-    const waiting = `until grep -qs '${says}' ${WATCH_LOG}; do sleep 0.2; done`;
-    await this.lab.dom0(`rm -f ${WATCH_LOG}; pvusb watch > ${WATCH_LOG} 2>&1 & ${waiting}`);
+    await this.lab.dom0(`rm -f ${WATCH_LOG}; pvusb watch > ${WATCH_LOG} 2>&1 &`);
+    await this.eventually('the watch is at work', async () => {
+      assert.ok((await this.watchSays()).includes(says));
+    });
   }
 
   /** What the watch has said. */
