@@ -39,21 +39,46 @@ async function isHome(ground: Ground): Promise<void> {
   assert.notEqual(status, 0, 'the drivers of 3-6 are still saved');
 }
 
+/** Whether 3-6 is not the host's; if it is, it is so in every respect. */
+async function isLent(ground: Ground): Promise<boolean> {
+  const { '3-6:1.0': driver } = await ground.lab.drivers();
+  const lent = driver !== HOME['3-6:1.0'];
+  if (!lent) await isHome(ground);
+  return lent;
+}
+
 export const troubleCases: readonly Case[] = [
   {
-    sentence: 'an attach that is killed at any step is mended by the doctor',
+    sentence: 'an attach that is killed at any step of making a controller, too, is mended by the doctor',
+    only: ({ type, machine }) => type !== 'qusb' && machine.store === 'c',
     run: async (ground) => {
       await killAtEachChange(ground, `attach ${ground.guest} 3-6`, {
         prepare: async () => undefined,
         recover: async () => {
           await ground.mend();
-          // The controller that it has made is made again by the next, and what it has attached goes home.
           await ground.restore();
           await isHome(ground);
         },
       });
       await ground.uses('3-6');
-      await ground.pvusb('detach 3-6');
+    },
+  },
+  {
+    sentence: 'an attach that is killed at any step is mended by the doctor',
+    only: ({ type, machine }) => type === 'qusb' || machine.store === 'o',
+    run: async (ground) => {
+      const { guest, setup } = ground;
+      if (setup.type !== 'qusb') await ground.pvusb(`controller add ${guest}`);
+      await killAtEachChange(ground, `attach ${guest} 3-6`, {
+        prepare: async () => undefined,
+        recover: async () => {
+          await ground.mend();
+          // The guest has it if all that was left to do is to let go of libxl's lock.
+          if (await isLent(ground)) await ground.pvusb('detach 3-6');
+          await isHome(ground);
+        },
+      });
+      await ground.uses('3-6');
     },
   },
   {
@@ -74,20 +99,16 @@ export const troubleCases: readonly Case[] = [
   },
   {
     sentence: 'a controller destroyed with its device by a program that is killed at any step is mended, too',
-    // Neither the daemon nor the kind of guest makes a difference to what is left behind.
-    only: ({ machine, guest }) => machine.store === 'c' && guest !== 'pvh1',
+    only: ({ type, machine }) => type !== 'devicemodel' && machine.store === 'c' && machine.cpu === 'pv',
     run: async (ground) => {
       const { guest } = ground;
       await killAtEachChange(ground, `controller destroy ${guest} 0`, {
-        prepare: () => ground.pvusb(`attach ${guest} 3-6`),
-        recover: async () => {
-          await ground.mend();
-          await ground.restore();
-          await isHome(ground);
+        prepare: async () => {
+          if (!(await isLent(ground))) await ground.pvusb(`attach ${guest} 3-6`);
         },
+        recover: () => ground.mend(),
       });
       await isHome(ground);
-      await ground.mend();
     },
   },
   {
