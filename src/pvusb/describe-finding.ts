@@ -62,13 +62,15 @@ function describeEdit(edit: ConfigEdit): string {
     case 'add-controller':
       return `it lacks controller ${edit.controller.devid}`;
     case 'remove-controller':
-      return `it has a controller ${edit.devid}`;
+      return `it names controller ${edit.devid}, which is not there`;
     case 'add-device': {
       const { ctrl, port, hostbus, hostaddr } = edit.device;
       return `it lacks ${hostbus}.${hostaddr} in port ${port} of controller ${ctrl}`;
     }
     case 'remove-device':
-      return `it has a device in port ${edit.port} of controller ${edit.ctrl}`;
+      // As libxl leaves an entry when it has lost the device of it.
+      if (edit.ctrl < 0) return 'it names a device without a port';
+      return `it names a device in port ${edit.port} of controller ${edit.ctrl} that is not there`;
   }
 }
 

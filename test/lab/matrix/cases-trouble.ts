@@ -21,10 +21,10 @@ const REFUSAL = /\((controller-closing|state-timeout|sysfs-failed|not-opened|qem
 async function killAtEachChange(
   ground: Ground,
   words: string,
-  { prepare, recover }: Readonly<Record<'prepare' | 'recover', () => Promise<unknown>>>,
+  { prepare, recover }: { prepare?: () => Promise<unknown>; recover: () => Promise<unknown> },
 ): Promise<void> {
   for (let n = 1; ; n++) {
-    await prepare();
+    await prepare?.();
     const { status, stderr } = await ground.lab.dom0(`kill-at ${n} pvusb ${words}`, { mayFail: true });
     if (status === 0) return assert.ok(n > CHANGES, `${words} has made less than ${n} changes`);
     assert.equal(status, KILLED, `pvusb ${words}, to be killed at ${n}: ${stderr}`);
@@ -53,7 +53,6 @@ export const troubleCases: readonly Case[] = [
     only: ({ type, machine }) => type !== 'qusb' && machine.store === 'c',
     run: async (ground) => {
       await killAtEachChange(ground, `attach ${ground.guest} 3-6`, {
-        prepare: async () => undefined,
         recover: async () => {
           await ground.mend();
           await ground.restore();
@@ -70,7 +69,6 @@ export const troubleCases: readonly Case[] = [
       const { guest, setup } = ground;
       if (setup.type !== 'qusb') await ground.pvusb(`controller add ${guest}`);
       await killAtEachChange(ground, `attach ${guest} 3-6`, {
-        prepare: async () => undefined,
         recover: async () => {
           await ground.mend();
           // The guest has it if all that was left to do is to let go of libxl's lock.
