@@ -17,11 +17,11 @@ import { formatReport, type Part, type PlayedCase } from './report.js';
 /** The suites that take longest begin first, so that none of them runs alone in the end. */
 const LONGEST_FIRST = [
   'devicemodel',
-  'qusb-pvh',
-  'pv-oxenstored',
-  'qusb-oxenstored',
   'pv',
   'qusb',
+  'pv-oxenstored',
+  'qusb-oxenstored',
+  'qusb-pvh',
   'defects-qusb',
   'defects-hvm',
   'defects-pv',
