@@ -72,7 +72,8 @@ export const troubleCases: readonly Case[] = [
         recover: async () => {
           await ground.mend();
           // The guest has it if all that was left to do is to let go of libxl's lock.
-          if (await isLent(ground)) await ground.pvusb('detach 3-6');
+          if (!(await isLent(ground))) return;
+          await ground.pvusb('detach 3-6');
           await isHome(ground);
         },
       });
