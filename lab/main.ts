@@ -1,13 +1,13 @@
 /** The lab's commands: `npm run lab:start -- --cpu hvm`. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { build } from './build.js';
-import { LabError } from './error.js';
-import { GUESTS, type GuestName, openLab } from './lab.js';
-import { installPvusb } from './product.js';
-import { progress } from './progress.js';
-import { forgetSnapshots, type SnapshotName } from './snapshots.js';
-import { byKvm, type LabOptions, startLab } from './start.js';
-import { USB_DEVICES, type UsbName } from './usb.js';
+import { LabError } from './base/error.js';
+import { progress } from './base/progress.js';
+import { build } from './build/build.js';
+import { GUESTS, type GuestName, openLab } from './lab/lab.js';
+import { installPvusb } from './lab/product.js';
+import { byKvm, type LabOptions, startLab } from './lab/start.js';
+import { forgetSnapshots, type SnapshotName } from './machine/snapshots.js';
+import { USB_DEVICES, type UsbName } from './machine/usb.js';
 
 const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: of Debian's newest packages
 lab start [options]           start a lab

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, it } from 'node:test';
-import { ERROR_KINDS } from '../src/pvusb/errors.js';
+import { ERROR_KINDS } from '../src/pvusb/model/errors.js';
 import { projectRoot } from './xenstored/fetch.js';
 
 const ROOT = projectRoot();
@@ -24,7 +24,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The files of other folders that the simulator may use; of some more it may know the types. */
 const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions|transport)|qmp\/wire|async\/[a-z]+)\.ts$/;
-const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp)\/|^src\/pvusb\/model\.ts$/;
+const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp)\/|^src\/pvusb\/model\/inventory\.ts$/;
 
 /** The files that may touch the world outside of the process, and by what. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {

@@ -1,14 +1,14 @@
 /** Completion for bash, zsh and fish, with the domains and devices that are there. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
-import { livingGuests } from '../pvusb/find.js';
-import type { Inventory } from '../pvusb/model.js';
-import { observe } from '../pvusb/observe.js';
+import { livingGuests } from '../pvusb/model/find.js';
+import type { Inventory } from '../pvusb/model/inventory.js';
+import { observe } from '../pvusb/observe/observe.js';
 import { describeDevice } from '../sysfs/usbids.js';
 import { withHost } from './context.js';
 import { UsageError } from './report.js';
 import type { Terminal } from './terminal.js';
-import { describeHolder } from './words.js';
+import { describeHolder } from './wording.js';
 
 /** A word to offer and what it stands for. */
 interface Offer {

@@ -1,8 +1,8 @@
 /** What every command of ours shares: options, the host, printing and errors. */
 
-import { type Host, openHost } from '../pvusb/host.js';
-import type { OperationOptions } from '../pvusb/operate.js';
-import { formatPlan, type Plan } from '../pvusb/plan.js';
+import { formatPlan, type Plan } from '../pvusb/model/plan.js';
+import { type Host, openHost } from '../pvusb/observe/host.js';
+import type { OperationOptions } from '../pvusb/verbs/operate.js';
 import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';

@@ -1,10 +1,10 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError } from 'commander';
-import { PvusbError } from '../pvusb/errors.js';
+import { PvusbError } from '../pvusb/model/errors.js';
 import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
+import { addDoctor, addFiles, addLife } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
-import { addDoctor, addFiles, addLife } from './program-care.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';

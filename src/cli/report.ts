@@ -1,5 +1,5 @@
 /** Tells a person why a command failed, and a script by its exit status. */
-import { PvusbError } from '../pvusb/errors.js';
+import { PvusbError } from '../pvusb/model/errors.js';
 import { printable } from '../sysfs/text.js';
 import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';

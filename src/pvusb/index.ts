@@ -1,27 +1,24 @@
 /** Lends a Xen host's USB devices to its guests. */
-export { type Applied, type ApplyOptions, applyUsb } from './apply.js';
-export { describeFinding } from './describe-finding.js';
-export { diagnose, type Finding } from './diagnose.js';
-export { type Diagnosis, type DoctorOptions, doctor } from './doctor.js';
-export * from './errors.js';
-export { type ExecuteOptions, execute, type Progress } from './execute.js';
-export { ConflictError } from './failure.js';
-export * from './find.js';
-export * from './host.js';
+
+export { diagnose, type Finding } from './diagnose/diagnose.js';
+export { describeFinding } from './diagnose/wording.js';
+export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
+export * from './model/errors.js';
+export { ConflictError } from './model/failure.js';
+export * from './model/find.js';
+export * from './model/inventory.js';
 export {
-  type LibxlDomain,
-  libxlControllerInfo,
-  libxlDomains,
-  libxlUsb,
-  parseLibxlUsb,
-} from './libxl-json.js';
-export { type LifeEvent, type WatchOptions, watchDomains } from './life.js';
-export * from './listing.js';
-export * from './model.js';
-export { type ObserveOptions, observe } from './observe.js';
-export type { OperationOptions, Outcome } from './operate.js';
-export * from './operations.js';
-export { type Action, type Edit, type Fact, formatAction, formatPlan, type Plan, type Step } from './plan.js';
+  type Action,
+  type Edit,
+  type Fact,
+  formatAction,
+  formatPlan,
+  type Plan,
+  type Step,
+} from './model/plan.js';
+export * from './observe/host.js';
+export { type ObserveOptions, observe } from './observe/observe.js';
+export { type Platform, platformOf } from './observe/platform.js';
 export {
   type Adjustment,
   type ApplyRules,
@@ -33,13 +30,30 @@ export {
   type WantedController,
   type WantedDevice,
   type WantedUsb,
-} from './plan-apply.js';
-export { type AttachPlan, planAttach } from './plan-attach.js';
-export { planAddController, planRemoveController } from './plan-controller.js';
-export { planDetach } from './plan-detach.js';
-export { planRepair } from './plan-repair.js';
-export { type Platform, platformOf } from './platform.js';
-export { type PrepareOptions, prepareDomain } from './prepare.js';
-export { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
-export { type PortState, portState } from './state.js';
-export type { AttachRequest, Target } from './target.js';
+} from './plan/apply.js';
+export { type AttachPlan, planAttach } from './plan/attach.js';
+export { planAddController, planRemoveController } from './plan/controller.js';
+export { planDetach } from './plan/detach.js';
+export { planRepair } from './plan/repair.js';
+export {
+  type ControllerRequest,
+  type NewController,
+  resolveController,
+  resolveType,
+} from './plan/resolve.js';
+export type { AttachRequest, Target } from './plan/target.js';
+export { type PortState, portState } from './types/port-state.js';
+export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
+export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+export {
+  type LibxlDomain,
+  libxlControllerInfo,
+  libxlDomains,
+  libxlUsb,
+  parseLibxlUsb,
+} from './verbs/libxl-json.js';
+export * from './verbs/listing.js';
+export type { OperationOptions, Outcome } from './verbs/operate.js';
+export * from './verbs/operations.js';
+export { type PrepareOptions, prepareDomain } from './verbs/prepare.js';
+export { type LifeEvent, type WatchOptions, watchDomains } from './watch/watch.js';

@@ -1,13 +1,21 @@
-export type { Actor, ActorStore } from './actor.js';
-export { type GuestOptions, SimGuest } from './guest.js';
-export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host.js';
+export type { Actor, ActorStore } from './actors/actor.js';
+export { type GuestOptions, SimGuest } from './actors/guest.js';
+export { type Manner, SimUsbback } from './actors/usbback.js';
+export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host/host.js';
+export { type Reboot, rebootDomain } from './host/reboot.js';
+export {
+  controllerNodes,
+  deviceModelNodes,
+  domainNodes,
+  savedDriverPath,
+  writeNodes,
+} from './host/records.js';
 export * from './kernel/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';
-export { type Reboot, rebootDomain } from './reboot.js';
-export { controllerNodes, deviceModelNodes, domainNodes, savedDriverPath, writeNodes } from './records.js';
 export * from './store/index.js';
-export { type Manner, SimUsbback } from './usbback.js';
+export { labWorld } from './world/recorded-pv.js';
+export { qemuWorld } from './world/recorded-qemu.js';
 export {
   parseWorld,
   parseWorldText,
@@ -18,6 +26,4 @@ export {
   type WorldDomain,
   WorldError,
   type WorldSavedDriver,
-} from './world.js';
-export { labWorld } from './worlds/lab.js';
-export { qemuWorld } from './worlds/qemu.js';
+} from './world/world.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { reportError } from '../../src/cli/report.js';
-import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/errors.js';
+import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { differences, ERROR_TEXT, openStage, runPvusb, type Stage } from './stage.js';
 

@@ -5,7 +5,7 @@ import { formatDevices } from '../../src/cli/commands/devices.js';
 import { printableJson, printableJsonText, quoteWord } from '../../src/cli/printable.js';
 import { ProgressLine } from '../../src/cli/progress.js';
 import { displayWidth, fit, formatTable } from '../../src/cli/table.js';
-import type { Inventory } from '../../src/pvusb/model.js';
+import type { Inventory } from '../../src/pvusb/model/inventory.js';
 import { labWorld } from '../../src/sim/index.js';
 import {
   escapeText,

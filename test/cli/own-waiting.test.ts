@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { describeEvent } from '../../src/cli/commands/life.js';
+import { describeEvent } from '../../src/cli/commands/watch.js';
 import { runProgram } from '../../src/cli/program.js';
-import type { LifeEvent } from '../../src/pvusb/life.js';
+import type { LifeEvent } from '../../src/pvusb/watch/watch.js';
 import { openStage, type Run, type Stage } from './stage.js';
 
 /** What steers a terminal. */

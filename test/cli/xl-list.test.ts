@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { formatUsbList } from '../../src/cli/xl/list.js';
-import type { Controller, Inventory } from '../../src/pvusb/model.js';
+import type { Controller, Inventory } from '../../src/pvusb/model/inventory.js';
 import { labWorld, shortWorld } from '../../src/sim/index.js';
 import { parseBusid } from '../../src/sysfs/index.js';
 import { openStage, type Stage } from './stage.js';

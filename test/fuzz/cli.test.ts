@@ -9,7 +9,7 @@ import {
   parsePort,
   parseType,
 } from '../../src/cli/xl/grammar.js';
-import { isPvusbError } from '../../src/pvusb/errors.js';
+import { isPvusbError } from '../../src/pvusb/model/errors.js';
 import { runPvusb } from '../cli/stage.js';
 import { attempt, type Dice, dice, fuzz } from './fuzz.js';
 

@@ -1,5 +1,5 @@
 /** Generated inputs: every case has a number, which a failure names and `SEED=number` runs alone. */
-import { pick, seededRandom } from '../../src/sim/random.js';
+import { pick, seededRandom } from '../../src/sim/actors/random.js';
 
 /** How long one case may take. */
 const CASE_MS = 4000;

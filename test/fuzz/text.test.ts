@@ -9,7 +9,7 @@ import {
   driverFolder,
   parseBackend,
   parseNumber,
-} from '../../src/pvusb/layout.js';
+} from '../../src/pvusb/model/layout.js';
 import { parseWorld, parseWorldText, WorldError } from '../../src/sim/index.js';
 import {
   escapeText,

@@ -7,10 +7,10 @@ import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { inspect } from 'node:util';
-import { build } from '../../lab/build.js';
-import { LabError } from '../../lab/error.js';
-import { providePackage } from '../../lab/product.js';
-import { progress } from '../../lab/progress.js';
+import { LabError } from '../../lab/base/error.js';
+import { progress } from '../../lab/base/progress.js';
+import { build } from '../../lab/build/build.js';
+import { providePackage } from '../../lab/lab/product.js';
 import { Limit } from '../../src/async/limit.js';
 import { formatReport, type Part, type PlayedCase } from './report.js';
 

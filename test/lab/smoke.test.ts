@@ -1,9 +1,9 @@
 /** The main job on a real Xen: a guest reads a file from a stick that pvusb lends to it. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { installPvusb } from '../../lab/product.js';
-import { progress } from '../../lab/progress.js';
-import { differences } from '../../lab/state.js';
+import { progress } from '../../lab/base/progress.js';
+import { installPvusb } from '../../lab/lab/product.js';
+import { differences } from '../../lab/lab/state.js';
 import { Ground } from './matrix/ground.js';
 import { SETUPS } from './matrix/setup.js';
 import { withLab } from './with-lab.js';

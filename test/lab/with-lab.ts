@@ -1,8 +1,9 @@
 /** Labs for suites: they end with the suite, however that ends, and their logs are kept when a test fails. */
-import { type Lab, openLab } from '../../lab/lab.js';
-import { installPvusb } from '../../lab/product.js';
-import { progress } from '../../lab/progress.js';
-import { type LabOptions, snapshotLab, startLab } from '../../lab/start.js';
+
+import { progress } from '../../lab/base/progress.js';
+import { type Lab, openLab } from '../../lab/lab/lab.js';
+import { installPvusb } from '../../lab/lab/product.js';
+import { type LabOptions, snapshotLab, startLab } from '../../lab/lab/start.js';
 
 /** A lab that has a name. */
 type SuiteOptions = LabOptions & { readonly name: string };

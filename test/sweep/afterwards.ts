@@ -1,7 +1,7 @@
 /** What is done on a host behind a fault, and must go well: by the doctor, by running it again, by using it. */
 import { attachDevice, type Diagnosis, detachDevice, doctor, isPvusbError } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
-import { compareWorlds, type Snapshot } from '../core/invariants.js';
+import { compareWorlds, type Snapshot } from '../core/support/invariants.js';
 import type { Fault } from './faults.js';
 import type { Swept } from './operations.js';
 import { unharmed } from './unharmed.js';

@@ -9,7 +9,7 @@ import {
   XenstoreError,
 } from '../../src/xenstore/index.js';
 import { describeType, MessageType } from '../../src/xenstore/wire.js';
-import type { Stage } from './deeds.js';
+import type { Stage } from './events.js';
 import type { HostCall } from './faults.js';
 import { FaultyQemus } from './faulty-qemus.js';
 import { FaultyUserdata } from './faulty-userdata.js';

@@ -1,7 +1,7 @@
 /** The invariants of a simulated host, less what libxl does not hold either. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
-import { checkSaved } from '../core/invariant-saved.js';
-import { checkInvariants, type Drivers } from '../core/invariants.js';
+import { checkSaved } from '../core/support/invariant-saved.js';
+import { checkInvariants, type Drivers } from '../core/support/invariants.js';
 import { SavedFiles } from './saved-files.js';
 import { emulatedBy } from './world-of.js';
 

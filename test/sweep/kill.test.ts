@@ -9,7 +9,7 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { attachDevice, detachDevice, doctor } from '../../src/pvusb/index.js';
 import { publishStore, publishSysfs, type SimHost } from '../../src/sim/index.js';
-import { driversOf } from '../core/invariants.js';
+import { driversOf } from '../core/support/invariants.js';
 import { invariantsOf } from './invariants-of.js';
 import { SavedFolder } from './saved-folder.js';
 import type { Order } from './victim.js';

@@ -9,7 +9,7 @@ import {
   removeController,
 } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
-import type { Stage } from './deeds.js';
+import type { Stage } from './events.js';
 import { brokenEmulatedWorld, brokenQusbWorld, brokenWorld, smallWorld } from './worlds.js';
 
 /** One operation of the product on a small world. */

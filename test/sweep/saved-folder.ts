@@ -7,7 +7,7 @@ import type { Host } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import { Sysfs } from '../../src/sysfs/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
-import { checkSaved } from '../core/invariant-saved.js';
+import { checkSaved } from '../core/support/invariant-saved.js';
 import { qemusOf } from '../support/qemus.js';
 import { SavedFiles, uuidOf } from './saved-files.js';
 

@@ -1,6 +1,6 @@
 /** Whoever serves a controller falls silent: usbback writes no state, a QEMU is stopped. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
-import type { Stage } from './deeds.js';
+import type { Stage } from './events.js';
 
 /** Somebody who does nothing, until the silence ends. */
 export class Silence {

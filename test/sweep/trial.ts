@@ -1,7 +1,7 @@
 /** One run of one operation with one fault, and what must be true of it afterwards. */
 import { ERROR_KINDS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/index.js';
 import { type SimHost, SimUsb } from '../../src/sim/index.js';
-import { type Drivers, driversOf } from '../core/invariants.js';
+import { type Drivers, driversOf } from '../core/support/invariants.js';
 import { checkDone, checkUnwritten, differences, mend, resume, type Struck } from './afterwards.js';
 import { changesHost, type Fault, type HostCall, mayLeaveFile } from './faults.js';
 import { FaultyHost } from './faulty-host.js';

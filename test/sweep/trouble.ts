@@ -1,6 +1,6 @@
 /** What goes wrong on a host: one fault at one call, and what it does whatever port the call goes through. */
 import type { SimHost } from '../../src/sim/index.js';
-import { commit, type Stage } from './deeds.js';
+import { commit, type Stage } from './events.js';
 import type { Fault, HostCall } from './faults.js';
 import { SavedFiles } from './saved-files.js';
 import { Silence } from './silence.js';

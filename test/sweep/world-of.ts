@@ -1,6 +1,6 @@
 /** The world of a host as two of them are compared: xenstore, drivers, saved configurations, and what the QEMUs have. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
-import { type Snapshot, snapshot } from '../core/invariants.js';
+import { type Snapshot, snapshot } from '../core/support/invariants.js';
 import { SavedFiles } from './saved-files.js';
 
 /** Everything. */

@@ -1,9 +1,10 @@
 /** `pvusb apply` and `pvusb prepare`: a guest gets what a file says. */
-import { type Applied, applyUsb } from '../../pvusb/apply.js';
-import { PvusbError } from '../../pvusb/errors.js';
-import { formatPlan } from '../../pvusb/plan.js';
-import type { Adjustment } from '../../pvusb/plan-apply.js';
-import { prepareDomain } from '../../pvusb/prepare.js';
+
+import { PvusbError } from '../../pvusb/model/errors.js';
+import { formatPlan } from '../../pvusb/model/plan.js';
+import type { Adjustment } from '../../pvusb/plan/apply.js';
+import { type Applied, applyUsb } from '../../pvusb/verbs/apply.js';
+import { prepareDomain } from '../../pvusb/verbs/prepare.js';
 import { printable } from '../../sysfs/text.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { HalfDoneError, UsageError } from '../report.js';

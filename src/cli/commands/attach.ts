@@ -1,5 +1,5 @@
 /** `pvusb attach` and `pvusb detach`. */
-import { type Attached, attachDevice, detachDevice } from '../../pvusb/operations.js';
+import { type Attached, attachDevice, detachDevice } from '../../pvusb/verbs/operations.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';

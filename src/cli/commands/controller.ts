@@ -1,12 +1,13 @@
 /** `pvusb controller add|remove|destroy|info`. */
-import { libxlControllerInfo } from '../../pvusb/libxl-json.js';
-import { type ControllerDetails, controllerInfo } from '../../pvusb/listing.js';
-import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model.js';
-import { addController, removeController } from '../../pvusb/operations.js';
-import { serverOf } from '../../pvusb/service.js';
+
+import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model/inventory.js';
+import { serverOf } from '../../pvusb/types/service.js';
+import { libxlControllerInfo } from '../../pvusb/verbs/libxl-json.js';
+import { type ControllerDetails, controllerInfo } from '../../pvusb/verbs/listing.js';
+import { addController, removeController } from '../../pvusb/verbs/operations.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../words.js';
+import { describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 
 /** Options of `controller add`. */

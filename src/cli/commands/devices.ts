@@ -1,11 +1,11 @@
 /** `pvusb devices`: the host's USB devices and who has them. */
-import type { Inventory } from '../../pvusb/model.js';
-import { observe } from '../../pvusb/observe.js';
+import type { Inventory } from '../../pvusb/model/inventory.js';
+import { observe } from '../../pvusb/observe/observe.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeAssignable, describeClass, describeHolder, describeSpeed } from '../words.js';
+import { describeAssignable, describeClass, describeHolder, describeSpeed } from '../wording.js';
 
 /** Options of the command. */
 export interface DevicesOptions extends CommonOptions {

@@ -1,10 +1,10 @@
 /** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
-import { deviceAt, findDomain } from '../../pvusb/find.js';
-import { libxlUsb } from '../../pvusb/libxl-json.js';
-import { listControllers } from '../../pvusb/listing.js';
-import type { Controller, Inventory, Port } from '../../pvusb/model.js';
-import { isServed, type Served } from '../../pvusb/service.js';
-import { portState } from '../../pvusb/state.js';
+import { deviceAt, findDomain } from '../../pvusb/model/find.js';
+import type { Controller, Inventory, Port } from '../../pvusb/model/inventory.js';
+import { portState } from '../../pvusb/types/port-state.js';
+import { isServed, type Served } from '../../pvusb/types/service.js';
+import { libxlUsb } from '../../pvusb/verbs/libxl-json.js';
+import { listControllers } from '../../pvusb/verbs/listing.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';

@@ -1,7 +1,7 @@
 /** `pvusb inventory`: the whole host as data, which "pvusb sim --world" plays again elsewhere. */
 
-import { qemusToAsk } from '../../pvusb/doctor.js';
-import { observe } from '../../pvusb/observe.js';
+import { observe } from '../../pvusb/observe/observe.js';
+import { qemusToAsk } from '../../pvusb/verbs/doctor.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 

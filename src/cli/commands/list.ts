@@ -1,16 +1,16 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/find.js';
-import { type LibxlDomain, libxlDomains } from '../../pvusb/libxl-json.js';
-import { listControllers } from '../../pvusb/listing.js';
-import type { Controller, Domain, Inventory } from '../../pvusb/model.js';
-import { serverOf } from '../../pvusb/service.js';
-import { portState } from '../../pvusb/state.js';
+import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/model/find.js';
+import type { Controller, Domain, Inventory } from '../../pvusb/model/inventory.js';
+import { portState } from '../../pvusb/types/port-state.js';
+import { serverOf } from '../../pvusb/types/service.js';
+import { type LibxlDomain, libxlDomains } from '../../pvusb/verbs/libxl-json.js';
+import { listControllers } from '../../pvusb/verbs/listing.js';
 import { escapeText, printable } from '../../sysfs/text.js';
 import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../words.js';
+import { describeState } from '../wording.js';
 
 /** Runs the command, for one domain or all. */
 export async function runList(

@@ -2,9 +2,9 @@
  * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
-import { PvusbError } from '../../pvusb/errors.js';
-import type { ControllerType } from '../../pvusb/model.js';
-import type { ControllerRequest } from '../../pvusb/resolve.js';
+import { PvusbError } from '../../pvusb/model/errors.js';
+import type { ControllerType } from '../../pvusb/model/inventory.js';
+import type { ControllerRequest } from '../../pvusb/plan/resolve.js';
 import { quoteWord } from '../printable.js';
 
 /**

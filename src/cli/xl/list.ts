@@ -1,6 +1,6 @@
 /** The text of `xl usb-list`, byte for byte. */
-import { deviceAt } from '../../pvusb/find.js';
-import type { Controller, Inventory } from '../../pvusb/model.js';
+import { deviceAt } from '../../pvusb/model/find.js';
+import type { Controller, Inventory } from '../../pvusb/model/inventory.js';
 
 const HEADER = row(['Devid', 'Type', 'BE', 'state', 'usb-ver', 'ports']);
 

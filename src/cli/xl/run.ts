@@ -1,10 +1,11 @@
 /** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
-import { isPvusbError } from '../../pvusb/errors.js';
-import type { ExecuteOptions } from '../../pvusb/execute.js';
-import type { Host } from '../../pvusb/host.js';
-import { listControllers } from '../../pvusb/listing.js';
-import { addController, attachDevice, detachDevice, removeController } from '../../pvusb/operations.js';
-import { formatPlan, type Plan } from '../../pvusb/plan.js';
+
+import type { ExecuteOptions } from '../../pvusb/execute/execute.js';
+import { isPvusbError } from '../../pvusb/model/errors.js';
+import { formatPlan, type Plan } from '../../pvusb/model/plan.js';
+import type { Host } from '../../pvusb/observe/host.js';
+import { listControllers } from '../../pvusb/verbs/listing.js';
+import { addController, attachDevice, detachDevice, removeController } from '../../pvusb/verbs/operations.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
 import { reportError } from '../report.js';

@@ -1,9 +1,9 @@
 /** A QEMU that serves one domain: paravirtual USB controllers by xenstore, emulated ones by QMP. */
 import type { Transport } from '../../xenstore/transport.js';
-import { type Actor, type ActorStore, readState, Work } from '../actor.js';
+import { type Actor, type ActorStore, readState, Work } from '../actors/actor.js';
+import { XenbusState } from '../actors/xenbus.js';
+import { deviceModelNodes, writeNodes } from '../host/records.js';
 import type { KernelChange, SimUsb } from '../kernel/index.js';
-import { deviceModelNodes, writeNodes } from '../records.js';
-import { XenbusState } from '../xenbus.js';
 import { type Fields, Machine, QmpError, text } from './machine.js';
 import { QEMU_VERSION, type QmpCommand, type QmpFate, QmpServer } from './qmp.js';
 import { QusbController } from './qusb.js';

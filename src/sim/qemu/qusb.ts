@@ -1,6 +1,6 @@
 /** A controller of type qusb, as QEMU serves it (`hw/xen/xen-legacy-backend.c`, `hw/usb/xen-usb.c` of QEMU 7.2). */
-import { type ActorStore, readState, type Work, writeExisting, writeInto } from '../actor.js';
-import { XenbusState } from '../xenbus.js';
+import { type ActorStore, readState, type Work, writeExisting, writeInto } from '../actors/actor.js';
+import { XenbusState } from '../actors/xenbus.js';
 import { type UsbAccess, UsbHost } from './usb-host.js';
 
 /** `io/usbif.h`: the ports and the USB versions a controller can have. */

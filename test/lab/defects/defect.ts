@@ -1,11 +1,11 @@
 /** Plays the defects of xl: once with xl, which shows them, once with pvusb, which does not have them. */
 import { after, before, describe, it } from 'node:test';
-import type { GuestName, Lab } from '../../../lab/lab.js';
+import type { GuestName, Lab } from '../../../lab/lab/lab.js';
 import { Ground } from '../matrix/ground.js';
 import { SETUPS, type Setup } from '../matrix/setup.js';
 import { CasesLab } from '../with-lab.js';
 
-/** One defect; the number is that of its test without a lab (test/core/defects.test.ts). */
+/** One defect; the number is that of its test without a lab (test/core/trouble/defects.test.ts). */
 export interface Defect {
   readonly row: number;
   readonly setup: Setup;

@@ -1,8 +1,8 @@
 /** Where a case is played: a lab, a guest in it, and pvusb and xl in its dom0. */
 import assert from 'node:assert/strict';
-import type { Lab } from '../../../lab/lab.js';
-import { STICKS, type StickName, stickMd5 } from '../../../lab/media.js';
-import type { Outcome } from '../../../lab/process.js';
+import type { Outcome } from '../../../lab/base/process.js';
+import { STICKS, type StickName, stickMd5 } from '../../../lab/build/media.js';
+import type { Lab } from '../../../lab/lab/lab.js';
 import type { Setup } from './setup.js';
 
 /** A port that `pvusb list --json` shows with something in it. */

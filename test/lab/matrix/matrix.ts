@@ -1,7 +1,7 @@
 /** Plays every case in one setup, and shows that each leaves dom0 as it found it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Dom0State, differences } from '../../../lab/state.js';
+import { type Dom0State, differences } from '../../../lab/lab/state.js';
 import { CasesLab } from '../with-lab.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';

@@ -1,6 +1,6 @@
 /** The kinds of guests and controllers that every case is run with. */
-import type { GuestName } from '../../../lab/lab.js';
-import type { MachineOptions } from '../../../lab/machine.js';
+import type { GuestName } from '../../../lab/lab/lab.js';
+import type { MachineOptions } from '../../../lab/machine/machine.js';
 
 /** One row of the matrix. */
 export interface Setup {

@@ -1,0 +1,15 @@
+/** The machine's package lists, which a new machine does not have yet, and an old one has grown out of. */
+import { run } from '../base/process.js';
+import { progress } from '../base/progress.js';
+
+/** Does something with apt's lists. When it fails, root gets new lists, and does it once more. */
+export async function withPackageLists<T>(deed: () => Promise<T>): Promise<T> {
+  try {
+    return await deed();
+  } catch (error) {
+    if (process.getuid?.() !== 0) throw error;
+    progress('getting new package lists');
+    await run('apt-get', ['update', '-qq']);
+    return deed();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Everything that a lab boots from, made in stages. A stage's folder is named by a key of all that goes into it, so
+ * it is made again exactly when something of that has changed.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { provideFolder } from '../base/folders.js';
+import { makeImage } from './image.js';
+import { compileModules, unpackKernel } from './kernel.js';
+import { makeMedia } from './media.js';
+import { fetchPackages, type Packages } from './packages.js';
+import { cacheFolder, keyPath, shortKey, sourcePath } from '../base/paths.js';
+import { run } from '../base/process.js';
+import { makeSystem, namesOf } from './system.js';
+import { provideTools } from './tools.js';
+
+/** What a lab boots from. */
+export interface Built {
+  /** The folders of Xen and Linux, of dom0's disk, and of the sticks. */
+  readonly kernel: string;
+  readonly image: string;
+  readonly media: string;
+  /** Changes when any of them does. */
+  readonly key: string;
+}
+
+/**
+ * Makes what is missing or made of older sources. Packages stay as they are until `fresh` asks apt again.
+ *
+ * @throws {LabError} saying what the machine lacks
+ */
+export async function build(options: { readonly fresh?: boolean } = {}): Promise<Built> {
+  await provideTools();
+  const packages = await knownPackages(options.fresh ?? false);
+  const { release } = packages;
+  await provideKey();
+  const system = await stage(
+    'system',
+    [...namesOf(packages.system), ...(await sources('system.ts'))],
+    (folder) => makeSystem(folder, packages.system),
+  );
+  const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
+  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('kernel.ts'))], (folder) =>
+    unpackKernel(folder, packages),
+  );
+  const modules = await stage('modules', [kernel, ...(await sources('usbback'))], (folder) =>
+    compileModules(folder, kernel, release),
+  );
+  const media = await stage('media', await sources('media.ts'), makeMedia);
+  const makers = await sources('image.ts', 'modules.ts', 'cpio.ts', 'dom0', 'guest');
+  const key = await readFile(`${keyPath()}.pub`, 'utf8');
+  const image = await stage('image', [system, kernel, modules, key, ...makers], (folder) =>
+    makeImage(folder, { system, kernel, modules, release }),
+  );
+  const machine = await sources('machine.ts', 'usb.ts');
+  return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
+}
+
+/** The folder of a stage. */
+async function stage(
+  name: string,
+  ingredients: readonly string[],
+  fill: (folder: string) => Promise<void>,
+): Promise<string> {
+  return provideFolder(join(cacheFolder(), 'build', `${name}-${shortKey(...ingredients)}`), fill);
+}
+
+/** The packages chosen last time, so that a lab does not change under its user, and needs no network. */
+async function knownPackages(fresh: boolean): Promise<Packages> {
+  const list = join(cacheFolder(), 'packages.json');
+  if (!fresh && existsSync(list)) {
+    const packages = JSON.parse(await readFile(list, 'utf8')) as Packages;
+    if ([...packages.system, packages.image].every((file) => existsSync(file))) return packages;
+  }
+  const packages = await fetchPackages();
+  await writeFile(list, JSON.stringify(packages, null, 2));
+  return packages;
+}
+
+async function provideKey(): Promise<void> {
+  const path = keyPath();
+  if (existsSync(path)) return;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'pvusb-lab', '-f', path]);
+}
+
+/** The texts of sources of the lab, files or folders: what is made by them or of them changes when they do. */
+async function sources(...names: readonly string[]): Promise<string[]> {
+  const texts: string[] = [];
+  for (const path of names.map((name) => sourcePath(name))) {
+    const isFile = path.endsWith('.ts');
+    const below = isFile ? [] : await readdir(path, { recursive: true, withFileTypes: true });
+    const files = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    for (const file of isFile ? [path] : files.sort()) {
+      texts.push(`${relative(path, file)}\n${await readFile(file, 'utf8')}`);
+    }
+  }
+  return texts;
+}

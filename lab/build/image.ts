@@ -1,0 +1,108 @@
+/** What dom0 boots from: its first file system, and its disk with all that guests boot from. */
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type CpioEntry, MODE, packCpio } from './cpio.js';
+import { kernelFiles } from './kernel.js';
+import { GUEST, installModules, moduleFiles, ROOT_DISK } from './modules.js';
+import { keyPath, sourcePath } from '../base/paths.js';
+import { run } from '../base/process.js';
+import { progress } from '../base/progress.js';
+
+/** The size of dom0's disk in MiB; it is sparse. */
+const DISK_MIB = 1536;
+
+/** Where things are in an image's folder. */
+export const imageFiles = {
+  disk: (folder: string) => join(folder, 'dom0.img'),
+  initramfs: (folder: string) => join(folder, 'dom0.cpio.gz'),
+};
+
+/** What an image is made of: the folders of the stages before. */
+export interface ImageParts {
+  readonly system: string;
+  readonly kernel: string;
+  readonly modules: string;
+  readonly release: string;
+}
+
+/** Makes the image in an empty folder. */
+export async function makeImage(folder: string, parts: ImageParts): Promise<void> {
+  progress("making dom0's disk");
+  const { system, kernel, modules, release } = parts;
+  const root = join(folder, 'root');
+  // Links to the files, not copies: what is changed below is replaced, and never written to.
+  await run('cp', ['-al', system, root]);
+  const own = (await readdir(modules)).map((name) => join(modules, name));
+  await installModules(root, kernelFiles.root(kernel), release, own);
+  await furnish(root);
+  await mkdir(join(root, 'boot'), { recursive: true });
+  await copyFile(kernelFiles.vmlinux(kernel), join(root, 'boot/vmlinux'));
+  await copyFile(kernelFiles.vmlinuz(kernel), join(root, 'boot/vmlinuz'));
+  const frontend = own.filter((file) => basename(file) === 'xen-hcd.ko');
+  const busybox = await readFile(join(system, 'usr/bin/busybox'));
+  const kernelRoot = kernelFiles.root(kernel);
+  // The frontend last: it needs what others bring.
+  const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
+  const guest = await packSystem(busybox, 'guest', guestModules);
+  await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
+  const first = await packSystem(busybox, 'dom0', await moduleFiles(kernelRoot, release, ROOT_DISK));
+  await writeFile(imageFiles.initramfs(folder), first);
+  await makeDisk(root, imageFiles.disk(folder));
+  await rm(root, { recursive: true });
+}
+
+/** Puts the lab's own files into dom0's system. */
+async function furnish(root: string): Promise<void> {
+  const place = async (source: string, target: string, mode: number): Promise<void> => {
+    await copyFile(source, target);
+    await chmod(target, mode);
+  };
+  await mkdir(join(root, 'etc/lab'), { recursive: true });
+  await place(sourcePath('dom0/rc'), join(root, 'etc/lab/rc'), 0o755);
+  await place(sourcePath('dom0/inittab'), join(root, 'etc/inittab'), 0o644);
+  for (const name of await readdir(sourcePath('dom0/bin'))) {
+    await place(sourcePath('dom0/bin', name), join(root, 'usr/local/bin', name), 0o755);
+  }
+  for (const name of await readdir(sourcePath('dom0/lib'))) {
+    const library = join(root, 'usr/local/lib', name.replace(/c$/, 'so'));
+    await run('gcc-12', ['-O2', '-Wall', '-shared', '-fPIC', '-o', library, sourcePath('dom0/lib', name)]);
+  }
+  for (const name of await readdir(sourcePath('guest'))) {
+    if (name.endsWith('.cfg')) await place(sourcePath('guest', name), join(root, 'etc/xen', name), 0o644);
+  }
+  await rm(join(root, 'usr/sbin/init'), { force: true });
+  await symlink('/bin/busybox', join(root, 'usr/sbin/init'));
+  await mkdir(join(root, 'etc/dropbear'), { recursive: true });
+  await place(`${keyPath()}.pub`, join(root, 'root/.ssh/authorized_keys'), 0o600);
+  await chmod(join(root, 'root/.ssh'), 0o700);
+  await chmod(join(root, 'root'), 0o700);
+}
+
+/** Packs a system of busybox, its `init` and `bin` from the sources, and modules in the order of loading. */
+async function packSystem(busybox: Buffer, source: string, modules: readonly string[]): Promise<Buffer> {
+  const entries: CpioEntry[] = [
+    { path: 'bin', mode: MODE.folder },
+    { path: 'modules', mode: MODE.folder },
+    { path: 'bin/busybox', mode: MODE.program, data: busybox },
+    { path: 'init', mode: MODE.program, data: await readFile(sourcePath(source, 'init')) },
+  ];
+  if (source === 'guest') {
+    for (const name of await readdir(sourcePath('guest/bin'))) {
+      const data = await readFile(sourcePath('guest/bin', name));
+      entries.push({ path: `bin/${name}`, mode: MODE.program, data });
+    }
+  }
+  for (const file of modules) {
+    entries.push({ path: `modules/${basename(file)}`, mode: MODE.file, data: await readFile(file) });
+  }
+  const order = modules.map((file) => `${basename(file)}\n`).join('');
+  entries.push({ path: 'modules/order', mode: MODE.file, data: Buffer.from(order) });
+  return packCpio(entries);
+}
+
+/** Makes an ext4 of a folder. fakeroot lets its files be root's whoever builds; a journal would only cost time. */
+async function makeDisk(root: string, disk: string): Promise<void> {
+  const options = ['-q', '-O', '^has_journal', '-m', '0', '-d', root, `${disk}.new`, `${DISK_MIB}M`];
+  await run('fakeroot', ['mkfs.ext4', ...options], { nice: true });
+  await rename(`${disk}.new`, disk);
+}

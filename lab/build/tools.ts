@@ -1,0 +1,43 @@
+/** The programs of the build machine, and the Debian packages that bring them. */
+import { existsSync } from 'node:fs';
+import { withPackageLists } from './apt.js';
+import { LabError } from '../base/error.js';
+import { run } from '../base/process.js';
+import { progress } from '../base/progress.js';
+
+/** A program that is needed, and the package it is in. */
+const TOOLS: Readonly<Record<string, string>> = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.vfat': 'dosfstools',
+  mcopy: 'mtools',
+  modprobe: 'kmod',
+  'gcc-12': 'gcc-12',
+  make: 'make',
+  xz: 'xz-utils',
+  ssh: 'openssh-client',
+  fakeroot: 'fakeroot',
+};
+
+/**
+ * Sees to the programs that the lab needs: root gets them installed, anybody else is told the line that installs
+ * them.
+ */
+export async function provideTools(): Promise<void> {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const install = ['install', '-y', '--no-install-recommends', ...missing];
+  if (process.getuid?.() !== 0) throw new LabError(`the lab needs: sudo apt-get ${install.join(' ')}`);
+  progress(`installing ${missing.join(', ')}`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await withPackageLists(() => run('apt-get', install, { env }));
+}
+
+function missingPackages(): string[] {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  const isMissing = (program: string) => !folders.some((folder) => existsSync(`${folder}/${program}`));
+  return Object.entries(TOOLS)
+    .filter(([program]) => isMissing(program))
+    .map(([, name]) => name);
+}

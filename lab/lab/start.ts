@@ -1,0 +1,106 @@
+/** Starts labs: by booting, or from a snapshot. */
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { provideFolder } from '../base/folders.js';
+import { cacheFolder } from '../base/paths.js';
+import { progress } from '../base/progress.js';
+import { build } from '../build/build.js';
+import { type MachineFiles, type MachineOptions, qemuArguments } from '../machine/machine.js';
+import { loadState, plugIn } from '../machine/monitor.js';
+import { freePort, powerOff, powerOn, waitForBoot } from '../machine/power.js';
+import { filesOf, makeRoom, writeRecord } from '../machine/running.js';
+import {
+  fillSnapshot,
+  makeDisks,
+  type SnapshotName,
+  snapshotFolder,
+  stateFile,
+} from '../machine/snapshots.js';
+import { busidOf, USB_DEVICES, unsavedDevices } from '../machine/usb.js';
+import { GUESTS, type GuestName, Lab } from './lab.js';
+
+/** How a lab is started. */
+export interface LabOptions extends Partial<MachineOptions> {
+  /** Labs of different names run side by side; `default` unless given. */
+  readonly name?: string | undefined;
+  /** Start from this snapshot, which is made first if there is none, instead of booting. */
+  readonly warm?: SnapshotName | undefined;
+}
+
+const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 host /host';
+
+/**
+ * Starts a lab, building first what is missing or older than its sources.
+ *
+ * @throws {LabError} when a lab of this name runs, or dom0 does not come up
+ */
+export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
+  const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = byKvm() } = chosen;
+  const nothing = join(cacheFolder(), 'nothing');
+  await mkdir(nothing, { recursive: true });
+  const options: MachineOptions = { cpu, store, kvm, share: resolve(chosen.share ?? nothing) };
+  const files = await makeRoom(name);
+  const built = await build();
+  const snapshot =
+    warm &&
+    (await provideFolder(snapshotFolder(warm, built, options), (folder) =>
+      makeSnapshot(folder, name, warm, options),
+    ));
+  await makeDisks(files, built, snapshot);
+  const record = { name, sshPort: await freePort(), options };
+  await writeRecord(record);
+  const lab = new Lab(record);
+  try {
+    progress(snapshot ? `continuing from the snapshot ${warm}` : 'booting Xen and dom0');
+    await powerOn(qemuArguments(name, built, files, record.sshPort, options, snapshot !== undefined));
+    if (snapshot) await wake(lab, files, snapshot);
+    else await waitForBoot(files);
+    await lab.waitForDevices(Object.values(USB_DEVICES).map(busidOf));
+    if (chosen.share !== undefined) await lab.dom0(MOUNT_SHARE);
+  } catch (error) {
+    await powerOff(files);
+    throw error;
+  }
+  progress(`the lab ${name} is up`);
+  return lab;
+}
+
+/** Whether `PVUSB_LAB_KVM` says that labs use /dev/kvm where nothing else is said: for the suites. */
+export function byKvm(): boolean {
+  return process.env.PVUSB_LAB_KVM === '1';
+}
+
+/** Goes on from a snapshot, with the clock set right and the devices that no snapshot has. */
+async function wake(lab: Lab, { qmpSocket }: MachineFiles, snapshot: string): Promise<void> {
+  await loadState(qmpSocket, stateFile(snapshot));
+  for (const [id, device] of unsavedDevices()) await plugIn(qmpSocket, id, device);
+  await lab.dom0(`date -s @${Math.floor(Date.now() / 1000)}`);
+}
+
+/** The name of the lab that a snapshot for the lab of this name is made of. */
+export function snapshotLab(name: string): string {
+  return `${name}.snapshot`;
+}
+
+/** Makes a snapshot. Several processes may be at this at once; one of their snapshots is then kept. */
+async function makeSnapshot(
+  folder: string,
+  name: string,
+  warm: SnapshotName,
+  { cpu, store, kvm }: MachineOptions,
+): Promise<void> {
+  progress(`making the snapshot ${warm}`);
+  await using lab = await startLab({ cpu, store, kvm, name: snapshotLab(name) });
+  if (warm === 'guests') {
+    const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
+    const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);
+    for (const guest of guests) await lab.startGuest(guest);
+    // Emulated virtualization is not perfect: a PVH guest may fall while an HVM guest boots, and is then restarted.
+    for (const guest of guests) await lab.guest(guest, 'true', { withinSeconds: 120 });
+  }
+  for (const [id] of unsavedDevices()) await lab.unplug(id);
+  await lab.dom0('sync');
+  await lab.disconnect();
+  progress('saving');
+  await fillSnapshot(folder, filesOf(lab.name));
+}

@@ -1,0 +1,123 @@
+/** The machine: QEMU's command line. */
+import { join } from 'node:path';
+import type { Built } from '../build/build.js';
+import { imageFiles } from '../build/image.js';
+import { kernelFiles } from '../build/kernel.js';
+import { STICKS } from '../build/media.js';
+import { qemuDevice, USB_DEVICES, type UsbDevice } from './usb.js';
+
+/** What can be chosen about a machine. */
+export interface MachineOptions {
+  /** `hvm`: a CPU that virtualizes, for PVH and HVM guests; PV guests are faster without. */
+  readonly cpu: 'hvm' | 'pv';
+  /** The xenstored: C's or OCaml's. */
+  readonly store: 'c' | 'o';
+  /** Whether the machine's own virtualization is used. */
+  readonly kvm: boolean;
+  /** A folder that dom0 has as `/host`. */
+  readonly share: string;
+}
+
+/** Where the files of one machine are. */
+export interface MachineFiles {
+  readonly disk: string;
+  readonly stick: (name: string) => string;
+  /** All that the machine's serial port said. */
+  readonly console: string;
+  readonly pid: string;
+  readonly consoleSocket: string;
+  readonly qmpSocket: string;
+}
+
+/** The files of a machine whose disks are in `folder`, and its sockets in another. */
+export function machineFiles(folder: string, sockets: string): MachineFiles {
+  return {
+    disk: join(folder, 'disk.qcow2'),
+    stick: (name) => join(folder, `${name}.qcow2`),
+    console: join(folder, 'console.log'),
+    pid: join(folder, 'qemu.pid'),
+    consoleSocket: join(sockets, 'console'),
+    qmpSocket: join(sockets, 'qmp'),
+  };
+}
+
+/**
+ * The arguments of QEMU for a machine whose ssh is at a port of this host; a warm one waits for its state. One CPU, since labs run side by
+ * side: two that are emulated wait for each other.
+ */
+export function qemuArguments(
+  name: string,
+  built: Built,
+  files: MachineFiles,
+  sshPort: number,
+  options: MachineOptions,
+  isWarm: boolean,
+): string[] {
+  const { cpu, kvm, share } = options;
+  const xen = kernelFiles.xen(built.kernel);
+  const linux = kernelFiles.vmlinux(built.kernel);
+  const initramfs = imageFiles.initramfs(built.image);
+  return [
+    ...['-name', `pvusb-lab-${name}`, '-machine', 'pc', '-smp', '1', '-m', '3072'],
+    ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi,tb-size=512'],
+    // EPYC, which has SVM too, lets dom0 crash under emulation.
+    ...['-cpu', kvm ? 'host' : cpu === 'hvm' ? 'qemu64,+svm,+npt,+nrip-save' : 'Nehalem'],
+    ...['-display', 'none', '-vga', 'none', '-nodefaults', '-no-reboot', '-daemonize', '-pidfile', files.pid],
+    ...[
+      '-chardev',
+      `socket,id=console,path=${files.consoleSocket},server=on,wait=off,logfile=${files.console}`,
+    ],
+    ...['-serial', 'chardev:console', '-qmp', `unix:${files.qmpSocket},server=on,wait=off`],
+    // A comma in an argument of QEMU is doubled; here it also separates modules.
+    ...['-kernel', xen, '-append', xenArguments()],
+    ...[
+      '-initrd',
+      `${linux.replaceAll(',', ',,')} ${linuxArguments(options)},${initramfs.replaceAll(',', ',,')}`,
+    ],
+    ...json('blockdev', disk('root', files.disk)),
+    ...['-device', 'virtio-blk-pci,drive=root', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    // Without it the kernel has no random numbers for minutes, and ssh waits for them.
+    ...['-device', 'virtio-rng-pci'],
+    ...['-netdev', `user,id=net,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
+    ...['-fsdev', `local,id=host,path=${share.replaceAll(',', ',,')},security_model=none,multidevs=remap`],
+    ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
+    ...usbArguments(files, isWarm),
+    ...(isWarm ? ['-incoming', 'defer'] : []),
+  ];
+}
+
+function usbArguments(files: MachineFiles, isWarm: boolean): string[] {
+  const devices: [string, UsbDevice][] = Object.entries(USB_DEVICES);
+  return [
+    ...['-device', 'qemu-xhci,id=xhci,p2=12,p3=12', '-device', 'usb-ehci,id=ehci'],
+    ...['-device', 'piix3-usb-uhci,id=uhci', '-netdev', 'user,id=usbnet,restrict=on'],
+    ...['-audiodev', 'none,id=sound', '-chardev', 'null,id=serial'],
+    ...Object.keys(STICKS).flatMap((name) => json('blockdev', disk(name, files.stick(name)))),
+    ...devices
+      .filter(([, device]) => !(isWarm && device.isUnsaved))
+      .flatMap(([name, device]) => json('device', qemuDevice(name, device))),
+  ];
+}
+
+/** A disk that is gone with the lab: nothing waits until it is written. */
+function disk(name: string, path: string): object {
+  const cache = { 'no-flush': true };
+  return { driver: 'qcow2', 'node-name': name, cache, file: { driver: 'file', filename: path, cache } };
+}
+
+function json(option: string, value: object): string[] {
+  return [`-${option}`, JSON.stringify(value)];
+}
+
+/** Xen without the defences that cost an emulated machine its time. */
+function xenArguments(): string {
+  const dom0 = 'dom0_mem=1536M,max:1536M dom0_max_vcpus=1';
+  const bare = 'spec-ctrl=no xpti=no pv-l1tf=off watchdog=0';
+  return `console=com1 com1=115200,8n1 ${dom0} loglvl=info guest_loglvl=info noreboot=1 ${bare}`;
+}
+
+/** The same for Linux. */
+function linuxArguments({ store }: MachineOptions): string {
+  const bare = 'mitigations=off init_on_alloc=0 apparmor=0';
+  return `console=hvc0 net.ifnames=0 loglevel=6 ${bare} lab.store=${store}`;
+}

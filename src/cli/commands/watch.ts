@@ -1,0 +1,73 @@
+/** `pvusb watch` and `pvusb release`: guests that come and go. */
+
+import { type Released, releaseDomain } from '../../pvusb/verbs/operations.js';
+import { type LifeEvent, watchDomains } from '../../pvusb/watch/watch.js';
+import { escapeText, printable } from '../../sysfs/text.js';
+import { type CommonOptions, printOutcome, withHost } from '../context.js';
+import { printableJsonLine } from '../printable.js';
+import type { Terminal } from '../terminal.js';
+import { describeAttached } from './attach.js';
+
+/** Watches until it is stopped; tells what happens, a line each (with --json an object a line). */
+export async function runWatch(terminal: Terminal, options: CommonOptions): Promise<void> {
+  await withHost(terminal, options, async (host, { signal }) => {
+    const onEvent = (event: LifeEvent): void => {
+      terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
+    };
+    await watchDomains(host, { signal, onEvent });
+  });
+}
+
+/** An event as a line. Its texts may repeat what guests, devices and files say. */
+export function describeEvent(event: LifeEvent): string {
+  switch (event.event) {
+    case 'watching':
+      return `Watching; ${event.domains} ${event.domains === 1 ? 'guest is' : 'guests are'} there.`;
+    case 'attached':
+      return `${describeGuest(event)} has ${event.busid} now.`;
+    case 'detached':
+      return `${describeGuest(event)} does not have ${event.busid} any more.`;
+    case 'gone': {
+      const had = event.busids.length === 0 ? '' : ` It had ${event.busids.join(', ')}.`;
+      return `${describeGuest(event)} is gone.${had}`;
+    }
+    case 'mended':
+      return `Mended: ${printable(event.what)}`;
+    case 'returned': {
+      const { state: _, ...attachment } = event.attachment;
+      const guest = event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`;
+      return `${guest} is back: ${describeAttached(attachment)}`;
+    }
+    case 'not-returned':
+      return `${event.busid} does not go back to domain ${event.domid}: ${printable(event.why)}`;
+    case 'corrected':
+      return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
+    case 'trouble':
+      return `Trouble: ${printable(event.why)}`;
+  }
+}
+
+function describeGuest({
+  domid,
+  name,
+}: {
+  readonly domid: number;
+  readonly name?: string | undefined;
+}): string {
+  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${escapeText(name)}")`;
+}
+
+/** Takes everything from a domain. */
+export async function runRelease(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = await releaseDomain(host, { domain }, operation);
+    printOutcome(terminal, options, outcome, describeReleased);
+  });
+}
+
+function describeReleased({ domid, devids, busids }: Released): string {
+  if (devids.length === 0) return `Domain ${domid} has no USB controller.`;
+  const controllers = `controller${devids.length === 1 ? '' : 's'} ${devids.join(', ')}`;
+  const devices = busids.length === 0 ? 'no device' : busids.join(', ');
+  return `Domain ${domid} is released: ${controllers}, ${devices}.`;
+}

@@ -1,0 +1,101 @@
+/** The commands that look after a host: doctor, watch, release; and those that know xl's files: apply, prepare, export. */
+import type { Command } from 'commander';
+import type { CommonOptions } from './context.js';
+import { addJson, DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** Adds `watch` and `release`. */
+export function addLife(program: Command, terminal: Terminal): void {
+  const load = () => import('./commands/watch.js');
+  program
+    .command('watch')
+    .summary('see guests come and go')
+    .description(
+      'Watches guests until it is stopped. What a dead guest has left, and its toolstack does not clean up, is given ' +
+        'back; a guest that comes back (a reboot) gets the devices that it had.',
+    )
+    .option('--json', 'print an object a line')
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) => (await load()).runWatch(terminal, options));
+  program
+    .command('release')
+    .summary('take everything from a domain')
+    .description('Takes all devices of a domain back and removes its controllers; also of one that is gone.')
+    .argument('<domain>')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, options: CommonOptions) =>
+      (await load()).runRelease(terminal, domain, options),
+    );
+}
+
+/** Adds `apply`, `prepare` and `export`. */
+export function addFiles(program: Command, terminal: Terminal): void {
+  const load = () => import('./commands/apply.js');
+  program
+    .command('apply')
+    .summary('bring a domain to what its xl.cfg says')
+    .description(
+      'Brings a running domain to what the settings usbctrl and usbdev of a file say: what it does not name is taken ' +
+        'back, what it names is given; what is so already stays untouched. The file is an xl.cfg, or the JSON of ' +
+        '"pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
+        'after a failure run it again, and it goes on.',
+    )
+    .argument('<domain>', 'whose USB it is')
+    .argument('<file>', 'its configuration')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, file: string, options: CommonOptions) =>
+      (await load()).runApply(terminal, { domain, file }, options),
+    );
+  program
+    .command('prepare')
+    .summary('give a domain its devices before it runs')
+    .description(
+      'Waits for the domain of a configuration and gives it the controllers and devices that the file names and it lacks, ' +
+        'while it may still be paused; takes nothing away:\n' +
+        '  xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1',
+    )
+    .argument('<file>', "the guest's configuration: xl.cfg, or libxl's JSON")
+    .option('-d, --domain <domain>', 'the domain (the one that the file names unless given)')
+    .option('-w, --wait <seconds>', 'how long to wait for it (60 unless given)')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (file: string, options: CommonOptions) =>
+      (await load()).runPrepare(terminal, file, options),
+    );
+  addJson(program.command('export'))
+    .summary("a guest's controllers and devices as xl.cfg")
+    .description(
+      'Prints the settings usbctrl and usbdev of what a guest has now, to be put into its configuration file. xl names ' +
+        'devices by their address, which changes at every replug.',
+    )
+    .argument('<domain>')
+    .addOption(sysfsRoot())
+    .action(async (domain: string, options: CommonOptions) =>
+      (await import('./commands/export.js')).runExport(terminal, domain, options),
+    );
+}
+
+/** Adds `doctor`. */
+export function addDoctor(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  program
+    .command('doctor')
+    .summary('find half-done work and mend it')
+    .description(
+      'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
+        'nor a guest has, a QEMU that has died or has something else than was recorded, saved drivers that nobody needs, ' +
+        'controllers of guests that are gone. Shows how it would mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
+        'Exit status 1 when something is wrong and stays so.',
+    )
+    .option('--fix', 'mend what is found')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      setStatus(await (await import('./commands/doctor.js')).runDoctor(terminal, options)),
+    );
+}

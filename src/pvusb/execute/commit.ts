@@ -1,0 +1,180 @@
+/** One transaction: facts are read again, then edits are made, all or none. */
+import { isLibxlError } from '../../libxl/index.js';
+import { isXenstoreError } from '../../xenstore/index.js';
+import { ConflictError } from '../model/failure.js';
+import { controllersPath, DOMAINS, LIBXL, parseNumbers } from '../model/layout.js';
+import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from '../model/plan.js';
+import type { Host, Xenstore, XenstoreNodes } from '../observe/host.js';
+import { isUnusable, withEdits } from '../observe/saved-config.js';
+
+type Commit = Extract<Action, { do: 'commit' }>;
+
+/**
+ * Makes the edits of a commit at once, if its facts still hold.
+ *
+ * @throws {ConflictError} a fact does not hold; nothing was changed
+ */
+export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  const once = (): Promise<void> => commitWithConfig(host, action, signal);
+  try {
+    await (host.commits?.run(once, signal) ?? once());
+  } catch (error) {
+    if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
+  }
+}
+
+/**
+ * As libxl orders it: the lock, the transaction with the file written as its last thing, the lock's end. A transaction
+ * that was refused after that has the file written back.
+ */
+async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+  const { config } = action;
+  const { userdata, clock, xenstore } = host;
+  if (!config || !userdata) return commitOnce(xenstore, action, signal);
+  let isBegun = false;
+  let isDone = false;
+  try {
+    await userdata.withLock(config, { signal, clock }, async (held) => {
+      const old = await held.read();
+      isBegun = true;
+      if (!old) {
+        await commitOnce(xenstore, action, signal);
+        isDone = true;
+        return;
+      }
+      // A transaction may be tried more than once.
+      let current = old;
+      try {
+        await commitOnce(xenstore, action, signal, async (known) => {
+          const wanted = withEdits(old, [...config.edits, ...known]);
+          if (wanted === current) return;
+          try {
+            await held.write(wanted);
+            current = wanted;
+          } catch (error) {
+            if (!config.ifPossible || !isUnusable(error)) throw error;
+          }
+        });
+      } catch (error) {
+        if (current !== old && !isInDoubt(error, signal)) await held.write(old);
+        throw error;
+      }
+      isDone = true;
+    });
+  } catch (error) {
+    // Only the lock's file could not be removed. The lock is free: what it was for is done.
+    if (isDone) return;
+    const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
+    if (isBegun || !isNoUse) throw error;
+    await commitOnce(xenstore, action, signal);
+  }
+}
+
+/** A lost connection does not say whether the transaction was made, and an abort does not keep it from being made. */
+function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted || isXenstoreError(error, 'connection-lost', 'protocol');
+}
+
+/** `last` is done before the transaction ends, and is told of the devices of `config.known` that are where they were. */
+async function commitOnce(
+  xenstore: Xenstore,
+  action: Commit,
+  signal: AbortSignal | undefined,
+  last?: (known: readonly ConfigEdit[]) => Promise<void>,
+): Promise<void> {
+  const call = { signal };
+  const known = (last && action.config?.known) ?? [];
+  await xenstore.transaction(async (nodes) => {
+    const [busids] = await Promise.all([
+      nodes.readMany(
+        known.map(({ path }) => path),
+        call,
+      ),
+      ...action.expect.map((fact) => checkFact(nodes, fact, signal)),
+    ]);
+    const there = known.filter(({ busid }, i) => busids[i] === busid);
+    const clears = action.edits.filter((edit) => edit.edit === 'clear');
+    const held =
+      clears.length === 0
+        ? []
+        : await nodes.readMany(
+            clears.map(({ path }) => path),
+            call,
+          );
+    const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
+    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
+    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
+    await last?.(there.map(({ device }) => ({ edit: 'add-device', device })));
+  }, call);
+}
+
+/** Sent together, in order; the store carries them out one by one. */
+function applyEdit(
+  nodes: XenstoreNodes,
+  edit: Edit,
+  toClear: ReadonlySet<Edit>,
+  signal: AbortSignal | undefined,
+): Promise<void>[] {
+  const call = { signal };
+  switch (edit.edit) {
+    case 'write':
+      return [nodes.write(edit.path, edit.value, call)];
+    case 'mkdir':
+      return [nodes.mkdir(edit.path, call), nodes.setPermissions(edit.path, edit.permissions, call)];
+    case 'rm':
+      return [nodes.rm(edit.path, call)];
+    case 'clear':
+      return toClear.has(edit) ? [nodes.write(edit.path, '', call)] : [];
+    case 'prune':
+      return [];
+  }
+}
+
+/** Removes a node that has no children but those to ignore. */
+export async function prune(
+  nodes: XenstoreNodes,
+  edit: Extract<Edit, { edit: 'prune' }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const [children] = await nodes.directoryMany([edit.path], { signal });
+  if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
+}
+
+async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal | undefined): Promise<void> {
+  if (fact.fact === 'unclaimed') return checkUnclaimed(nodes, fact, signal);
+  const [value] = await nodes.readMany([fact.path], { signal });
+  if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
+  if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
+  if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
+  if (fact.fact === 'value' && value !== fact.is) {
+    const now = value === undefined ? 'is gone' : `is now ${JSON.stringify(value)}`;
+    throw new ConflictError(`${fact.path} ${now}, not ${JSON.stringify(fact.is)}`);
+  }
+}
+
+/** One wave: every list of controllers that there was, and every port. */
+async function checkUnclaimed(
+  nodes: XenstoreNodes,
+  fact: UnclaimedFact,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const call = { signal };
+  const lists = [LIBXL, DOMAINS, ...fact.domids.map(controllersPath)];
+  const [[recorded, living, ...controllers], ports] = await Promise.all([
+    nodes.directoryMany(lists, call),
+    nodes.readMany(fact.ports, call),
+  ]);
+  const domids = new Set(fact.domids);
+  for (const domid of [...parseNumbers(recorded), ...parseNumbers(living)]) {
+    if (!domids.has(domid)) throw new ConflictError(`domain ${domid} has appeared`);
+  }
+  const known = new Set(fact.controllers.map(({ domid, devid }) => `${domid}/${devid}`));
+  for (const [i, domid] of fact.domids.entries()) {
+    for (const devid of parseNumbers(controllers[i])) {
+      if (!known.has(`${domid}/${devid}`))
+        throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
+    }
+  }
+  const taken = ports.indexOf(fact.busid);
+  if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} holds ${fact.busid} now`);
+}

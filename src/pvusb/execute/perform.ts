@@ -1,0 +1,106 @@
+/** Does one action of a plan. */
+import { DeadlineError, withDeadline } from '../../async/index.js';
+import { type Binding, SysfsError } from '../../sysfs/index.js';
+import { PvusbError } from '../model/errors.js';
+import { ConflictError } from '../model/failure.js';
+import { parseNumber } from '../model/layout.js';
+import type { Action } from '../model/plan.js';
+import type { Host } from '../observe/host.js';
+import { USBBACK } from '../observe/observe.js';
+import { commit } from './commit.js';
+import { performInQemu } from './qemu.js';
+import { forget, restore } from './restore.js';
+
+/** Longest time that usbback may take to notice a port. */
+const NOTICED_WITHIN_MS = 2_000;
+
+type Verify = Extract<Action, { do: 'verify' }>;
+type Take = Extract<Action, { do: 'take' }>;
+type Await = Extract<Action, { do: 'await' }>;
+
+/**
+ * Does one action.
+ *
+ * @throws {ConflictError} a fact does not hold any more; nothing was done
+ * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`,
+ *   `not-opened`, `qemu-dead`, `qemu-timeout`
+ */
+export async function perform(host: Host, action: Action, signal: AbortSignal | undefined): Promise<void> {
+  switch (action.do) {
+    case 'commit':
+      return commit(host, action, signal);
+    case 'bind':
+      return bind(host, { interface: action.interface, driver: action.driver }, signal);
+    case 'unbind':
+      return host.sysfs.unbind({ interface: action.interface, driver: action.driver }, { signal });
+    case 'verify':
+      return verify(host, action, signal);
+    case 'take':
+      return take(host, action, signal);
+    case 'restore':
+      return restore(host, action, signal);
+    case 'forget':
+      return forget(host, action, signal);
+    case 'await':
+      return awaitState(host, action, signal);
+    default:
+      return performInQemu(host, action, signal);
+  }
+}
+
+/**
+ * usbback takes what a port names, and hears of ports by a watch: for a moment after the claim it may not know it, and
+ * says ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
+ */
+async function bind(host: Host, binding: Binding, signal: AbortSignal | undefined): Promise<void> {
+  const endMs = host.clock.nowMs() + NOTICED_WITHIN_MS;
+  for (let pauseMs = 5; ; pauseMs *= 2) {
+    try {
+      return await host.sysfs.bind(binding, { signal });
+    } catch (error) {
+      const leftMs = endMs - host.clock.nowMs();
+      const mayCome =
+        binding.driver === USBBACK && error instanceof SysfsError && error.code === 'ENODEV' && leftMs > 0;
+      if (!mayCome || !(await host.sysfs.stateOf(binding.interface, { signal })).present) throw error;
+      await host.clock.sleep(Math.min(pauseMs, leftMs), signal);
+    }
+  }
+}
+
+async function verify(host: Host, action: Verify, signal: AbortSignal | undefined): Promise<void> {
+  const { busid, bus, address } = action;
+  const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
+  if (device?.bus === bus && device.address === address) return;
+  throw new ConflictError(device ? `another device is in ${busid} now` : `${busid} has been pulled out`);
+}
+
+/** Off its driver; one that has gone from it with a sibling has nothing to be remembered. */
+async function take(host: Host, action: Take, signal: AbortSignal | undefined): Promise<void> {
+  const { interface: intf, driver, record } = action;
+  const state = await host.sysfs.stateOf(intf, { signal });
+  if (state.driver === undefined && state.present) await host.xenstore.rm(record, { signal });
+  else await host.sysfs.unbind({ interface: intf, driver }, { signal });
+}
+
+async function awaitState(host: Host, action: Await, signal: AbortSignal | undefined): Promise<void> {
+  const { path, states, orGone, withinMs } = action;
+  const changes = await host.xenstore.watch(path, { signal });
+  let seen: string | undefined;
+  try {
+    await withDeadline(host.clock, { withinMs, signal }, async (limited) => {
+      for (;;) {
+        await changes.next({ signal: limited });
+        [seen] = await host.xenstore.readMany([path], { signal: limited });
+        if (seen === undefined && orGone) return;
+        if (seen === undefined) throw new PvusbError('domain-gone', `${path} is gone.`);
+        if (states.includes(parseNumber(seen) ?? -1)) return;
+      }
+    });
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+    const sentence = `${path} is ${seen} after ${withinMs / 1000} s, not ${states.join(' or ')}.`;
+    throw new PvusbError('state-timeout', sentence, { cause: error });
+  } finally {
+    await changes.close();
+  }
+}

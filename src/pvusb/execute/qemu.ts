@@ -1,0 +1,259 @@
+/** The actions that a QEMU carries out. What it has decides, before and after each command, never our memory. */
+import { DeadlineError, withDeadline } from '../../async/index.js';
+import {
+  addController,
+  addHostDevice,
+  controllerId,
+  hostDeviceId,
+  isQmpError,
+  removeDevice,
+} from '../../qmp/index.js';
+import { PvusbError } from '../model/errors.js';
+import { ConflictError, isDead } from '../model/failure.js';
+import type { QemuDevice } from '../model/inventory.js';
+import { DOMAINS } from '../model/layout.js';
+import type { QemuAction } from '../model/plan.js';
+import type { Host, Qemu } from '../observe/host.js';
+import { USBFS } from '../observe/observe.js';
+import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
+import { deadError } from '../types/service.js';
+
+type Emulate = Extract<QemuAction, { do: 'emulate' }>;
+type Unemulate = Extract<QemuAction, { do: 'unemulate' }>;
+type Lend = Extract<QemuAction, { do: 'lend' }>;
+type Unlend = Extract<QemuAction, { do: 'unlend' }>;
+type Hold = Extract<QemuAction, { do: 'hold' }>;
+type Release = Extract<QemuAction, { do: 'release' }>;
+
+/** First and longest pause between two looks at what a QEMU does by itself. */
+const FIRST_LOOK_MS = 20;
+const LONGEST_LOOK_MS = 400;
+
+/** How long QEMU may take to say what it has: somewhat later it is asked again. */
+const ASK_WITHIN_MS = 1_000;
+
+/** How long QEMU may have a device in a port without having it open, before it counts as unable to. */
+const OPEN_WITHIN_MS = 2_000;
+
+/**
+ * Does one action in a domain's QEMU.
+ *
+ * @throws {ConflictError} QEMU has something else there; nothing was done
+ * @throws {QmpError} and {@link PvusbError} `not-opened`, `qemu-dead`, `qemu-timeout`, `state-timeout`
+ */
+export async function performInQemu(
+  host: Host,
+  action: QemuAction,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  switch (action.do) {
+    case 'emulate':
+      return emulate(host, action, signal);
+    case 'unemulate':
+      return unemulate(host, action, signal);
+    case 'lend':
+      return lend(host, action, signal);
+    case 'unlend':
+      return unlend(host, action, signal);
+    case 'hold':
+      return hold(host, action, signal);
+    case 'release':
+      return release(host, action, signal);
+  }
+}
+
+/** What a command shall do, and how it is seen that it is done. */
+interface Deed {
+  readonly act: (qemu: Qemu, has: Belongings) => Promise<void>;
+  readonly isDone: (has: Belongings) => boolean;
+}
+
+/** Carries out a command. When nothing is known of its outcome QEMU is asked: done is done, else it failed. */
+async function settle(
+  host: Host,
+  domid: number,
+  { act, isDone }: Deed,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await withQemu(host, domid, { signal }, async (qemu) => act(qemu, await belongingsOf(qemu, { signal })));
+  } catch (error) {
+    if (!isQmpError(error, 'timeout', 'connection-lost', 'protocol')) throw error;
+    const has = await withQemu(host, domid, { signal }, (qemu) => belongingsOf(qemu, { signal })).catch(
+      (second: unknown) => {
+        throw isDead(second) ? second : error;
+      },
+    );
+    if (!isDone(has)) throw error;
+  }
+}
+
+function emulate(host: Host, action: Emulate, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, version, ports, isNew } = action;
+  const isDone = ({ controllers }: Belongings): boolean => controllers.includes(devid);
+  const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
+    if (!isDone(has)) return addController(qemu, { id: controllerId(devid), version, ports }, { signal });
+    if (isNew) throw new ConflictError(`the QEMU of domain ${domid} has a controller ${devid} still`);
+  };
+  return settle(host, domid, { act, isDone }, signal);
+}
+
+async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, withinMs } = action;
+  const isDone = ({ controllers }: Belongings): boolean => !controllers.includes(devid);
+  const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
+    if (!isDone(has)) await removeDevice(qemu, controllerId(devid), { signal, withinMs });
+  };
+  try {
+    await settle(host, domid, { act, isDone }, signal);
+  } catch (error) {
+    // A QEMU that is dead has nothing; a guest that shall not be waited for has been asked.
+    if (isDead(error) || (action.mayStay && isStillThere(error))) return;
+    if (!isStillThere(error)) throw error;
+    // It is the guest that takes its time only if QEMU says so.
+    const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
+    if (!controllers.includes(devid)) throw error;
+    const sentence = `The guest, domain ${domid}, has not let go of controller ${devid} within ${withinMs / 1000} s.`;
+    throw new PvusbError('state-timeout', sentence, { where: { domid, devid }, cause: error });
+  }
+}
+
+function isStillThere(error: unknown): boolean {
+  return isQmpError(error, 'timeout') && error.operation.startsWith('device_del');
+}
+
+async function lend(host: Host, action: Lend, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, port, busid, bus, address } = action;
+  const place = `port ${port} of controller ${devid} of domain ${domid}`;
+  const isIt = (device: FoundDevice | undefined): boolean =>
+    device?.open === true && device.hostbus === bus && device.hostaddr === address;
+  const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
+    const there = has.devices.find(inPort(devid, port));
+    if (isIt(there)) return;
+    if (there) throw new ConflictError(`QEMU has something else in ${place}`);
+    // libxl finds a device again by this id; taken by what was there before a replug, another one serves us.
+    const usual = hostDeviceId(bus, address);
+    const id = has.ids.has(usual) ? `pvusb-${devid}-${port}` : usual;
+    const wanted = {
+      id,
+      bus: `${controllerId(devid)}.0`,
+      port: String(port),
+      hostbus: bus,
+      hostaddr: address,
+    };
+    await addHostDevice(qemu, wanted, { signal });
+  };
+  const isDone = ({ devices }: Belongings): boolean => isIt(devices.find(inPort(devid, port)));
+  try {
+    await settle(host, domid, { act, isDone }, signal);
+  } catch (error) {
+    if (!isQmpError(error, 'refused')) throw error;
+    const sentence = `QEMU could not take ${busid} for ${place}: it says "${error.desc ?? ''}".`;
+    throw new PvusbError('not-opened', sentence, { where: { domid, devid, port, busid }, cause: error });
+  }
+}
+
+function inPort(devid: number, port: number) {
+  return (device: QemuDevice): boolean =>
+    device.type === 'devicemodel' && device.devid === devid && device.port === port;
+}
+
+/** Not what somebody else has put into the port meanwhile. */
+function isMeant({ devid, port, busid }: Hold | Release) {
+  return ({ type, socket = busid, ...at }: QemuDevice): boolean =>
+    type === 'qusb' && at.devid === devid && at.port === port && socket === busid;
+}
+
+/** By port, whatever id it has and whatever address it had: so a device that was plugged in anew is found too. */
+async function unlend(host: Host, action: Unlend, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, port, only } = action;
+  const isIt = (device: FoundDevice): boolean =>
+    inPort(devid, port)(device) &&
+    (only === undefined || (device.hostbus === only.bus && device.hostaddr === only.address));
+  const act = async (qemu: Qemu, { devices }: Belongings): Promise<void> => {
+    for (const { id } of devices.filter(isIt)) await removeDevice(qemu, id, { signal });
+  };
+  try {
+    await settle(host, domid, { act, isDone: ({ devices }) => !devices.some(isIt) }, signal);
+  } catch (error) {
+    if (!isDead(error)) throw error;
+  }
+}
+
+/** Follows what QEMU does of its own accord until `look` says that it is enough; false when it takes too long. */
+async function follow(
+  host: Host,
+  withinMs: number,
+  signal: AbortSignal | undefined,
+  look: (signal: AbortSignal) => Promise<boolean>,
+): Promise<boolean> {
+  try {
+    return await withDeadline(host.clock, { withinMs, signal }, async (limited) => {
+      for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
+        if (await look(limited)) return true;
+        await host.clock.sleep(pauseMs, limited);
+      }
+    });
+  } catch (error) {
+    if (signal?.aborted || !(error instanceof DeadlineError)) throw error;
+    return false;
+  }
+}
+
+async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, port, busid, withinMs } = action;
+  const where = { domid, devid, port, busid };
+  const place = `port ${port} of controller ${devid} of domain ${domid}`;
+  const failed = (): never => {
+    throw new PvusbError('not-opened', `${place} was given ${busid}, but QEMU could not open it.`, { where });
+  };
+  let closedSinceMs: number | undefined;
+  const taken = await follow(host, withinMs, signal, async (limited) => {
+    const answer = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
+    if (answer.health === 'dead') throw deadError(domid, where);
+    if (answer.health === 'silent') {
+      await requireAlive(host, action, limited);
+      return isOffDrivers(host, action, limited);
+    }
+    const device = answer.devices.find(isMeant(action));
+    if (!device || device.open) return device !== undefined;
+    closedSinceMs ??= host.clock.nowMs();
+    return host.clock.nowMs() - closedSinceMs >= OPEN_WITHIN_MS && failed();
+  });
+  if (taken) return;
+  if (closedSinceMs !== undefined) failed();
+  const sentence = `The QEMU of domain ${domid} has not taken ${busid} within ${withinMs / 1000} s.`;
+  throw new PvusbError('qemu-timeout', sentence, { where });
+}
+
+/** A QEMU that is silent since its guest has gone is waited for in vain. */
+async function requireAlive(
+  host: Host,
+  { domid, devid, port, busid }: Hold,
+  signal: AbortSignal,
+): Promise<void> {
+  const [domain] = await host.xenstore.readMany([`${DOMAINS}/${domid}`], { signal });
+  if (domain !== undefined) return;
+  const where = { domid, devid, port, busid };
+  throw new PvusbError('domain-gone', `Domain ${domid} is gone.`, { where });
+}
+
+/** All that can be seen of a QEMU that does not speak: it takes a device's interfaces from their drivers. */
+async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal): Promise<boolean> {
+  const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
+  return device?.interfaces.every(({ driver }) => driver === undefined || driver === USBFS) ?? true;
+}
+
+async function release(host: Host, action: Release, signal: AbortSignal | undefined): Promise<void> {
+  const { domid, devid, port, busid, withinMs } = action;
+  const gone = await follow(host, withinMs, signal, async (limited) => {
+    const { health, devices } = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
+    if (health === 'alive') return !devices.some(isMeant(action));
+    if (health === 'dead') return true;
+    const [device] = await host.sysfs.devices({ signal: limited, wanted: [busid] });
+    return device?.interfaces.every(({ driver }) => driver !== USBFS) ?? true;
+  });
+  if (gone) return;
+  const sentence = `The QEMU of domain ${domid} has not let go of ${busid} within ${withinMs / 1000} s.`;
+  throw new PvusbError('qemu-timeout', sentence, { where: { domid, devid, port, busid } });
+}

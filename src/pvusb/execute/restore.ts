@@ -1,0 +1,127 @@
+/** Gives interfaces back to the host's drivers, and forgets what has served. */
+import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
+import { PvusbError } from '../model/errors.js';
+import { placesOf } from '../model/find.js';
+import {
+  IDENTITY_KEY,
+  ORIGIN_KEY,
+  SAVED_DRIVERS,
+  savedDevicePath,
+  savedInterfacePath,
+} from '../model/layout.js';
+import type { Action } from '../model/plan.js';
+import { observeControllers } from '../observe/controllers.js';
+import type { Host } from '../observe/host.js';
+import { observeDomains, USBBACK } from '../observe/observe.js';
+import { prune } from './commit.js';
+
+/** How often, and how far apart, the kernel is asked for a driver while usbback still answers. */
+const PROBES = 10;
+const PROBE_PAUSE_MS = 100;
+
+type Restore = Extract<Action, { do: 'restore' }>;
+type Forget = Extract<Action, { do: 'forget' }>;
+
+/** Any driver but usbback will do. */
+export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
+  const { interface: intf, driver } = action;
+  try {
+    const state = await host.sysfs.stateOf(intf, { signal });
+    if (state.driver === USBBACK) {
+      throw new PvusbError('driver-not-restored', `${intf} is on usbback still, so it was not given back.`);
+    }
+    if (state.present && state.driver === undefined) await giveBack(host, intf, driver, signal);
+  } catch (error) {
+    if (!(error instanceof SysfsError)) throw error;
+    const sentence = `It is not known whether ${intf} was given back: ${error.message}.`;
+    throw new PvusbError('driver-not-restored', sentence, { cause: error });
+  }
+}
+
+/** Which records have served is seen in sysfs; whether the device is lent again, in the transaction. */
+export async function forget(host: Host, action: Forget, signal: AbortSignal | undefined): Promise<void> {
+  const { busid, records } = action;
+  const served: string[] = [];
+  for (const { interface: intf, keep } of records) {
+    const { present, driver } = await host.sysfs.stateOf(intf, { signal });
+    const isBack = driver === undefined ? !present : driver !== USBBACK;
+    if (isBack || (!keep && driver !== USBBACK)) served.push(savedInterfacePath(busid, intf));
+  }
+  const call = { signal };
+  const once = (): Promise<void> =>
+    host.xenstore.transaction(async (nodes) => {
+      const { devids } = await observeDomains(nodes, call);
+      const controllers = await observeControllers(nodes, devids, call);
+      if (placesOf({ controllers }, busid).length > 0) return;
+      await Promise.all(served.map((path) => nodes.rm(path, call)));
+      const ignoring = [IDENTITY_KEY, ORIGIN_KEY];
+      await prune(nodes, { edit: 'prune', path: savedDevicePath(busid), ignoring }, signal);
+      await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
+    }, call);
+  await (host.commits?.run(once, signal) ?? once());
+}
+
+async function giveBack(
+  host: Host,
+  intf: InterfaceId,
+  driver: DriverName | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let refusal: unknown;
+  if (driver !== undefined) {
+    try {
+      return await host.sysfs.bind({ interface: intf, driver }, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      refusal = error;
+    }
+  }
+  let found: DriverName | undefined;
+  try {
+    found = await probe(host, intf, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    refusal ??= error;
+  }
+  // No driver recorded, none found: it had none.
+  if (found !== undefined || refusal === undefined) return;
+  if (driver !== undefined && (await comesWithSibling(host, intf, driver, signal))) return;
+  // Pulled out meanwhile: nothing to give back.
+  if (!(await host.sysfs.stateOf(intf, { signal })).present) return;
+  const reason = errnoOf(refusal) ?? String(refusal);
+  const sentence = `${intf} has no driver now: ${driver ?? 'the kernel'} did not take it back (${reason}).`;
+  throw new PvusbError('driver-not-restored', sentence, { cause: refusal });
+}
+
+/**
+ * A driver of several interfaces takes this one only when it takes the first: so the first is given to it anew, as
+ * the last resort.
+ */
+async function comesWithSibling(
+  host: Host,
+  intf: InterfaceId,
+  driver: DriverName,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const [device] = await host.sysfs.devices({ signal, wanted: [busidOf(intf)] });
+  const first = device?.interfaces.find((sibling) => sibling.driver === driver);
+  if (!first || first.id === intf) return false;
+  await host.sysfs.unbind({ interface: first.id, driver }, { signal });
+  await host.sysfs.bind({ interface: first.id, driver }, { signal });
+  return (await host.sysfs.stateOf(intf, { signal })).driver === driver;
+}
+
+/** usbback takes what is still in its list of ports, which follows xenstore a moment later: then once more. */
+async function probe(
+  host: Host,
+  intf: InterfaceId,
+  signal: AbortSignal | undefined,
+): Promise<DriverName | undefined> {
+  for (let left = PROBES; ; left--) {
+    const found = await host.sysfs.probe(intf, { signal });
+    if (found !== USBBACK) return found;
+    await host.sysfs.unbind({ interface: intf, driver: USBBACK }, { signal });
+    if (left === 0) return undefined;
+    await host.clock.sleep(PROBE_PAUSE_MS, signal);
+  }
+}

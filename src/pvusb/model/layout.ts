@@ -1,0 +1,153 @@
+/** Where everything stands in xenstore (libxl's layout; `io/usbif.h`). Names of paths, no reading. */
+import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/index.js';
+
+/** Below it, domain by domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
+export const LIBXL = '/libxl';
+
+/** Domains and what they may see of themselves. */
+export const DOMAINS = '/local/domain';
+
+/** The drivers that devices had before they went to usbback. */
+export const SAVED_DRIVERS = `${LIBXL}/usbback`;
+
+/** Backend directories by kind: `vusb` is served by the kernel's usbback, `qusb` by QEMU. */
+export type BackendKind = 'vusb' | 'qusb';
+
+/** Names one controller. */
+export interface ControllerId {
+  readonly domid: number;
+  readonly devid: number;
+}
+
+/** `/libxl/D/device/vusb`: the controllers of a domain. */
+export function controllersPath(domid: number): string {
+  return `${LIBXL}/${domid}/device/vusb`;
+}
+
+/** `/libxl/D/device/vusb/N`: the toolstack's record of a controller. */
+export function recordPath({ domid, devid }: ControllerId): string {
+  return `${controllersPath(domid)}/${devid}`;
+}
+
+/** `/local/domain/D/device/vusb/N`: the frontend directory. The guest can write everything here. */
+export function frontendPath({ domid, devid }: ControllerId): string {
+  return `${DOMAINS}/${domid}/device/vusb/${devid}`;
+}
+
+/** `/local/domain/B/backend/KIND`: all backends of a kind. */
+export function backendsPath(kind: BackendKind, backendDomid = 0): string {
+  return `${DOMAINS}/${backendDomid}/backend/${kind}`;
+}
+
+/** `/local/domain/B/backend/KIND/D/N`: the backend directory. */
+export function backendPath(controller: ControllerId, kind: BackendKind, backendDomid = 0): string {
+  return `${backendsPath(kind, backendDomid)}/${controller.domid}/${controller.devid}`;
+}
+
+/** `.../port/P` of a backend directory, or for type devicemodel of the record. */
+export function portPath(portsAt: string, port: number): string {
+  return `${portsAt}/port/${port}`;
+}
+
+/** Where a controller's type keeps its ports and states; undefined for type devicemodel, which has a record alone. */
+export function backendKind(type: 'pv' | 'qusb' | 'devicemodel'): BackendKind | undefined {
+  return ({ pv: 'vusb', qusb: 'qusb', devicemodel: undefined } as const)[type];
+}
+
+/** Below it, domain by domain, what is announced of the QEMUs that serve them. */
+export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
+
+/** `/local/domain/0/device-model/D`. */
+export function deviceModelPath(domid: number): string {
+  return `${DEVICE_MODELS}/${domid}`;
+}
+
+/** There when that QEMU can serve controllers of type qusb. */
+export function qusbOfferPath(domid: number): string {
+  return `${deviceModelPath(domid)}/backends/qusb`;
+}
+
+/**
+ * Checks that a recorded backend path has exactly the form it must have for this controller (XSA-178: anything
+ * else must not be followed); undefined when it has not.
+ */
+export function parseBackend(
+  path: string,
+  controller: ControllerId,
+): { readonly kind: BackendKind; readonly backendDomid: number } | undefined {
+  const match = /^\/local\/domain\/(\d{1,5})\/backend\/(vusb|qusb)\/(\d+)\/(\d+)$/.exec(path);
+  if (!match) return undefined;
+  const found = { kind: match[2] as BackendKind, backendDomid: Number(match[1]) };
+  return path === backendPath(controller, found.kind, found.backendDomid) ? found : undefined;
+}
+
+/** `/libxl/usbback/<busid>`, the busid encoded for xenstore. */
+export function savedDevicePath(busid: Busid): string {
+  return `${SAVED_DRIVERS}/${encodeName(busid)}`;
+}
+
+/** `/libxl/usbback/<busid>/<interface>`: holds `driver_path`. */
+export function savedInterfacePath(busid: Busid, intf: InterfaceId): string {
+  return `${savedDevicePath(busid)}/${encodeName(intf)}`;
+}
+
+/** Our own key beside libxl's in `/libxl/usbback/<busid>`: which device the drivers were saved for. */
+export const IDENTITY_KEY = 'device';
+
+/** `/libxl/usbback/<busid>/device`. */
+export function savedIdentityPath(busid: Busid): string {
+  return `${savedDevicePath(busid)}/${IDENTITY_KEY}`;
+}
+
+/** Our own key there: the port node that a device is being given back from. Written when its detach frees the port. */
+export const ORIGIN_KEY = 'port';
+
+/** `/libxl/usbback/<busid>/port`. */
+export function savedOriginPath(busid: Busid): string {
+  return `${savedDevicePath(busid)}/${ORIGIN_KEY}`;
+}
+
+/** xenstore paths allow neither `.` nor `:`; libxl writes `3-1@2_1` for `3-1:2.1`. */
+export function encodeName(name: Busid | InterfaceId): string {
+  return name.replaceAll('.', '_').replaceAll(':', '@');
+}
+
+/** The busid behind an encoded name; undefined when it is none. */
+export function decodeBusid(encoded: string): Busid | undefined {
+  return parseBusid(encoded.replaceAll('_', '.'));
+}
+
+/** The interface behind an encoded name; undefined when it is none. */
+export function decodeInterface(encoded: string): InterfaceId | undefined {
+  return parseInterfaceId(encoded.replaceAll('_', '.').replaceAll('@', ':'));
+}
+
+/** Where a driver is recorded to be. Always /sys, as libxl writes it, wherever sysfs is mounted. */
+const DRIVER_FOLDER = '/sys/bus/usb/drivers/';
+
+/** The value of `driver_path` for a driver. */
+export function formatDriverPath(driver: string): string {
+  return `${DRIVER_FOLDER}${driver}`;
+}
+
+/** The folder name in a `driver_path`; undefined unless it is a folder directly below `/sys/bus/usb/drivers`. */
+export function driverFolder(untrustedDriverPath: string): string | undefined {
+  if (!untrustedDriverPath.startsWith(DRIVER_FOLDER)) return undefined;
+  const name = untrustedDriverPath.slice(DRIVER_FOLDER.length);
+  return name.includes('/') ? undefined : name;
+}
+
+/** The uuid in a `/local/domain/D/vm`; undefined when it is not of the form `/vm/<uuid>`. */
+export function parseVmPath(path: string | undefined): string | undefined {
+  return /^\/vm\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/.exec(path ?? '')?.[1];
+}
+
+/** Parses a number as xenstore keys and names hold it: decimal digits, no sign, no leading zero. */
+export function parseNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : undefined;
+}
+
+/** The names of a directory that are numbers. */
+export function parseNumbers(names: readonly string[] | undefined): number[] {
+  return (names ?? []).map(parseNumber).filter((number) => number !== undefined);
+}

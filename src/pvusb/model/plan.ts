@@ -1,0 +1,264 @@
+/** Plans: what will be done to a host, as plain data, before any of it is done. */
+import type { SavedController, SavedDevice } from '../../libxl/index.js';
+import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
+import type { Permission } from '../../xenstore/index.js';
+import type { ControllerId } from './layout.js';
+
+/** What must still be so inside the transaction that changes something. */
+export type Fact =
+  | { readonly fact: 'value'; readonly path: string; readonly is: string }
+  /** `vacant`: empty or gone. */
+  | { readonly fact: 'present' | 'absent' | 'vacant'; readonly path: string }
+  | UnclaimedFact;
+
+/** A device stands in no port of any domain, and there are no other domains and controllers than those known. */
+export interface UnclaimedFact {
+  readonly fact: 'unclaimed';
+  readonly busid: Busid;
+  /** Every domain that has a record, and its controllers. */
+  readonly domids: readonly number[];
+  readonly controllers: readonly ControllerId[];
+  /** Every port node of them. */
+  readonly ports: readonly string[];
+}
+
+/** One change of xenstore. */
+export type Edit =
+  | { readonly edit: 'write'; readonly path: string; readonly value: string }
+  | { readonly edit: 'mkdir'; readonly path: string; readonly permissions: readonly Permission[] }
+  | { readonly edit: 'rm'; readonly path: string }
+  /** Empties a node, if it still holds `from`. */
+  | { readonly edit: 'clear'; readonly path: string; readonly from: string }
+  /** Removes a node that has no children, or none but `ignoring`. */
+  | { readonly edit: 'prune'; readonly path: string; readonly ignoring?: readonly string[] };
+
+/** One thing done to the host. */
+export type Action =
+  /** One xenstore transaction; `expect` is read again inside it. */
+  | {
+      readonly do: 'commit';
+      readonly expect: readonly Fact[];
+      readonly edits: readonly Edit[];
+      /** When `expect` does not hold there is nothing to do; a conflict unless given. */
+      readonly otherwise?: 'skip';
+      readonly config?: ConfigChange;
+    }
+  | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
+  /** A conflict unless the device in that socket has this address: a plug that was pulled gets another one. */
+  | { readonly do: 'verify'; readonly busid: Busid; readonly bus: number; readonly address: number }
+  /**
+   * Unbinds an interface from the host's driver. A kind of its own, since a driver of several interfaces may let
+   * go of this one with another: then that one's record brings it back, and its own is forgotten, as xl has it.
+   */
+  | {
+      readonly do: 'take';
+      readonly interface: InterfaceId;
+      readonly driver: DriverName;
+      readonly record: string;
+    }
+  /**
+   * Gives an interface back to the host. A kind of its own, since giving back is more than a bind: whichever
+   * driver has it already will do, and the kernel is asked for one when the recorded driver refuses or is not to
+   * be trusted (`driver` absent).
+   */
+  | {
+      readonly do: 'restore';
+      readonly interface: InterfaceId;
+      readonly driver?: DriverName | undefined;
+    }
+  /**
+   * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
+   * which have served is seen only then: those of interfaces that have a driver or are gone, and those that
+   * nothing can be done with (`keep` false).
+   */
+  | {
+      readonly do: 'forget';
+      readonly busid: Busid;
+      readonly records: readonly { readonly interface: InterfaceId; readonly keep: boolean }[];
+    }
+  /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
+  | {
+      readonly do: 'await';
+      readonly path: string;
+      readonly states: readonly number[];
+      readonly orGone: boolean;
+      readonly withinMs: number;
+    }
+  | QemuAction;
+
+/** A change of what libxl keeps of a domain, made together with the transaction: both, or neither. */
+export interface ConfigChange {
+  readonly domid: number;
+  readonly uuid: string;
+  readonly edits: readonly ConfigEdit[];
+  /** Other attached devices of the domain: what the file says of them is corrected, where they still are. */
+  readonly known?: readonly KnownDevice[];
+  /** A file that cannot be read or written is left as it is: what is taken from a guest is taken all the same. */
+  readonly ifPossible?: boolean;
+}
+
+/** An attached device, and how the file is to name it. */
+export interface KnownDevice {
+  /** The port node that holds it. */
+  readonly path: string;
+  readonly busid: Busid;
+  readonly device: SavedDevice;
+}
+
+/** One change of a domain's saved configuration. */
+export type ConfigEdit =
+  | { readonly edit: 'add-controller'; readonly controller: SavedController }
+  | { readonly edit: 'remove-controller'; readonly devid: number }
+  | { readonly edit: 'add-device'; readonly device: SavedDevice }
+  /** `only`: not if another toolstack has put another device there. */
+  | {
+      readonly edit: 'remove-device';
+      readonly ctrl: number;
+      readonly port: number;
+      readonly only?: { readonly hostbus: number; readonly hostaddr: number };
+    };
+
+/** A port of a controller that a QEMU serves. */
+interface QemuPort extends ControllerId {
+  readonly port: number;
+}
+
+/** One thing done in a domain's QEMU, or waited for there. Each is done when QEMU has it so, whoever did it. */
+export type QemuAction =
+  /** It emulates a controller. `isNew`: a conflict when it does already. */
+  | ({
+      readonly do: 'emulate';
+      readonly version: number;
+      readonly ports: number;
+      readonly isNew: boolean;
+    } & ControllerId)
+  /** It emulates the controller no more. `mayStay`: a guest that does not let go of it is no failure. */
+  | ({ readonly do: 'unemulate'; readonly withinMs: number; readonly mayStay: boolean } & ControllerId)
+  /** An emulated controller has the device in a port. */
+  | ({
+      readonly do: 'lend';
+      readonly busid: Busid;
+      readonly bus: number;
+      readonly address: number;
+    } & QemuPort)
+  /** An emulated controller has nothing in a port, or `only` not this device. */
+  | ({
+      readonly do: 'unlend';
+      readonly only?: { readonly bus: number; readonly address: number };
+    } & QemuPort)
+  /** It has opened the device that a port of a qusb controller names: waits for it. */
+  | ({ readonly do: 'hold'; readonly busid: Busid; readonly withinMs: number } & QemuPort)
+  /** It has let go of the device that a port of a qusb controller named: waits for it. */
+  | ({ readonly do: 'release'; readonly busid: Busid; readonly withinMs: number } & QemuPort);
+
+/** One step, why it is done, and what takes it back. */
+export interface Step {
+  /** Completes "to ...": `lend 4-1 to port 1 of controller 0 of domain 3`. */
+  readonly why: string;
+  readonly act: Action;
+  /** In order. Safe to run more than once, and when the step has not happened. */
+  readonly undo?: readonly Action[];
+  /** A failure is reported at the end; the steps after it are still done. */
+  readonly goOn?: boolean;
+}
+
+/** What an operation will do. */
+export interface Plan {
+  /** What it is for: `attach 4-1 to domain 3`. */
+  readonly title: string;
+  readonly steps: readonly Step[];
+  /** Adding takes back what was begun; removing stops, and can be run again. */
+  readonly onFailure: 'undo' | 'stop';
+}
+
+/** A plan as text: its title, then a line a step; each step's undo indented below it when asked for. */
+export function formatPlan(plan: Plan, options: { readonly undo?: boolean } = {}): string {
+  if (plan.steps.length === 0) return `${plan.title}: nothing to do\n`;
+  const lines = plan.steps.flatMap((step, i) => [
+    `  ${i + 1}. ${formatAction(step.act)}`,
+    ...(options.undo ? (step.undo ?? []).map((action) => `       undo: ${formatAction(action)}`) : []),
+  ]);
+  return [plan.title, ...lines, ''].join('\n');
+}
+
+/** One action as a line. */
+export function formatAction(action: Action): string {
+  switch (action.do) {
+    case 'bind':
+      return `bind ${action.interface} to ${action.driver}`;
+    case 'unbind':
+    case 'take':
+      return `unbind ${action.interface} from ${action.driver}`;
+    case 'restore':
+      return `give ${action.interface} back to ${action.driver ?? 'the driver that the kernel chooses'}`;
+    case 'verify':
+      return `see that ${action.busid} is still at address ${action.bus}.${action.address}`;
+    case 'forget':
+      return `forget the drivers saved for ${action.busid}`;
+    case 'await':
+      return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
+    case 'commit':
+      return formatCommit(action);
+    default:
+      return formatQemuAction(action);
+  }
+}
+
+function formatCommit({ edits, expect, config }: Extract<Action, { do: 'commit' }>): string {
+  const xenstore = edits.length === 0 ? [] : [formatEdits(edits)];
+  const saved = config ? [`note it in the saved configuration of domain ${config.domid}`] : [];
+  return xenstore.length + saved.length === 0
+    ? formatFacts(expect)
+    : [...xenstore, ...saved].join(',\n     ');
+}
+
+function formatQemuAction(action: QemuAction): string {
+  const qemu = `the QEMU of domain ${action.domid}`;
+  switch (action.do) {
+    case 'emulate':
+      return `have ${qemu} emulate controller ${action.devid} (USB ${action.version}, ${action.ports} ports)`;
+    case 'unemulate':
+      return `have ${qemu} take controller ${action.devid} away`;
+    case 'lend':
+      return `have ${qemu} put ${action.busid} (${action.bus}.${action.address}) into port ${action.port} of controller ${action.devid}`;
+    case 'unlend':
+      return `have ${qemu} let go of what is in port ${action.port} of controller ${action.devid}`;
+    case 'hold':
+      return `wait up to ${action.withinMs / 1000} s until ${qemu} has opened ${action.busid}`;
+    case 'release':
+      return `wait up to ${action.withinMs / 1000} s until ${qemu} has let go of ${action.busid}`;
+  }
+}
+
+function formatFacts(facts: readonly Fact[]): string {
+  const sentences = facts.map((fact) => {
+    if (fact.fact === 'unclaimed') return `${fact.busid} is in no port`;
+    return fact.fact === 'value'
+      ? `${fact.path} is ${JSON.stringify(fact.is)}`
+      : `${fact.path} is ${fact.fact}`;
+  });
+  return `see that ${sentences.join(' and ')}`;
+}
+
+function formatEdits(edits: readonly Edit[]): string {
+  const made = edits.filter((edit) => edit.edit === 'mkdir').map(({ path }) => path);
+  // A new directory's keys are many and say little.
+  const isDetail = (path: string): boolean => made.some((directory) => path.startsWith(`${directory}/`));
+  const lines = edits.flatMap((edit) => (isDetail(edit.path) ? [] : formatEdit(edit)));
+  return lines.join(',\n     ');
+}
+
+function formatEdit(edit: Edit): string | [] {
+  switch (edit.edit) {
+    case 'mkdir':
+      return `create ${edit.path}`;
+    case 'write':
+      return `write ${edit.path} = ${JSON.stringify(edit.value)}`;
+    case 'clear':
+      return `write ${edit.path} = ""`;
+    case 'rm':
+      return `remove ${edit.path}`;
+    case 'prune':
+      return [];
+  }
+}

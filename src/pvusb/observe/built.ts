@@ -1,0 +1,52 @@
+/** Whether a domain that is being made is ready for its devices. */
+import { type DomainFiles, isLibxlError } from '../../libxl/index.js';
+import { isPvusbError } from '../model/errors.js';
+import type { Domain } from '../model/inventory.js';
+import type { CallOptions, Host } from './host.js';
+import { readConfig } from './saved-config.js';
+
+/** How long a domain without a saved configuration may still be in the making; libxl did not build it after that. */
+export const MAKING_MS = 30_000;
+
+/** Domain 0 has a file on every host of libxl's (xen-init-dom0). */
+const DOMAIN_0: DomainFiles = { domid: 0, uuid: '00000000-0000-0000-0000-000000000000' };
+
+/**
+ * Whether libxl has written the domain's saved configuration. It does so last of all: whoever adds a controller or a device
+ * before makes libxl's own attempt fail, and libxl destroys the guest (libxl_create.c: domcreate_complete). Also true
+ * where there are no such files to look at: the host is not libxl's.
+ */
+export async function isBuilt(
+  host: Host,
+  { domid, uuid }: Domain,
+  options: CallOptions = {},
+): Promise<boolean> {
+  if (!host.userdata || uuid === undefined) return true;
+  const hasFile = async (of: DomainFiles): Promise<boolean> =>
+    (await readConfig(host, of, options)) !== undefined;
+  try {
+    return (await hasFile({ domid, uuid })) || !(await hasFile(DOMAIN_0));
+  } catch (error) {
+    if (!isLibxlError(error)) throw error;
+    // Locked: somebody is at work on it. Anything else: it is there, and no use.
+    return error.code !== 'timeout';
+  }
+}
+
+/** True for what a domain that is being made is not ready for, and for what passes by itself. */
+export function isNotYet(error: unknown): boolean {
+  if (!isPvusbError(error)) return false;
+  return (error.group === 'moment' && error.code !== 'aborted') || isPvusbError(error, ...NOT_YET);
+}
+
+const NOT_YET = [
+  'no-device-model',
+  'no-such-controller',
+  'no-such-domain',
+  'no-usbback',
+  'not-opened',
+  'state-timeout',
+  'qemu-dead',
+  'qemu-timeout',
+  'qemu-unreachable',
+] as const;

@@ -1,0 +1,178 @@
+/** Reads controllers and their ports. What the guest can write is read last and believed least. */
+import { parseBusid } from '../../sysfs/index.js';
+import type { Controller, ControllerType, Port, UntrustedFrontend } from '../model/inventory.js';
+import {
+  type BackendKind,
+  backendKind,
+  type ControllerId,
+  frontendPath,
+  parseBackend,
+  parseNumber,
+  portPath,
+  recordPath,
+} from '../model/layout.js';
+import type { CallOptions, XenstoreNodes } from './host.js';
+
+/** Most ports a controller may have (`usbif.h`: USBIF_MAX_PORTNR). */
+export const PORTS_MAX = 31;
+
+const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
+const BACKEND_KEYS = ['state', 'online'] as const;
+const FRONTEND_KEYS = ['state', 'event-channel', 'urb-ring-ref', 'conn-ring-ref'] as const;
+
+/** A controller as far as the toolstack's record tells. */
+interface Recorded {
+  readonly id: ControllerId;
+  readonly type: Controller['type'];
+  readonly version: number;
+  readonly portCount: number;
+  readonly backend: string | undefined;
+  readonly portsAt: string | undefined;
+  readonly backendDomid: number;
+}
+
+/** The controllers `ids`: two waves, three where a port node exists that should not. */
+export async function observeControllers(
+  xenstore: XenstoreNodes,
+  ids: readonly ControllerId[],
+  call: CallOptions,
+): Promise<Controller[]> {
+  const records = await xenstore.readMany(
+    ids.flatMap((id) => RECORD_KEYS.map((key) => `${recordPath(id)}/${key}`)),
+    call,
+  );
+  const recorded = ids.map((id, i) => parseRecord(id, records.slice(i * 4, i * 4 + 4)));
+  const served = recorded.filter((entry) => entry.portsAt !== undefined);
+  const [backends, ports, frontends, portNames] = await Promise.all([
+    xenstore.readMany(
+      served.flatMap(({ portsAt }) => BACKEND_KEYS.map((key) => `${portsAt}/${key}`)),
+      call,
+    ),
+    xenstore.readMany(served.flatMap(portPaths), call),
+    xenstore.readMany(
+      served.flatMap(({ id }) => FRONTEND_KEYS.map((key) => `${frontendPath(id)}/${key}`)),
+      call,
+    ),
+    xenstore.directoryMany(
+      served.map(({ portsAt }) => `${portsAt}/port`),
+      call,
+    ),
+  ]);
+  const strays = await observeStrayPorts(xenstore, served, portNames, call);
+  let at = 0;
+  const seen = new Map<Recorded, Controller>();
+  for (const [i, entry] of served.entries()) {
+    const values = ports.slice(at, at + entry.portCount);
+    at += entry.portCount;
+    const [state, online] = backends.slice(i * 2, i * 2 + 2);
+    seen.set(entry, {
+      ...describeRecord(entry),
+      ...(entry.backend === undefined ? {} : { frontend: frontendPath(entry.id) }),
+      ...definite('backendState', parseNumber(state)),
+      // An emulated controller has no backend that could go offline.
+      online: entry.backend === undefined || online === '1',
+      untrustedFrontend: parseFrontend(frontends.slice(i * 4, i * 4 + 4)),
+      ports: values.map((value, k) => parsePort(k + 1, value)),
+      strayPorts: strays[i] ?? [],
+    });
+  }
+  return recorded.map((entry) => seen.get(entry) ?? describeRecord(entry));
+}
+
+function portPaths({ portsAt, portCount }: Recorded): string[] {
+  return Array.from({ length: portCount }, (_, k) => portPath(portsAt!, k + 1));
+}
+
+function parseRecord(id: ControllerId, values: readonly (string | undefined)[]): Recorded {
+  const [path, type, version, count] = values;
+  const backend = path === undefined ? undefined : parseBackend(path, id);
+  const portCount = parseNumber(count) ?? 0;
+  const known =
+    isControllerType(type) && agrees(type, backend?.kind) && portCount >= 1 && portCount <= PORTS_MAX;
+  return {
+    id,
+    type: known ? type : 'unknown',
+    version: parseNumber(version) ?? 0,
+    portCount: Math.min(portCount, PORTS_MAX),
+    backend: backend === undefined ? undefined : path,
+    portsAt: known && type === 'devicemodel' ? recordPath(id) : backend && path,
+    backendDomid: backend?.backendDomid ?? 0,
+  };
+}
+
+/** A pv controller has a backend of kind vusb, a qusb one of kind qusb, an emulated one none. */
+function agrees(type: ControllerType, kind: BackendKind | undefined): boolean {
+  return kind === backendKind(type);
+}
+
+function isControllerType(text: string | undefined): text is ControllerType {
+  return text === 'pv' || text === 'qusb' || text === 'devicemodel';
+}
+
+function describeRecord(entry: Recorded): Controller {
+  return {
+    ...entry.id,
+    type: entry.type,
+    version: entry.version,
+    portCount: entry.portCount,
+    backendDomid: entry.backendDomid,
+    ...definite('backend', entry.backend),
+    ...definite('portsAt', entry.portsAt),
+    online: false,
+    untrustedFrontend: {},
+    ports: [],
+    strayPorts: [],
+  };
+}
+
+/** Port nodes beyond the count, as other toolstacks write them; the empty ones harm nobody. */
+async function observeStrayPorts(
+  xenstore: XenstoreNodes,
+  served: readonly Recorded[],
+  names: readonly (readonly string[] | undefined)[],
+  call: CallOptions,
+): Promise<Port[][]> {
+  const strays = served.map(({ portCount }, i) =>
+    (names[i] ?? [])
+      .map(parsePortName)
+      .filter((port): port is number => port !== undefined && (port < 1 || port > portCount)),
+  );
+  const paths = served.flatMap(({ portsAt }, i) => strays[i]!.map((port) => portPath(portsAt!, port)));
+  if (paths.length === 0) return [];
+  const values = await xenstore.readMany(paths, call);
+  let at = 0;
+  return strays.map((ports) =>
+    ports
+      .map((port) => parsePort(port, values[at++]))
+      .filter(({ busid, untrustedJunk }) => busid ?? untrustedJunk),
+  );
+}
+
+/** xl writes what it is told: `port/99`, `port/-1`. */
+function parsePortName(name: string): number | undefined {
+  return name.startsWith('-') ? negative(parseNumber(name.slice(1))) : parseNumber(name);
+}
+
+function negative(number: number | undefined): number | undefined {
+  return number === undefined ? undefined : -number;
+}
+
+function parsePort(port: number, value: string | undefined): Port {
+  if (value === undefined || value === '') return { port };
+  const busid = parseBusid(value);
+  return busid === undefined ? { port, untrustedJunk: value } : { port, busid };
+}
+
+function parseFrontend(values: readonly (string | undefined)[]): UntrustedFrontend {
+  const [state, eventChannel, urbRingRef, connRingRef] = values.map(parseNumber);
+  return {
+    ...definite('state', state),
+    ...definite('eventChannel', eventChannel),
+    ...definite('urbRingRef', urbRingRef),
+    ...definite('connRingRef', connRingRef),
+  };
+}
+
+function definite<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
+}

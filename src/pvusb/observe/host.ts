@@ -1,0 +1,136 @@
+/** What the operations need of a host: six tiny ports, so that a simulation or a fault injector can stand in. */
+import { type Clock, Mutex, systemClock } from '../../async/index.js';
+import { openUserdata, type Userdata } from '../../libxl/index.js';
+import { type QmpCallOptions, QmpClient, type QmpCommands } from '../../qmp/index.js';
+import {
+  type Binding,
+  type Busid,
+  type DriverName,
+  type InterfaceId,
+  type InterfaceState,
+  openPlugs,
+  openSysfs,
+  type UsbDevice,
+} from '../../sysfs/index.js';
+import { openXenstore, type Permission, type XenstoreEnvironment } from '../../xenstore/index.js';
+import { toPvusbError } from '../model/failure.js';
+import { type Platform, platformOf } from './platform.js';
+
+/** Options of every call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Nodes, the same inside and outside a transaction. Missing nodes are undefined. */
+export interface XenstoreNodes {
+  readMany(paths: readonly string[], options?: CallOptions): Promise<(string | undefined)[]>;
+  directoryMany(paths: readonly string[], options?: CallOptions): Promise<(string[] | undefined)[]>;
+  write(path: string, value: string, options?: CallOptions): Promise<void>;
+  mkdir(path: string, options?: CallOptions): Promise<void>;
+  rm(path: string, options?: CallOptions): Promise<void>;
+  setPermissions(path: string, permissions: readonly Permission[], options?: CallOptions): Promise<void>;
+}
+
+/** Something that is told of changes below one path. */
+export interface Changes {
+  next(options?: CallOptions): Promise<IteratorResult<readonly string[], undefined>>;
+  close(): Promise<void>;
+}
+
+/** The host's xenstore. `XenstoreClient` of pvusb/xenstore is one. */
+export interface Xenstore extends XenstoreNodes {
+  transaction<T>(body: (nodes: XenstoreNodes) => Promise<T>, options?: CallOptions): Promise<T>;
+  watch(path: string, options?: CallOptions): Promise<Changes>;
+  close(): void;
+}
+
+/** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
+export interface HostSysfs {
+  devices(options?: CallOptions & { readonly wanted?: readonly Busid[] }): Promise<UsbDevice[]>;
+  hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
+  stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
+  bind(binding: Binding, options?: CallOptions): Promise<void>;
+  unbind(binding: Binding, options?: CallOptions): Promise<void>;
+  probe(intf: InterfaceId, options?: CallOptions): Promise<DriverName | undefined>;
+}
+
+/** The monitor of a domain's QEMU, for a moment. `QmpClient` of pvusb/qmp is one. */
+export interface Qemu extends QmpCommands {
+  close(): void;
+}
+
+/** A host to observe and to change. */
+export interface Host {
+  readonly xenstore: Xenstore;
+  readonly sysfs: HostSysfs;
+  /** Opens the monitor of a domain's QEMU when it is our turn; rejects as `QmpClient.open` does. Absent: no QEMU can be asked. */
+  readonly qemu?: (domid: number, options: QmpCallOptions) => Promise<Qemu>;
+  readonly clock: Clock;
+  /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
+  readonly userdata?: Userdata;
+  /** Opens something that tells when devices come and go: a hint that it is time to look. Absent: nothing tells. */
+  readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
+  /**
+   * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
+   * first one was lost.
+   */
+  readonly reopen?: () => Promise<Xenstore>;
+  /** Operations of this process that have met others take turns from then on, rather than meet again. */
+  readonly turns?: Mutex;
+  /** Transactions of this process take turns: open at the same time they would only make each other start again. */
+  readonly commits?: Mutex;
+}
+
+/** Where a host is. */
+export interface HostOptions extends CallOptions {
+  /** `XENSTORED_PATH` and `XENSTORED_RUNDIR`; the process's environment unless given. */
+  readonly environment?: XenstoreEnvironment;
+  /** The operating system, as Node names it; this one unless given. */
+  readonly platform?: string | undefined;
+  /** Where sysfs is mounted; `/sys` unless given. With all three folders given the operating system does not matter. */
+  readonly sysfsRoot?: string | undefined;
+  /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
+  readonly userdataRoot?: string | undefined;
+  /** Where QEMU's monitors are; `/var/run/xen` unless given. */
+  readonly qmpRoot?: string | undefined;
+}
+
+/**
+ * Opens this host. Close its `xenstore` when done.
+ *
+ * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`
+ */
+export async function openHost(options: HostOptions = {}): Promise<Host> {
+  const { environment } = options;
+  const { sysfsRoot, elsewhere, userdataRoot, qmpRoot } = pathsOf(options);
+  const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
+  try {
+    const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
+    return {
+      xenstore,
+      sysfs: openSysfs(sysfsRoot, elsewhere),
+      plugs: () => openPlugs(sysfsRoot),
+      qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
+      clock: systemClock,
+      userdata: openUserdata({ root: userdataRoot }),
+      reopen,
+      turns: new Mutex(),
+      commits: new Mutex(),
+    };
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
+  }
+}
+
+/** A simulated host is served on any system: what the system says is asked for only where a path is not given. */
+function pathsOf({ sysfsRoot, userdataRoot, qmpRoot, platform }: HostOptions): Platform {
+  if (sysfsRoot !== undefined && userdataRoot !== undefined && qmpRoot !== undefined)
+    return { sysfsRoot, userdataRoot, qmpRoot, elsewhere: {} };
+  const usual = platformOf(platform ?? process.platform);
+  return {
+    sysfsRoot: sysfsRoot ?? usual.sysfsRoot,
+    userdataRoot: userdataRoot ?? usual.userdataRoot,
+    qmpRoot: qmpRoot ?? usual.qmpRoot,
+    elsewhere: usual.elsewhere,
+  };
+}

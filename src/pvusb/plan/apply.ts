@@ -1,0 +1,293 @@
+/** Brings a domain to what a configuration says, one change at a time: the first difference is the next change. Pure. */
+import { type Busid, formatIdentity, hasIdentity } from '../../sysfs/index.js';
+import { PvusbError } from '../model/errors.js';
+import {
+  allPorts,
+  controllersOf,
+  deviceAt,
+  findControllerOf,
+  findDevice,
+  isTaken,
+  type Place,
+  placesOf,
+} from '../model/find.js';
+import type { Controller, Domain, Inventory } from '../model/inventory.js';
+import type { Plan } from '../model/plan.js';
+import { portState } from '../types/port-state.js';
+import { isServed, requireServed, type Served } from '../types/service.js';
+import { planAttach } from './attach.js';
+import { planAddController, planRemoveController } from './controller.js';
+import { planDetach, unfinishedDetaches } from './detach.js';
+import { withController, withDevice, withoutController, withoutDevice } from './forecast.js';
+import { type ControllerRequest, resolveController, usualPorts } from './resolve.js';
+
+/** What a configuration says of a domain's USB. */
+export interface WantedUsb {
+  readonly controllers: readonly WantedController[];
+  readonly devices: readonly WantedDevice[];
+}
+
+/** A controller that a domain shall have. Without a type any will do; version and ports are the usual ones unless given. */
+export interface WantedController extends Omit<ControllerRequest, 'devid'> {
+  readonly devid: number;
+  /** Where that was said, for the error: `u1.cfg:3:12`. */
+  readonly said?: string | undefined;
+}
+
+/** A device that a domain shall have. */
+export interface WantedDevice {
+  /** As for an attach: busid, `bus.address`, ids, ids and serial number. */
+  readonly device: string;
+  /** On this controller; any unless given. */
+  readonly devid?: number | undefined;
+  /** In this port of it; any unless given. */
+  readonly port?: number | undefined;
+  /** Where that was said, for the error. */
+  readonly said?: string | undefined;
+}
+
+/** One change of a domain. */
+export type Adjustment =
+  | {
+      readonly change: 'attached' | 'detached';
+      readonly domid: number;
+      readonly devid: number;
+      readonly port: number;
+      readonly busid?: Busid;
+    }
+  | {
+      readonly change: 'added' | 'removed';
+      readonly domid: number;
+      readonly devid: number;
+      readonly type: Controller['type'];
+      readonly version: number;
+      readonly ports: number;
+    };
+
+/** A change, how it is made, and the host after it. */
+export interface PlannedAdjustment {
+  readonly adjustment: Adjustment;
+  readonly plan: Plan;
+  readonly after: Inventory;
+}
+
+/** What is left alone. */
+export interface ApplyRules {
+  /** What the domain has beyond the configuration stays, and where it is. */
+  readonly addsOnly?: boolean | undefined;
+}
+
+/** What is asked for, with every device found: while changes are made, addresses may change. */
+export interface FoundUsb {
+  readonly controllers: readonly WantedController[];
+  readonly devices: readonly FoundDevice[];
+}
+
+/** A device that was asked for. */
+export interface FoundDevice extends Omit<WantedDevice, 'device'> {
+  readonly busid: Busid;
+  readonly identity: string;
+}
+
+/** No configuration is so far from a domain. */
+const CHANGES_MAX = 10_000;
+
+/**
+ * Finds the devices that a configuration names.
+ *
+ * @throws {PvusbError} `no-such-device`, `ambiguous-device`; `invalid-argument` for what is asked for twice
+ */
+export function findWanted(inventory: Inventory, wanted: WantedUsb): FoundUsb {
+  const devices = wanted.devices.map(({ device: name, ...asked }): FoundDevice => {
+    const device = saying(asked, () => findDevice(inventory, name));
+    return { ...asked, busid: device.busid, identity: formatIdentity(device) };
+  });
+  refuseTwice(devices, ({ busid }) => busid);
+  refuseTwice(wanted.controllers, ({ devid }) => `Controller ${devid}`);
+  // Those that say where go first: the others take what is left.
+  const placed = devices.filter(({ port }) => port !== undefined);
+  refuseTwice(placed, ({ devid, port }) => `Port ${port} of controller ${devid}`);
+  return {
+    controllers: wanted.controllers,
+    devices: [...placed, ...devices.filter((one) => !placed.includes(one))],
+  };
+}
+
+/**
+ * All changes, each planned on the host as the ones before will leave it.
+ *
+ * @throws {PvusbError} what refuses an attach or a controller, with where that was said
+ */
+export function planApply(
+  inventory: Inventory,
+  domain: Domain,
+  wanted: FoundUsb,
+  rules: ApplyRules = {},
+): PlannedAdjustment[] {
+  const changes: PlannedAdjustment[] = [];
+  let now = inventory;
+  for (;;) {
+    const next = nextAdjustment(now, domain, wanted, rules);
+    if (!next) return changes;
+    changes.push(next);
+    now = next.after;
+    if (changes.length > CHANGES_MAX) throw new PvusbError('internal', 'The changes have no end.');
+  }
+}
+
+/**
+ * The first change that is missing; undefined when the domain is as the configuration says. What is to go goes first,
+ * but for controllers that nothing names: a device may need one.
+ *
+ * @throws {PvusbError} as {@link planApply}
+ */
+export function nextAdjustment(
+  inventory: Inventory,
+  domain: Domain,
+  wanted: FoundUsb,
+  { addsOnly = false }: ApplyRules = {},
+): PlannedAdjustment | undefined {
+  for (const asked of wanted.controllers) saying(asked, () => requireOurs(inventory, domain, asked));
+  return (
+    (addsOnly ? undefined : firstLess(inventory, domain, wanted)) ??
+    firstMore(inventory, domain, wanted, addsOnly) ??
+    (addsOnly ? undefined : firstUnnamed(inventory, domain, wanted))
+  );
+}
+
+function refuseTwice<T extends { readonly said?: string | undefined }>(
+  all: readonly T[],
+  keyOf: (one: T) => string,
+): void {
+  const keys = all.map(keyOf);
+  for (const [i, key] of keys.entries()) {
+    if (keys.indexOf(key) === i) continue;
+    saying(all[i]!, () => {
+      throw new PvusbError('invalid-argument', `${key} is asked for twice.`);
+    });
+  }
+}
+
+/** A controller of a kind that is not known, or of a driver domain, cannot become what is asked for. */
+function requireOurs(inventory: Inventory, { domid }: Domain, { devid }: WantedController): void {
+  const there = findControllerOf(inventory, { domid, devid });
+  if (there) requireServed(there);
+}
+
+/** Runs a planner for something that was asked for; its refusal says where that was. */
+function saying<T>({ said }: { readonly said?: string | undefined }, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (said === undefined || !(error instanceof PvusbError)) throw error;
+    const { code, message, where, leftOver } = error;
+    throw new PvusbError(code, `${said}: ${message}`, { where, leftOver, cause: error });
+  }
+}
+
+/** A device to be detached, or a controller to be removed since it is to be another. */
+function firstLess(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
+  for (const controller of controllersOf(inventory, domain.domid).filter(isServed)) {
+    const asked = wanted.controllers.find(({ devid }) => devid === controller.devid);
+    if (asked && !isSuch(controller, asked)) return removing(inventory, controller);
+    for (const port of allPorts(controller)) {
+      const place = { controller, port };
+      const isLeft = unfinishedDetaches(inventory, place).length > 0;
+      if (isLeft || (port.busid !== undefined && !isWanted(inventory, wanted, place))) {
+        return detaching(inventory, place);
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Whether what is in a port shall be there, and the guest can have it. */
+function isWanted(inventory: Inventory, { devices }: FoundUsb, place: Place): boolean {
+  const here = devices.find(({ busid, ...at }) => busid === place.port.busid && isAt(place, at));
+  const isNamedFor = ({ devid, port }: FoundDevice): boolean =>
+    devid === place.controller.devid && port === place.port.port;
+  if (!here || devices.some((other) => other !== here && isNamedFor(other))) return false;
+  const state = portState(inventory, place);
+  return state === 'in-use' || state === 'waiting';
+}
+
+/** A controller to be added, or a device to be attached. */
+function firstMore(
+  inventory: Inventory,
+  domain: Domain,
+  wanted: FoundUsb,
+  addsOnly: boolean,
+): PlannedAdjustment | undefined {
+  const there = controllersOf(inventory, domain.domid);
+  const lacking = wanted.controllers.find(
+    ({ devid }) => !there.some((controller) => controller.devid === devid),
+  );
+  if (lacking) return adding(inventory, domain, lacking);
+  const missing = wanted.devices.find(({ busid, ...at }) => {
+    const places = placesOf(inventory, busid).filter(({ controller }) => controller.domid === domain.domid);
+    return !places.some((place) => addsOnly || isAt(place, at));
+  });
+  return missing && attaching(inventory, domain, missing);
+}
+
+/** A controller that nothing names and nothing is on. */
+function firstUnnamed(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
+  const unnamed = controllersOf(inventory, domain.domid)
+    .filter(isServed)
+    .find((controller) => {
+      const isNamed = wanted.controllers.some(({ devid }) => devid === controller.devid);
+      return !isNamed && !allPorts(controller).some(isTaken);
+    });
+  return unnamed && removing(inventory, unnamed);
+}
+
+/** Whether a device is where it shall be. */
+function isAt({ controller, port }: Place, at: Pick<WantedDevice, 'devid' | 'port'>): boolean {
+  return (at.devid ?? controller.devid) === controller.devid && (at.port ?? port.port) === port.port;
+}
+
+/** Whether a controller is what was asked for. One whose removal has begun is none. */
+function isSuch(controller: Served, asked: WantedController): boolean {
+  const { type = 'auto', version = 2, backendDomid = 0, backendDomname } = asked;
+  const isType = type === 'auto' || type === controller.type;
+  const isHosts = backendDomid === controller.backendDomid && backendDomname === undefined;
+  const ports = asked.ports ?? usualPorts(controller.type, version);
+  const isSize = controller.version === version && controller.portCount === ports;
+  return controller.online && isType && isHosts && isSize;
+}
+
+function detaching(inventory: Inventory, place: Place): PlannedAdjustment {
+  const { domid, devid } = place.controller;
+  const { port, busid } = place.port;
+  const adjustment = { change: 'detached', domid, devid, port, ...(busid ? { busid } : {}) } as const;
+  const after = withoutDevice(inventory, { domid, devid, port });
+  return { adjustment, plan: planDetach(inventory, place), after };
+}
+
+function removing(inventory: Inventory, controller: Controller): PlannedAdjustment {
+  const { domid, devid, type, version, portCount } = controller;
+  const plan = planRemoveController(inventory, controller, { destroy: false });
+  const after = withoutController(inventory, controller);
+  return { adjustment: { change: 'removed', domid, devid, type, version, ports: portCount }, plan, after };
+}
+
+function adding(inventory: Inventory, domain: Domain, asked: WantedController): PlannedAdjustment {
+  const controller = saying(asked, () => resolveController(inventory, domain, asked));
+  const { domid, devid, type, version, ports } = controller;
+  const plan = planAddController(inventory, controller);
+  const after = withController(inventory, controller);
+  return { adjustment: { change: 'added', domid, devid, type, version, ports }, plan, after };
+}
+
+function attaching(inventory: Inventory, domain: Domain, asked: FoundDevice): PlannedAdjustment {
+  const { busid, identity } = asked;
+  const device = deviceAt(inventory, busid);
+  if (!device || !hasIdentity(device, identity)) {
+    const sentence = `${busid} has been pulled out, or changed for another device.`;
+    throw new PvusbError('no-such-device', sentence, { where: { domid: domain.domid, busid } });
+  }
+  const { plan, target } = saying(asked, () => planAttach(inventory, domain, device, asked));
+  const { domid, devid, port } = target;
+  const after = withDevice(inventory, device, target);
+  return { adjustment: { change: 'attached', domid, devid, port, busid }, plan, after };
+}

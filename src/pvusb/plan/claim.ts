@@ -1,0 +1,151 @@
+/** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
+import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../../sysfs/index.js';
+import { isOf, savedFor } from '../model/find.js';
+import type { Inventory, SavedDrivers } from '../model/inventory.js';
+import {
+  formatDriverPath,
+  portPath,
+  savedIdentityPath,
+  savedInterfacePath,
+  savedOriginPath,
+} from '../model/layout.js';
+import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
+import { USBBACK, USBFS } from '../observe/observe.js';
+import { savedDevice, telling } from '../observe/saved-config.js';
+import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './detach.js';
+import { unclaimedFact } from './facts.js';
+import type { Target } from './target.js';
+
+/** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
+export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
+  const { busid } = device;
+  const port = portPath(target.portsAt, target.port);
+  const stale = savedFor(inventory, busid);
+  const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
+  const expect: Fact[] = [
+    { fact: 'value', path: port, is: '' },
+    target.type === 'devicemodel'
+      ? { fact: 'value', path: `${target.portsAt}/type`, is: target.type }
+      : { fact: 'value', path: `${target.portsAt}/online`, is: '1' },
+    ...target.keptEmpty.map((path): Fact => ({ fact: 'vacant', path })),
+    unclaimedFact(inventory, busid, target.created),
+  ];
+  const edits: Edit[] = [
+    { edit: 'write', path: port, value: busid },
+    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
+    // Whatever was giving it back has ended with this.
+    ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
+    ...recordEdits(stale, device),
+  ];
+  const saved = savedDevice(target.devid, target.port, device);
+  const taken: ConfigEdit = {
+    edit: 'remove-device',
+    ctrl: target.devid,
+    port: target.port,
+    only: { hostbus: device.bus, hostaddr: device.address },
+  };
+  const undo: Action[] = [
+    {
+      do: 'commit',
+      expect: [],
+      edits: [{ edit: 'clear', path: port, from: busid }],
+      ...telling(inventory, target.domid, [taken], { ifPossible: true }),
+    },
+    ...(target.type === 'qusb' ? [releaseAction(target, busid)] : []),
+    ...restoreActions(drivers),
+    forgetAction(busid, drivers),
+  ];
+  const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
+  const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
+  return { why, act: { do: 'commit', expect, edits, ...config }, undo };
+}
+
+/** What the interface goes back to. A program that holds it by usbfs opens it again; the kernel cannot do that. */
+function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
+  return driver === undefined || driver === USBBACK || driver === USBFS ? [] : [[id, driver]];
+}
+
+/**
+ * New records for what has a driver. One for what has none stays if it was recorded for this very device: its
+ * driver has not taken it back yet. Others are stale, and go.
+ */
+function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[] {
+  const { busid } = device;
+  const known = stale?.identity !== undefined && isOf(stale, device);
+  const keep = (id: InterfaceId): boolean => {
+    const intf = device.interfaces.find((candidate) => candidate.id === id);
+    return known && intf !== undefined && intf.driver === undefined;
+  };
+  return [
+    ...(stale?.drivers ?? [])
+      .filter(({ interface: id }) => !keep(id))
+      .map(({ interface: id }): Edit => ({ edit: 'rm', path: savedInterfacePath(busid, id) })),
+    ...device.interfaces.flatMap(({ id, driver }) =>
+      naturalDriver(id, driver).map(
+        ([intf, name]): Edit => ({
+          edit: 'write',
+          path: `${savedInterfacePath(busid, intf)}/driver_path`,
+          value: formatDriverPath(name),
+        }),
+      ),
+    ),
+  ];
+}
+
+/**
+ * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
+ * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
+ */
+export function bindSteps(device: UsbDevice): Step[] {
+  const { interfaces } = device;
+  return [
+    ...interfaces
+      .filter(({ driver }) => driver !== undefined)
+      .map(
+        ({ id, driver }): Step => ({
+          why: `take ${id} from ${driver}`,
+          act: { do: 'take', interface: id, driver: driver!, record: savedInterfacePath(device.busid, id) },
+        }),
+      ),
+    ...interfaces.map(
+      ({ id }): Step => ({
+        why: `hand ${id} to usbback`,
+        act: { do: 'bind', interface: id, driver: USBBACK },
+        undo: [{ do: 'unbind', interface: id, driver: USBBACK }],
+      }),
+    ),
+  ];
+}
+
+/** QEMU sees the port of a qusb controller by itself; whether it could open the device is waited for. */
+export function holdStep({ busid }: UsbDevice, { domid, devid, port }: Target): Step {
+  return {
+    why: `let the QEMU of domain ${domid} open ${busid}`,
+    act: { do: 'hold', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS },
+  };
+}
+
+/** An emulated controller gets the device by a command. */
+export function lendStep({ busid, bus, address }: UsbDevice, { domid, devid, port }: Target): Step {
+  return {
+    why: `have the QEMU of domain ${domid} open ${busid}`,
+    act: { do: 'lend', domid, devid, port, busid, bus, address },
+    undo: [{ do: 'unlend', domid, devid, port, only: { bus, address } }],
+  };
+}
+
+/** Right after the claim: still the device that was asked for, and not another one in its socket. */
+export function verifyStep(device: UsbDevice): Step {
+  const { busid, bus, address } = device;
+  return { why: `see that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
+}
+
+/** At the end: xl writes ports without looking, perhaps over ours. */
+export function lookStep(device: UsbDevice, target: Target): Step {
+  const { busid } = device;
+  const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
+  return {
+    why: `see that port ${target.port} of controller ${target.devid} of domain ${target.domid} holds ${busid}`,
+    act: { do: 'commit', expect: [holds], edits: [] },
+  };
+}

@@ -1,0 +1,106 @@
+/** A plan for each thing that {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. Pure. */
+import type { Finding } from '../diagnose/diagnose.js';
+import type { Inventory } from '../model/inventory.js';
+import { portPath, recordPath } from '../model/layout.js';
+import type { Fact, Plan, Step } from '../model/plan.js';
+import { BACKEND_WITHIN_MS, planRemoveController, removal } from './controller.js';
+import { giveBackSteps, planDetachSteps } from './detach.js';
+import { planHandAnewSteps } from './replug.js';
+
+/** A plan that mends one finding. */
+export function planRepair(inventory: Inventory, finding: Finding): Plan {
+  return { title: repairTitle(finding), steps: repairSteps(inventory, finding), onFailure: 'stop' };
+}
+
+function repairTitle(finding: Finding): string {
+  switch (finding.finding) {
+    case 'missing-device':
+    case 'bad-port':
+    case 'claimed-twice':
+      return `free port ${finding.place.port.port} of controller ${finding.place.controller.devid} of domain ${finding.place.controller.domid}`;
+    case 'port-without-binding':
+    case 'other-device':
+    case 'binding-without-port':
+      return `give ${finding.busid} back to the host`;
+    case 'stale-saved-driver':
+      return `restore and forget the drivers saved for ${finding.busid}`;
+    case 'orphan-backend':
+      return `remove ${finding.orphan.backend}`;
+    case 'no-usbback':
+      return 'load usbback (modprobe usbback)';
+    case 'config-unreadable':
+      return `look at the saved configuration of domain ${finding.domid}`;
+    case 'config-differs':
+      return `correct the saved configuration of domain ${finding.difference.domid}`;
+    case 'unnoticed-device':
+      return `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`;
+    case 'dead-qemu':
+      return `give the devices of domain ${finding.domid} back to the host`;
+    case 'unrecorded-device':
+      return `take the device in port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+    case 'unrecorded-controller':
+      return `take controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+    case 'dead-domain':
+    case 'half-removed':
+    case 'unserved-controller':
+    case 'not-emulated':
+      return `remove controller ${finding.controller.devid} of domain ${finding.controller.domid}`;
+  }
+}
+
+function repairSteps(inventory: Inventory, finding: Finding): Step[] {
+  switch (finding.finding) {
+    case 'missing-device':
+    case 'bad-port':
+    case 'claimed-twice':
+    case 'port-without-binding':
+    case 'other-device':
+      return planDetachSteps(inventory, finding.place);
+    case 'binding-without-port':
+    case 'stale-saved-driver':
+      return giveBackSteps(inventory, finding.busid);
+    case 'orphan-backend': {
+      const { orphan } = finding;
+      const why = `remove ${orphan.backend}`;
+      const expect: Fact[] = [{ fact: 'absent', path: recordPath(orphan) }];
+      return [{ why, act: { do: 'commit', expect, edits: removal(orphan, orphan.backend) } }];
+    }
+    case 'no-usbback':
+      return [];
+    case 'config-unreadable':
+      return [];
+    case 'config-differs': {
+      const { domid, uuid, edits, facts } = finding.difference;
+      const config = { domid, uuid, edits };
+      return [{ why: repairTitle(finding), act: { do: 'commit', expect: facts, edits: [], config } }];
+    }
+    case 'unnoticed-device':
+      return planHandAnewSteps(inventory, finding.place, finding.busid);
+    case 'dead-qemu':
+      return finding.places.flatMap((place) => planDetachSteps(inventory, place));
+    case 'unrecorded-device': {
+      const { domid, devid, port } = finding;
+      const path = portPath(recordPath({ domid, devid }), port);
+      const expect: Fact[] = [{ fact: 'vacant', path }];
+      return [
+        { why: `see that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
+        { why: repairTitle(finding), act: { do: 'unlend', domid, devid, port } },
+      ];
+    }
+    case 'unrecorded-controller': {
+      const { domid, devid } = finding;
+      const path = recordPath({ domid, devid });
+      const expect: Fact[] = [{ fact: 'absent', path }];
+      const act = { do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false } as const;
+      return [
+        { why: `see that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
+        { why: repairTitle(finding), act },
+      ];
+    }
+    case 'dead-domain':
+    case 'half-removed':
+    case 'unserved-controller':
+    case 'not-emulated':
+      return [...planRemoveController(inventory, finding.controller, { destroy: true }).steps];
+  }
+}

@@ -1,0 +1,56 @@
+/** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
+import type { Busid } from '../../sysfs/index.js';
+import { deviceAt, type Place } from '../model/find.js';
+import type { Inventory } from '../model/inventory.js';
+import { portPath, savedOriginPath } from '../model/layout.js';
+import type { Edit, Fact, Step } from '../model/plan.js';
+import { savedDevice, telling } from '../observe/saved-config.js';
+import { QEMU_WITHIN_MS, releaseAction } from './detach.js';
+import { unclaimedFact } from './facts.js';
+import { sameNumber } from './target.js';
+
+/**
+ * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
+ * the device stays, so that an interruption in between is found and mended as any detach.
+ */
+export function planHandAnewSteps(inventory: Inventory, { controller, port }: Place, busid: Busid): Step[] {
+  const { domid, devid, portsAt } = controller;
+  if (portsAt === undefined) return [];
+  const path = portPath(portsAt, port.port);
+  const at = { domid, devid, port: port.port };
+  const holds: Fact = { fact: 'value', path, is: busid };
+  const device = deviceAt(inventory, busid);
+  const saved = device
+    ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
+    : [];
+  // Interrupted in between it is a detach that is not finished, and goes on as one.
+  const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
+  const isFree: Fact[] = [
+    { fact: 'value', path, is: '' },
+    ...sameNumber(inventory, controller, port.port).map((same): Fact => ({ fact: 'vacant', path: same })),
+    unclaimedFact(inventory, busid),
+  ];
+  return [
+    {
+      why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,
+      act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, origin] },
+    },
+    { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
+    {
+      why: `put ${busid} into port ${port.port} of controller ${devid} of domain ${domid} again`,
+      act: {
+        do: 'commit',
+        expect: isFree,
+        edits: [
+          { edit: 'write', path, value: busid },
+          { edit: 'rm', path: savedOriginPath(busid) },
+        ],
+        ...telling(inventory, domid, saved),
+      },
+    },
+    {
+      why: `let the QEMU of domain ${domid} open ${busid}`,
+      act: { do: 'hold', ...at, busid, withinMs: QEMU_WITHIN_MS },
+    },
+  ];
+}

@@ -1,0 +1,221 @@
+/** Which port a device goes to: the one asked for, or the first that can have it. Pure. */
+import type { UsbDevice } from '../../sysfs/index.js';
+import { PvusbError } from '../model/errors.js';
+import {
+  allPorts,
+  controllersOf,
+  findController,
+  hostControllers,
+  isTaken,
+  noSuchPort,
+  qemuOf,
+} from '../model/find.js';
+import {
+  type Controller,
+  type ControllerType,
+  type Domain,
+  type Inventory,
+  XenbusState,
+} from '../model/inventory.js';
+import { type ControllerId, portPath } from '../model/layout.js';
+import { requireServed, type Served, serviceProblem, speedProblem } from '../types/service.js';
+import { portsOf } from './controller.js';
+import { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
+
+/** Where a device shall go; what is absent is chosen. */
+export interface AttachRequest {
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+}
+
+/** A port that a device is lent to. */
+export interface Target extends ControllerId {
+  readonly type: ControllerType;
+  readonly port: number;
+  /** The node whose `port/N` are the controller's ports. */
+  readonly portsAt: string;
+  /** Ports of the same number that must stay empty: QEMU dies of a second device (see {@link clashes}). */
+  readonly keptEmpty: readonly string[];
+  /** Present when the controller has to be made first. */
+  readonly created?: NewController;
+  /** True when nobody has taken the controller yet: it is waited for. */
+  readonly isNew?: boolean;
+  /** Present when the record has an emulated controller that QEMU does not have: it is made there first. */
+  readonly missing?: Served;
+}
+
+/**
+ * The port for a device.
+ *
+ * @throws {PvusbError} of the group `refused`, or of the host's when the QEMU cannot be asked
+ */
+export function chooseTarget(
+  inventory: Inventory,
+  domain: Domain,
+  device: UsbDevice,
+  request: AttachRequest,
+): Target {
+  const { domid } = domain;
+  const { devid, port } = request;
+  const where = { domid, devid, port, busid: device.busid };
+  if (domid === 0) {
+    const sentence = `Domain 0 has ${device.busid} already, as it has every device.`;
+    throw new PvusbError('invalid-argument', sentence, { where });
+  }
+  if (!domain.alive) throw new PvusbError('no-such-domain', `Domain ${domid} is dead.`, { where });
+  if (devid !== undefined) return portOf(inventory, findController(inventory, domid, devid), device, request);
+  if (port !== undefined) {
+    const sentence = `Port ${port} of which controller of domain ${domid}? Name the controller with the port.`;
+    throw new PvusbError('invalid-argument', sentence, { where });
+  }
+  for (const controller of controllersOf(inventory, domid)) {
+    if (!isUsable(inventory, controller) || speedProblem(controller, device)) continue;
+    const served = requireServed(controller);
+    const free = freePort(inventory, served);
+    if (free !== undefined) return targetAt(inventory, served, free);
+  }
+  return onNewController(inventory, domain, device);
+}
+
+/** A new controller, of what suits the domain and the device. */
+function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice): Target {
+  const { domid } = domain;
+  const type = resolveType(inventory, domain, 'auto');
+  const usual: ControllerRequest = speedProblem({ type, version: 2 }, device) ? { version: 3 } : {};
+  const taken = type === 'qusb' ? clashes(inventory, { domid, type }) : new Set<number>();
+  let port = 1;
+  while (taken.has(port)) port++;
+  const wide = port > QUSB_PORTS ? { ...usual, ports: port } : usual;
+  const created = resolveController(inventory, domain, wide);
+  const { devid } = created;
+  const keptEmpty = sameNumber(inventory, { domid, type }, port);
+  return { domid, devid, type, port, portsAt: portsOf(created), keptEmpty, created };
+}
+
+/** What a qusb controller has unless asked for. */
+const QUSB_PORTS = 8;
+
+/** The port asked for, or the first free one, of the controller asked for. */
+function portOf(
+  inventory: Inventory,
+  controller: Controller,
+  device: UsbDevice,
+  { port }: AttachRequest,
+): Target {
+  const { domid, devid, portCount, version } = controller;
+  const where = { domid, devid, port, busid: device.busid };
+  const served = requireServed(controller);
+  const name = `controller ${devid} of domain ${domid}`;
+  if (!controller.online) {
+    throw new PvusbError('controller-closing', `Controller ${devid} of domain ${domid} is being removed.`, {
+      where,
+    });
+  }
+  const problem = serviceProblem(inventory, served);
+  if (problem) throw problem;
+  const speed = speedProblem(controller, device);
+  if (speed) {
+    const sentence = `${device.busid} (${device.speedMbps} Mbit/s) is ${speed} for ${name}, which is USB ${version}.`;
+    throw new PvusbError('speed-mismatch', sentence, { where });
+  }
+  if (port === undefined) {
+    const free = freePort(inventory, served);
+    if (free !== undefined) return targetAt(inventory, served, free);
+    const sentence = `All ${portCount} ports of ${name} are in use${clashHint(inventory, served)}.`;
+    throw new PvusbError('controller-full', sentence, { where });
+  }
+  const wanted = controller.ports.find((candidate) => candidate.port === port);
+  if (!wanted) {
+    throw noSuchPort(controller, port, device.busid);
+  }
+  if (isTaken(wanted)) {
+    const sentence = `Port ${port} of ${name} holds ${wanted.busid ?? 'something'}.`;
+    throw new PvusbError('port-in-use', sentence, { where });
+  }
+  if (inQemu(inventory, served).has(port)) {
+    const sentence = `Port ${port} of ${name} is free, but QEMU has something in it: see "pvusb doctor".`;
+    throw new PvusbError('port-in-use', sentence, { where });
+  }
+  if (clashes(inventory, served).has(port)) {
+    const sentence = `Port ${port} of another controller of domain ${domid} is in use, and a QEMU with a device in the same port of two controllers dies.`;
+    throw new PvusbError('port-clash', sentence, { where });
+  }
+  return targetAt(inventory, served, port);
+}
+
+function clashHint(inventory: Inventory, controller: Served): string {
+  const free = controller.ports.some((port) => !isTaken(port));
+  return free && clashes(inventory, controller).size > 0
+    ? ', or are the same ports of another controller in use, which QEMU does not survive'
+    : '';
+}
+
+/** What an automatic choice takes: a controller that somebody serves and that is not being removed. */
+function isUsable(inventory: Inventory, controller: Controller): boolean {
+  const { type, domid, devid, backendDomid, online, backendState } = controller;
+  if (type === 'unknown' || backendDomid !== 0 || !online) return false;
+  if (type !== 'devicemodel' && backendState === undefined) return false;
+  return serviceProblem(inventory, { domid, devid, type }) === undefined;
+}
+
+function freePort(inventory: Inventory, controller: Served): number | undefined {
+  const clashing = clashes(inventory, controller);
+  const held = inQemu(inventory, controller);
+  return controller.ports.find((port) => !isTaken(port) && !clashing.has(port.port) && !held.has(port.port))
+    ?.port;
+}
+
+/** Ports that QEMU has something in, whatever xenstore says. */
+function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<number> {
+  const devices = qemuOf(inventory, domid)?.devices ?? [];
+  return new Set(
+    devices.filter((device) => device.type === type && device.devid === devid).map(({ port }) => port),
+  );
+}
+
+/** The other qusb controllers of a domain. */
+function siblings(
+  inventory: Inventory,
+  {
+    domid,
+    devid,
+    type,
+  }: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
+): Controller[] {
+  if (type !== 'qusb') return [];
+  return hostControllers(inventory).filter(
+    (other) => other.type === 'qusb' && other.domid === domid && other.devid !== devid,
+  );
+}
+
+/**
+ * Port numbers in use on other qusb controllers of the domain: QEMU 7.2 aborts when two of its devices have the
+ * same one, and all PVUSB of the guest is dead (seen: `vmstate_register_with_alias_id`).
+ */
+function clashes(
+  inventory: Inventory,
+  controller: { readonly domid: number; readonly devid?: number; readonly type: ControllerType },
+): Set<number> {
+  const others = siblings(inventory, controller).flatMap(allPorts);
+  return new Set(others.filter(isTaken).map(({ port }) => port));
+}
+
+/** The ports of that number on other qusb controllers of the domain: none of them may hold anything beside it. */
+export function sameNumber(
+  inventory: Inventory,
+  controller: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
+  port: number,
+): string[] {
+  return siblings(inventory, controller)
+    .filter(({ ports }) => ports.some((other) => other.port === port))
+    .flatMap(({ portsAt }) => (portsAt === undefined ? [] : portPath(portsAt, port)));
+}
+
+function targetAt(inventory: Inventory, controller: Served, port: number): Target {
+  const { domid, devid, type, portsAt, backendState } = controller;
+  const isNew = type !== 'devicemodel' && backendState === XenbusState.initialising;
+  const has = qemuOf(inventory, domid)?.controllers;
+  const lacks = type === 'devicemodel' && has !== undefined && !has.includes(devid);
+  const keptEmpty = sameNumber(inventory, controller, port);
+  return { domid, devid, type, port, portsAt, keptEmpty, isNew, ...(lacks ? { missing: controller } : {}) };
+}

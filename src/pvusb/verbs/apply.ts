@@ -1,0 +1,94 @@
+/** Brings a domain to what a configuration says of its USB. */
+import { PvusbError } from '../model/errors.js';
+import { controllersOf, findDomain } from '../model/find.js';
+import type { Inventory } from '../model/inventory.js';
+import type { Plan } from '../model/plan.js';
+import type { Host } from '../observe/host.js';
+import {
+  type Adjustment,
+  type ApplyRules,
+  findWanted,
+  nextAdjustment,
+  type PlannedAdjustment,
+  planApply,
+  type WantedUsb,
+} from '../plan/apply.js';
+import { resolveType } from '../plan/resolve.js';
+import { type OperationOptions, operate, qemuFor } from './operate.js';
+import type { DomainName } from './operations.js';
+
+/** Options of {@link applyUsb}. */
+export interface ApplyOptions extends OperationOptions {
+  /** Called with each change when it is made. */
+  readonly onChange?: ((adjustment: Adjustment) => void) | undefined;
+}
+
+/** What was changed, or would be. */
+export interface Applied {
+  readonly domid: number;
+  readonly changes: readonly Adjustment[];
+  /** A plan for each change, as the host was when they were planned together. */
+  readonly plans: readonly Plan[];
+}
+
+/** Changes beyond those planned at first that other programs may make necessary. */
+const MORE_CHANGES = 20;
+
+/**
+ * Brings a running domain to what a configuration says: devices and controllers that it does not name go, those that it
+ * names come. All of it is planned before anything is done, so that what is impossible changes nothing. Then each change
+ * is an operation of its own: one that fails leaves those before it, and running it again goes on.
+ *
+ * @throws {PvusbError} as attaching, detaching, adding and removing do; `conflict` when another program undoes it
+ */
+export async function applyUsb(
+  host: Host,
+  request: ApplyRules & { readonly domain: DomainName; readonly usb: WantedUsb },
+  options: ApplyOptions = {},
+): Promise<Applied> {
+  const { usb } = request;
+  const asksOf = (name: DomainName) => (seen: Inventory) => {
+    const domain = findDomain(seen, name);
+    const there = controllersOf(seen, domain.domid).map(({ type }) => type);
+    const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
+    return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
+  };
+  const { result: planned } = await operate(
+    host,
+    { signal: options.signal, dryRun: true },
+    (inventory) => {
+      const domain = findDomain(inventory, request.domain);
+      const found = findWanted(inventory, usb);
+      const changes = planApply(inventory, domain, found, request);
+      return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };
+    },
+    asksOf(request.domain),
+  );
+  // From here on by number: the domain that was looked at, and no other of that name. So with the devices.
+  const { domid, found } = planned;
+  const plans = planned.changes.map(({ plan }) => plan);
+  if (options.dryRun) {
+    return { domid, plans, changes: planned.changes.map(({ adjustment }) => adjustment) };
+  }
+  const changes: Adjustment[] = [];
+  for (let left = planned.changes.length + MORE_CHANGES; left > 0; left--) {
+    const { result } = await operate<PlannedAdjustment | undefined>(
+      host,
+      options,
+      (inventory) => {
+        const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
+        return { plan: next?.plan ?? nothing(domid), result: next };
+      },
+      asksOf(domid),
+    );
+    if (!result) return { domid, plans, changes };
+    changes.push(result.adjustment);
+    options.onChange?.(result.adjustment);
+  }
+  const sentence = `What domain ${domid} has is changed by another program as fast as it is applied.`;
+  throw new PvusbError('conflict', sentence, { where: { domid } });
+}
+
+function nothing(domid: number): Plan {
+  return { title: `bring domain ${domid} to its configuration`, steps: [], onFailure: 'stop' };
+}

@@ -1,0 +1,82 @@
+/** How an operation goes: observe, plan, execute; again when another writer came between. */
+import { type ExecuteOptions, execute } from '../execute/execute.js';
+import { ConflictError, toPvusbError } from '../model/failure.js';
+import type { Controller, Domain, Inventory } from '../model/inventory.js';
+import type { Plan } from '../model/plan.js';
+import type { Host } from '../observe/host.js';
+import { observe } from '../observe/observe.js';
+import { isOfQemu } from '../types/service.js';
+
+/** How often an operation looks again when another toolstack changed the host between look and act. */
+const ATTEMPTS = 20;
+
+/** Longest pause before it looks again, so that two do not meet for ever. */
+const PAUSE_MS = 100;
+
+/** Options of every operation. */
+export interface OperationOptions extends ExecuteOptions {
+  /** Plans only: nothing is changed. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What an operation did, or would do. */
+export interface Outcome<T> {
+  readonly plan: Plan;
+  readonly result: T;
+}
+
+/** Which domains' QEMUs a planner has to know about. */
+export type Asks = (seen: Inventory) => readonly number[];
+
+/** Makes a plan from an inventory; run again on a newer one after a conflict. */
+export type Planner<T> = (inventory: Inventory) => Outcome<T>;
+
+/**
+ * Plans on a look at the host, and carries the plan out. A conflict is looked at and planned again, at most 20 times.
+ *
+ * @throws {PvusbError} what the planner refuses with, or what failed
+ */
+export async function operate<T>(
+  host: Host,
+  options: OperationOptions,
+  planner: Planner<T>,
+  asks?: Asks,
+): Promise<Outcome<T>> {
+  const { signal } = options;
+  const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
+    const outcome = planner(await observe(host, { signal, asks }));
+    if (options.dryRun) return outcome;
+    try {
+      await execute(host, outcome.plan, options);
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
+      return undefined;
+    }
+  };
+  const again = async (): Promise<Outcome<T>> => {
+    for (let left = ATTEMPTS - 2; ; left--) {
+      const outcome = await attempt(left);
+      if (outcome) return outcome;
+      await pause(host, ATTEMPTS - left, signal);
+    }
+  };
+  const first = await attempt(ATTEMPTS - 1);
+  if (first) return first;
+  try {
+    return await (host.turns?.run(again, signal) ?? again());
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'waiting for another program', signal });
+  }
+}
+
+/** The QEMU of a domain, when it serves a controller of one of these types. */
+export function qemuFor(domain: Domain, types: readonly Controller['type'][]): number[] {
+  return types.some(isOfQemu) && domain.alive && domain.deviceModel?.running ? [domain.domid] : [];
+}
+
+async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  const longest = Math.min(PAUSE_MS, 2 ** attempt);
+  await host.clock.sleep(longest * Math.random(), signal);
+}

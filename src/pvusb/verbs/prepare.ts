@@ -1,0 +1,110 @@
+/** Gives a domain that is being made what its configuration names, before it runs. */
+import { DeadlineError, withDeadline } from '../../async/index.js';
+import { INTRODUCE_DOMAIN } from '../../xenstore/index.js';
+import { PvusbError } from '../model/errors.js';
+import { toPvusbError } from '../model/failure.js';
+import { findDomain } from '../model/find.js';
+import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
+import type { Changes, Host } from '../observe/host.js';
+import { observeDomains } from '../observe/observe.js';
+import type { Adjustment, WantedUsb } from '../plan/apply.js';
+import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
+import type { DomainName } from './operations.js';
+
+/** How long a domain may take to come, and the longest pause before it is looked for again. */
+const WITHIN_MS = 60_000;
+const LOOK_AGAIN_MS = 1_000;
+
+/** Options of {@link prepareDomain}. */
+export interface PrepareOptions extends ApplyOptions {
+  /** How long to wait for the domain and its QEMU; 60,000 ms unless given. */
+  readonly withinMs?: number | undefined;
+  /** Called once, with the reason, when the domain has to be waited for. */
+  readonly onWait?: ((why: Error) => void) | undefined;
+}
+
+/** Which domain is prepared, and for what. */
+interface PrepareRequest {
+  readonly domain: DomainName;
+  readonly usb: WantedUsb;
+}
+
+/**
+ * Waits until the domain is there, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
+ * Nothing is taken from it, and nothing is expected of the guest. The changes are those of all tries, the plans those of
+ * the last one.
+ *
+ * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when the time is over; `aborted`
+ */
+export async function prepareDomain(
+  host: Host,
+  request: PrepareRequest,
+  options: PrepareOptions = {},
+): Promise<Applied> {
+  try {
+    return await tryUntilDone(host, request, options);
+  } catch (error) {
+    throw toPvusbError(error, { doing: 'waiting for the domain', signal: options.signal });
+  }
+}
+
+async function tryUntilDone(host: Host, request: PrepareRequest, options: PrepareOptions): Promise<Applied> {
+  const { signal, withinMs = WITHIN_MS, onWait, onChange } = options;
+  const { clock } = host;
+  const endMs = clock.nowMs() + withinMs;
+  const asked = { ...request, addsOnly: true };
+  // A try that fails has changed something all the same, and the next one finds nothing left to do there.
+  const changes: Adjustment[] = [];
+  const collecting = (change: Adjustment): void => {
+    changes.push(change);
+    onChange?.(change);
+  };
+  const seen = new Map<number, number>();
+  const introduced = await host.xenstore.watch(INTRODUCE_DOMAIN, { signal });
+  try {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        if (!options.dryRun) await requireBuilt(host, request.domain, seen, signal);
+        const applied = await applyUsb(host, asked, { ...options, onChange: collecting });
+        return options.dryRun ? applied : { ...applied, changes };
+      } catch (error) {
+        const leftMs = endMs - clock.nowMs();
+        if (!isNotYet(error) || leftMs <= 0 || options.dryRun) throw error;
+        if (isFirst && error instanceof Error) onWait?.(error);
+        await waitFor(introduced, host, { withinMs: Math.min(LOOK_AGAIN_MS, leftMs), signal });
+      }
+    }
+  } finally {
+    // With a lost connection the watch is gone anyway: what it was lost by is the error to tell.
+    await introduced.close().catch(() => undefined);
+  }
+}
+
+/** A domain without a saved configuration is being made, for as long as that may take; `seen` says since when it is there. */
+async function requireBuilt(
+  host: Host,
+  name: DomainName,
+  seen: Map<number, number>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const domain = findDomain(await observeDomains(host.xenstore, { signal }), name);
+  const { domid } = domain;
+  const nowMs = host.clock.nowMs();
+  const sinceMs = seen.get(domid) ?? nowMs;
+  seen.set(domid, sinceMs);
+  if (nowMs - sinceMs > MAKING_MS || (await isBuilt(host, domain, { signal }))) return;
+  throw new PvusbError('conflict', `Domain ${domid} is being made by its toolstack.`, { where: { domid } });
+}
+
+/** Until something is introduced, or for a while: what follows (a name, a QEMU) is told by no event of its own. */
+async function waitFor(
+  introduced: Changes,
+  { clock }: Host,
+  pause: { readonly withinMs: number; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  try {
+    await withDeadline(clock, pause, (signal) => introduced.next({ signal }));
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) throw error;
+  }
+}

@@ -1,0 +1,207 @@
+/** The two formats of a world, with their limits. */
+import { z } from 'zod';
+import { isDeviceName } from '../kernel/index.js';
+
+/** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
+const DOMID_MAX = 0x7fef;
+
+const domid = z.int('is no domid').min(0).max(DOMID_MAX);
+const devid = z.int('is no devid').min(0).max(65535);
+const portNumber = z.int('is no port').min(1).max(65535);
+const stateNumber = z.int('is no xenbus state').min(0).max(255);
+const text = z.string('is no text').max(4096);
+const busid = z.string('is no text').max(64).refine(isDeviceName, 'is no name of a USB device');
+const interfaceId = z
+  .string()
+  .max(64)
+  .regex(/^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}:\d{1,3}\.\d{1,3}$/, 'is no name of a USB interface');
+const classes = z.string().regex(/^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{2}$/, 'is not like 03/01/01');
+const driverName = z
+  .string('is no text')
+  .max(64)
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9_.\- ]+$/, 'is no name of a driver')
+  .refine((name) => name !== 'usb', 'is the driver of whole devices');
+const hex4 = z.string().regex(/^[0-9a-f]{4}$/, 'is not four hex digits');
+const hex2 = z.string().regex(/^[0-9a-f]{2}$/, 'is not two hex digits');
+const speed = z.number('is no speed').min(1).max(100000);
+const address = z.int('is no address').min(1).max(127);
+const ringNumber = z.int('is no number').min(0).max(Number.MAX_SAFE_INTEGER);
+const domainName = z.string().min(1).max(256);
+const domainType = z.enum(['pv', 'pvh', 'hvm'], 'is none of pv, pvh, hvm');
+const portText = z.string('is no text').max(3500);
+const list = <T extends z.ZodType>(item: T, max: number) =>
+  z.array(item, 'is no list').max(max, `has more than ${max} entries`);
+
+/** The limits of a world: far above what a host has, low enough to stay quick. */
+const DEVICES_MAX = 4096;
+const DOMAINS_MAX = 4096;
+const CONTROLLERS_MAX = 16384;
+
+const inventoryPort = z.object({
+  port: portNumber,
+  busid: busid.optional(),
+  untrustedJunk: portText.optional(),
+});
+
+/** What `pvusb inventory --json` prints (`Inventory` of the model); fields unknown to us are passed over. */
+export const inventorySchema = z.object({
+  format: z.literal('pvusb-inventory-1'),
+  usbback: z.boolean('is neither true nor false'),
+  devices: list(
+    z.object({
+      busid,
+      kind: z.enum(['device', 'hub', 'root-hub']),
+      bus: z.int().min(1).max(999),
+      address,
+      vendorId: hex4,
+      productId: hex4,
+      deviceClass: hex2,
+      speedMbps: speed,
+      manufacturer: text.optional(),
+      product: text.optional(),
+      serial: text.optional(),
+      interfaces: list(
+        z.object({
+          id: z.string().max(64),
+          number: z.int().min(0).max(255),
+          classes,
+          driver: driverName.optional(),
+        }),
+        64,
+      ),
+    }),
+    DEVICES_MAX,
+  ),
+  domains: list(
+    z.object({
+      domid,
+      name: domainName.optional(),
+      type: domainType.optional(),
+      alive: z.boolean(),
+      uuid: z.guid('is no UUID').optional(),
+      deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
+    }),
+    DOMAINS_MAX,
+  ),
+  controllers: list(
+    z.object({
+      domid,
+      devid,
+      type: z.enum(['pv', 'qusb', 'devicemodel', 'unknown']),
+      version: z.int().min(0).max(255),
+      portCount: z.int().min(0).max(255),
+      backendDomid: domid,
+      backend: portText.optional(),
+      frontend: portText.optional(),
+      backendState: stateNumber.optional(),
+      online: z.boolean(),
+      untrustedFrontend: z.object({
+        state: stateNumber.optional(),
+        eventChannel: ringNumber.optional(),
+        urbRingRef: ringNumber.optional(),
+        connRingRef: ringNumber.optional(),
+      }),
+      ports: list(inventoryPort, 255),
+      strayPorts: list(inventoryPort, 255),
+    }),
+    CONTROLLERS_MAX,
+  ),
+  savedDrivers: list(
+    z.object({
+      busid,
+      drivers: list(z.object({ interface: interfaceId, driver: driverName.optional() }), 255),
+    }),
+    DEVICES_MAX,
+  ),
+  orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+});
+
+/** The short form, written by hand; a field that is unknown is an error, since it is a typing mistake. */
+export const shortSchema = z.strictObject({
+  format: z.literal('pvusb-world-1'),
+  usbback: z.boolean('is neither true nor false').default(true),
+  devices: list(
+    z.strictObject({
+      busid,
+      id: z.string().regex(/^[0-9a-f]{4}:[0-9a-f]{4}$/, 'is not like 046d:c52b'),
+      /** `bDeviceClass`, subclass and protocol, or the class alone. */
+      class: z
+        .string()
+        .regex(/^[0-9a-f]{2}(\/[0-9a-f]{2}\/[0-9a-f]{2})?$/, 'is not like 09 or 09/00/01')
+        .default('00'),
+      speed: speed.default(480),
+      version: z
+        .string()
+        .regex(/^\d{1,2}\.\d{2}$/, 'is not like 2.00')
+        .optional(),
+      release: hex4.optional(),
+      address: address.optional(),
+      maxChild: z.int().min(0).max(255).optional(),
+      manufacturer: text.optional(),
+      product: text.optional(),
+      serial: text.optional(),
+      interfaces: list(
+        z.union(
+          [
+            classes,
+            z.strictObject({
+              number: z.int().min(0).max(255).optional(),
+              classes,
+              driver: driverName.nullable().optional(),
+            }),
+          ],
+          'is neither like 03/01/01 nor an interface',
+        ),
+        64,
+      ).default([]),
+    }),
+    DEVICES_MAX,
+  ).default([]),
+  drivers: list(
+    z.strictObject({
+      name: driverName,
+      match: list(z.string().max(16), 64),
+      claim: z.enum(['single', 'siblings-on-bind', 'siblings-both']).optional(),
+      siblings: list(z.string().max(16), 64).optional(),
+    }),
+    256,
+  ).optional(),
+  domains: list(
+    z.strictObject({
+      domid: domid.min(1, 'is domain 0, which is always there'),
+      name: domainName.optional(),
+      type: domainType.default('pv'),
+      alive: z.boolean().default(true),
+      driver: z.boolean('is neither true nor false').default(true),
+      hostile: z.int().min(0).max(0xffffffff).optional(),
+      deviceModel: z.boolean('is neither true nor false').optional(),
+      uuid: z.guid('is no UUID').optional(),
+    }),
+    DOMAINS_MAX,
+  ).default([]),
+  controllers: list(
+    z.strictObject({
+      domid: domid.min(1, 'is domain 0'),
+      devid,
+      type: z.enum(['pv', 'qusb', 'devicemodel'], 'is none of pv, qusb, devicemodel').default('pv'),
+      version: z.int().min(1).max(3).default(2),
+      /** As libxl chooses it when absent. */
+      ports: z.int().min(1).max(31).optional(),
+      /** Which device is in which port: `{ "1": "3-2" }`. */
+      devices: z
+        .record(z.string().regex(/^[1-9]\d?$/, 'is no port'), busid)
+        .refine((map) => Object.keys(map).length <= 31, 'has more than 31 ports')
+        .default({}),
+    }),
+    CONTROLLERS_MAX,
+  ).default([]),
+});
+
+/** A checked inventory. */
+export type CheckedInventory = z.output<typeof inventorySchema>;
+
+/** A checked short form. */
+export type ShortWorld = z.output<typeof shortSchema>;
+
+/** Makes the error for a field that is well-formed and yet wrong. */
+export type WorldFault = (field: string, problem: string) => Error;

@@ -1,0 +1,121 @@
+/** The hand-written form of a world, completed. */
+import { type DeviceSpec, isRootHub, USBBACK } from '../kernel/index.js';
+import { checkControllers, checkDomains, completeDevices, completeDrivers, savedFor } from './devices.js';
+import type { ShortWorld, WorldFault } from './schema.js';
+import type { World, WorldController, WorldDomain, WorldSavedDriver } from './world.js';
+
+/** Completes a checked short form. Throws what `fault` makes. */
+export function fromShort(short: ShortWorld, fault: WorldFault): World {
+  const domains = short.domains.map((domain): WorldDomain => {
+    const { hostile, uuid, deviceModel = needsModel(short, domain.domid), ...rest } = domain;
+    return {
+      ...rest,
+      name: domain.name ?? `guest${domain.domid}`,
+      ...(hostile === undefined ? {} : { hostile }),
+      ...(uuid === undefined ? {} : { uuid }),
+      ...(deviceModel === undefined ? {} : { deviceModel }),
+    };
+  });
+  checkDomains(domains, fault);
+  checkControllers(short.controllers, domains, fault);
+  const plugged = completeDevices(short.devices.map(deviceOf), fault);
+  const drivers = completeDrivers(short.drivers, plugged, []);
+  const lent = lentDevices(short, plugged, fault);
+  const savedDrivers: WorldSavedDriver[] = [];
+  const devices = plugged.map((device) => {
+    if (lent.get(device.busid) !== 'pv') return device;
+    savedDrivers.push(...savedFor(drivers, device));
+    return { ...device, interfaces: device.interfaces.map((intf) => ({ ...intf, driver: USBBACK })) };
+  });
+  return {
+    usbback: short.usbback,
+    devices,
+    drivers,
+    domains,
+    controllers: short.controllers.map(controllerOf),
+    savedDrivers,
+    orphanBackends: [],
+  };
+}
+
+/** libxl starts a QEMU for a domain that is to have controllers of type qusb. */
+function needsModel(short: ShortWorld, domid: number): true | undefined {
+  return short.controllers.some((other) => other.domid === domid && other.type === 'qusb') || undefined;
+}
+
+function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): number {
+  if (ports !== undefined) return ports;
+  // A UHCI has 2 ports and an EHCI 6.
+  return type === 'devicemodel' && version < 3 ? version * 4 - 2 : 8;
+}
+
+function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
+  const { id, class: classes, speed, release, interfaces, ...rest } = device;
+  const [deviceClass = '00', deviceSubClass = '00', deviceProtocol = '00'] = classes.split('/');
+  const hub = isRootHub(device.busid) || deviceClass === '09';
+  const given = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
+  return {
+    ...defined(rest),
+    busid: device.busid,
+    vendorId: id.slice(0, 4),
+    productId: id.slice(5),
+    deviceClass: hub ? '09' : deviceClass,
+    deviceSubClass,
+    deviceProtocol,
+    speedMbps: speed,
+    ...(release === undefined ? {} : { bcdDevice: release }),
+    ...(hub && rest.maxChild === undefined ? { maxChild: 4 } : {}),
+    interfaces: given.map((intf, index) => {
+      if (typeof intf === 'string') return { number: index, classes: intf };
+      const { number = index, driver } = intf;
+      return { number, classes: intf.classes, ...(driver === undefined ? {} : { driver }) };
+    }),
+  };
+}
+
+/** Without the fields that are undefined. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+/** Which device is lent through which type of controller. */
+function lentDevices(
+  short: ShortWorld,
+  devices: readonly DeviceSpec[],
+  fault: WorldFault,
+): Map<string, string> {
+  const lent = new Map<string, string>();
+  const names = new Map(devices.map((device) => [device.busid, device]));
+  for (const [index, controller] of short.controllers.entries()) {
+    if (controller.type === 'pv' && !short.usbback) {
+      throw fault(`controllers[${index}].type`, 'is pv, but the world has no usbback');
+    }
+    for (const [port, busid] of Object.entries(controller.devices)) {
+      const field = `controllers[${index}].devices["${port}"]`;
+      if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
+      if (lent.has(busid)) throw fault(field, 'is in another port too');
+      if (names.get(busid)?.deviceClass === '09') throw fault(field, 'is a hub');
+      lent.set(busid, controller.type);
+    }
+  }
+  return lent;
+}
+
+/** A new controller: the drivers of host and guest connect it when the world begins. */
+function controllerOf(controller: ShortWorld['controllers'][number]): WorldController {
+  const { domid, devid, type, version, devices } = controller;
+  const inXenstore = type !== 'devicemodel';
+  return {
+    domid,
+    devid,
+    type,
+    version,
+    portCount: portsOf(controller),
+    backendDomid: 0,
+    ...(inXenstore ? { backendState: 1, frontendState: 1 } : {}),
+    online: true,
+    ports: new Map(Object.entries(devices).map(([port, busid]) => [Number(port), busid])),
+  };
+}

@@ -1,4 +1,0 @@
-import { openSimulated } from './lab.js';
-import { coreSuite } from './suite.js';
-
-coreSuite('the simulated store', openSimulated);

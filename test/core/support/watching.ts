@@ -1,0 +1,34 @@
+/** A watch on a host, as the tests use it. */
+import { type Host, type LifeEvent, type WatchOptions, watchDomains } from '../../../src/pvusb/index.js';
+
+/** A watch on a host, with what it tells. */
+export class Watching implements AsyncDisposable {
+  readonly events: LifeEvent[] = [];
+  readonly #abort = new AbortController();
+  readonly #end: Promise<void>;
+  #wake: () => void = () => undefined;
+
+  constructor(host: Host, options: WatchOptions = {}) {
+    const onEvent = (event: LifeEvent): void => {
+      this.events.push(event);
+      this.#wake();
+    };
+    this.#end = watchDomains(host, { ...options, signal: this.#abort.signal, onEvent });
+  }
+
+  /** The first event of this kind, now or later. */
+  async until<E extends LifeEvent['event']>(kind: E): Promise<Extract<LifeEvent, { event: E }>> {
+    for (;;) {
+      const found = this.events.find(({ event }) => event === kind);
+      if (found) return found as Extract<LifeEvent, { event: E }>;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort(new Error('stopped'));
+    await this.#end;
+  }
+}

@@ -1,0 +1,37 @@
+/** A process that attaches many devices at once, as its parent's message says. Run by parallel.test.ts. */
+import { attachDevice, isPvusbError, openHost } from '../../../src/pvusb/index.js';
+
+/** What a process is to do. */
+export interface Job {
+  readonly socket: string;
+  readonly sysfsRoot: string;
+  readonly wishes: readonly Wish[];
+}
+
+/** One attach. */
+export interface Wish {
+  readonly domain: number;
+  readonly device: string;
+  readonly devid?: number;
+}
+
+/** How it ended: the place, as `domid/devid/port`, or the error. */
+export type Ending = { readonly place: string } | { readonly code: string; readonly message: string };
+
+process.once('message', async (job: Job) => {
+  const host = await openHost({ environment: { XENSTORED_PATH: job.socket }, sysfsRoot: job.sysfsRoot });
+  const endings = await Promise.all(
+    job.wishes.map(async (wish): Promise<Ending> => {
+      try {
+        const { result } = await attachDevice(host, wish);
+        return { place: `${result.domid}/${result.devid}/${result.port}` };
+      } catch (error) {
+        const code = isPvusbError(error) ? error.code : 'untyped';
+        return { code, message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+      }
+    }),
+  );
+  host.xenstore.close();
+  process.send!(endings);
+  process.disconnect();
+});

@@ -1,0 +1,293 @@
+/** What a QEMU does that it should not: dies, hangs, refuses, keeps, or has what nobody gave it. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  addController,
+  attachDevice,
+  controllerInfo,
+  detachDevice,
+  doctor,
+  listDevices,
+  removeController,
+} from '../../../src/pvusb/index.js';
+import { QmpError } from '../../../src/qmp/index.js';
+import { type QmpCommand, qemuWorld, type SimQemu } from '../../../src/sim/index.js';
+import { compareWorlds } from '../support/invariants.js';
+import { assertSentence, failure, type Lab, openSimulated } from '../support/test-host.js';
+import { Watching } from '../support/watching.js';
+
+const [u2, h1] = [2, 4];
+const PORT = '/local/domain/0/backend/qusb/2/0/port/1';
+
+const open = (): Promise<Lab> => openSimulated({ world: qemuWorld({ usbback: false }) });
+const qemuOf = (lab: Lab, domid: number): SimQemu => lab.sim.qemus.get(domid)!;
+const fix = { fix: true, settleMs: 0 };
+
+function driversAt(lab: Lab, busid: string): (string | undefined)[] {
+  return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
+}
+
+async function found(lab: Lab): Promise<string[]> {
+  const { findings } = await doctor(lab.host, { settleMs: 0 });
+  return findings.map(({ finding }) => finding);
+}
+
+/** Lets the first command of this name come to this end. */
+function strike(qemu: SimQemu, name: string, fate: 'hang' | 'act-but-hang' | 'act-but-drop' | 'die'): void {
+  qemu.intercept = ({ execute }: QmpCommand) => {
+    if (execute !== name) return 'pass';
+    delete qemu.intercept;
+    return fate;
+  };
+}
+
+async function stateOf(lab: Lab, busid: string): Promise<string | undefined> {
+  const devices = await listDevices(lab.host);
+  return devices.find((device) => device.busid === busid)?.state;
+}
+
+describe('a QEMU that cannot open a device', () => {
+  for (const [domain, name] of [
+    [u2, 'qusb'],
+    [h1, 'devicemodel'],
+  ] as const) {
+    test(`of type ${name}: the attach fails, and the host is as it was`, async () => {
+      await using lab = await open();
+      lab.beHasty();
+      const before = await lab.snapshot();
+      qemuOf(lab, domain).refuseOpen('3-7');
+      const error = await failure(() => lab.attach(domain, '3-7'));
+      assert.equal(error.code, 'not-opened');
+      assertSentence(error.message, ['3-7', `domain ${domain}`, 'QEMU']);
+      assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
+      qemuOf(lab, domain).refuseOpen('3-7', false);
+      await lab.attach(domain, '3-7');
+      await lab.assertSound();
+    });
+  }
+
+  test('a port that another toolstack gave it is shown, and mended', async () => {
+    await using lab = await open();
+    qemuOf(lab, u2).refuseOpen('4-1');
+    await lab.write(PORT, '4-1');
+    await lab.sim.idle();
+    assert.equal(await stateOf(lab, '4-1'), 'not-opened');
+    assert.deepEqual(await found(lab), ['port-without-binding']);
+    assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
+    assert.equal(await lab.read(PORT), '');
+    await lab.assertSound();
+  });
+});
+
+describe('a QEMU that dies', () => {
+  test('19: the doctor gives its devices back to the drivers they had', async () => {
+    await using lab = await open();
+    const natural = ['4-1', '3-6', '3-7'].map((busid) => driversAt(lab, busid));
+    for (const busid of ['4-1', '3-6', '3-7']) await lab.attach(u2, busid);
+    await qemuOf(lab, u2).kill();
+    assert.deepEqual(driversAt(lab, '3-6'), [undefined, undefined]);
+    assert.equal(await stateOf(lab, '3-6'), 'not-opened');
+    assert.equal((await controllerInfo(lab.host, { domain: u2, devid: 0 })).qemu?.health, 'dead');
+    const { findings, remaining, failures } = await doctor(lab.host, fix);
+    assert.deepEqual(
+      findings.map(({ finding }) => finding),
+      ['dead-qemu'],
+    );
+    assert.deepEqual([remaining, failures], [[], []]);
+    assert.deepEqual(
+      ['4-1', '3-6', '3-7'].map((busid) => driversAt(lab, busid)),
+      natural,
+    );
+    await lab.assertSound();
+  });
+
+  test('23: is told at once, and nothing is written', async () => {
+    await using lab = await open();
+    await qemuOf(lab, u2).kill();
+    const says = ['QEMU', 'domain 2', 'died'];
+    await lab.refuses([
+      { code: 'qemu-dead', says, act: () => lab.attach(u2, '4-1') },
+      { code: 'qemu-dead', says, act: () => addController(lab.host, { domain: u2 }) },
+    ]);
+  });
+
+  test('a device is detached, and a controller is removed, without it', async () => {
+    await using lab = await open();
+    await lab.attach(u2, '4-1');
+    await lab.attach(u2, '3-6');
+    await qemuOf(lab, u2).kill();
+    await detachDevice(lab.host, { device: '4-1' });
+    await removeController(lab.host, { domain: u2, devid: 0 });
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(driversAt(lab, '3-6'), ['snd-usb-audio', 'snd-usb-audio']);
+    assert.equal(await lab.read('/libxl/2/device/vusb'), undefined);
+    await lab.assertSound();
+  });
+
+  test('19: with its guest: the drivers of what was attached here come back', async () => {
+    await using lab = await open();
+    await lab.attach(u2, '3-6');
+    await qemuOf(lab, u2).kill();
+    await lab.sim.killDomain(u2);
+    assert.deepEqual(driversAt(lab, '3-6'), [undefined, undefined]);
+    assert.deepEqual(await found(lab), ['stale-saved-driver']);
+    assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
+    assert.deepEqual(driversAt(lab, '3-6'), ['snd-usb-audio', 'snd-usb-audio']);
+  });
+
+  test('19: with its guest: the kernel finds drivers for what xl had attached', async () => {
+    await using lab = await open();
+    await lab.write(PORT, '4-1');
+    await lab.sim.idle();
+    await qemuOf(lab, u2).kill();
+    await lab.sim.killDomain(u2);
+    assert.deepEqual(driversAt(lab, '4-1'), [undefined]);
+    const { findings, idle, revived } = await doctor(lab.host, fix);
+    assert.deepEqual([findings, idle, revived], [[], ['3-8', '4-1'], ['4-1']]);
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+  });
+
+  test('19: with its guest: a watch has the kernel find drivers for what it had, and nothing else', async () => {
+    await using lab = await open();
+    await lab.write(PORT, '4-1');
+    await lab.sim.idle();
+    await using watch = new Watching(lab.host, { toolstackMs: 200 });
+    await watch.until('watching');
+    lab.beHasty();
+    await qemuOf(lab, u2).kill();
+    await lab.sim.killDomain(u2);
+    assert.match((await watch.until('mended')).what, /^4-1 /);
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+  });
+
+  test('in the middle of a command leaves nothing in xenstore, or says what', async () => {
+    await using lab = await open();
+    const before = await lab.snapshot();
+    strike(qemuOf(lab, h1), 'device_add', 'die');
+    const error = await failure(() => lab.attach(h1, '4-1'));
+    assert.equal(error.code, 'qemu-dead');
+    assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
+  });
+});
+
+describe('a QEMU that does not answer', () => {
+  test('13: but has acted: it is asked, and the attach is done', async () => {
+    for (const fate of ['act-but-hang', 'act-but-drop'] as const) {
+      await using lab = await open();
+      lab.beHasty();
+      await addController(lab.host, { domain: h1 });
+      strike(qemuOf(lab, h1), 'device_add', fate);
+      assert.equal(await lab.attach(h1, '4-1'), `${h1}/0/1`);
+      await lab.assertSound();
+    }
+  });
+
+  test('13: and has not acted: the attach fails, and the host is as it was', async () => {
+    await using lab = await open();
+    lab.beHasty();
+    await addController(lab.host, { domain: h1 });
+    const before = await lab.snapshot();
+    strike(qemuOf(lab, h1), 'device_add', 'hang');
+    assert.equal((await failure(() => lab.attach(h1, '4-1'))).code, 'qemu-timeout');
+    assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
+  });
+
+  test('at all: an attach to an emulated controller is refused, one by qusb is judged by the drivers', async () => {
+    await using lab = await open();
+    lab.beHasty();
+    await addController(lab.host, { domain: h1 });
+    const other = qemuOf(lab, h1).connectQmp();
+    other.start({ bytes: () => undefined, closed: () => undefined });
+    await lab.refuses([{ code: 'qemu-busy', says: ['domain 4', 'QEMU'], act: () => lab.attach(h1, '4-1') }]);
+    other.close();
+    const busy = async (): Promise<never> => {
+      throw new QmpError('busy', 'connect', 'another program uses it');
+    };
+    const host = { ...lab.host, qemu: busy };
+    assert.equal((await attachDevice(host, { domain: u2, device: '4-1' })).result.state, 'in-use');
+    await detachDevice(host, { device: '4-1' });
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    await lab.assertSound();
+  });
+
+  test('a guest that does not let go of a controller is waited for, or not', async () => {
+    await using lab = await open();
+    lab.beHasty();
+    await lab.attach(h1, '4-1');
+    qemuOf(lab, h1).guestEjects = false;
+    const error = await failure(() => removeController(lab.host, { domain: h1, devid: 0 }));
+    assert.equal(error.code, 'state-timeout');
+    assertSentence(error.message, ['domain 4', 'controller 0']);
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    await removeController(lab.host, { domain: h1, devid: 0, destroy: true });
+    assert.equal(await lab.read('/libxl/4/device/vusb'), undefined);
+    // QEMU has it still: its number is not given to another one.
+    assert.equal((await addController(lab.host, { domain: h1 })).result.devid, 1);
+    assert.deepEqual(await found(lab), ['unrecorded-controller']);
+  });
+});
+
+describe('what is in a socket now', () => {
+  test('another device than the one lent: shown, and given back', async () => {
+    await using lab = await open();
+    await lab.attach(u2, '4-1');
+    const { spec } = lab.sim.usb.device('4-1')!;
+    await lab.sim.unplug('4-1');
+    assert.equal(await stateOf(lab, '4-1'), 'missing');
+    await lab.sim.plug({ ...spec, serial: 'OTHER' });
+    await lab.sim.idle();
+    // QEMU takes whatever is plugged in there.
+    assert.deepEqual(qemuOf(lab, u2).held, ['4-1']);
+    assert.equal(await stateOf(lab, '4-1'), 'other-device');
+    assert.deepEqual(await found(lab), ['other-device']);
+    assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    await lab.assertSound();
+  });
+
+  test('the same device, plugged in anew: the guest has not noticed, and is given it again', async () => {
+    await using lab = await open();
+    await lab.attach(u2, '4-1');
+    const { spec } = lab.sim.usb.device('4-1')!;
+    await lab.sim.unplug('4-1');
+    await lab.sim.plug(spec);
+    await lab.sim.idle();
+    assert.equal(await stateOf(lab, '4-1'), 'waiting');
+    assert.deepEqual(await found(lab), ['unnoticed-device']);
+    assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
+    assert.equal(await stateOf(lab, '4-1'), 'in-use');
+    await lab.assertSound();
+  });
+});
+
+describe('what nobody gave to a QEMU', () => {
+  test('a device that it has in a free port is taken out', async () => {
+    await using lab = await open();
+    await addController(lab.host, { domain: h1 });
+    const at = { bus: 'xenusb-0.0', port: '2', hostbus: 3, hostaddr: lab.sim.usb.device('3-2')!.address };
+    await qemuOf(lab, h1).execute('device_add', { driver: 'usb-host', id: 'xenusb-3-2', ...at });
+    await lab.refuses([
+      {
+        code: 'port-in-use',
+        says: ['ort 2', 'QEMU'],
+        act: () => lab.attach(h1, '4-1', { devid: 0, port: 2 }),
+      },
+    ]);
+    assert.deepEqual(await found(lab), ['unrecorded-device']);
+    assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
+    assert.deepEqual(driversAt(lab, '3-2'), ['usbhid']);
+    await lab.assertSound();
+  });
+
+  test('a guest without a driver has a device given to it, and is said not to have taken it', async () => {
+    await using lab = await open();
+    await lab.sim.addDomain({ domid: 7, driver: false, deviceModel: true });
+    const { result } = await attachDevice(lab.host, { domain: 7, device: '4-1' }, { watchMs: 0 });
+    assert.equal(result.state, 'waiting');
+    assert.deepEqual(qemuOf(lab, 7).held, ['4-1']);
+    assert.deepEqual(await found(lab), []);
+    await removeController(lab.host, { domain: 7, devid: 0 });
+    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    await lab.assertSound();
+  });
+});

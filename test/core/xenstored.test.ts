@@ -1,6 +1,0 @@
-import { kitOrSkip } from '../xenstored/fetch.js';
-import { openOnDaemon } from './lab.js';
-import { coreSuite } from './suite.js';
-
-const { skip } = await kitOrSkip();
-coreSuite("Debian's C xenstored", openOnDaemon('c'), { skip });
