@@ -14,16 +14,7 @@ export * from './kernel/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';
 export * from './store/index.js';
+export { parseWorld, parseWorldText, shortWorld, WORLD_TEXT_MAX, WorldError } from './world/parse.js';
 export { labWorld } from './world/recorded-pv.js';
 export { qemuWorld } from './world/recorded-qemu.js';
-export {
-  parseWorld,
-  parseWorldText,
-  shortWorld,
-  WORLD_TEXT_MAX,
-  type World,
-  type WorldController,
-  type WorldDomain,
-  WorldError,
-  type WorldSavedDriver,
-} from './world/world.js';
+export type { World, WorldController, WorldDomain, WorldSavedDriver } from './world/world.js';

@@ -3,8 +3,20 @@ import type { SysfsFiles } from '../../sysfs/files.js';
 import { attributeText, attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from './attributes.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { busOf, isRootHub, parentOf } from './names.js';
-import type { PluggedDevice, PluggedInterface } from './spec.js';
-import type { SimUsb } from './usb.js';
+import type { DriverSpec, PluggedDevice, PluggedInterface } from './spec.js';
+
+/** What sysfs shows of a USB core, and what a write to its files asks of it. */
+export interface UsbCore {
+  /** In the order they were found. */
+  readonly devices: readonly PluggedDevice[];
+  /** In the order they registered. */
+  readonly drivers: readonly DriverSpec[];
+  device(busid: string): PluggedDevice | undefined;
+  /** Each rejects with the errno that the write gets. */
+  bind(driver: string, intf: string): Promise<void>;
+  unbind(driver: string, intf: string): Promise<void>;
+  probe(intf: string): Promise<void>;
+}
 
 interface Folder {
   readonly kind: 'folder';
@@ -30,7 +42,7 @@ type Entry = Folder | Attribute | Link;
 const LINKS_MAX = 40;
 
 /** sysfs of `usb`: `bus/usb` and the part of `devices` that its links lead to. */
-export function sysfsFiles(usb: SimUsb): SysfsFiles {
+export function sysfsFiles(usb: UsbCore): SysfsFiles {
   const find = (path: string, call: string, followLast: boolean) =>
     lookup(rootFolder(usb), path, call, followLast);
   return {
@@ -97,14 +109,14 @@ function folder(entries: Readonly<Record<string, () => Entry>>): Folder {
   };
 }
 
-function rootFolder(usb: SimUsb): Folder {
+function rootFolder(usb: UsbCore): Folder {
   return folder({
     bus: () => folder({ usb: () => busFolder(usb) }),
     devices: () => folder({ 'pci0000:00': () => controllersFolder(usb) }),
   });
 }
 
-function busFolder(usb: SimUsb): Folder {
+function busFolder(usb: UsbCore): Folder {
   return folder({
     devices: () => devicesFolder(usb),
     drivers: () => driversFolder(usb),
@@ -113,7 +125,7 @@ function busFolder(usb: SimUsb): Folder {
 }
 
 /** `bus/usb/devices`: a link for each device and interface. */
-function devicesFolder(usb: SimUsb): Folder {
+function devicesFolder(usb: UsbCore): Folder {
   const linkTo = (name: string): Link | undefined => {
     const place = placeOf(usb, name);
     return place === undefined ? undefined : { kind: 'link', target: `../../../${place}` };
@@ -126,7 +138,7 @@ function devicesFolder(usb: SimUsb): Folder {
 }
 
 /** `bus/usb/drivers`: `usb` is the driver of whole devices, the others are for interfaces. */
-function driversFolder(usb: SimUsb): Folder {
+function driversFolder(usb: UsbCore): Folder {
   return {
     kind: 'folder',
     names: () => ['usb', ...usb.drivers.map(({ name }) => name)],
@@ -137,7 +149,7 @@ function driversFolder(usb: SimUsb): Folder {
   };
 }
 
-function driverFolder(usb: SimUsb, driver: string): Folder {
+function driverFolder(usb: UsbCore, driver: string): Folder {
   const bound =
     driver === 'usb'
       ? usb.devices.map(({ busid }) => busid)
@@ -169,7 +181,7 @@ function nameWritten(text: string): string {
 }
 
 /** `devices/pci0000:00`: a host controller for each bus. */
-function controllersFolder(usb: SimUsb): Folder {
+function controllersFolder(usb: UsbCore): Folder {
   const hubs = () => usb.devices.filter(({ busid }) => isRootHub(busid));
   return {
     kind: 'folder',
@@ -186,7 +198,7 @@ function hostController(busid: string): string {
 }
 
 /** Where a device or an interface stands, from sysfs's root: `devices/pci0000:00/0000:00:03.0/usb3/3-5/3-5.1`. */
-function placeOf(usb: SimUsb, name: string): string | undefined {
+function placeOf(usb: UsbCore, name: string): string | undefined {
   const colon = name.indexOf(':');
   const ofBus = colon < 0 ? name : name.slice(0, colon);
   const busid = ofBus.endsWith('-0') ? `usb${ofBus.slice(0, -2)}` : ofBus;
@@ -198,7 +210,7 @@ function placeOf(usb: SimUsb, name: string): string | undefined {
 }
 
 /** Looked up one by one: a scan opens it for every single attribute. */
-function deviceFolder(usb: SimUsb, device: PluggedDevice): Folder {
+function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
   const depth = (): number => placeOf(usb, device.busid)!.split('/').length;
   const behind = () => usb.devices.filter((other) => parentOf(other.busid) === device.busid);
   return {

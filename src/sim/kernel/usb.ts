@@ -5,7 +5,7 @@ import { Bindings, type Device, type Interface } from './bindings.js';
 import { STANDARD_DRIVERS, takes, USBFS, USBFS_DRIVER } from './drivers.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { Faults, type FaultTarget } from './faults.js';
-import { sysfsFiles } from './files.js';
+import { sysfsFiles, type UsbCore } from './files.js';
 import { busOf, interfaceName, isBehind, parentOf } from './names.js';
 import type { DeviceSpec, DriverSpec, KernelChange, PluggedDevice } from './spec.js';
 
@@ -21,7 +21,7 @@ export interface SimUsbOptions {
  * A simulated USB core. All changes run one after another, as under the kernel's device locks; reads see the state between two
  * of them. Rules: `drivers/base/{bus,dd}.c`, `drivers/usb/core/{driver,hub}.c` of Linux 6.1.
  */
-export class SimUsb {
+export class SimUsb implements UsbCore {
   /** The same state as sysfs shows it, with the kernel's errnos. */
   readonly files: SysfsFiles = sysfsFiles(this);
 

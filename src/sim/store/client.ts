@@ -1,8 +1,9 @@
 /** What the simulated daemon keeps for one client: who it is, its transactions, its watches. */
-import type { Actor } from './access.js';
-import type { Daemon } from './daemon.js';
+
+import type { Daemon, DaemonClient } from './daemon.js';
 import { StoreError } from './errors.js';
 import type { OperationContext } from './operations.js';
+import type { Actor } from './permissions.js';
 import { demandRoom } from './quota.js';
 import { Transaction } from './transaction.js';
 import type { Watcher } from './watches.js';
@@ -16,7 +17,7 @@ export interface ClientEvents {
 }
 
 /** One client of the simulated daemon. */
-export class Client implements Watcher {
+export class Client implements DaemonClient, Watcher {
   readonly actor: Actor;
   readonly order: number;
   readonly #daemon: Daemon;

@@ -1,7 +1,7 @@
 /** What all clients of one simulated daemon share: the nodes, the watches, and which domains there are. */
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
-import type { Client } from './client.js';
 import { removeOwnedBy } from './operations.js';
+import type { Actor } from './permissions.js';
 import { DEFAULT_QUOTAS, type Quotas } from './quota.js';
 import { Tree } from './tree.js';
 import { Watches } from './watches.js';
@@ -9,12 +9,21 @@ import { Watches } from './watches.js';
 /** DOMID_SELF: whoever asks is there (`xen.h`). */
 const DOMID_SELF = 0x7ff0;
 
+/** A client, as far as the daemon minds it. */
+export interface DaemonClient {
+  readonly actor: Actor;
+  /** How many transactions it has open. */
+  readonly openTransactions: number;
+  /** Its domain is no more. */
+  released(): void;
+}
+
 /** The state of one simulated daemon. */
 export class Daemon {
   readonly quotas: Quotas;
   readonly tree = new Tree();
   readonly watches: Watches;
-  readonly clients = new Set<Client>();
+  readonly clients = new Set<DaemonClient>();
   readonly #domains = new Set<number>([0]);
   readonly #targets = new Map<number, number>();
   #nextOrder = 0;

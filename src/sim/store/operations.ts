@@ -3,8 +3,9 @@
  * (`xenstore.txt: Database read, write and permissions operations`).
  */
 import type { Permission } from '../../xenstore/permissions.js';
-import { type Actor, demand, type KeptPermission, nearestAncestor, voidEntries } from './access.js';
+import { demand, nearestAncestor } from './access.js';
 import { StoreError } from './errors.js';
+import { type Actor, type KeptPermission, voidEntries } from './permissions.js';
 import { demandRoom, nodeBytes, type Quotas } from './quota.js';
 import { childOf, type Nodes, parentOf, type TreeNode } from './tree.js';
 

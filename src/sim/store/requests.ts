@@ -1,11 +1,12 @@
 /** Every request of the wire protocol (`xenstore.txt`): what it carries, what it does, what is answered. */
 import { formatPermission, type Permission, parsePermission } from '../../xenstore/permissions.js';
 import { MessageType, PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
-import { absolutePath, allows, homeOf } from './access.js';
+import { absolutePath, homeOf } from './access.js';
 import type { Client } from './client.js';
 import type { Daemon } from './daemon.js';
 import { StoreError } from './errors.js';
 import { lookUp, makeDirectory, type OperationContext, remove, setPermissions, write } from './operations.js';
+import { allows } from './permissions.js';
 import { SPECIAL_NAMES } from './watches.js';
 
 /** A request's reply, as a binary string, and what is sent right after it. */

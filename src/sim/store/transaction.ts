@@ -2,9 +2,10 @@
  * Transactions (`xenstore.txt: Transactions`): a private view over the store that is put in place at the end,
  * if no node that was read or written has changed meanwhile. Missing nodes that were asked for count too.
  */
-import type { KeptPermission } from './access.js';
+
 import { StoreError } from './errors.js';
 import type { Change } from './operations.js';
+import type { KeptPermission } from './permissions.js';
 import { demandRoom, type Quotas } from './quota.js';
 import { cloneNode, type Nodes, nameOf, parentOf, type Tree, type TreeNode } from './tree.js';
 

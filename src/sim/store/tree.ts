@@ -4,7 +4,7 @@
  *
  * Values and names are "binary strings": one character a byte. They are immutable, so snapshots cost nothing.
  */
-import { type KeptPermission, voidEntries } from './access.js';
+import { type KeptPermission, voidEntries } from './permissions.js';
 
 /** One node. */
 export interface TreeNode {

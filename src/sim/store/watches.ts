@@ -2,9 +2,10 @@
 
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import { PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
-import { type Actor, absolutePath, allows, homeOf, type KeptPermission, voidEntries } from './access.js';
+import { absolutePath, homeOf } from './access.js';
 import { StoreError } from './errors.js';
 import type { Change } from './operations.js';
+import { type Actor, allows, type KeptPermission, voidEntries } from './permissions.js';
 import { demandRoom, type Quotas } from './quota.js';
 import { parentOf } from './tree.js';
 

@@ -1,5 +1,6 @@
 /** The recorded host: a Xen 4.17 dom0 with emulated USB devices and two PV guests. Every value is as its sysfs showed it. */
-import { shortWorld, type World } from './world.js';
+import { shortWorld } from './parse.js';
+import type { World } from './world.js';
 
 /** The host that the project's captures are from, with usbback and two PV guests, `u1` and `u2`; nothing is lent yet. */
 export function labWorld(): World {

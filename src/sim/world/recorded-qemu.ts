@@ -1,7 +1,8 @@
 /** The recorded host with guests that a QEMU serves. */
 
+import { shortWorld } from './parse.js';
 import { LAB_DEVICES } from './recorded-pv.js';
-import { shortWorld, type World } from './world.js';
+import type { World } from './world.js';
 
 /**
  * The recorded host with four guests: `u1` (PV, no QEMU), `u2` (PV with a QEMU and an empty qusb controller 0 of four ports),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { addController, attachDevice, listDevices } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, failure, labWith } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 const two = labWith(controllerOf({ domid: 1, devid: 0 }), controllerOf({ domid: 1, devid: 5 }));
 

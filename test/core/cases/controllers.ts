@@ -10,7 +10,7 @@ import {
 } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, failure, labWith } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 export const controllerCases: readonly Case[] = [
   {

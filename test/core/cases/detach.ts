@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { detachDevice, deviceInPort, doctor, listDevices } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, failure, labWith } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 const DEVICES = ['1-1', '2-1', '3-2', '3-4', '3-5.1', '3-6', '3-7', '3-8'];
 

@@ -10,7 +10,7 @@ import {
 import { qemuWorld, type SimQemu } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import type { Lab } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 const h1 = 4;
 const options = { world: qemuWorld() };

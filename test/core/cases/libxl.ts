@@ -6,7 +6,7 @@ import { addController, attachDevice, detachDevice, removeController } from '../
 import { labWorld, shortWorld, type World } from '../../../src/sim/index.js';
 import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 /** What we write and libxl does not, or the other way round; each with its reason. */
 const OURS = [

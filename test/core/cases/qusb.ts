@@ -10,7 +10,7 @@ import {
 import { qemuWorld } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import type { Lab } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 /** u2 has a controller of four ports, p1 none; u1 has no QEMU. */
 const [u1, u2, p1] = [1, 2, 3];

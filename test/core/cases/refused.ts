@@ -11,7 +11,7 @@ import {
   removeController,
 } from '../../../src/pvusb/index.js';
 import { controllerOf, type Lab, labWith, type Refusal } from '../support/test-host.js';
-import type { Case } from './suite.js';
+import type { Case } from './case.js';
 
 const attach =
   (domain: string | number, device: string, place: { devid?: number; port?: number } = {}) =>

@@ -1,22 +1,14 @@
 /** Registers the core cases as tests of the operations on one kind of store. */
 import { describe, test } from 'node:test';
-import type { Lab, LabOptions, OpenLab } from '../support/test-host.js';
+import type { OpenLab } from '../support/test-host.js';
 import { attachCases } from './attach.js';
+import type { Case } from './case.js';
 import { controllerCases } from './controllers.js';
 import { detachCases } from './detach.js';
 import { devicemodelCases } from './devicemodel.js';
 import { libxlCases } from './libxl.js';
 import { qusbCases } from './qusb.js';
 import { refusalCases } from './refused.js';
-
-/** One case: a sentence, the host it needs, and what is done on it. */
-export interface Case {
-  readonly name: string;
-  readonly options?: LabOptions;
-  /** The world is unsound on purpose: the invariants are not looked at in the end. */
-  readonly unsound?: boolean;
-  run(lab: Lab): Promise<void>;
-}
 
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   controllers: controllerCases,
