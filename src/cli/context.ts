@@ -3,6 +3,8 @@
 import { formatPlan, type Plan } from '../pvusb/model/plan.js';
 import { type Host, openHost } from '../pvusb/observe/host.js';
 import type { OperationOptions } from '../pvusb/verbs/operate.js';
+import type { UsbDevice } from '../sysfs/device.js';
+import { readUsbNames, type UsbNames } from '../sysfs/usbids.js';
 import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -37,6 +39,11 @@ export async function withHost<T>(
     progress.clear();
     host.xenstore.close();
   }
+}
+
+/** What usb.ids calls devices: that of `PVUSB_USBIDS`, else the installed one. No names when it is not there. */
+export function usbNames({ env }: Terminal, devices: readonly UsbDevice[]): Promise<UsbNames> {
+  return readUsbNames(devices, env.PVUSB_USBIDS ? [env.PVUSB_USBIDS] : undefined);
 }
 
 /** Prints data as JSON. */

@@ -56,6 +56,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['PVUSB_SYSFS', 'Where sysfs is; /sys unless given.'],
   ['PVUSB_USERDATA', 'Where libxl keeps the configurations of guests; /var/lib/xen unless given.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; /var/run/xen unless given."],
+  ['PVUSB_USBIDS', "The list of vendors' and products' names; the installed usb.ids unless given."],
   ['NO_COLOR', 'Nothing is printed in colour.'],
 ];
 

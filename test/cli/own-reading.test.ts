@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { formatRanges } from '../../src/cli/commands/list.js';
 import { parseWorldText } from '../../src/sim/index.js';
@@ -69,6 +71,15 @@ describe('the commands that read', () => {
       told,
       table.map(([busid, address, , , , usedBy, attach]) => [busid, address, usedBy, attach]),
     );
+  });
+
+  it('devices and list call a device what the usb.ids of PVUSB_USBIDS does', async () => {
+    const place = join(stage.dir, 'usb.ids');
+    writeFileSync(place, '46f4  Sticks\n\t0001  Stick\n');
+    assert.match(await stage.done('devices'), /^4-1 .* Sticks Stick$/m);
+    assert.match(await stage.done('list', 'u1'), /4-1 .* Sticks Stick$/m);
+    rmSync(place);
+    assert.match(await stage.done('devices'), /^4-1 .* QEMU USB/m);
   });
 
   it('list shows domains, controllers, ports and devices, and what was pulled out', async () => {

@@ -1,8 +1,8 @@
 /** `pvusb devices`: the host's USB devices and who has them. */
 import type { Inventory } from '../../pvusb/model/inventory.js';
 import { observe } from '../../pvusb/observe/observe.js';
-import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import { type CommonOptions, printJson, usbNames, withHost } from '../context.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { describeAssignable, describeClass, describeHolder, describeSpeed } from '../wording.js';
@@ -17,7 +17,7 @@ export interface DevicesOptions extends CommonOptions {
 export async function runDevices(terminal: Terminal, options: DevicesOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
     const inventory = await observe(host, { signal });
-    const names = await readUsbNames(inventory.devices);
+    const names = await usbNames(terminal, inventory.devices);
     if (options.json) printJson(terminal, devicesJson(inventory, names, options));
     else terminal.out(formatDevices(inventory, names, { ...options, columns: terminal.columns }));
   });

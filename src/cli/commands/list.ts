@@ -6,8 +6,8 @@ import { serverOf } from '../../pvusb/types/service.js';
 import { type LibxlDomain, libxlDomains } from '../../pvusb/verbs/libxl-json.js';
 import { listControllers } from '../../pvusb/verbs/listing.js';
 import { escapeText, printable } from '../../sysfs/text.js';
-import { describeDevice, readUsbNames, type UsbNames } from '../../sysfs/usbids.js';
-import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
+import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';
@@ -27,7 +27,7 @@ export async function runList(
     }
     const inventory = await listControllers(host, { domain }, { signal });
     if (options.json) printJson(terminal, listJson(inventory, domain));
-    else terminal.out(formatList(inventory, await readUsbNames(inventory.devices), domain));
+    else terminal.out(formatList(inventory, await usbNames(terminal, inventory.devices), domain));
   });
 }
 

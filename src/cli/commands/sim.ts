@@ -46,6 +46,8 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
+      // Not there unless somebody makes it: what the host prints is the same on every machine.
+      PVUSB_USBIDS: join(dir, 'usb.ids'),
     };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
