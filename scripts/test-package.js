@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, version } from './bundle.js';
-import { filesBelow } from './files.js';
 import { installTools, tool, workshop } from './package/tools.js';
+import { runTests, testNames } from './run-tests.js';
 
 let unpacked;
 
@@ -56,12 +56,13 @@ step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsco
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));
 step('unpack', 'dpkg-deb', ['-x', deb, unpacked]);
 // Those that start the program as others do, and the package's own.
-const tests = filesBelow(join(root, 'build/test'), '.test.js').filter((file) =>
-  /\/test\/(package\/|cli\/process)/.test(file),
-);
-step('tests', process.execPath, ['--test', '--test-concurrency=2', ...tests], {
+const tests = testNames().filter((name) => /^(package\/|cli\/process)/.test(name));
+Object.assign(process.env, {
   PVUSB_DEB: deb,
   PVUSB_ROOT: unpacked,
   PVUSB_PROGRAM: join(unpacked, 'usr/bin/pvusb'),
 });
+console.log(`# ${tests.length} files of tests`);
+const passed = await runTests(tests, 2);
 rmSync(unpacked, { recursive: true });
+process.exit(passed ? 0 : 1);

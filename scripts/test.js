@@ -1,31 +1,34 @@
 // Runs everything that must pass: format and lint, the compiler, the build, and the tests.
 // `npm test -- core sweep` runs only the folders named. The suites of the lab, which take minutes, are run by
-// `npm run test:lab`.
-import { spawnSync } from 'node:child_process';
+// `npm run test:lab`, those of the packages by `npm run test:package`.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { filesBelow } from './files.js';
+import { join } from 'node:path';
+import { root } from './bundle.js';
+import { runTests, testNames } from './run-tests.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const only = process.argv.slice(2);
 
-function run(what, command, args) {
+async function does(what, command, args) {
   console.log(`# ${what}`);
-  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) {
-    console.error(`# ${what} failed${signal ? ` (${signal})` : ''}`);
-    process.exit(status ?? 1);
-  }
+  const [status, signal] = await once(spawn(command, args, { cwd: root, stdio: 'inherit' }), 'exit');
+  if (status !== 0) throw new Error(`${what} failed${signal ? ` (${signal})` : ''}`);
 }
 
-const bin = (name) => `${root}/node_modules/.bin/${name}`;
-run('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']);
-run('build', process.execPath, ['scripts/build.js']);
-run('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']);
-// The lab and the packages have commands of their own: `npm run test:lab`, `npm run test:package`.
-const files = filesBelow(`${root}/build/test`, '.test.js')
-  .filter((file) => !/\/build\/test\/(lab|package)\//.test(file))
-  .filter((file) => only.length === 0 || only.some((folder) => file.includes(`/test/${folder}`)));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const made = await Promise.allSettled([
+  does('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']),
+  does('build', process.execPath, ['scripts/build.js']),
+  does('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']),
+]);
+const faults = made.filter(({ status }) => status === 'rejected');
+for (const { reason } of faults) console.error(`# ${reason.message}`);
+if (faults.length > 0) process.exit(1);
+
+const names = testNames()
+  .filter((name) => !/^(lab|package)\//.test(name))
+  .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)));
+console.log(`# ${names.length} files of tests`);
 // Some suites wait for processes and daemons most of the time: one suite more than CPUs keeps these busy.
-const suites = `--test-concurrency=${availableParallelism() + 1}`;
-run('tests', process.execPath, ['--test', suites, ...files]);
+process.exit((await runTests(names, availableParallelism() + 1)) ? 0 : 1);

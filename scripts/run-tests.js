@@ -1,0 +1,71 @@
+// Runs tests, each file in a process of its own, and says what came of them: a line for each file, failures in full, what
+// was skipped and why, and which tests took longest.
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { inspect } from 'node:util';
+import { root } from './bundle.js';
+import { filesBelow } from './files.js';
+
+const SLOWEST = 10;
+
+/**
+ * The names of the test files, as `core/cases/sim`. By their sources: what was compiled of a test that is gone may be
+ * there still.
+ */
+export function testNames() {
+  const folder = join(root, 'test');
+  const ending = '.test.ts';
+  return filesBelow(folder, ending).map((file) => file.slice(folder.length + 1, -ending.length));
+}
+
+/** Runs the compiled test files of these names in their order, `concurrency` at once; resolves to true when all pass. */
+export async function runTests(names, concurrency) {
+  const compiled = join(root, 'build', 'test');
+  const fileOf = (name) => join(compiled, `${name}.test.js`);
+  const nameOf = new Map(names.map((name) => [fileOf(name), name]));
+  const [passed, failures, skips, printed] = [[], [], new Map(), new Map()];
+  /** The suites that the test of the moment is in, and itself. */
+  const path = [];
+  const sentence = ({ nesting }) => path.slice(0, nesting + 1).join(': ');
+  const seconds = (ms) => `${(ms / 1000).toFixed(1).padStart(6)} s`;
+
+  const happened = {
+    'test:stdout': ({ file, message }) => printed.set(file, `${printed.get(file) ?? ''}${message}`),
+    'test:stderr': ({ message }) => process.stderr.write(message),
+    'test:complete': ({ file, name, details }) => {
+      if (name !== file) return;
+      console.log(`${details.passed ? 'ok  ' : 'FAIL'} ${seconds(details.duration_ms)}  ${nameOf.get(file)}`);
+    },
+    'test:start': ({ nesting, name, file }) => {
+      path[nesting] = nameOf.get(name === file ? file : undefined) ?? name;
+    },
+    'test:pass': (test) => {
+      const { skip, details } = test;
+      if (skip !== undefined) skips.set(skip, (skips.get(skip) ?? new Set()).add(sentence(test)));
+      else if (details.type !== 'suite') passed.push({ sentence: sentence(test), ms: details.duration_ms });
+    },
+    'test:fail': (test) => {
+      const { error } = test.details;
+      if (error.failureType === 'subtestsFailed') return;
+      const own = test.name === test.file ? (printed.get(test.file) ?? '') : '';
+      const place = `${relative(compiled, test.file)}:${test.line}`;
+      failures.push({
+        sentence: `${sentence(test)} (${place})`,
+        text: `${own}${inspect(error.cause ?? error)}`,
+      });
+    },
+  };
+  const startedMs = performance.now();
+  const running = run({ files: [...nameOf.keys()], concurrency });
+  for await (const { type, data } of running) happened[type]?.(data);
+  const took = seconds(performance.now() - startedMs).trim();
+
+  for (const failure of failures) console.log(`\nFAIL ${failure.sentence}\n${failure.text}`);
+  for (const [why, which] of skips) console.log(`\nSKIPPED, ${why}:\n  ${[...which].join('\n  ')}`);
+  console.log('\nThe slowest:');
+  const slowest = passed.toSorted((one, other) => other.ms - one.ms).slice(0, SLOWEST);
+  for (const test of slowest) console.log(`${seconds(test.ms)}  ${test.sentence}`);
+  const skipped = [...skips.values()].reduce((sum, { size }) => sum + size, 0);
+  console.log(`\n${passed.length} passed, ${failures.length} failed, ${skipped} skipped, in ${took}`);
+  return failures.length === 0 && passed.length + skipped > 0;
+}
