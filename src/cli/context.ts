@@ -1,7 +1,8 @@
 /** What every command of ours shares: options, the host, printing and errors. */
 
 import { formatPlan, type Plan } from '../pvusb/model/plan.js';
-import { type Host, openHost } from '../pvusb/observe/host.js';
+import type { Host } from '../pvusb/observe/host.js';
+import { openHost } from '../pvusb/observe/open-host.js';
 import type { OperationOptions } from '../pvusb/verbs/operate.js';
 import type { UsbDevice } from '../sysfs/device.js';
 import { readUsbNames, type UsbNames } from '../sysfs/usbids.js';

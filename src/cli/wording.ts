@@ -1,7 +1,8 @@
 /** How things are called in what people read. */
+
+import { USBBACK } from '../pvusb/model/drivers.js';
 import { placesOf } from '../pvusb/model/find.js';
 import type { Inventory } from '../pvusb/model/inventory.js';
-import { USBBACK } from '../pvusb/observe/observe.js';
 import type { UsbDevice } from '../sysfs/device.js';
 import { escapeText } from '../sysfs/text.js';
 

@@ -18,6 +18,7 @@ export {
 } from './model/plan.js';
 export * from './observe/host.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
+export { type HostOptions, openHost } from './observe/open-host.js';
 export { type Platform, platformOf } from './observe/platform.js';
 export {
   type Adjustment,

@@ -81,3 +81,8 @@ export function isXenstoreError(error: unknown, ...codes: XenstoreErrorCode[]): 
 export function errnoCode(untrustedName: string): XenstoreErrorCode {
   return KNOWN_ERRNOS.find((name) => name === untrustedName) ?? 'unknown-errno';
 }
+
+/** The system's errno behind an `unreachable` error: `ENOENT`, `EACCES`, `ECONNREFUSED`. */
+export function causeCode(error: Error): string | undefined {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code;
+}

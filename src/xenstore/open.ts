@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { CallOptions } from './call.js';
 import { type ClientOptions, XenstoreClient } from './client.js';
 import { openDevice } from './device.js';
-import { XenstoreError } from './errors.js';
+import { causeCode, XenstoreError } from './errors.js';
 import { connectSocket } from './socket.js';
 import type { Transport } from './transport.js';
 
@@ -61,9 +61,4 @@ async function openPath(path: string, signal: AbortSignal | undefined): Promise<
     );
   }
   return isDevice ? openDevice(path) : connectSocket(path, signal);
-}
-
-/** The system's errno behind an `unreachable` error: `ENOENT`, `EACCES`, `ECONNREFUSED`. */
-export function causeCode(error: Error): string | undefined {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -1,8 +1,8 @@
 /** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
 import { deviceAt, findDomain } from '../../pvusb/model/find.js';
 import type { Controller, Inventory, Port } from '../../pvusb/model/inventory.js';
+import { isServed, type Served } from '../../pvusb/model/served.js';
 import { portState } from '../../pvusb/types/port-state.js';
-import { isServed, type Served } from '../../pvusb/types/service.js';
 import { libxlUsb } from '../../pvusb/verbs/libxl-json.js';
 import { listControllers } from '../../pvusb/verbs/listing.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';

@@ -1,5 +1,6 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
 import type { Busid, UsbDevice } from '../../sysfs/index.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
 import { allPorts, deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from '../model/find.js';
 import type {
   Controller,
@@ -11,7 +12,6 @@ import type {
   SavedSettings,
 } from '../model/inventory.js';
 import { XenbusState } from '../model/inventory.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
 import { isOpenInQemu, portState } from '../types/port-state.js';
 import { isOfQemu } from '../types/service.js';
 import { type ConfigDifference, configDifference } from './saved-config.js';

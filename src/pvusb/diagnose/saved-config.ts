@@ -3,8 +3,8 @@ import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from '../mo
 import type { Controller, Inventory, SavedSettings } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
 import type { ConfigEdit, Fact } from '../model/plan.js';
-import { savedDevice } from '../observe/saved-config.js';
-import { isServed } from '../types/service.js';
+import { savedDevice } from '../model/saved-config.js';
+import { isServed } from '../model/served.js';
 
 /** What would make a saved configuration say what the domain has, and what must still be so then. */
 export interface ConfigDifference {

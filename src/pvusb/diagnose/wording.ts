@@ -1,5 +1,5 @@
 /** Findings in words. */
-import { escapeText } from '../../sysfs/index.js';
+import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
 import type { Controller, Port } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';

@@ -4,8 +4,9 @@ import { isXenstoreError } from '../../xenstore/index.js';
 import { ConflictError } from '../model/failure.js';
 import { controllersPath, DOMAINS, LIBXL, parseNumbers } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from '../model/plan.js';
+import { withEdits } from '../model/saved-config.js';
 import type { Host, Xenstore, XenstoreNodes } from '../observe/host.js';
-import { isUnusable, withEdits } from '../observe/saved-config.js';
+import { isUnusable } from '../observe/saved-config.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 

@@ -1,12 +1,12 @@
 /** Does one action of a plan. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import { type Binding, SysfsError } from '../../sysfs/index.js';
+import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError } from '../model/failure.js';
 import { parseNumber } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
-import { USBBACK } from '../observe/observe.js';
 import { commit } from './commit.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';

@@ -8,13 +8,13 @@ import {
   isQmpError,
   removeDevice,
 } from '../../qmp/index.js';
+import { USBFS } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError, isDead } from '../model/failure.js';
 import type { QemuDevice } from '../model/inventory.js';
 import { DOMAINS } from '../model/layout.js';
 import type { QemuAction } from '../model/plan.js';
 import type { Host, Qemu } from '../observe/host.js';
-import { USBFS } from '../observe/observe.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
 import { deadError } from '../types/service.js';
 

@@ -1,5 +1,6 @@
 /** Gives interfaces back to the host's drivers, and forgets what has served. */
 import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
+import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import {
@@ -12,7 +13,7 @@ import {
 import type { Action } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
 import type { Host } from '../observe/host.js';
-import { observeDomains, USBBACK } from '../observe/observe.js';
+import { observeDomains } from '../observe/observe.js';
 import { prune } from './commit.js';
 
 /** How often, and how far apart, the kernel is asked for a driver while usbback still answers. */

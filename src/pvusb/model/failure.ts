@@ -1,8 +1,8 @@
 /** Turns what the clients throw into {@link PvusbError}. */
-import { LibxlError } from '../../libxl/index.js';
-import { isQmpError, QmpError } from '../../qmp/index.js';
-import { SysfsError } from '../../sysfs/index.js';
-import { causeCode, XenstoreError } from '../../xenstore/index.js';
+import { LibxlError } from '../../libxl/errors.js';
+import { isQmpError, QmpError } from '../../qmp/errors.js';
+import { SysfsError } from '../../sysfs/errors.js';
+import { causeCode, XenstoreError } from '../../xenstore/errors.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
 
 /** The facts of a commit did not hold: somebody else changed the world since it was observed. */

@@ -1,5 +1,7 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
-import { type Busid, hasIdentity, parseBusid, parseDeviceName, type UsbDevice } from '../../sysfs/index.js';
+import { type Busid, parseBusid, parseDeviceName } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';

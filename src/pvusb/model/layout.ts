@@ -1,5 +1,5 @@
 /** Where everything stands in xenstore (libxl's layout; `io/usbif.h`). Names of paths, no reading. */
-import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/index.js';
+import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/busid.js';
 
 /** Below it, domain by domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
 export const LIBXL = '/libxl';

@@ -2,7 +2,8 @@
  * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five where another
  * toolstack has written ports that do not exist), sysfs beside them.
  */
-import { type Busid, type DriverName, parseDriverName } from '../../sysfs/index.js';
+import { type Busid, parseDriverName } from '../../sysfs/index.js';
+import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import type {
   DeviceModel,
@@ -38,12 +39,6 @@ import { observeControllers } from './controllers.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import { askQemu } from './qemu.js';
 import { readSaved } from './saved-config.js';
-
-/** The kernel driver that serves type `pv`. */
-export const USBBACK = 'usbback' as DriverName;
-
-/** What an interface is bound to while a program, such as QEMU, holds it through libusb. */
-export const USBFS = 'usbfs' as DriverName;
 
 /** How much of the host is read. */
 export interface ObserveOptions extends CallOptions {

@@ -1,5 +1,6 @@
 /** Brings a domain to what a configuration says, one change at a time: the first difference is the next change. Pure. */
-import { type Busid, formatIdentity, hasIdentity } from '../../sysfs/index.js';
+import type { Busid } from '../../sysfs/busid.js';
+import { formatIdentity, hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
 import {
   allPorts,
@@ -13,8 +14,8 @@ import {
 } from '../model/find.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
+import { isServed, requireServed, type Served } from '../model/served.js';
 import { portState } from '../types/port-state.js';
-import { isServed, requireServed, type Served } from '../types/service.js';
 import { planAttach } from './attach.js';
 import { planAddController, planRemoveController } from './controller.js';
 import { planDetach, unfinishedDetaches } from './detach.js';

@@ -1,10 +1,10 @@
 /** Plans that lend a device to a guest. Pure. */
 import type { UsbDevice } from '../../sysfs/index.js';
+import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan, Step } from '../model/plan.js';
-import { USBBACK } from '../observe/observe.js';
 import { bindSteps, claimStep, holdStep, lendStep, lookStep, verifyStep } from './claim.js';
 import { addSteps, emulateStep, servedStep } from './controller.js';
 import { type AttachRequest, chooseTarget, type Target } from './target.js';

@@ -1,5 +1,8 @@
 /** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
-import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../../sysfs/index.js';
+import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { formatIdentity } from '../../sysfs/identity.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
 import { isOf, savedFor } from '../model/find.js';
 import type { Inventory, SavedDrivers } from '../model/inventory.js';
 import {
@@ -10,8 +13,7 @@ import {
   savedOriginPath,
 } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
-import { savedDevice, telling } from '../observe/saved-config.js';
+import { savedDevice, telling } from '../model/saved-config.js';
 import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
 import type { Target } from './target.js';

@@ -17,8 +17,8 @@ import {
   recordPath,
 } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, Plan, Step } from '../model/plan.js';
-import { telling } from '../observe/saved-config.js';
-import { requireServed, type Served } from '../types/service.js';
+import { telling } from '../model/saved-config.js';
+import { requireServed, type Served } from '../model/served.js';
 import { planDetachSteps } from './detach.js';
 import type { NewController } from './resolve.js';
 

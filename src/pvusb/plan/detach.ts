@@ -3,13 +3,13 @@
  * out of QEMU, then the port (with qusb the port first, which QEMU follows), then the host's drivers; a device is
  * never half with the guest and half with the host.
  */
-import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../../sysfs/index.js';
+import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../../sysfs/busid.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
 import { deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { backendsPath, type ControllerId, portPath, savedOriginPath } from '../model/layout.js';
 import type { Action, Edit, Fact, Plan, Step } from '../model/plan.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
-import { telling } from '../observe/saved-config.js';
+import { telling } from '../model/saved-config.js';
 import { isOfQemu } from '../types/service.js';
 import { unclaimedFact } from './facts.js';
 

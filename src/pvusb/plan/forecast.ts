@@ -1,9 +1,9 @@
 /** The host as it will be after a plan, so that the next one can be made before the first is carried out. Pure. */
 import type { Busid, DriverName, UsbDevice } from '../../sysfs/index.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
 import { allPorts, findControllerOf, savedFor } from '../model/find.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from '../model/inventory.js';
 import { backendKind, type ControllerId, frontendPath, portPath } from '../model/layout.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
 import { portsOf } from './controller.js';
 import type { NewController } from './resolve.js';
 import type { Target } from './target.js';

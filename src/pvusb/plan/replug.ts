@@ -4,7 +4,7 @@ import { deviceAt, type Place } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, savedOriginPath } from '../model/layout.js';
 import type { Edit, Fact, Step } from '../model/plan.js';
-import { savedDevice, telling } from '../observe/saved-config.js';
+import { savedDevice, telling } from '../model/saved-config.js';
 import { QEMU_WITHIN_MS, releaseAction } from './detach.js';
 import { unclaimedFact } from './facts.js';
 import { sameNumber } from './target.js';

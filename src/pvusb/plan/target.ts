@@ -18,7 +18,8 @@ import {
   XenbusState,
 } from '../model/inventory.js';
 import { type ControllerId, portPath } from '../model/layout.js';
-import { requireServed, type Served, serviceProblem, speedProblem } from '../types/service.js';
+import { requireServed, type Served } from '../model/served.js';
+import { serviceProblem, speedProblem } from '../types/service.js';
 import { portsOf } from './controller.js';
 import { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
 

@@ -1,10 +1,8 @@
 /** What has become of a device that a port names: given is not yet taken. Pure, but for {@link watchAttachment}. */
-import { type Busid, hasIdentity, type UsbDevice } from '../../sysfs/index.js';
+import type { UsbDevice } from '../../sysfs/index.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
 import { deviceAt, isOf, type Place, qemuOf, savedFor } from '../model/find.js';
-import { type Controller, type ControllerType, type Inventory, XenbusState } from '../model/inventory.js';
-import { type ControllerId, frontendPath, parseNumber, savedIdentityPath } from '../model/layout.js';
-import type { CallOptions, Host } from '../observe/host.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
+import { type Controller, type Inventory, XenbusState } from '../model/inventory.js';
 import { isOfQemu } from './service.js';
 
 /**
@@ -40,7 +38,8 @@ export function isOpenInQemu(
   );
 }
 
-function lentState(
+/** The state of a device that a port names, as far as its drivers and the guest's frontend tell. */
+export function lentState(
   type: Controller['type'],
   device: UsbDevice | undefined,
   frontendState: number | undefined,
@@ -54,48 +53,4 @@ function lentState(
   }
   if (drivers.length === 0 || drivers.some((driver) => driver !== USBBACK)) return 'not-opened';
   return frontendState === XenbusState.connected ? 'in-use' : 'waiting';
-}
-
-/** A port and the device that was put into it. */
-export interface Watched extends ControllerId {
-  readonly type: ControllerType;
-  readonly busid: Busid;
-  /** The controller was made for it: its guest has not connected yet. */
-  readonly isNew: boolean;
-}
-
-/** How long a guest may take to configure a device that it is told of, and the pause between two looks. */
-const GUEST_WITHIN_MS = 3_000;
-const PAUSE_MS = 50;
-
-/**
- * Looks what becomes of a device that was just attached, until the guest has taken it, for at most `withinMs`; once
- * where the guest has no driver that could. Never fails: undefined when it cannot be seen.
- */
-export async function watchAttachment(
-  host: Host,
-  watched: Watched,
-  options: CallOptions & { readonly withinMs?: number | undefined } = {},
-): Promise<PortState | undefined> {
-  const { signal, withinMs = GUEST_WITHIN_MS } = options;
-  const endMs = host.clock.nowMs() + withinMs;
-  const paths = [`${frontendPath(watched)}/state`, savedIdentityPath(watched.busid)];
-  let seen: PortState | undefined;
-  try {
-    for (;;) {
-      const [[frontend, identity], [device]] = await Promise.all([
-        host.xenstore.readMany(paths, { signal }),
-        host.sysfs.devices({ signal, wanted: [watched.busid] }),
-      ]);
-      const isOther = device && identity !== undefined && !hasIdentity(device, identity);
-      const guest = parseNumber(frontend);
-      seen = isOther ? 'other-device' : lentState(watched.type, device, guest);
-      const hasDriver = watched.type === 'devicemodel' || guest === XenbusState.connected;
-      if (seen !== 'waiting' || !(watched.isNew || hasDriver) || host.clock.nowMs() >= endMs) return seen;
-      await host.clock.sleep(PAUSE_MS, signal);
-    }
-  } catch {
-    // The device is attached all the same.
-    return seen;
-  }
 }

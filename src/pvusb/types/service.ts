@@ -5,37 +5,6 @@ import { domainAt, qemuOf } from '../model/find.js';
 import type { Controller, ControllerType, Inventory } from '../model/inventory.js';
 import type { ControllerId } from '../model/layout.js';
 
-/** A controller of a known type that domain 0 serves: one that can be changed. */
-export interface Served extends Controller {
-  readonly type: ControllerType;
-  readonly portsAt: string;
-}
-
-/**
- * Lets through what can be changed.
- *
- * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
- */
-export function requireServed(controller: Controller): Served {
-  const { domid, devid, type, backendDomid, portsAt } = controller;
-  const where = { domid, devid };
-  if (type === 'unknown' || portsAt === undefined) {
-    const sentence = `Controller ${devid} of domain ${domid} is of no kind that pvusb knows, and is left alone.`;
-    throw new PvusbError('unsupported-type', sentence, { where });
-  }
-  if (backendDomid !== 0) {
-    const sentence = `Controller ${devid} of domain ${domid} is served by domain ${backendDomid}.`;
-    throw new PvusbError('unsupported-backend', sentence, { where });
-  }
-  return { ...controller, type, portsAt };
-}
-
-/** True for what {@link requireServed} lets through. */
-export function isServed(controller: Controller): controller is Served {
-  const { type, backendDomid, portsAt } = controller;
-  return type !== 'unknown' && backendDomid === 0 && portsAt !== undefined;
-}
-
 /** True for a type whose devices a QEMU opens, rather than the kernel's usbback. */
 export function isOfQemu(type: Controller['type']): boolean {
   return type === 'qusb' || type === 'devicemodel';

@@ -9,8 +9,9 @@ import { ConflictError, toPvusbError } from '../model/failure.js';
 import { livingGuests } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';
+import { knownDevices } from '../model/saved-config.js';
 import type { CallOptions, Host } from '../observe/host.js';
-import { knownDevices, readSaved } from '../observe/saved-config.js';
+import { readSaved } from '../observe/saved-config.js';
 
 /** An address that a saved configuration has now. */
 export interface Corrected {
