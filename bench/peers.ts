@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { fetchXenstored, projectRoot } from '../test/xenstored/fetch.js';
 
 /** What a peer did for one line. */
-export interface Measured {
+interface Measured {
   readonly us: number;
   readonly rest: readonly number[];
 }

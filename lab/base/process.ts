@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 import { LabError } from './error.js';
 
 /** How a program is run. */
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string | undefined;
   /** What it reads. */
   readonly input?: string | Buffer | undefined;

@@ -18,7 +18,7 @@ export const imageFiles = {
 };
 
 /** What an image is made of: the folders of the stages before. */
-export interface ImageParts {
+interface ImageParts {
   readonly system: string;
   readonly kernel: string;
   readonly modules: string;

@@ -19,7 +19,7 @@ export function stickImage(folder: string, name: StickName): string {
 }
 
 /** The file `data.bin` of a stick: 1 MiB that is different on each. */
-export function stickData(name: StickName): Buffer {
+function stickData(name: StickName): Buffer {
   const blocks = Array.from({ length: 32_768 }, (_, at) =>
     createHash('sha256').update(`${STICKS[name]} ${at}`).digest(),
   );

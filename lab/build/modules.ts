@@ -7,7 +7,7 @@ import { run } from '../base/process.js';
 export const ROOT_DISK = ['virtio_pci', 'virtio_blk', 'ext4'];
 
 /** What dom0 has: Xen's drivers, the network, USB controllers, and the drivers of the USB devices. */
-export const DOM0 = [
+const DOM0 = [
   ...ROOT_DISK,
   ...[
     'virtio_net',

@@ -29,7 +29,7 @@ import {
 import { type Dom0State, readPart, readState } from './state.js';
 
 /** A command that is carried out in a lab. */
-export interface CommandOptions {
+interface CommandOptions {
   /** What it reads; in dom0 only. */
   readonly input?: string | Buffer;
   /** An exit status other than 0 is an answer, too. */
@@ -39,7 +39,7 @@ export interface CommandOptions {
 }
 
 /** A socket of the machine. */
-export interface UsbSocket {
+interface UsbSocket {
   readonly bus: UsbBus;
   readonly port: string;
 }

@@ -13,7 +13,7 @@ import {
 } from '../xlcfg/index.js';
 
 /** What a file says. */
-export interface SettingsFile {
+interface SettingsFile {
   /** The guest's name, when the file has it. */
   readonly name?: string | undefined;
   readonly usb: WantedUsb;

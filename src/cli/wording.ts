@@ -44,7 +44,7 @@ export function describeSpeed(speedMbps: number): string {
 }
 
 /** A domain by its name, or by its number where it has none: `u1`, `domain 3`. */
-export function describeDomain(inventory: Inventory, domid: number): string {
+function describeDomain(inventory: Inventory, domid: number): string {
   const name = inventory.domains.find((domain) => domain.domid === domid)?.name;
   return name ? escapeText(name) : `domain ${domid}`;
 }

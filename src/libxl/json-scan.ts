@@ -91,7 +91,7 @@ function valueOfKey(text: string, at: number): number {
  *
  * @throws {LibxlError} `malformed`
  */
-export function endOfValue(text: string, start: number): number {
+function endOfValue(text: string, start: number): number {
   /** The brackets that must still close, outermost first. */
   const closing: ('}' | ']')[] = [];
   for (let at = start; ; ) {

@@ -33,7 +33,7 @@ export function layoutOf(text: string, container: Container<Span>): Layout | und
 }
 
 /** The layout one level deeper. */
-export function deeper(layout: Layout | undefined): Layout | undefined {
+function deeper(layout: Layout | undefined): Layout | undefined {
   return layout && { ...layout, indent: layout.indent + layout.unit };
 }
 

@@ -12,7 +12,7 @@ import type { Flock } from './flock.js';
 import { holderOf, type Inode } from './holder.js';
 
 /** How long to wait for a lock, and by which clock. */
-export interface LockWait {
+interface LockWait {
   readonly clock: Clock;
   readonly withinMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -27,7 +27,7 @@ const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW |
 const MODE = 0o600;
 
 /** A lock that is held. */
-export class Lock {
+class Lock {
   readonly #path: string;
   readonly #file: FileHandle;
 

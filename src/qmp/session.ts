@@ -19,7 +19,7 @@ import {
 } from './wire.js';
 
 /** Unanswered commands at a time. QEMU carries them out one after the other: more gain nothing. */
-export const WINDOW = 8;
+const WINDOW = 8;
 
 /** Something that is waited for. */
 export interface Waiting<T> {

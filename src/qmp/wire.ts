@@ -44,7 +44,7 @@ export type QmpMessage =
   | { readonly kind: 'event'; readonly event: QmpEvent };
 
 /** Longest line taken, in bytes. `query-qmp-schema`, which tells of everything, is 0.2 MB. */
-export const LINE_MAX_BYTES = 16 * 1024 * 1024;
+const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 

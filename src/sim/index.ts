@@ -3,13 +3,17 @@ export { type GuestOptions, SimGuest } from './actors/guest.js';
 export { type Manner, SimUsbback } from './actors/usbback.js';
 export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host/host.js';
 export { type Reboot, rebootDomain } from './host/reboot.js';
+export * from './kernel/index.js';
+export * from './publish/index.js';
+export * from './qemu/index.js';
+export * from './store/index.js';
 export {
   controllerNodes,
   deviceModelNodes,
   domainNodes,
   savedDriverPath,
   writeNodes,
-} from './host/records.js';
+} from './toolstack/records.js';
 export * from './kernel/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';

@@ -14,7 +14,7 @@ import type { SysfsFiles } from './files.js';
 import { escapeText } from './text.js';
 
 /** Where the devices are, relative to sysfs's root. */
-export const DEVICES = 'bus/usb/devices';
+const DEVICES = 'bus/usb/devices';
 
 /** USB class of hubs (`usb.h: USB_CLASS_HUB`). */
 const HUB_CLASS = '09';

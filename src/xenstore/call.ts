@@ -21,7 +21,7 @@ export interface Ask {
 }
 
 /** What a call for many nodes asks. */
-export interface AskMany {
+interface AskMany {
   readonly type: MessageType;
   readonly transactionId: number;
   readonly paths: readonly string[];

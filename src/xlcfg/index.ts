@@ -13,8 +13,6 @@ export type {
 export {
   parseXlCfg,
   type XlCfgAtom,
-  type XlCfgList,
-  type XlCfgScalar,
   type XlCfgSettings,
   type XlCfgValue,
 } from './parser.js';

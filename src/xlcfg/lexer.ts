@@ -3,7 +3,7 @@ import { characterCount } from './decode.js';
 import { type Position, quoted, XlCfgError, type XlCfgErrorCode } from './errors.js';
 
 /** What a token is; symbols stand for themselves, `end` is the end of the file. */
-export type TokenKind = 'name' | 'number' | 'string' | 'newline' | 'end' | '=' | '+=' | '[' | ']' | ',' | ';';
+type TokenKind = 'name' | 'number' | 'string' | 'newline' | 'end' | '=' | '+=' | '[' | ']' | ',' | ';';
 
 /** A token; `text` is as in the file, a string with its quotes and backslashes. */
 export interface Token {

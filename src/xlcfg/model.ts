@@ -42,7 +42,7 @@ export interface PlacedUsbSettings {
 }
 
 /** Ports that a controller can have. */
-export interface PortLimits {
+interface PortLimits {
   readonly min: number;
   readonly max: number;
   /** Unless said otherwise. */

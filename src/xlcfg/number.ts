@@ -3,7 +3,7 @@ import { quoted } from './errors.js';
 import type { SpecValue } from './spec.js';
 
 /** Which numbers a key takes. */
-export interface NumberRule {
+interface NumberRule {
   readonly min: number;
   readonly max: number;
   /** True: xl takes a leading zero for an octal number. */

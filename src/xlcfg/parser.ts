@@ -11,14 +11,14 @@ export interface XlCfgAtom {
 }
 
 /** A string or number; of several parts, in their order, when `+=` has made it longer. */
-export interface XlCfgScalar {
+interface XlCfgScalar {
   readonly kind: 'scalar';
   readonly parts: readonly XlCfgAtom[];
   readonly position: Position;
 }
 
 /** A list; `+=` may have put more items at its end. */
-export interface XlCfgList {
+interface XlCfgList {
   readonly kind: 'list';
   readonly items: readonly XlCfgValue[];
   readonly position: Position;

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
 
 /** A shell, and the environment it starts in. */
-export interface ShellKit {
+interface ShellKit {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
 }

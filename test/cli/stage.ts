@@ -25,7 +25,7 @@ export interface Run {
 }
 
 /** What a terminal is like, beside where it prints. */
-export type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
+type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
 
 /** Runs a command line in this process, as `main.ts` does. */
 export async function runPvusb(argv: readonly string[], likeness: Likeness = {}): Promise<Run> {

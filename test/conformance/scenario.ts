@@ -15,9 +15,9 @@ import type { Subject } from './subject.js';
 /** An answer, or where the daemons differ, the answer of the C daemon (`c`) and of oxenstored (`o`). */
 export type Expected = Answer | { readonly c: Answer; readonly o: Answer };
 /** The text of an answer, or a pattern of it. */
-export type Answer = string | RegExp;
+type Answer = string | RegExp;
 /** Events in the order of their arrival, each `path|token|`. */
-export type Events = readonly string[] | { readonly c: readonly string[]; readonly o: readonly string[] };
+type Events = readonly string[] | { readonly c: readonly string[]; readonly o: readonly string[] };
 /** One thing done in a scenario. */
 export type Step = (lab: Lab) => Promise<void>;
 

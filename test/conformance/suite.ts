@@ -27,7 +27,7 @@ const TABLE: Readonly<Record<string, readonly Scenario[]>> = {
 };
 
 /** A server to be judged. */
-export interface Candidate {
+interface Candidate {
   /** What it is, for the report. */
   readonly name: string;
   /** Whose column of expectations holds, also while there is no server yet to ask. */

@@ -8,14 +8,14 @@ import { projectRoot } from '../xenstored/fetch.js';
 const FOLDER = join(projectRoot(), 'test/fixtures/libxl-json');
 
 /** A captured file. */
-export interface Captured {
+interface Captured {
   /** `30-pv/001-ctrl-attach-auto.before`. */
   readonly name: string;
   readonly bytes: Buffer;
 }
 
 /** A file before and after one command of xl's. */
-export interface Step {
+interface Step {
   readonly name: string;
   readonly before: Buffer;
   readonly after: Buffer;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { report, run } from '../xenstored/fetch.js';
 
 /** Where it is. */
-export interface Installed {
+interface Installed {
   /** The package's file. */
   readonly deb: string;
   /** The folder that stands for `/`. */

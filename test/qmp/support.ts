@@ -27,7 +27,7 @@ export const GREETING =
   '"capabilities": ["oob"]}}\r\n';
 
 /** A command as it was sent. */
-export interface Sent {
+interface Sent {
   readonly execute: string;
   readonly arguments?: JsonObject;
   readonly id: string;

@@ -16,7 +16,7 @@ export type Deed =
   | 'mischief';
 
 /** What becomes of a command to a QEMU; `act-but-...`: it is carried out all the same. */
-export type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-drop' | 'die';
+type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-drop' | 'die';
 
 /** One fault. `after`: the host has done what it was asked, and the caller is told otherwise, or nothing. */
 export type Fault =

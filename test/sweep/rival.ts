@@ -4,7 +4,7 @@ import { type SimHost, savedDriverPath } from '../../src/sim/index.js';
 import { SavedFiles } from './saved-files.js';
 
 /** A controller of a domain. */
-export interface RivalController {
+interface RivalController {
   readonly domid: number;
   readonly devid: number;
 }

@@ -7,7 +7,7 @@ import { LibxlError, SavedConfig, type Userdata } from '../../src/libxl/index.js
 import type { SimHost } from '../../src/sim/index.js';
 
 /** A place in the queue for a lock. */
-export interface Turn {
+interface Turn {
   /** The lock is ours. */
   readonly granted: Promise<void>;
   /** Lets go of it, or waits for it no more. */
@@ -202,7 +202,7 @@ export function uuidOf(domid: number): string {
 }
 
 /** The part of a configuration that is about USB. */
-export interface SavedSettings {
+interface SavedSettings {
   readonly usbctrls: readonly unknown[];
   readonly usbdevs: readonly unknown[];
 }

@@ -12,7 +12,7 @@ import type { Strike } from './trouble.js';
 import { worldOf } from './world-of.js';
 
 /** What an operation does when nothing goes wrong. */
-export interface Undisturbed {
+interface Undisturbed {
   readonly calls: readonly HostCall[];
   readonly natural: Drivers;
   /** The world that it ends with. */

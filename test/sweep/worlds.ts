@@ -13,7 +13,7 @@ const DEVICES = [
 ];
 
 /** What differs between small worlds. */
-export interface SmallWorld {
+interface SmallWorld {
   /** Of the controllers, and so of the guests; pv unless given. */
   readonly type?: ControllerType;
   /** What guest 1's controller holds, by port; it has none when this is absent. */

@@ -8,7 +8,7 @@ import { SysfsError, type SysfsFiles, type UsbDevice } from '../../src/sysfs/ind
 import { projectRoot } from '../xenstored/fetch.js';
 
 /** Attributes by device or interface, without their newline; `driver` is a link's target after `-> `. */
-export type Recorded = Readonly<Record<string, Readonly<Record<string, string>>>>;
+type Recorded = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** The recorded host. */
 export function recordedHost(): Recorded {

@@ -18,7 +18,7 @@ export function fails(code: string, operation?: string, path?: string): (error: 
 }
 
 /** A transport whose other end is the test: it keeps what is sent, and delivers what it is told. */
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   /** Every request so far. */
   readonly sent: Message[] = [];
   /** How many writes they came in. */
@@ -117,7 +117,7 @@ export interface Subject {
 }
 
 /** Starts one of Debian's daemons. */
-export async function startReal(kind: DaemonKind): Promise<Subject> {
+async function startReal(kind: DaemonKind): Promise<Subject> {
   const daemon = await startDaemon(kind);
   return {
     kind,
@@ -129,7 +129,7 @@ export async function startReal(kind: DaemonKind): Promise<Subject> {
 }
 
 /** Starts a simulated store. */
-export async function startSim(): Promise<Subject> {
+async function startSim(): Promise<Subject> {
   const store = new SimStore();
   const open = new Set<Transport>();
   const connect = (domid: number): XenstoreClient => {

@@ -15,14 +15,14 @@ import { connectRaw, type Raw } from './raw.js';
 export type DaemonKind = 'c' | 'o';
 
 /** What a program printed, and its exit status. */
-export interface ToolResult {
+interface ToolResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Debian's own xenstore programs, pointed at a daemon. */
-export interface Tools {
+interface Tools {
   /** The environment that they need. */
   readonly env: NodeJS.ProcessEnv;
   /** The folder that they are in. */

@@ -10,7 +10,7 @@ export class ConnectionClosed extends Error {
 }
 
 /** The daemon did not answer. */
-export class NoAnswer extends Error {
+class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 

@@ -4,7 +4,7 @@ import { XlCfgError, type XlCfgErrorCode } from '../../src/xlcfg/index.js';
 import { controlCharacter } from '../fuzz/fuzz.js';
 
 /** An error as a table has it. */
-export interface Refusal {
+interface Refusal {
   readonly code: XlCfgErrorCode;
   readonly line: number;
   readonly column: number;

@@ -83,7 +83,7 @@ export function parseType(text: string): ControllerType | 'auto' {
 }
 
 /** What `usbdev-attach` asks for. */
-export interface DeviceSpec {
+interface DeviceSpec {
   readonly hostbus: number;
   readonly hostaddr: number;
   readonly devid?: number | undefined;

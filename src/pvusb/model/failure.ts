@@ -11,7 +11,7 @@ export class ConflictError extends Error {
 }
 
 /** What was going on when something failed. */
-export interface Doing {
+interface Doing {
   /** Completes "while ...": `observing the host`. */
   readonly doing: string;
   readonly where?: Where;

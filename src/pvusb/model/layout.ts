@@ -108,7 +108,7 @@ export function savedOriginPath(busid: Busid): string {
 }
 
 /** xenstore paths allow neither `.` nor `:`; libxl writes `3-1@2_1` for `3-1:2.1`. */
-export function encodeName(name: Busid | InterfaceId): string {
+function encodeName(name: Busid | InterfaceId): string {
   return name.replaceAll('.', '_').replaceAll(':', '@');
 }
 

@@ -14,7 +14,7 @@ import {
 import type { CallOptions, XenstoreNodes } from './host.js';
 
 /** Most ports a controller may have (`usbif.h`: USBIF_MAX_PORTNR). */
-export const PORTS_MAX = 31;
+const PORTS_MAX = 31;
 
 const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
 const BACKEND_KEYS = ['state', 'online'] as const;

@@ -54,7 +54,7 @@ export function planAttach(
  *
  * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`, `half-attached`
  */
-export function requireAssignable(inventory: Inventory, device: UsbDevice): void {
+function requireAssignable(inventory: Inventory, device: UsbDevice): void {
   const { busid, kind } = device;
   if (kind === 'root-hub')
     throw new PvusbError('is-root-hub', `${busid} is a root hub.`, { where: { busid } });

@@ -170,7 +170,7 @@ export function removal(controller: ControllerId, backend: string | undefined): 
 }
 
 /** How a controller goes. */
-export interface RemoveRequest {
+interface RemoveRequest {
   /** Does not wait for the guest to let go. */
   readonly destroy: boolean;
 }

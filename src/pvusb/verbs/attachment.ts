@@ -8,7 +8,7 @@ import type { CallOptions, Host } from '../observe/host.js';
 import { lentState, type PortState } from '../types/port-state.js';
 
 /** A port and the device that was put into it. */
-export interface Watched extends ControllerId {
+interface Watched extends ControllerId {
   readonly type: ControllerType;
   readonly busid: Busid;
   /** The controller was made for it: its guest has not connected yet. */

@@ -26,7 +26,7 @@ export interface Outcome<T> {
 }
 
 /** Which domains' QEMUs a planner has to know about. */
-export type Asks = (seen: Inventory) => readonly number[];
+type Asks = (seen: Inventory) => readonly number[];
 
 /** Makes a plan from an inventory; run again on a newer one after a conflict. */
 export type Planner<T> = (inventory: Inventory) => Outcome<T>;

@@ -20,7 +20,7 @@ export interface Lent {
 }
 
 /** A guest as it was when it was last seen. */
-export interface Remembered {
+interface Remembered {
   readonly uuid: string;
   readonly domid: number;
   readonly name?: string | undefined;
@@ -34,7 +34,7 @@ export interface Returning extends Remembered {
 }
 
 /** What a look has brought to light. */
-export interface Changes {
+interface Changes {
   readonly gone: readonly Remembered[];
   /** Devices that guests have got and lost, by whomever. */
   readonly attached: readonly Change[];

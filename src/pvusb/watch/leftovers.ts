@@ -14,7 +14,7 @@ const LEFT: ReadonlySet<Finding['finding']> = new Set([
 ]);
 
 /** A guest that is gone, or one that has lost a device. */
-export interface Leaving {
+interface Leaving {
   readonly domid?: number;
   /** What it had: a QEMU that has died does not give its devices back. */
   readonly busids: readonly Busid[];

@@ -18,7 +18,7 @@ const CONTROLLERS_WITHIN_MS = 60_000;
 const MAY_CHANGE = ['no-such-device', 'already-attached', 'half-attached'] as const;
 
 /** What has come of it: the device is attached, or will not be, and why; neither when the guest has it already. */
-export interface Given {
+interface Given {
   readonly attachment?: Attached;
   readonly why?: string;
 }

@@ -5,7 +5,6 @@ import { type Manner, SimUsbback } from '../actors/usbback.js';
 import { busOf, type DeviceSpec, SimUsb, USBBACK, USBBACK_DRIVER } from '../kernel/index.js';
 import { QmpError, SimQemu } from '../qemu/index.js';
 import { SimStore } from '../store/index.js';
-import type { World, WorldController, WorldDomain } from '../world/world.js';
 import {
   controllerNodes,
   dom0Nodes,
@@ -16,7 +15,8 @@ import {
   savedDriverPath,
   writeNodes,
   writeTogether,
-} from './records.js';
+} from '../toolstack/records.js';
+import type { World, WorldController, WorldDomain } from '../world/world.js';
 
 /** The store a host runs on, when it is not its own. */
 export interface HostStore {

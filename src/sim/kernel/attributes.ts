@@ -3,7 +3,7 @@ import { busOf, portPathOf } from './names.js';
 import type { PluggedDevice, PluggedInterface } from './spec.js';
 
 /** What each attribute says of a thing. A string that a device does not have has no attribute. */
-export type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
+type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
 
 /** The attributes of a device. */
 export const DEVICE_ATTRIBUTES: Attributes<PluggedDevice> = {

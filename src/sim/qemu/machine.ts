@@ -28,7 +28,7 @@ interface EmulatedController {
 const PORTS: Readonly<Record<string, number>> = { 'piix3-usb-uhci': 2, 'usb-ehci': 6, 'nec-usb-xhci': 0 };
 
 /** How a machine tells what it did. */
-export interface MachineEvents {
+interface MachineEvents {
   /** A device is gone: the event `DEVICE_DELETED`. */
   deleted(id: string): void;
 }

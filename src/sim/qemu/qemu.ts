@@ -2,8 +2,8 @@
 import type { Transport } from '../../xenstore/transport.js';
 import { type Actor, type ActorStore, readState, Work } from '../actors/actor.js';
 import { XenbusState } from '../actors/xenbus.js';
-import { deviceModelNodes, writeNodes } from '../host/records.js';
 import type { KernelChange, SimUsb } from '../kernel/index.js';
+import { deviceModelNodes, writeNodes } from '../toolstack/records.js';
 import { type Fields, Machine, QmpError, text } from './machine.js';
 import { QEMU_VERSION, type QmpCommand, type QmpFate, QmpServer } from './qmp.js';
 import { QusbController } from './qusb.js';

@@ -30,7 +30,7 @@ export type QmpFate =
   | { readonly error: string; readonly class?: string };
 
 /** What the server needs of its QEMU. */
-export interface QmpHooks {
+interface QmpHooks {
   /** Carries a command out; rejects with a {@link QmpError}. */
   run(command: QmpCommand): Promise<unknown>;
   /** Puts a piece of work behind the others of this QEMU. */

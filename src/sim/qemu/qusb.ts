@@ -11,7 +11,7 @@ const VERSIONS = [1, 2];
 const FULL_SPEED = 12;
 
 /** What a controller needs of the QEMU it is in. */
-export interface QusbHooks {
+interface QusbHooks {
   readonly store: ActorStore;
   readonly work: Work;
   readonly access: UsbAccess;

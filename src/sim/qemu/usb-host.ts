@@ -2,12 +2,12 @@
 import { busOf, isRootHub, type PluggedDevice, portPathOf, type SimUsb } from '../kernel/index.js';
 
 /** Which device: the one in a socket, whenever there is one; or the one that had this address when it was given. */
-export type HostMatch =
+type HostMatch =
   | { readonly hostbus: number; readonly hostport: string }
   | { readonly hostbus: number; readonly hostaddr: number };
 
 /** A `usb-host` of a QEMU. */
-export interface UsbHostSpec {
+interface UsbHostSpec {
   readonly id: string;
   /** The bus it is on: `xenusb-0.0`. */
   readonly bus: string;

@@ -18,12 +18,12 @@ function escapeByte(byte: string): string {
 }
 
 /** A value (a binary string) as `xenstore-ls` shows it. */
-export function escapeValue(value: string): string {
+function escapeValue(value: string): string {
   return value.replace(/[^ -[\]-~]/g, escapeByte);
 }
 
 /** The inverse of {@link escapeValue}. */
-export function unescapeValue(text: string): string {
+function unescapeValue(text: string): string {
   return text.replace(/\\(?:([tnr\\])|x([0-9a-f]{2})|([0-7]{3}))/g, (_all, letter, hex, octal) => {
     if (letter !== undefined) return LONG[letter]!;
     return String.fromCharCode(hex === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex, 16));

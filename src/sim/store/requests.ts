@@ -10,7 +10,7 @@ import { allows } from './permissions.js';
 import { SPECIAL_NAMES } from './watches.js';
 
 /** A request's reply, as a binary string, and what is sent right after it. */
-export interface Reply {
+interface Reply {
   readonly payload: string;
   readonly afterwards?: () => void;
 }

@@ -115,7 +115,7 @@ export function completeDrivers(
 }
 
 /** The driver that would take an interface first, the driver of its siblings included. */
-export function naturalDriver(
+function naturalDriver(
   drivers: readonly DriverSpec[],
   device: DeviceSpec,
   number: number,

@@ -6,7 +6,7 @@ import type { SimUsb } from '../../../src/sim/index.js';
 import { type DumpedNode, parseDump } from './invariants.js';
 
 /** What I8 is checked on. */
-export interface SavedState {
+interface SavedState {
   /** As `xenstore-ls -fp` prints it. */
   readonly dump: string;
   readonly usb: SimUsb;

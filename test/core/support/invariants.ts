@@ -5,7 +5,7 @@
 import type { SimHost, SimUsb } from '../../../src/sim/index.js';
 
 /** The state of a host. */
-export interface WorldState {
+interface WorldState {
   /** As `xenstore-ls -fp` prints it. */
   readonly dump: string;
   readonly usb: SimUsb;
@@ -16,7 +16,7 @@ export interface WorldState {
 }
 
 /** A QEMU: what it has open. */
-export interface QemuState {
+interface QemuState {
   readonly domid: number;
   readonly alive: boolean;
   readonly held: readonly string[];
@@ -253,27 +253,4 @@ export function compareWorlds(before: Snapshot, after: Snapshot): string[] {
     ...before.filter((line) => !has.has(line)).map((line) => `- ${line}`),
     ...after.filter((line) => !had.has(line)).map((line) => `+ ${line}`),
   ];
-}
-
-/** I7 on a simulated store: what is open beside what the host's own actors have open. */
-export interface OpenThings {
-  readonly watches: number;
-  readonly transactions: number;
-  readonly connections: number;
-}
-
-/** What is open on a simulated host's store. */
-export function openThings(sim: SimHost): OpenThings {
-  const { watchCount, openTransactions, openConnections } = sim.store;
-  return { watches: watchCount, transactions: openTransactions, connections: openConnections };
-}
-
-/** I7: nothing leaks. A controller has watches of usbback and the guest: compare with as many controllers. */
-export function checkLeaks(before: OpenThings, after: OpenThings): string[] {
-  const leaks: string[] = [];
-  if (after.transactions > 0) leaks.push(`I7: ${after.transactions} transactions are open`);
-  if (after.watches > before.watches) leaks.push(`I7: ${after.watches - before.watches} watches are left`);
-  if (after.connections > before.connections)
-    leaks.push(`I7: ${after.connections - before.connections} connections are left`);
-  return leaks;
 }

@@ -6,7 +6,7 @@ import type { Lab } from '../../../lab/lab/lab.js';
 import type { Setup } from './setup.js';
 
 /** A port that `pvusb list --json` shows with something in it. */
-export interface Lent {
+interface Lent {
   readonly devid: number;
   readonly port: number;
   readonly busid: string;

@@ -48,7 +48,7 @@ export function dom0Nodes(): Node[] {
 }
 
 /** `/vm/<uuid>`'s name for a domain. */
-export function uuidOf(domain: WorldDomain): string {
+function uuidOf(domain: WorldDomain): string {
   return domain.uuid ?? `00000000-0000-4000-8000-${domain.domid.toString(16).padStart(12, '0')}`;
 }
 
