@@ -4,8 +4,12 @@ export { type Manner, SimUsbback } from './actors/usbback.js';
 export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host/host.js';
 export { type Reboot, rebootDomain } from './host/reboot.js';
 export * from './kernel/index.js';
+export * from './kernel/index.js';
+export * from './publish/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';
+export * from './qemu/index.js';
+export * from './store/index.js';
 export * from './store/index.js';
 export {
   controllerNodes,
@@ -14,10 +18,6 @@ export {
   savedDriverPath,
   writeNodes,
 } from './toolstack/records.js';
-export * from './kernel/index.js';
-export * from './publish/index.js';
-export * from './qemu/index.js';
-export * from './store/index.js';
 export { parseWorld, parseWorldText, shortWorld, WORLD_TEXT_MAX, WorldError } from './world/parse.js';
 export { labWorld } from './world/recorded-pv.js';
 export { qemuWorld } from './world/recorded-qemu.js';
