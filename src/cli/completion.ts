@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { livingGuests } from '../pvusb/model/find.js';
 import type { Inventory } from '../pvusb/model/inventory.js';
 import { observe } from '../pvusb/observe/observe.js';
+import { SERVED_TYPES } from '../pvusb/types/types.js';
 import { describeDevice } from '../sysfs/usbids.js';
 import { withHost } from './context.js';
 import { UsageError } from './report.js';
@@ -18,9 +19,7 @@ interface Offer {
 
 const TYPES: readonly Offer[] = [
   { value: 'auto', description: 'as libxl chooses' },
-  { value: 'pv', description: "served by the host's usbback" },
-  { value: 'qusb', description: "served by the guest's QEMU" },
-  { value: 'devicemodel', description: "emulated by the HVM guest's QEMU" },
+  ...SERVED_TYPES.map(({ type, summary }) => ({ value: type, description: summary })),
 ];
 
 type Complete = (value: string, description: string) => void;

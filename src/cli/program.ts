@@ -1,8 +1,10 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError } from 'commander';
+import { USUAL_VERSION } from '../libxl/controller-type.js';
 import { PvusbError } from '../pvusb/model/errors.js';
 import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
+import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addLife } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
@@ -173,15 +175,6 @@ function addWriting(program: Command, terminal: Terminal): void {
     );
 }
 
-const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type says who serves it:
-  pv           the kernel driver usbback of this host
-  qusb         the QEMU of a PV or PVH guest (usbctrl=["type=qusb"] in its
-               configuration starts one)
-  devicemodel  emulated by the QEMU of an HVM guest; needs no driver in the
-               guest. USB 1 has 2 ports, USB 2 has 6, USB 3 has 1 to 15.
-  auto         devicemodel for an HVM guest; else pv if usbback is loaded,
-               else qusb`;
-
 function addController(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/controller.js');
   const controller = program
@@ -193,9 +186,9 @@ function addController(program: Command, terminal: Terminal): void {
     .summary('add a USB controller to a domain')
     .description(ADD_DESCRIPTION)
     .argument('<domain>')
-    .option('-t, --type <type>', 'auto, pv, qusb or devicemodel (auto unless given)')
-    .option('-u, --usb <version>', 'USB version: 1 or 2, of type devicemodel also 3 (2 unless given)')
-    .option('-n, --ports <number>', 'number of ports, 1 to 31 (8 unless given); devicemodel: see above')
+    .option('-t, --type <type>', `${TYPE_NAMES} (auto unless given)`)
+    .option('-u, --usb <version>', `USB version (${USUAL_VERSION} unless given)`)
+    .option('-n, --ports <number>', PORTS_HELP)
     .option('--devid <devid>', 'its number (the next unless given)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)

@@ -2,6 +2,7 @@
  * The entries of `usbctrls` and `usbdevs`, as libxl writes them (libxl 4.17: libxl_device_usbctrl and
  * libxl_device_usbdev). A field that has its default value is left out; the order is fixed.
  */
+import { CONTROLLER_TYPES, type ControllerType } from './controller-type.js';
 import {
   type Container,
   integerOf,
@@ -14,7 +15,7 @@ import {
 import type { Written, WrittenMember } from './json-splice.js';
 
 /** Who serves a controller; `auto` when libxl was to choose, and has not written what it chose. */
-export type SavedControllerType = 'auto' | 'pv' | 'qusb' | 'devicemodel';
+export type SavedControllerType = 'auto' | ControllerType;
 
 /** A controller of a domain's configuration. What is undefined is left out of the file. */
 export interface SavedController {
@@ -50,7 +51,7 @@ export interface Entry<Value> extends Span {
   readonly unknownOfHost: readonly WrittenMember[];
 }
 
-const TYPES: readonly SavedControllerType[] = ['auto', 'pv', 'qusb', 'devicemodel'];
+const TYPES: readonly SavedControllerType[] = ['auto', ...CONTROLLER_TYPES];
 const INT_MAX = 0x7fff_ffff;
 
 /** The integer fields: what they may be, and what libxl leaves out. */

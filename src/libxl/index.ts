@@ -1,3 +1,13 @@
+export {
+  CONTROLLER_TYPES,
+  type ControllerType,
+  isControllerType,
+  PORT_RANGES,
+  PORTS_MAX,
+  type PortRange,
+  USUAL_VERSION,
+  VERSION_MAX,
+} from './controller-type.js';
 export type { SavedController, SavedControllerType, SavedDevice } from './entries.js';
 export {
   isLibxlError,

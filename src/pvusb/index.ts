@@ -1,11 +1,12 @@
 /** Lends a Xen host's USB devices to its guests. */
 
-export { diagnose, type Finding } from './diagnose/diagnose.js';
+export { diagnose } from './diagnose/diagnose.js';
 export { describeFinding } from './diagnose/wording.js';
 export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
 export * from './model/errors.js';
 export { ConflictError } from './model/failure.js';
 export * from './model/find.js';
+export type { Finding } from './model/finding.js';
 export * from './model/inventory.js';
 export {
   type Action,
@@ -16,6 +17,7 @@ export {
   type Plan,
   type Step,
 } from './model/plan.js';
+export type { NewController, Target } from './model/request.js';
 export * from './observe/host.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
 export { type HostOptions, openHost } from './observe/open-host.js';
@@ -38,12 +40,12 @@ export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
 export {
   type ControllerRequest,
-  type NewController,
   resolveController,
   resolveType,
 } from './plan/resolve.js';
-export type { AttachRequest, Target } from './plan/target.js';
-export { type PortState, portState } from './types/port-state.js';
+export type { AttachRequest } from './plan/target.js';
+export { portState } from './types/port-state.js';
+export type { PortState } from './types/served-type.js';
 export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export {

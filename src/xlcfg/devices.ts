@@ -1,4 +1,5 @@
 /** `usbdev = [ "SPEC", ... ]` (xl.cfg(5)). */
+import { PORTS_MAX } from '../libxl/controller-type.js';
 import { quoted, XlCfgError } from './errors.js';
 import { type ControllerSetting, type DeviceSetting, type Placed, portsOf } from './model.js';
 import { readNumber } from './number.js';
@@ -9,7 +10,7 @@ const KEYS = ['type', 'hostbus', 'hostaddr', 'controller', 'port'] as const;
 const HOSTBUS = { min: 1, max: 255, isOctalToXl: true };
 const HOSTADDR = { min: 1, max: 127, isOctalToXl: true };
 const CONTROLLER = { min: 0, max: 0xffff, isOctalToXl: false };
-const PORT = { min: 1, max: 31, isOctalToXl: false };
+const PORT = { min: 1, max: PORTS_MAX, isOctalToXl: false };
 
 type DeviceSpec = Spec<(typeof KEYS)[number]>;
 

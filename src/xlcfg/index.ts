@@ -7,7 +7,6 @@ export type {
   DeviceSetting,
   Placed,
   PlacedUsbSettings,
-  UsbControllerType,
   UsbSettings,
 } from './model.js';
 export {

@@ -1,7 +1,7 @@
 /** `pvusb controller add|remove|destroy|info`. */
 
 import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model/inventory.js';
-import { serverOf } from '../../pvusb/types/service.js';
+import { typeOf } from '../../pvusb/types/types.js';
 import { libxlControllerInfo } from '../../pvusb/verbs/libxl-json.js';
 import { type ControllerDetails, controllerInfo } from '../../pvusb/verbs/listing.js';
 import { addController, removeController } from '../../pvusb/verbs/operations.js';
@@ -72,7 +72,8 @@ export async function runControllerInfo(
 }
 
 function formatController(controller: ControllerDetails): string {
-  const { untrustedFrontend: guest, type, qemu } = controller;
+  const { untrustedFrontend: guest, qemu } = controller;
+  const type = typeOf(controller);
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
@@ -82,9 +83,9 @@ function formatController(controller: ControllerDetails): string {
     ['type', controller.type],
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
-    ...(type === 'unknown' ? [] : [['served by', serverOf(controller)] satisfies [string, string]]),
+    ...(type ? [['served by', type.server] satisfies [string, string]] : []),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
-    ...(type === 'devicemodel' ? [] : xenbusLines(controller, guest)),
+    ...(type && type.backend === undefined ? [] : xenbusLines(controller, guest)),
   ];
   return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
 }
@@ -105,7 +106,8 @@ function describeQemu({ health, why, devices, controllers }: QemuAnswer, control
   if (health === 'dead') return 'has died: see "pvusb doctor"';
   if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
   const { type, devid } = controller;
-  if (type === 'devicemodel' && !controllers.includes(devid)) return 'does not have it: see "pvusb doctor"';
+  if (typeOf(controller)?.isEmulated && !controllers.includes(devid))
+    return 'does not have it: see "pvusb doctor"';
   const ports = devices
     .filter((device) => device.type === type && device.devid === devid)
     .map(({ port, open }) => `port ${port}${open ? '' : ' (not open)'}`);

@@ -2,7 +2,7 @@
 import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/model/find.js';
 import type { Controller, Domain, Inventory } from '../../pvusb/model/inventory.js';
 import { portState } from '../../pvusb/types/port-state.js';
-import { serverOf } from '../../pvusb/types/service.js';
+import { typeOf } from '../../pvusb/types/types.js';
 import { type LibxlDomain, libxlDomains } from '../../pvusb/verbs/libxl-json.js';
 import { listControllers } from '../../pvusb/verbs/listing.js';
 import { escapeText, printable } from '../../sysfs/text.js';
@@ -63,9 +63,11 @@ function formatController(inventory: Inventory, names: UsbNames, controller: Con
   return title + taken.map((port) => formatPort(inventory, names, { controller, port })).join('') + rest;
 }
 
-function controllerState({ type, online, backendState, backendDomid }: Controller): string {
-  if (type === 'unknown') return 'left alone: not of a kind that pvusb knows';
-  if (type === 'devicemodel') return 'emulated by QEMU';
+function controllerState(controller: Controller): string {
+  const { online, backendState, backendDomid } = controller;
+  const type = typeOf(controller);
+  if (!type) return 'left alone: not of a kind that pvusb knows';
+  if (type.isEmulated) return `emulated by ${type.server}`;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
   return `${online ? describeState(backendState) : 'being removed'}${by}`;
 }
@@ -86,7 +88,7 @@ function formatLent(inventory: Inventory, names: UsbNames, place: Place): string
     case 'waiting':
       return `WAITING for the guest: ${name}`;
     case 'not-opened':
-      return `NOT TAKEN by ${serverOf(place.controller)} (see "pvusb doctor"): ${name}`;
+      return `NOT TAKEN by ${typeOf(place.controller)?.server ?? 'the host'} (see "pvusb doctor"): ${name}`;
     case 'other-device':
       return `ANOTHER DEVICE is in that socket now: ${name}`;
     case 'missing':

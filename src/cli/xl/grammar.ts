@@ -2,6 +2,8 @@
  * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
+
+import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/controller-type.js';
 import { PvusbError } from '../../pvusb/model/errors.js';
 import type { ControllerType } from '../../pvusb/model/inventory.js';
 import type { ControllerRequest } from '../../pvusb/plan/resolve.js';
@@ -32,7 +34,7 @@ export function parseCount(
 }
 
 const DEVID = { min: 0, max: 0xffff };
-const PORT = { min: 1, max: 31 };
+const PORT = { min: 1, max: PORTS_MAX };
 const BUS_NUMBER = { min: 1, max: 255 };
 const DEVICE_NUMBER = { min: 1, max: 127 };
 
@@ -66,14 +68,16 @@ export function parseControllerSpec(args: readonly string[]): ControllerRequest 
   const pairs = parsePairs(args, ['type', 'version', 'ports'], 'usbctrl');
   return {
     type: optional(pairs.get('type'), parseType),
-    version: optional(pairs.get('version'), (text) => parseCount('version', text, { min: 1, max: 3 })),
+    version: optional(pairs.get('version'), (text) =>
+      parseCount('version', text, { min: 1, max: VERSION_MAX }),
+    ),
     ports: optional(pairs.get('ports'), (text) => parseCount('ports', text, PORT)),
   };
 }
 
 /** Parses a controller type, in any case. */
 export function parseType(text: string): ControllerType | 'auto' {
-  const types = ['auto', 'pv', 'qusb', 'devicemodel'] as const;
+  const types = ['auto', ...CONTROLLER_TYPES] as const;
   const type = types.find((candidate) => candidate === text.toLowerCase());
   if (type) return type;
   throw new PvusbError(

@@ -1,18 +1,11 @@
 /** Finds where a domain's saved configuration says something else than the domain has (I8). Pure. */
 import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from '../model/find.js';
+import type { ConfigDifference } from '../model/finding.js';
 import type { Controller, Inventory, SavedSettings } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
 import type { ConfigEdit, Fact } from '../model/plan.js';
 import { savedDevice } from '../model/saved-config.js';
 import { isServed } from '../model/served.js';
-
-/** What would make a saved configuration say what the domain has, and what must still be so then. */
-export interface ConfigDifference {
-  readonly domid: number;
-  readonly uuid: string;
-  readonly edits: readonly ConfigEdit[];
-  readonly facts: readonly Fact[];
-}
 
 /** The difference of one domain, all of it or the edits that matter; undefined when there is none, or nothing is known. */
 export function configDifference(

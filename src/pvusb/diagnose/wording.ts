@@ -1,11 +1,11 @@
 /** Findings in words. */
 import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
+import type { ConfigDifference, Finding } from '../model/finding.js';
 import type { Controller, Port } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';
-import { isOfQemu, serverOf } from '../types/service.js';
-import type { Finding } from './diagnose.js';
-import type { ConfigDifference } from './saved-config.js';
+import { capitalise, nameController, namePort } from '../model/wording.js';
+import { typeOf } from '../types/types.js';
 
 /** A finding as one sentence. */
 export function describeFinding(finding: Finding): string {
@@ -13,7 +13,7 @@ export function describeFinding(finding: Finding): string {
     case 'missing-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${whyNot(finding.place)}.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${typeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
@@ -33,7 +33,7 @@ export function describeFinding(finding: Finding): string {
     case 'no-usbback':
       return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: ${serverOf(finding.controller)} has not taken it.`;
+      return `${describeController(finding.controller)} is served by nobody: ${typeOf(finding.controller)?.server} has not taken it.`;
     case 'not-emulated':
       return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
     case 'unnoticed-device':
@@ -74,23 +74,17 @@ function describeEdit(edit: ConfigEdit): string {
   }
 }
 
-function whyNot({ controller }: Place): string {
-  return isOfQemu(controller.type)
-    ? "the host's drivers have it, or QEMU does not have it open"
-    : 'its interfaces are not on usbback';
-}
-
 function describeBadPort({ busid, untrustedJunk }: Port): string {
   if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is no device`;
   return `does not exist, but holds ${busid}`;
 }
 
-function describePlace({ controller, port }: Place): string {
-  return `Port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`;
+function describePlace({ controller: { domid, devid }, port: { port } }: Place): string {
+  return capitalise(namePort({ domid, devid, port }));
 }
 
-function describeController({ domid, devid }: Controller): string {
-  return `Controller ${devid} of domain ${domid}`;
+function describeController(controller: Controller): string {
+  return capitalise(nameController(controller));
 }
 
 /** The same for the same finding, whenever it is found: tells what lasts from what is just being done. */

@@ -16,7 +16,7 @@ import { DOMAINS } from '../model/layout.js';
 import type { QemuAction } from '../model/plan.js';
 import type { Host, Qemu } from '../observe/host.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
-import { deadError } from '../types/service.js';
+import { deadError } from '../types/qemu.js';
 
 type Emulate = Extract<QemuAction, { do: 'emulate' }>;
 type Unemulate = Extract<QemuAction, { do: 'unemulate' }>;

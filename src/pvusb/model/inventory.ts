@@ -1,7 +1,11 @@
 /** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
+
+import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
+
+export type { ControllerType };
 
 /** How a guest is virtualised (`/libxl/D/type`). */
 export type DomainType = 'pv' | 'pvh' | 'hvm';
@@ -44,7 +48,8 @@ export interface QemuAnswer {
 
 /** A USB device of the host in a guest's QEMU, by the port that it is in. */
 export interface QemuDevice {
-  readonly type: 'qusb' | 'devicemodel';
+  /** The type of the controller that it is on. */
+  readonly type: ControllerType;
   readonly devid: number;
   readonly port: number;
   /** Of type qusb: the socket that the port named when QEMU looked; undefined when QEMU does not say. */
@@ -52,9 +57,6 @@ export interface QemuDevice {
   /** False: QEMU does not have it open. It has been pulled out, or could not be opened. */
   readonly open: boolean;
 }
-
-/** Who serves a controller; the type decides which planner serves it. */
-export type ControllerType = 'pv' | 'qusb' | 'devicemodel';
 
 /** Xenbus states (`io/xenbus.h: enum xenbus_state`). */
 export const XenbusState = {

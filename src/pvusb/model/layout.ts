@@ -11,7 +11,10 @@ export const DOMAINS = '/local/domain';
 export const SAVED_DRIVERS = `${LIBXL}/usbback`;
 
 /** Backend directories by kind: `vusb` is served by the kernel's usbback, `qusb` by QEMU. */
-export type BackendKind = 'vusb' | 'qusb';
+export const BACKEND_KINDS = ['vusb', 'qusb'] as const;
+
+/** One of {@link BACKEND_KINDS}. */
+export type BackendKind = (typeof BACKEND_KINDS)[number];
 
 /** Names one controller. */
 export interface ControllerId {
@@ -49,11 +52,6 @@ export function portPath(portsAt: string, port: number): string {
   return `${portsAt}/port/${port}`;
 }
 
-/** Where a controller's type keeps its ports and states; undefined for type devicemodel, which has a record alone. */
-export function backendKind(type: 'pv' | 'qusb' | 'devicemodel'): BackendKind | undefined {
-  return ({ pv: 'vusb', qusb: 'qusb', devicemodel: undefined } as const)[type];
-}
-
 /** Below it, domain by domain, what is announced of the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 
@@ -75,10 +73,11 @@ export function parseBackend(
   path: string,
   controller: ControllerId,
 ): { readonly kind: BackendKind; readonly backendDomid: number } | undefined {
-  const match = /^\/local\/domain\/(\d{1,5})\/backend\/(vusb|qusb)\/(\d+)\/(\d+)$/.exec(path);
-  if (!match) return undefined;
-  const found = { kind: match[2] as BackendKind, backendDomid: Number(match[1]) };
-  return path === backendPath(controller, found.kind, found.backendDomid) ? found : undefined;
+  const [, domid, name] = /^\/local\/domain\/(\d{1,5})\/backend\/([a-z]+)\/\d+\/\d+$/.exec(path) ?? [];
+  const kind = BACKEND_KINDS.find((known) => known === name);
+  if (kind === undefined) return undefined;
+  const backendDomid = Number(domid);
+  return path === backendPath(controller, kind, backendDomid) ? { kind, backendDomid } : undefined;
 }
 
 /** `/libxl/usbback/<busid>`, the busid encoded for xenstore. */

@@ -15,7 +15,7 @@ import type {
   SavedDrivers,
 } from '../model/inventory.js';
 import {
-  type BackendKind,
+  BACKEND_KINDS,
   backendPath,
   backendsPath,
   type ControllerId,
@@ -241,12 +241,13 @@ function savedDriver(intf: SavedDriver['interface'], untrustedDriverPath: string
 
 /** Three waves: every backend directory of domain 0, recorded or not. */
 async function observeBackends(xenstore: XenstoreNodes, call: CallOptions): Promise<OrphanBackend[]> {
-  const kinds: readonly BackendKind[] = ['vusb', 'qusb'];
   const domains = await xenstore.directoryMany(
-    kinds.map((kind) => backendsPath(kind)),
+    BACKEND_KINDS.map((kind) => backendsPath(kind)),
     call,
   );
-  const found = kinds.flatMap((kind, i) => sortedNumbers(domains[i]).map((domid) => ({ kind, domid })));
+  const found = BACKEND_KINDS.flatMap((kind, i) =>
+    sortedNumbers(domains[i]).map((domid) => ({ kind, domid })),
+  );
   const devids = await xenstore.directoryMany(
     found.map(({ kind, domid }) => `${backendsPath(kind)}/${domid}`),
     call,

@@ -2,12 +2,16 @@
 import type { UsbDevice } from '../../sysfs/index.js';
 import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
-import { placesOf } from '../model/find.js';
+import { findControllerOf, placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan, Step } from '../model/plan.js';
-import { bindSteps, claimStep, holdStep, lendStep, lookStep, verifyStep } from './claim.js';
-import { addSteps, emulateStep, servedStep } from './controller.js';
-import { type AttachRequest, chooseTarget, type Target } from './target.js';
+import type { Target } from '../model/request.js';
+import { isServed } from '../model/served.js';
+import { namePort } from '../model/wording.js';
+import { servedType } from '../types/types.js';
+import { claimStep, lookStep, verifyStep } from './claim.js';
+import { addSteps } from './controller.js';
+import { type AttachRequest, chooseTarget } from './target.js';
 
 /** The plan, and the port that it chose. */
 export interface AttachPlan {
@@ -32,16 +36,12 @@ export function planAttach(
   return {
     target,
     plan: {
-      title: `attach ${device.busid} to port ${target.port} of controller ${target.devid} of domain ${target.domid}`,
+      title: `attach ${device.busid} to ${namePort(target)}`,
       steps: [
-        ...(target.created ? addSteps(inventory, target.created) : []),
-        ...(target.isNew ? [servedStep(target)] : []),
-        ...(target.missing
-          ? [emulateStep({ ...target.missing, ports: target.missing.portCount }, false)]
-          : []),
+        ...(target.created ? addSteps(inventory, target.created) : serveSteps(inventory, target)),
         claimStep(inventory, device, target),
         verifyStep(device),
-        ...handOver(device, target),
+        ...servedType(target.type).handOver(device, target),
         lookStep(device, target),
       ],
       onFailure: 'undo',
@@ -65,12 +65,10 @@ function requireAssignable(inventory: Inventory, device: UsbDevice): void {
     return;
   }
   const { domid, devid } = place.controller;
-  const { port } = place.port;
-  throw new PvusbError(
-    'already-attached',
-    `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`,
-    { where: { domid, devid, port, busid } },
-  );
+  const at = { domid, devid, port: place.port.port };
+  throw new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
+    where: { ...at, busid },
+  });
 }
 
 /** usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears. */
@@ -79,13 +77,8 @@ function requireWhole({ busid, interfaces }: UsbDevice): void {
   throw new PvusbError('half-attached', `${busid} is on usbback, but in no port.`, { where: { busid } });
 }
 
-function handOver(device: UsbDevice, target: Target): Step[] {
-  switch (target.type) {
-    case 'pv':
-      return bindSteps(device);
-    case 'qusb':
-      return [holdStep(device, target)];
-    case 'devicemodel':
-      return [lendStep(device, target)];
-  }
+/** Nobody may have taken the controller yet, or its QEMU may not have it any more. */
+function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
+  const controller = findControllerOf(inventory, id);
+  return controller && isServed(controller) ? servedType(type).serveRecorded(inventory, controller) : [];
 }

@@ -1,4 +1,4 @@
-/** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
+/** The claim of a port for a device, and the looks after it. */
 import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { formatIdentity } from '../../sysfs/identity.js';
@@ -13,10 +13,12 @@ import {
   savedOriginPath,
 } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
+import type { Target } from '../model/request.js';
 import { savedDevice, telling } from '../model/saved-config.js';
-import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './detach.js';
+import { namePort } from '../model/wording.js';
+import { servedType } from '../types/types.js';
+import { forgetAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
-import type { Target } from './target.js';
 
 /** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
 export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
@@ -26,9 +28,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
   const expect: Fact[] = [
     { fact: 'value', path: port, is: '' },
-    target.type === 'devicemodel'
-      ? { fact: 'value', path: `${target.portsAt}/type`, is: target.type }
-      : { fact: 'value', path: `${target.portsAt}/online`, is: '1' },
+    servedType(target.type).isThere(target.portsAt),
     ...target.keptEmpty.map((path): Fact => ({ fact: 'vacant', path })),
     unclaimedFact(inventory, busid, target.created),
   ];
@@ -53,11 +53,11 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
       edits: [{ edit: 'clear', path: port, from: busid }],
       ...telling(inventory, target.domid, [taken], { ifPossible: true }),
     },
-    ...(target.type === 'qusb' ? [releaseAction(target, busid)] : []),
+    ...servedType(target.type).takeBack(target, device),
     ...restoreActions(drivers),
     forgetAction(busid, drivers),
   ];
-  const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
+  const why = `claim ${namePort(target)} for ${busid}`;
   const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
   return { why, act: { do: 'commit', expect, edits, ...config }, undo };
 }
@@ -94,48 +94,6 @@ function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[]
   ];
 }
 
-/**
- * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
- * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
- */
-export function bindSteps(device: UsbDevice): Step[] {
-  const { interfaces } = device;
-  return [
-    ...interfaces
-      .filter(({ driver }) => driver !== undefined)
-      .map(
-        ({ id, driver }): Step => ({
-          why: `take ${id} from ${driver}`,
-          act: { do: 'take', interface: id, driver: driver!, record: savedInterfacePath(device.busid, id) },
-        }),
-      ),
-    ...interfaces.map(
-      ({ id }): Step => ({
-        why: `hand ${id} to usbback`,
-        act: { do: 'bind', interface: id, driver: USBBACK },
-        undo: [{ do: 'unbind', interface: id, driver: USBBACK }],
-      }),
-    ),
-  ];
-}
-
-/** QEMU sees the port of a qusb controller by itself; whether it could open the device is waited for. */
-export function holdStep({ busid }: UsbDevice, { domid, devid, port }: Target): Step {
-  return {
-    why: `let the QEMU of domain ${domid} open ${busid}`,
-    act: { do: 'hold', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS },
-  };
-}
-
-/** An emulated controller gets the device by a command. */
-export function lendStep({ busid, bus, address }: UsbDevice, { domid, devid, port }: Target): Step {
-  return {
-    why: `have the QEMU of domain ${domid} open ${busid}`,
-    act: { do: 'lend', domid, devid, port, busid, bus, address },
-    undo: [{ do: 'unlend', domid, devid, port, only: { bus, address } }],
-  };
-}
-
 /** Right after the claim: still the device that was asked for, and not another one in its socket. */
 export function verifyStep(device: UsbDevice): Step {
   const { busid, bus, address } = device;
@@ -147,7 +105,7 @@ export function lookStep(device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
   return {
-    why: `see that port ${target.port} of controller ${target.devid} of domain ${target.domid} holds ${busid}`,
+    why: `see that ${namePort(target)} holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },
   };
 }

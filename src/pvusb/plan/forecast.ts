@@ -1,18 +1,17 @@
 /** The host as it will be after a plan, so that the next one can be made before the first is carried out. Pure. */
 import type { Busid, DriverName, UsbDevice } from '../../sysfs/index.js';
-import { USBBACK, USBFS } from '../model/drivers.js';
 import { allPorts, findControllerOf, savedFor } from '../model/find.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from '../model/inventory.js';
-import { backendKind, type ControllerId, frontendPath, portPath } from '../model/layout.js';
-import { portsOf } from './controller.js';
-import type { NewController } from './resolve.js';
-import type { Target } from './target.js';
+import { type ControllerId, frontendPath, portPath } from '../model/layout.js';
+import type { NewController, Target } from '../model/request.js';
+import { portsAtOf, servedType } from '../types/types.js';
 
 /** With a controller that somebody serves and no guest uses yet. */
 export function withController(inventory: Inventory, controller: NewController): Inventory {
   const { domid, devid, type, version, ports } = controller;
-  const hasBackend = backendKind(type) !== undefined;
-  const portsAt = portsOf(controller);
+  const { backend, isEmulated } = servedType(type);
+  const hasBackend = backend !== undefined;
+  const portsAt = portsAtOf(controller);
   const added: Controller = {
     domid,
     devid,
@@ -33,7 +32,7 @@ export function withController(inventory: Inventory, controller: NewController):
     (a, b) => a.domid - b.domid || a.devid - b.devid,
   );
   const emulates = (qemu: QemuAnswer): QemuAnswer => ({ ...qemu, controllers: [...qemu.controllers, devid] });
-  return type === 'devicemodel'
+  return isEmulated
     ? { ...inventory, controllers, qemus: changed(inventory, domid, emulates) }
     : { ...inventory, controllers };
 }
@@ -65,14 +64,15 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     interface: id,
     ...(driver === undefined ? {} : { driver }),
   }));
+  const { isOfQemu, lentDriver } = servedType(type);
   const has = (qemu: QemuAnswer): QemuAnswer =>
-    type === 'pv'
+    !isOfQemu
       ? qemu
       : { ...qemu, devices: [...qemu.devices, { type, devid, port, socket: busid, open: true }] };
   return {
     ...seen,
     controllers: withPort(seen, target, busid),
-    devices: withDrivers(seen, busid, () => (type === 'pv' ? USBBACK : USBFS)),
+    devices: withDrivers(seen, busid, () => lentDriver),
     savedDrivers: [...seen.savedDrivers.filter((saved) => saved.busid !== busid), { busid, drivers }],
     qemus: changed(seen, domid, has),
   };

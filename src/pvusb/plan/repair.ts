@@ -1,9 +1,11 @@
 /** A plan for each thing that {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. Pure. */
-import type { Finding } from '../diagnose/diagnose.js';
+
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
 import type { Fact, Plan, Step } from '../model/plan.js';
-import { BACKEND_WITHIN_MS, planRemoveController, removal } from './controller.js';
+import { BACKEND_WITHIN_MS } from '../types/backend.js';
+import { planRemoveController, removal } from './controller.js';
 import { giveBackSteps, planDetachSteps } from './detach.js';
 import { planHandAnewSteps } from './replug.js';
 

@@ -5,7 +5,8 @@ import type { Inventory } from '../model/inventory.js';
 import { portPath, savedOriginPath } from '../model/layout.js';
 import type { Edit, Fact, Step } from '../model/plan.js';
 import { savedDevice, telling } from '../model/saved-config.js';
-import { QEMU_WITHIN_MS, releaseAction } from './detach.js';
+import { namePort } from '../model/wording.js';
+import { openStep, releaseStep } from '../types/qusb.js';
 import { unclaimedFact } from './facts.js';
 import { sameNumber } from './target.js';
 
@@ -32,12 +33,12 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   ];
   return [
     {
-      why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,
+      why: `take ${busid} out of ${namePort(at)}`,
       act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, origin] },
     },
-    { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
+    releaseStep(at, busid),
     {
-      why: `put ${busid} into port ${port.port} of controller ${devid} of domain ${domid} again`,
+      why: `put ${busid} into ${namePort(at)} again`,
       act: {
         do: 'commit',
         expect: isFree,
@@ -48,9 +49,6 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
         ...telling(inventory, domid, saved),
       },
     },
-    {
-      why: `let the QEMU of domain ${domid} open ${busid}`,
-      act: { do: 'hold', ...at, busid, withinMs: QEMU_WITHIN_MS },
-    },
+    openStep(at, busid),
   ];
 }

@@ -1,9 +1,11 @@
 /** What a controller that is asked for will be: its type, its limits and its number. Pure. */
+
+import { isControllerType, PORT_RANGES, USUAL_VERSION } from '../../libxl/controller-type.js';
 import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { controllersOf, findDomain, qemuOf } from '../model/find.js';
 import type { ControllerType, Domain, Inventory } from '../model/inventory.js';
-import type { ControllerId } from '../model/layout.js';
-import { serviceProblem } from '../types/service.js';
+import type { NewController } from '../model/request.js';
+import { serviceProblem, usualType } from '../types/types.js';
 
 /** A controller to be made; what is absent is chosen. */
 export interface ControllerRequest {
@@ -15,34 +17,6 @@ export interface ControllerRequest {
   readonly backendDomid?: number | undefined;
   readonly backendDomname?: string | undefined;
 }
-
-/** A controller as it will be made. */
-export interface NewController extends ControllerId {
-  readonly type: ControllerType;
-  readonly version: number;
-  readonly ports: number;
-}
-
-/** Ports that a controller of a type and USB version can have (libxl: libxl__device_usbctrl_setdefault). */
-interface PortRange {
-  readonly min: number;
-  readonly max: number;
-  /** Unless asked for. */
-  readonly usual: number;
-}
-
-const PARAVIRTUAL: PortRange = { min: 1, max: 31, usual: 8 };
-
-/** By type, then by USB version. */
-const PORTS: Readonly<Record<ControllerType, Readonly<Record<number, PortRange>>>> = {
-  pv: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },
-  qusb: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },
-  devicemodel: {
-    1: { min: 2, max: 2, usual: 2 },
-    2: { min: 6, max: 6, usual: 6 },
-    3: { min: 1, max: 15, usual: 8 },
-  },
-};
 
 /**
  * Fills in the defaults (version 2, 8 ports, the next devid, type by what the host has) and checks the limits.
@@ -70,8 +44,9 @@ export function resolveController(
     refuse('unsupported-backend', sentence);
   }
   const type = resolveType(inventory, domain, request.type ?? 'auto');
-  if (!Object.hasOwn(PORTS, type)) refuse('unsupported-type', `There is no controller type ${String(type)}.`);
-  const version = request.version ?? 2;
+  if (!isControllerType(type))
+    return refuse('unsupported-type', `There is no controller type ${String(type)}.`);
+  const version = request.version ?? USUAL_VERSION;
   const ports = resolvePorts(type, version, request.ports);
   if (typeof ports === 'string') return refuse('invalid-argument', ports);
   const devid = resolveDevid(inventory, domid, request.devid);
@@ -80,27 +55,25 @@ export function resolveController(
   return { domid, devid, type, version, ports };
 }
 
-/** What `auto` means on this host for this domain (libxl: libxl__device_usbctrl_setdefault). */
+/** The type asked for, or what `auto` means on this host for this domain. */
 export function resolveType(
   inventory: Inventory,
   domain: Domain,
   type: ControllerType | 'auto',
 ): ControllerType {
-  if (type !== 'auto') return type;
-  if (domain.type === 'hvm') return 'devicemodel';
-  return inventory.usbback ? 'pv' : 'qusb';
+  return type === 'auto' ? usualType(inventory, domain) : type;
 }
 
 /** The ports of a controller unless asked for; undefined for a version that its type does not have. */
 export function usualPorts(type: ControllerType, version: number): number | undefined {
-  return PORTS[type][version]?.usual;
+  return PORT_RANGES[type][version]?.usual;
 }
 
 /** The number of ports, or why it cannot be. */
 function resolvePorts(type: ControllerType, version: number, asked: number | undefined): number | string {
-  const range = PORTS[type][version];
+  const range = PORT_RANGES[type][version];
   if (!range) {
-    const versions = Object.keys(PORTS[type]).join(', ');
+    const versions = Object.keys(PORT_RANGES[type]).join(', ');
     return `USB version ${version} is not one that type ${type} has: ${versions}.`;
   }
   const ports = asked ?? range.usual;

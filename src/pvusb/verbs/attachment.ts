@@ -2,10 +2,11 @@
 
 import type { Busid } from '../../sysfs/busid.js';
 import { hasIdentity } from '../../sysfs/identity.js';
-import { type ControllerType, XenbusState } from '../model/inventory.js';
+import type { ControllerType } from '../model/inventory.js';
 import { type ControllerId, frontendPath, parseNumber, savedIdentityPath } from '../model/layout.js';
 import type { CallOptions, Host } from '../observe/host.js';
-import { lentState, type PortState } from '../types/port-state.js';
+import type { PortState } from '../types/served-type.js';
+import { servedType } from '../types/types.js';
 
 /** A port and the device that was put into it. */
 interface Watched extends ControllerId {
@@ -31,6 +32,7 @@ export async function watchAttachment(
   const { signal, withinMs = GUEST_WITHIN_MS } = options;
   const endMs = host.clock.nowMs() + withinMs;
   const paths = [`${frontendPath(watched)}/state`, savedIdentityPath(watched.busid)];
+  const type = servedType(watched.type);
   let seen: PortState | undefined;
   try {
     for (;;) {
@@ -40,9 +42,9 @@ export async function watchAttachment(
       ]);
       const isOther = device && identity !== undefined && !hasIdentity(device, identity);
       const guest = parseNumber(frontend);
-      seen = isOther ? 'other-device' : lentState(watched.type, device, guest);
-      const hasDriver = watched.type === 'devicemodel' || guest === XenbusState.connected;
-      if (seen !== 'waiting' || !(watched.isNew || hasDriver) || host.clock.nowMs() >= endMs) return seen;
+      seen = isOther ? 'other-device' : !device ? 'missing' : type.lentState(device, guest);
+      const mayCome = watched.isNew || type.mayTake(guest);
+      if (seen !== 'waiting' || !mayCome || host.clock.nowMs() >= endMs) return seen;
       await host.clock.sleep(PAUSE_MS, signal);
     }
   } catch {

@@ -1,17 +1,18 @@
 /** The doctor: looks twice, and mends what {@link diagnose} finds. */
 import type { Busid } from '../../sysfs/index.js';
-import { diagnose, type Finding, findIdle } from '../diagnose/diagnose.js';
+import { diagnose, findIdle } from '../diagnose/diagnose.js';
 import { findingKey } from '../diagnose/wording.js';
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import type { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { placesOf } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan, Step } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { planRepair } from '../plan/repair.js';
-import { isOfQemu } from '../types/service.js';
+import { isOfQemu } from '../types/types.js';
 
 /** How long something must stay as it is to count as left over, rather than as being done by somebody. */
 const SETTLE_MS = 2000;
@@ -95,7 +96,7 @@ function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
 /** Of guests with emulated controllers, or that can have some, and with qusb controllers. */
 export function qemusToAsk({ domains, controllers }: Inventory): number[] {
   const needs = (domid: number): boolean =>
-    controllers.some((controller) => controller.domid === domid && isOfQemu(controller.type));
+    controllers.some((controller) => controller.domid === domid && isOfQemu(controller));
   return domains
     .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
     .filter(({ domid, type }) => type === 'hvm' || needs(domid))

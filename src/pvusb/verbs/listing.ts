@@ -14,8 +14,9 @@ import type { Controller, Inventory, QemuAnswer } from '../model/inventory.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { askQemu } from '../observe/qemu.js';
-import { type PortState, portState } from '../types/port-state.js';
-import { isOfQemu } from '../types/service.js';
+import { portState } from '../types/port-state.js';
+import type { PortState } from '../types/served-type.js';
+import { isOfQemu } from '../types/types.js';
 import type { Attachment, DomainName } from './operations.js';
 
 /** What to list: one domain, or all. */
@@ -33,7 +34,7 @@ export interface ListOptions extends CallOptions {
 function qemusInDoubt(seen: Inventory): number[] {
   const inDoubt = seen.controllers.filter((controller) => {
     const isWaiting = controller.ports.some((port) => portState(seen, { controller, port }) === 'waiting');
-    return isWaiting && isOfQemu(controller.type) && isAlive(seen, controller.domid);
+    return isWaiting && isOfQemu(controller) && isAlive(seen, controller.domid);
   });
   return [...new Set(inDoubt.map(({ domid }) => domid))];
 }
@@ -79,7 +80,7 @@ export async function controllerInfo(
   const inventory = await listControllers(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
-  if (!alive || !isOfQemu(controller.type)) return controller;
+  if (!alive || !isOfQemu(controller)) return controller;
   try {
     return { ...controller, qemu: await askQemu(host, domid, options) };
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
-import { isOfQemu } from '../types/service.js';
+import { isOfQemu } from '../types/types.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
@@ -73,7 +73,9 @@ export async function operate<T>(
 
 /** The QEMU of a domain, when it serves a controller of one of these types. */
 export function qemuFor(domain: Domain, types: readonly Controller['type'][]): number[] {
-  return types.some(isOfQemu) && domain.alive && domain.deviceModel?.running ? [domain.domid] : [];
+  return types.some((type) => isOfQemu({ type })) && domain.alive && domain.deviceModel?.running
+    ? [domain.domid]
+    : [];
 }
 
 async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {

@@ -15,14 +15,15 @@ import {
   placesOf,
 } from '../model/find.js';
 import type { ControllerType, Inventory } from '../model/inventory.js';
+import type { Target } from '../model/request.js';
 import { isServed, requireServed } from '../model/served.js';
 import type { Host } from '../observe/host.js';
 import { planAttach } from '../plan/attach.js';
 import { planAddController, planRemoveController } from '../plan/controller.js';
 import { planDetach, unfinishedDetaches } from '../plan/detach.js';
 import { type ControllerRequest, resolveController, resolveType } from '../plan/resolve.js';
-import type { AttachRequest, Target } from '../plan/target.js';
-import type { PortState } from '../types/port-state.js';
+import type { AttachRequest } from '../plan/target.js';
+import type { PortState } from '../types/served-type.js';
 import { watchAttachment } from './attachment.js';
 import { type OperationOptions, type Outcome, operate, type Planner, qemuFor } from './operate.js';
 

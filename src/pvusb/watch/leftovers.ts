@@ -1,7 +1,7 @@
 /** What guests leave behind: it is looked after when their toolstacks have had their time. */
 import type { Busid } from '../../sysfs/index.js';
-import type { Finding } from '../diagnose/diagnose.js';
 import { describeFinding } from '../diagnose/wording.js';
+import type { Finding } from '../model/finding.js';
 import type { Host } from '../observe/host.js';
 import { doctor } from '../verbs/doctor.js';
 

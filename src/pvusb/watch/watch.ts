@@ -8,7 +8,7 @@ import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import { livingGuests } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
-import { backendsPath, LIBXL } from '../model/layout.js';
+import { BACKEND_KINDS, backendsPath, LIBXL } from '../model/layout.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import type { Attached } from '../verbs/operations.js';
@@ -100,7 +100,12 @@ class LifeWatch {
   }
 
   async run(): Promise<void> {
-    const paths = [INTRODUCE_DOMAIN, RELEASE_DOMAIN, LIBXL, backendsPath('vusb'), backendsPath('qusb')];
+    const paths = [
+      INTRODUCE_DOMAIN,
+      RELEASE_DOMAIN,
+      LIBXL,
+      ...BACKEND_KINDS.map((kind) => backendsPath(kind)),
+    ];
     const call = { signal: this.#signal };
     const { xenstore, plugs } = this.#host;
     const opening = [...paths.map((path) => xenstore.watch(path, call)), ...(plugs ? [plugs()] : [])];

@@ -1,0 +1,58 @@
+/** What can be wrong with a host. */
+import type { Busid } from '../../sysfs/busid.js';
+import type { Place } from './find.js';
+import type { Controller, OrphanBackend } from './inventory.js';
+import type { ConfigEdit, Fact } from './plan.js';
+
+/** Something that is not as any finished operation leaves it. */
+export type Finding =
+  /** A port names a device that has been pulled out. */
+  | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
+  /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
+  | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
+  /** A port names one device, another one sits in that socket. */
+  | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
+  /** A device stands in this port and in another one, which keeps it: where a QEMU has it open, else the first. */
+  | { readonly finding: 'claimed-twice'; readonly place: Place; readonly busid: Busid }
+  /** A port node holds something that is no device, or does not belong to the controller. */
+  | { readonly finding: 'bad-port'; readonly place: Place }
+  /** A device's interfaces are on usbback, but it is in no port. */
+  | { readonly finding: 'binding-without-port'; readonly busid: Busid }
+  /** Drivers are saved for a device that is in no port and not on usbback. */
+  | { readonly finding: 'stale-saved-driver'; readonly busid: Busid }
+  /** A backend directory without a toolstack's record. */
+  | { readonly finding: 'orphan-backend'; readonly orphan: OrphanBackend }
+  /** A controller of a domain that is gone. */
+  | { readonly finding: 'dead-domain'; readonly controller: Controller }
+  /** A controller whose removal has begun. */
+  | { readonly finding: 'half-removed'; readonly controller: Controller }
+  /** Controllers of living guests are not served, since usbback is not loaded. */
+  | { readonly finding: 'no-usbback'; readonly count: number }
+  /** A controller that usbback or QEMU never took. */
+  | { readonly finding: 'unserved-controller'; readonly controller: Controller }
+  /** A record of an emulated controller that QEMU does not have. */
+  | { readonly finding: 'not-emulated'; readonly controller: Controller }
+  /** A device was plugged in anew while it was lent: QEMU has it, and the guest has not noticed. */
+  | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
+  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
+  | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
+  /** The saved configuration cannot be read. */
+  | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
+  /** A QEMU has died with devices given to it. */
+  | { readonly finding: 'dead-qemu'; readonly domid: number; readonly places: readonly Place[] }
+  /** QEMU has a device in a port that is free, or a controller that no record names. */
+  | {
+      readonly finding: 'unrecorded-device';
+      readonly domid: number;
+      readonly devid: number;
+      readonly port: number;
+    }
+  | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
+
+/** What would make a saved configuration say what the domain has, and what must still be so then. */
+export interface ConfigDifference {
+  readonly domid: number;
+  readonly uuid: string;
+  readonly edits: readonly ConfigEdit[];
+  readonly facts: readonly Fact[];
+}
