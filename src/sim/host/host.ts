@@ -16,6 +16,7 @@ import {
   writeNodes,
   writeTogether,
 } from '../toolstack/records.js';
+import { BACKENDS, simType } from '../world/types.js';
 import type { World, WorldController, WorldDomain } from '../world/world.js';
 
 /** The store a host runs on, when it is not its own. */
@@ -217,7 +218,8 @@ export class SimHost {
   async #emulate(controller: WorldController, notOpened: readonly string[] = []): Promise<void> {
     const { domid, devid, type, version, portCount, ports } = controller;
     const qemu = this.qemus.get(domid);
-    if (type !== 'devicemodel' || !qemu?.alive) return;
+    const isEmulated = simType(type)?.isOfQemu && simType(type)?.backend === undefined;
+    if (!isEmulated || !qemu?.alive) return;
     const add = (fields: Readonly<Record<string, unknown>>) =>
       qemu.execute('device_add', fields).catch((error: unknown) => {
         if (!(error instanceof QmpError)) throw error;
@@ -239,14 +241,14 @@ export class SimHost {
   async #takeDown(domid: number): Promise<void> {
     const { dom0 } = this.#store;
     for (const devid of (await dom0.directory(`/libxl/${domid}/device/vusb`)) ?? []) {
-      for (const kind of ['vusb', 'qusb']) {
+      for (const { backend: kind, isOfUsbback } of BACKENDS) {
         const backend = `/local/domain/0/backend/${kind}/${domid}/${devid}`;
         for (const port of (await dom0.directory(`${backend}/port`)) ?? []) {
           const busid = await dom0.read(`${backend}/port/${port}`);
           if (!busid) continue;
           await dom0.write(`${backend}/port/${port}`, '');
           // What QEMU had it has given back, or nobody does (recorded).
-          if (kind === 'vusb') await this.#giveBack(busid);
+          if (isOfUsbback) await this.#giveBack(busid);
         }
         await this.#remove(backend);
         const parent = `/local/domain/0/backend/${kind}/${domid}`;
@@ -283,7 +285,8 @@ function* worldNodes(world: World): Generator<Node> {
   for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
   for (const { domid, backend } of world.orphanBackends) {
     // A path that another wrote is only followed when it is one that a backend can have.
-    if (/^\/local\/domain\/0\/backend\/(vusb|qusb)\/\d+\/\d+$/.test(backend)) {
+    const [, kind] = /^\/local\/domain\/0\/backend\/([a-z]+)\/\d+\/\d+$/.exec(backend) ?? [];
+    if (BACKENDS.some((type) => type.backend === kind)) {
       yield [backend, '', `n0,r${domid}`];
       yield [`${backend}/state`, '6', `n0,r${domid}`];
     }

@@ -1,6 +1,7 @@
 /** What libxl and xen-init-dom0 write into xenstore, as recorded on Xen 4.17: nodes with values and permissions. */
 import { parsePermissions } from '../../xenstore/permissions.js';
 import type { ActorStore } from '../actors/actor.js';
+import { simType } from '../world/types.js';
 import type { WorldController, WorldDomain, WorldSavedDriver } from '../world/world.js';
 
 /** One node: path, value, permissions as `n0,r1`. */
@@ -130,13 +131,13 @@ export function hasDeviceModel(domain: Pick<WorldDomain, 'type' | 'deviceModel'>
 /** A controller's nodes: the record, and the frontend's and backend's directories if it has them. */
 export function controllerNodes(controller: WorldController): Node[] {
   const { domid, devid, type, backendDomid } = controller;
-  const kind = type === 'qusb' ? 'qusb' : 'vusb';
+  const kind = simType(type)?.backend;
   const usual = {
-    backend: `/local/domain/${backendDomid}/backend/${kind}/${domid}/${devid}`,
+    backend: `/local/domain/${backendDomid}/backend/${kind ?? 'vusb'}/${domid}/${devid}`,
     frontend: `/local/domain/${domid}/device/vusb/${devid}`,
   };
   const { backend = usual.backend, frontend = usual.frontend } = controller;
-  const inXenstore = type === 'pv' || type === 'qusb';
+  const inXenstore = kind !== undefined;
   const record = `/libxl/${domid}/device/vusb/${devid}`;
   const keys = backendKeys(controller);
   const nodes: Node[] = [
@@ -205,7 +206,7 @@ function backendNodes(
     ...keys.map(([key, value]): Node => [`${backend}/${key}`, value, shared]),
   ];
   // QEMU's doing, before it waits for the frontend.
-  if (controller.type === 'qusb' && Number(controller.backendState) > 1)
+  if (simType(controller.type)?.startsQemu && Number(controller.backendState) > 1)
     nodes.push([`${backend}/hotplug-status`, 'connected', shared]);
   return nodes;
 }

@@ -2,6 +2,7 @@
 import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
 import type { CheckedInventory, WorldFault } from './schema.js';
+import { simType } from './types.js';
 import type { World, WorldController, WorldDomain } from './world.js';
 
 /** Completes a checked inventory. Throws what `fault` makes. */
@@ -55,7 +56,7 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
 /** Domains with a QEMU. An inventory that does not say has one for each domain that needs it. */
 function servedDomids({ domains, controllers }: CheckedInventory): Set<number> {
   const needs = (domid: number) =>
-    controllers.some((controller) => controller.domid === domid && controller.type === 'qusb');
+    controllers.some((controller) => controller.domid === domid && simType(controller.type)?.startsQemu);
   return new Set(
     domains
       .filter(
@@ -70,7 +71,7 @@ function servedDomids({ domains, controllers }: CheckedInventory): Set<number> {
 function namedToQemu({ controllers }: CheckedInventory, served: ReadonlySet<number>): Set<string> {
   return new Set(
     controllers
-      .filter(({ domid, type }) => served.has(domid) && (type === 'qusb' || type === 'devicemodel'))
+      .filter(({ domid, type }) => served.has(domid) && simType(type)?.isOfQemu)
       .flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
   );
 }

@@ -1,6 +1,7 @@
 /** The two formats of a world, with their limits. */
 import { z } from 'zod';
 import { isDeviceName } from '../kernel/index.js';
+import { TYPE_NAMES } from './types.js';
 
 /** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
 const DOMID_MAX = 0x7fef;
@@ -87,7 +88,7 @@ export const inventorySchema = z.object({
     z.object({
       domid,
       devid,
-      type: z.enum(['pv', 'qusb', 'devicemodel', 'unknown']),
+      type: z.enum([...TYPE_NAMES, 'unknown']),
       version: z.int().min(0).max(255),
       portCount: z.int().min(0).max(255),
       backendDomid: domid,
@@ -183,7 +184,7 @@ export const shortSchema = z.strictObject({
     z.strictObject({
       domid: domid.min(1, 'is domain 0'),
       devid,
-      type: z.enum(['pv', 'qusb', 'devicemodel'], 'is none of pv, qusb, devicemodel').default('pv'),
+      type: z.enum(TYPE_NAMES, `is none of ${TYPE_NAMES.join(', ')}`).default('pv'),
       version: z.int().min(1).max(3).default(2),
       /** As libxl chooses it when absent. */
       ports: z.int().min(1).max(31).optional(),

@@ -2,6 +2,7 @@
 import { type DeviceSpec, isRootHub, USBBACK } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers, savedFor } from './devices.js';
 import type { ShortWorld, WorldFault } from './schema.js';
+import { type SimType, simType } from './types.js';
 import type { World, WorldController, WorldDomain, WorldSavedDriver } from './world.js';
 
 /** Completes a checked short form. Throws what `fault` makes. */
@@ -23,7 +24,7 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
   const lent = lentDevices(short, plugged, fault);
   const savedDrivers: WorldSavedDriver[] = [];
   const devices = plugged.map((device) => {
-    if (lent.get(device.busid) !== 'pv') return device;
+    if (!lent.get(device.busid)?.isOfUsbback) return device;
     savedDrivers.push(...savedFor(drivers, device));
     return { ...device, interfaces: device.interfaces.map((intf) => ({ ...intf, driver: USBBACK })) };
   });
@@ -40,13 +41,13 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
 
 /** libxl starts a QEMU for a domain that is to have controllers of type qusb. */
 function needsModel(short: ShortWorld, domid: number): true | undefined {
-  return short.controllers.some((other) => other.domid === domid && other.type === 'qusb') || undefined;
+  return (
+    short.controllers.some((other) => other.domid === domid && simType(other.type)?.startsQemu) || undefined
+  );
 }
 
 function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): number {
-  if (ports !== undefined) return ports;
-  // A UHCI has 2 ports and an EHCI 6.
-  return type === 'devicemodel' && version < 3 ? version * 4 - 2 : 8;
+  return ports ?? simType(type)!.usualPorts(version);
 }
 
 function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
@@ -85,19 +86,20 @@ function lentDevices(
   short: ShortWorld,
   devices: readonly DeviceSpec[],
   fault: WorldFault,
-): Map<string, string> {
-  const lent = new Map<string, string>();
+): Map<string, SimType> {
+  const lent = new Map<string, SimType>();
   const names = new Map(devices.map((device) => [device.busid, device]));
   for (const [index, controller] of short.controllers.entries()) {
-    if (controller.type === 'pv' && !short.usbback) {
-      throw fault(`controllers[${index}].type`, 'is pv, but the world has no usbback');
+    const type = simType(controller.type)!;
+    if (type.isOfUsbback && !short.usbback) {
+      throw fault(`controllers[${index}].type`, `is ${controller.type}, but the world has no usbback`);
     }
     for (const [port, busid] of Object.entries(controller.devices)) {
       const field = `controllers[${index}].devices["${port}"]`;
       if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
       if (lent.has(busid)) throw fault(field, 'is in another port too');
       if (names.get(busid)?.deviceClass === '09') throw fault(field, 'is a hub');
-      lent.set(busid, controller.type);
+      lent.set(busid, type);
     }
   }
   return lent;
@@ -106,7 +108,7 @@ function lentDevices(
 /** A new controller: the drivers of host and guest connect it when the world begins. */
 function controllerOf(controller: ShortWorld['controllers'][number]): WorldController {
   const { domid, devid, type, version, devices } = controller;
-  const inXenstore = type !== 'devicemodel';
+  const inXenstore = simType(type)?.backend !== undefined;
   return {
     domid,
     devid,

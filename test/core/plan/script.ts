@@ -18,12 +18,12 @@ import { plannedText, run } from './script-commands.js';
 import { ScriptHost } from './script-host.js';
 
 /** A line that cannot be carried out, with its place. */
-export class ScriptError extends Error {
+class ScriptError extends Error {
   override readonly name = 'ScriptError';
 }
 
 /** Makes the text of what a command would do; can be called again, since it changes nothing. */
-export type Planning = () => Promise<string>;
+type Planning = () => Promise<string>;
 
 /**
  * Plays a script, and gives it back with the plans as they are now. `each` stands around every planning.
