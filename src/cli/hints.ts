@@ -5,15 +5,16 @@ import { addJson, DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
 import type { Terminal } from './terminal.js';
 
 /** Adds `watch` and `release`. */
-export function addLife(program: Command, terminal: Terminal): void {
+export function addGuests(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/watch.js');
   program
     .command('watch')
-    .summary('see guests come and go')
+    .summary("keep guests' devices across reboots; clean up after dead guests")
     .description(
       'Watches guests until it is stopped. What a dead guest has left, and its toolstack does not clean up, is given ' +
         'back; a guest that comes back (a reboot) gets the devices that it had.',
     )
+    .option('--dry-run', 'tell what would be done, change nothing')
     .option('--json', 'print an object a line')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) => (await load()).runWatch(terminal, options));

@@ -5,7 +5,7 @@ import { PvusbError } from '../pvusb/model/errors.js';
 import { printable } from '../sysfs/text.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
-import { addDoctor, addFiles, addLife } from './hints.js';
+import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
@@ -82,7 +82,7 @@ export function buildProgram(
   addWriting(program, terminal);
   addController(program, terminal);
   addDoctor(program, terminal, setStatus);
-  addLife(program, terminal);
+  addGuests(program, terminal);
   addFiles(program, terminal);
   addSimulation(program, terminal, setStatus);
   addXl(program);

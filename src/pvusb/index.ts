@@ -47,6 +47,9 @@ export type { AttachRequest } from './plan/target.js';
 export { portState } from './types/port-state.js';
 export type { PortState } from './types/served-type.js';
 export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
+export * from './verbs/attach.js';
+export * from './verbs/controllers.js';
+export * from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export {
   type LibxlDomain,
@@ -57,6 +60,7 @@ export {
 } from './verbs/libxl-json.js';
 export * from './verbs/listing.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
-export * from './verbs/operations.js';
 export { type PrepareOptions, prepareDomain } from './verbs/prepare.js';
-export { type LifeEvent, type WatchOptions, watchDomains } from './watch/watch.js';
+export type { WatchEvent } from './watch/duty.js';
+export { type FollowOptions, followHost } from './watch/monitor.js';
+export { type WatchOptions, watchDomains } from './watch/watch.js';

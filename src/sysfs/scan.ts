@@ -19,19 +19,21 @@ const DEVICES = 'bus/usb/devices';
 /** USB class of hubs (`usb.h: USB_CLASS_HUB`). */
 const HUB_CLASS = '09';
 
+/** Which devices are read: these, or those that it says yes to. */
+export type Wanted = readonly Busid[] | ((busid: Busid) => boolean);
+
 /**
- * All USB devices of the host, ordered by bus and address, or only those of `wanted`. A device that is pulled
+ * All USB devices of the host, ordered by bus and address, or only those that are `wanted`. A device that is pulled
  * out while it is read is left out.
  *
  * @throws {SysfsError} `no-sysfs`, or the errno of a failed read
  */
-export async function scanDevices(files: SysfsFiles, wanted?: readonly Busid[]): Promise<UsbDevice[]> {
+export async function scanDevices(files: SysfsFiles, wanted: Wanted = () => true): Promise<UsbDevice[]> {
+  const isWanted = typeof wanted === 'function' ? wanted : (busid: Busid) => wanted.includes(busid);
   const names = await listDevices(files);
   const interfaces = groupByDevice(names.map(parseInterfaceId).filter(isPresent));
   const busids = names.map(parseDeviceName).filter(isPresent);
-  const read = busids
-    .filter((busid) => !wanted || wanted.includes(busid))
-    .map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
+  const read = busids.filter(isWanted).map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
   const devices = (await Promise.all(read)).filter(isPresent);
   return devices.sort((a, b) => a.bus - b.bus || a.address - b.address);
 }

@@ -1,11 +1,11 @@
 /** The host's USB devices and their drivers. */
 import { type Clock, systemClock } from '../async/index.js';
-import type { Busid, DriverName, InterfaceId } from './busid.js';
+import type { DriverName, InterfaceId } from './busid.js';
 import type { UsbDevice } from './device.js';
 import { errnoOf, isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
 import { nodeFiles } from './node-files.js';
-import { readDriver, readPresence, scanDevices } from './scan.js';
+import { readDriver, readPresence, scanDevices, type Wanted } from './scan.js';
 
 /** Where the drivers are, relative to sysfs's root. */
 const DRIVERS = 'bus/usb/drivers';
@@ -53,7 +53,7 @@ export class Sysfs {
    *
    * @throws {SysfsError} `no-sysfs`, or an errno
    */
-  async devices(options: SysfsOptions & { readonly wanted?: readonly Busid[] } = {}): Promise<UsbDevice[]> {
+  async devices(options: SysfsOptions & { readonly wanted?: Wanted } = {}): Promise<UsbDevice[]> {
     options.signal?.throwIfAborted();
     return scanDevices(this.#files, options.wanted);
   }

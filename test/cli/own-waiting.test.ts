@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { describeEvent } from '../../src/cli/commands/watch.js';
 import { runProgram } from '../../src/cli/program.js';
-import type { LifeEvent } from '../../src/pvusb/watch/watch.js';
+import type { WatchEvent } from '../../src/pvusb/watch/duty.js';
 import { openStage, type Run, type Stage } from './stage.js';
 
 /** What steers a terminal. */
@@ -74,12 +74,14 @@ describe('a command that waits', () => {
       printed.filter((line) => !isPlain(line)),
       [],
     );
-    const told = printed.map((line): LifeEvent => JSON.parse(line)).find(({ event }) => event === 'attached');
+    const told = printed
+      .map((line): WatchEvent => JSON.parse(line))
+      .find(({ event }) => event === 'attached');
     assert.deepEqual(told, { ...told, domid: 2, name: EVIL, busid: '4-1' });
   });
 
   it('for guests tells each event in one line, safe to print', () => {
-    const events: LifeEvent[] = [
+    const events: WatchEvent[] = [
       { event: 'trouble', why: `${EVIL}: EIO.` },
       { event: 'mended', what: `${EVIL} was left.` },
       { event: 'not-returned', domid: 2, busid: '4-1', why: `${EVIL}.` },

@@ -2,9 +2,9 @@
 
 import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model/inventory.js';
 import { typeOf } from '../../pvusb/types/types.js';
+import { addController, removeController } from '../../pvusb/verbs/controllers.js';
 import { libxlControllerInfo } from '../../pvusb/verbs/libxl-json.js';
 import { type ControllerDetails, controllerInfo } from '../../pvusb/verbs/listing.js';
-import { addController, removeController } from '../../pvusb/verbs/operations.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';

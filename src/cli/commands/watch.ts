@@ -1,25 +1,27 @@
 /** `pvusb watch` and `pvusb release`: guests that come and go. */
 
-import { type Released, releaseDomain } from '../../pvusb/verbs/operations.js';
-import { type LifeEvent, watchDomains } from '../../pvusb/watch/watch.js';
+import { formatPlan } from '../../pvusb/model/plan.js';
+import { type Released, releaseDomain } from '../../pvusb/verbs/controllers.js';
+import type { WatchEvent } from '../../pvusb/watch/duty.js';
+import { watchDomains } from '../../pvusb/watch/watch.js';
 import { escapeText, printable } from '../../sysfs/text.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
 import { describeAttached } from './attach.js';
 
-/** Watches until it is stopped; tells what happens, a line each (with --json an object a line). */
+/** Watches until it is stopped; tells what happens, or in a dry run would be done, a line each (with --json an object a line). */
 export async function runWatch(terminal: Terminal, options: CommonOptions): Promise<void> {
-  await withHost(terminal, options, async (host, { signal }) => {
-    const onEvent = (event: LifeEvent): void => {
+  await withHost(terminal, options, async (host, operation) => {
+    const onEvent = (event: WatchEvent): void => {
       terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
     };
-    await watchDomains(host, { signal, onEvent });
+    await watchDomains(host, { ...operation, onEvent });
   });
 }
 
 /** An event as a line. Its texts may repeat what guests, devices and files say. */
-export function describeEvent(event: LifeEvent): string {
+export function describeEvent(event: WatchEvent): string {
   switch (event.event) {
     case 'watching':
       return `Watching; ${event.domains} ${event.domains === 1 ? 'guest is' : 'guests are'} there.`;
@@ -42,6 +44,8 @@ export function describeEvent(event: LifeEvent): string {
       return `${event.busid} does not go back to domain ${event.domid}: ${printable(event.why)}`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
+    case 'planned':
+      return `Would ${formatPlan(event.plan).trimEnd()}`;
     case 'trouble':
       return `Trouble: ${printable(event.why)}`;
   }

@@ -1,5 +1,6 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
 import type { UsbDevice } from '../../sysfs/index.js';
+import { configDifference } from '../model/config-difference.js';
 import { USBBACK } from '../model/drivers.js';
 import { allPorts, deviceAt, isAlive, type Place, placesOf, qemuOf } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
@@ -16,7 +17,6 @@ import { isServed } from '../model/served.js';
 import { portState } from '../types/port-state.js';
 import type { ServedType } from '../types/served-type.js';
 import { isOfQemu, servedType, typeOf } from '../types/types.js';
-import { configDifference } from './saved-config.js';
 
 /** Everything that is wrong with a host; none for a healthy one. */
 export function diagnose(inventory: Inventory): Finding[] {

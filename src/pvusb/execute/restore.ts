@@ -12,8 +12,8 @@ import {
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
+import { observeDomains } from '../observe/domains.js';
 import type { Host } from '../observe/host.js';
-import { observeDomains } from '../observe/observe.js';
 import { prune } from './commit.js';
 
 /** How often, and how far apart, the kernel is asked for a driver while usbback still answers. */

@@ -6,6 +6,9 @@ import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
 
+/** A domain by its number or its name; a text of digits is a number. */
+export type DomainName = string | number;
+
 /** A port of a controller, with what is in it. */
 export interface Place {
   readonly controller: Controller;

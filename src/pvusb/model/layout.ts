@@ -146,6 +146,11 @@ export function parseNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : undefined;
 }
 
+/** The names of a directory that are numbers, in order. */
+export function sortedNumbers(names: readonly string[] | undefined): number[] {
+  return parseNumbers(names).sort((a, b) => a - b);
+}
+
 /** The names of a directory that are numbers. */
 export function parseNumbers(names: readonly string[] | undefined): number[] {
   return (names ?? []).map(parseNumber).filter((number) => number !== undefined);

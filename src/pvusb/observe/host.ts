@@ -2,14 +2,8 @@
 import type { Clock, Mutex } from '../../async/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
-import type {
-  Binding,
-  Busid,
-  DriverName,
-  InterfaceId,
-  InterfaceState,
-  UsbDevice,
-} from '../../sysfs/index.js';
+import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
+import type { Wanted } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
 
 /** Options of every call. */
@@ -42,7 +36,7 @@ export interface Xenstore extends XenstoreNodes {
 
 /** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
 export interface HostSysfs {
-  devices(options?: CallOptions & { readonly wanted?: readonly Busid[] }): Promise<UsbDevice[]>;
+  devices(options?: CallOptions & { readonly wanted?: Wanted }): Promise<UsbDevice[]>;
   hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
   stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
   bind(binding: Binding, options?: CallOptions): Promise<void>;
@@ -64,7 +58,10 @@ export interface Host {
   readonly clock: Clock;
   /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
-  /** Opens something that tells when devices come and go: a hint that it is time to look. Absent: nothing tells. */
+  /**
+   * Opens something that tells when devices come and go, each by its busid or by its node (`003/011`: bus and address);
+   * by anything else when it is not known which. Absent: nothing tells.
+   */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
   /**
    * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the

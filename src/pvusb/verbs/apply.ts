@@ -1,6 +1,6 @@
 /** Brings a domain to what a configuration says of its USB. */
 import { PvusbError } from '../model/errors.js';
-import { controllersOf, findDomain } from '../model/find.js';
+import { controllersOf, type DomainName, findDomain } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
@@ -15,7 +15,6 @@ import {
 } from '../plan/apply.js';
 import { resolveType } from '../plan/resolve.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
-import type { DomainName } from './operations.js';
 
 /** Options of {@link applyUsb}. */
 export interface ApplyOptions extends OperationOptions {
@@ -47,12 +46,14 @@ export async function applyUsb(
   options: ApplyOptions = {},
 ): Promise<Applied> {
   const { usb } = request;
-  const asksOf = (name: DomainName) => (seen: Inventory) => {
-    const domain = findDomain(seen, name);
-    const there = controllersOf(seen, domain.domid).map(({ type }) => type);
-    const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
-    return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
-  };
+  const needsOf = (name: DomainName) => ({
+    asks(seen: Inventory) {
+      const domain = findDomain(seen, name);
+      const there = controllersOf(seen, domain.domid).map(({ type }) => type);
+      const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
+      return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
+    },
+  });
   const { result: planned } = await operate(
     host,
     { signal: options.signal, dryRun: true },
@@ -62,7 +63,7 @@ export async function applyUsb(
       const changes = planApply(inventory, domain, found, request);
       return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };
     },
-    asksOf(request.domain),
+    needsOf(request.domain),
   );
   // From here on by number: the domain that was looked at, and no other of that name. So with the devices.
   const { domid, found } = planned;
@@ -79,7 +80,7 @@ export async function applyUsb(
         const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
         return { plan: next?.plan ?? nothing(domid), result: next };
       },
-      asksOf(domid),
+      needsOf(domid),
     );
     if (!result) return { domid, plans, changes };
     changes.push(result.adjustment);

@@ -8,10 +8,11 @@ import { ConflictError, toPvusbError } from '../model/failure.js';
 import { placesOf } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
-import type { Plan, Step } from '../model/plan.js';
+import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { planRepair } from '../plan/repair.js';
+import { planRevive } from '../plan/revive.js';
 import { isOfQemu } from '../types/types.js';
 
 /** How long something must stay as it is to count as left over, rather than as being done by somebody. */
@@ -90,7 +91,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: qemusToAsk, saved: true });
+  return observe(host, { signal, asks: qemusToAsk, saved: 'all' });
 }
 
 /** Of guests with emulated controllers, or that can have some, and with qusb controllers. */
@@ -108,22 +109,9 @@ async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions
   if (idle.length === 0) return [];
   const before = new Set(idle);
   const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
-  const steps = still.flatMap(({ busid, interfaces }) =>
-    interfaces.map(
-      ({ id }): Step => ({
-        why: `find a driver for ${busid}`,
-        act: { do: 'restore', interface: id },
-        goOn: true,
-      }),
-    ),
-  );
-  if (steps.length === 0) return [];
+  if (still.length === 0) return [];
   try {
-    await execute(
-      host,
-      { title: 'find drivers for devices that nobody has', steps, onFailure: 'stop' },
-      options,
-    );
+    await execute(host, planRevive(still), options);
   } catch {
     if (options.signal?.aborted) throw interrupted(options.signal);
     // What got a driver is seen below; that the others did not is no fault.

@@ -1,9 +1,9 @@
 /** Domains and controllers in the JSON of libxl (`xl list -l`), out and in, for scripts that know it. */
 import { isLibxlError, SavedConfig } from '../../libxl/index.js';
-import { configDifference } from '../diagnose/saved-config.js';
+import { configDifference } from '../model/config-difference.js';
 import { isPvusbError, PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import { findDomain, livingGuests } from '../model/find.js';
+import { type DomainName, findDomain, livingGuests } from '../model/find.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import { withEdits } from '../model/saved-config.js';
 import type { CallOptions, Host } from '../observe/host.js';
@@ -11,7 +11,6 @@ import { observe } from '../observe/observe.js';
 import { readConfig } from '../observe/saved-config.js';
 import type { WantedUsb } from '../plan/apply.js';
 import type { ListRequest } from './listing.js';
-import type { DomainName } from './operations.js';
 
 /** A guest as libxl tells it. */
 export interface LibxlDomain {

@@ -3,6 +3,7 @@ import type { UsbDevice } from '../../sysfs/index.js';
 import { toPvusbError } from '../model/failure.js';
 import {
   allPorts,
+  type DomainName,
   deviceAt,
   emptyPort,
   findController,
@@ -17,7 +18,7 @@ import { askQemu } from '../observe/qemu.js';
 import { portState } from '../types/port-state.js';
 import type { PortState } from '../types/served-type.js';
 import { isOfQemu } from '../types/types.js';
-import type { Attachment, DomainName } from './operations.js';
+import type { Attachment } from './attach.js';
 
 /** What to list: one domain, or all. */
 export interface ListRequest {

@@ -25,8 +25,15 @@ export interface Outcome<T> {
   readonly result: T;
 }
 
-/** Which domains' QEMUs a planner has to know about. */
-type Asks = (seen: Inventory) => readonly number[];
+/** What a planner has to know beside xenstore and sysfs. */
+interface PlannerNeeds {
+  /** The domains whose QEMUs are asked. */
+  readonly asks?: (seen: Inventory) => readonly number[];
+  /** The domains whose saved configurations are read. */
+  readonly saved?: readonly number[];
+  /** A look that was just made: the first plan is made on it. */
+  readonly seen?: Inventory;
+}
 
 /** Makes a plan from an inventory; run again on a newer one after a conflict. */
 export type Planner<T> = (inventory: Inventory) => Outcome<T>;
@@ -40,11 +47,12 @@ export async function operate<T>(
   host: Host,
   options: OperationOptions,
   planner: Planner<T>,
-  asks?: Asks,
+  needs: PlannerNeeds = {},
 ): Promise<Outcome<T>> {
   const { signal } = options;
-  const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, asks }));
+  const { seen, ...reads } = needs;
+  const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
+    const outcome = planner(await observe(host, { signal, ...reads, from }));
     if (options.dryRun) return outcome;
     try {
       await execute(host, outcome.plan, options);
@@ -62,7 +70,7 @@ export async function operate<T>(
       await pause(host, ATTEMPTS - left, signal);
     }
   };
-  const first = await attempt(ATTEMPTS - 1);
+  const first = await attempt(ATTEMPTS - 1, seen);
   if (first) return first;
   try {
     return await (host.turns?.run(again, signal) ?? again());

@@ -3,13 +3,12 @@ import { DeadlineError, withDeadline } from '../../async/index.js';
 import { INTRODUCE_DOMAIN } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import { findDomain } from '../model/find.js';
+import { type DomainName, findDomain } from '../model/find.js';
 import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
+import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
-import { observeDomains } from '../observe/observe.js';
 import type { Adjustment, WantedUsb } from '../plan/apply.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
-import type { DomainName } from './operations.js';
 
 /** How long a domain may take to come, and the longest pause before it is looked for again. */
 const WITHIN_MS = 60_000;

@@ -34,7 +34,7 @@ export interface Returning extends Remembered {
 }
 
 /** What a look has brought to light. */
-interface Changes {
+interface GuestChanges {
   readonly gone: readonly Remembered[];
   /** Devices that guests have got and lost, by whomever. */
   readonly attached: readonly Change[];
@@ -71,7 +71,7 @@ interface Owed {
 }
 
 /** Guests by uuid, which a reboot keeps. */
-export class Memory {
+export class GuestsSeen {
   readonly #present = new Map<string, Guest>();
   readonly #owed = new Map<string, Owed>();
   readonly #wishMs: number;
@@ -104,7 +104,7 @@ export class Memory {
   }
 
   /** Takes in a look at the host. */
-  see(inventory: Inventory, nowMs: number): Changes {
+  see(inventory: Inventory, nowMs: number): GuestChanges {
     const alive = this.#guestsOf(inventory);
     const gone = [...this.#present.values()].filter(({ uuid, domid }) => alive.get(uuid)?.domid !== domid);
     for (const { uuid, lent } of gone) {

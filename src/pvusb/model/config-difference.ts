@@ -1,11 +1,11 @@
 /** Finds where a domain's saved configuration says something else than the domain has (I8). Pure. */
-import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from '../model/find.js';
-import type { ConfigDifference } from '../model/finding.js';
-import type { Controller, Inventory, SavedSettings } from '../model/inventory.js';
-import { portPath, recordPath } from '../model/layout.js';
-import type { ConfigEdit, Fact } from '../model/plan.js';
-import { savedDevice } from '../model/saved-config.js';
-import { isServed } from '../model/served.js';
+import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from './find.js';
+import type { ConfigDifference } from './finding.js';
+import type { Controller, Inventory, SavedSettings } from './inventory.js';
+import { portPath, recordPath } from './layout.js';
+import type { ConfigEdit, Fact } from './plan.js';
+import { savedDevice } from './saved-config.js';
+import { isServed } from './served.js';
 
 /** The difference of one domain, all of it or the edits that matter; undefined when there is none, or nothing is known. */
 export function configDifference(

@@ -1,0 +1,32 @@
+/**
+ * Plans that keep the addresses in saved configurations true. libxl names a device by bus and address, which change at
+ * every replug and host reboot: a file that is not corrected gives the guest another device at its next start.
+ */
+import { configDifference } from '../model/config-difference.js';
+import type { Inventory, SavedSettings } from '../model/inventory.js';
+import type { ConfigEdit, Plan } from '../model/plan.js';
+
+/**
+ * Has a domain's saved configuration name its devices by the addresses that they have now. Entries that name no device,
+ * or no port, are removed: as libxl 4.17 saves some of `usbdev=`, and loses the guest of at its next reboot.
+ */
+export function planAddresses(inventory: Inventory, saved: SavedSettings): Plan {
+  const { domid } = saved;
+  const nameless = saved.devices.filter(
+    ({ ctrl, port, hostbus }) => ctrl < 0 || port < 1 || hostbus === undefined,
+  );
+  const isWrong = (edit: ConfigEdit): boolean =>
+    edit.edit === 'add-device' ||
+    (edit.edit === 'remove-device' &&
+      nameless.some(({ ctrl, port }) => ctrl === edit.ctrl && port === edit.port));
+  const difference = configDifference(inventory, saved, isWrong);
+  const title = `correct the addresses in the saved configuration of domain ${domid}`;
+  if (!difference) return { title, steps: [], onFailure: 'stop' };
+  const { uuid, edits, facts } = difference;
+  const config = { domid, uuid, edits };
+  return {
+    title,
+    steps: [{ why: title, act: { do: 'commit', expect: facts, edits: [], config } }],
+    onFailure: 'stop',
+  };
+}

@@ -1,0 +1,208 @@
+/** Follows a host: what is dirty is looked at again, and the differences are told. */
+import { withDeadline } from '../../async/index.js';
+import { differences, type InventoryChange } from '../model/difference.js';
+import { isPvusbError } from '../model/errors.js';
+import { toPvusbError } from '../model/failure.js';
+import type { Inventory } from '../model/inventory.js';
+import { observeAgain } from '../observe/again.js';
+import type { CallOptions, Changes, Host } from '../observe/host.js';
+import { observe } from '../observe/observe.js';
+import { DirtySet, WATCHED } from './dirty.js';
+
+/** What a look has brought. */
+export interface Look {
+  readonly inventory: Inventory;
+  /** Since the look before; none at the first one. */
+  readonly changes: readonly InventoryChange[];
+  readonly isFirst: boolean;
+}
+
+/** Who is told of looks. */
+export interface MonitorClient {
+  /** When it wants to be called though nothing happens (the clock's milliseconds); undefined: never. */
+  dueMs(nowMs: number): number | undefined;
+  /** Called after each look, and when it is due. The next look waits for it. */
+  see(look: Look): Promise<void>;
+  /** A look has failed; it is made again. What is thrown ends the monitor. */
+  trouble(error: unknown): void;
+}
+
+/** Options of a {@link Monitor}. */
+export interface MonitorOptions extends CallOptions {
+  /** The whole host is looked at at least so often, since not everything is told by an event; 30,000 ms unless given. */
+  readonly lookEveryMs?: number | undefined;
+}
+
+/** Events that come together are looked at once. */
+const GATHER_MS = 100;
+
+/** The pause after a look that failed. */
+const RETRY_MS = 1_000;
+
+const LOOK_EVERY_MS = 30_000;
+
+/** Follows a host for one client, until the signal aborts. */
+export class Monitor {
+  readonly #host: Host;
+  readonly #signal: AbortSignal | undefined;
+  readonly #lookEveryMs: number;
+  readonly #dirty = new DirtySet();
+  #last: Inventory | undefined;
+  /** When the whole host was looked at last. */
+  #wholeMs = 0;
+  #failure: unknown;
+  #wake: () => void = () => undefined;
+
+  constructor(host: Host, { signal, lookEveryMs = LOOK_EVERY_MS }: MonitorOptions = {}) {
+    this.#host = host;
+    this.#signal = signal;
+    this.#lookEveryMs = lookEveryMs;
+  }
+
+  /**
+   * Looks, tells and waits until the signal aborts.
+   *
+   * @throws {XenstoreError} `connection-lost`
+   * @throws the signal's reason; what the first look, or the client, throws
+   */
+  async run(client: MonitorClient): Promise<void> {
+    const { xenstore, plugs } = this.#host;
+    const call = { signal: this.#signal };
+    const opening = [
+      ...WATCHED.map(async (path) => this.#fired(await xenstore.watch(path, call))),
+      ...(plugs ? [plugs()] : []),
+    ];
+    const opened = (await Promise.allSettled(opening)).flatMap((one) =>
+      one.status === 'fulfilled' ? one.value : [],
+    );
+    const pumps = opened.map((changes, at) =>
+      this.#pump(changes, (name) => {
+        if (at < WATCHED.length) this.#dirty.markPath(name);
+        else this.#dirty.markPlug(name);
+      }),
+    );
+    try {
+      // Rejects as the one did that could not be opened.
+      await Promise.all(opening);
+      for (;;) {
+        await this.#look(client);
+        await this.#wait(client);
+      }
+    } finally {
+      await Promise.all(opened.map((changes) => changes.close().catch(() => undefined)));
+      await Promise.all(pumps);
+    }
+  }
+
+  /** A watch fires once when it is set, for nothing. */
+  async #fired(changes: Changes): Promise<Changes> {
+    try {
+      await changes.next({ signal: this.#signal });
+      return changes;
+    } catch (error) {
+      await changes.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #pump(changes: Pick<Changes, 'next'>, mark: (name: string) => void): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await changes.next();
+        if (done) return;
+        for (const name of value) mark(name);
+        this.#wake();
+      }
+    } catch (error) {
+      this.#failure = error;
+      this.#wake();
+    }
+  }
+
+  /** A look that fails is told, and made again, at the whole host. */
+  async #look(client: MonitorClient): Promise<void> {
+    const before = this.#last;
+    try {
+      const inventory = await this.#observe(before);
+      this.#last = inventory;
+      const changes = before ? differences(before, inventory) : [];
+      await client.see({ inventory, changes, isFirst: before === undefined });
+    } catch (error) {
+      if (before === undefined) throw error;
+      client.trouble(error);
+      this.#dirty.markEverything();
+      await this.#host.clock.sleep(RETRY_MS, this.#signal);
+    }
+  }
+
+  #observe(before: Inventory | undefined): Promise<Inventory> {
+    const call = { signal: this.#signal };
+    const nowMs = this.#host.clock.nowMs();
+    const isDue = nowMs >= this.#wholeMs + this.#lookEveryMs;
+    if (before && !isDue && this.#dirty.isEmpty) return Promise.resolve(before);
+    const dirty = this.#dirty.take(before);
+    if (before && !isDue && dirty !== 'everything') return observeAgain(this.#host, before, dirty, call);
+    this.#wholeMs = nowMs;
+    return observe(this.#host, call);
+  }
+
+  /** Until something happens or is due. */
+  async #wait(client: MonitorClient): Promise<void> {
+    const nowMs = this.#host.clock.nowMs();
+    const dueMs = Math.min(
+      this.#wholeMs + this.#lookEveryMs,
+      client.dueMs(nowMs) ?? Number.POSITIVE_INFINITY,
+    );
+    const isIdle = this.#dirty.isEmpty && this.#failure === undefined;
+    if (isIdle) await this.#sleepUntilWoken(Math.max(0, dueMs - nowMs));
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#signal?.throwIfAborted();
+    if (!this.#dirty.isEmpty) await this.#host.clock.sleep(GATHER_MS, this.#signal);
+  }
+
+  async #sleepUntilWoken(withinMs: number): Promise<void> {
+    const woken = (limit: AbortSignal | undefined): Promise<void> =>
+      new Promise((resolve) => {
+        const end = (): void => {
+          limit?.removeEventListener('abort', end);
+          resolve();
+        };
+        this.#wake = end;
+        limit?.addEventListener('abort', end, { once: true });
+        if (limit?.aborted) end();
+      });
+    await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
+  }
+}
+
+/** Options of {@link followHost}. */
+export interface FollowOptions extends MonitorOptions {
+  /** Called once, with the host as it is. */
+  readonly onStart?: ((inventory: Inventory) => void) | undefined;
+  /** Called with each change from then on. */
+  readonly onChange?: ((change: InventoryChange) => void) | undefined;
+}
+
+/**
+ * Tells how a host changes until the signal aborts: first the host as it is, then each difference. It changes nothing.
+ *
+ * @throws {PvusbError} when the host cannot be followed any more: `connection-lost`, or one of the host's
+ */
+export async function followHost(host: Host, options: FollowOptions = {}): Promise<void> {
+  const client: MonitorClient = {
+    dueMs: () => undefined,
+    async see({ inventory, changes, isFirst }) {
+      if (isFirst) options.onStart?.(inventory);
+      for (const change of changes) options.onChange?.(change);
+    },
+    trouble(error) {
+      if (isPvusbError(error, 'connection-lost')) throw error;
+    },
+  };
+  try {
+    await new Monitor(host, options).run(client);
+  } catch (error) {
+    if (options.signal?.aborted) return;
+    throw toPvusbError(error, { doing: 'following the host', signal: options.signal });
+  }
+}
