@@ -3,6 +3,7 @@
 export { diagnose } from './diagnose/diagnose.js';
 export { describeFinding } from './diagnose/wording.js';
 export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
+export type { InventoryChange } from './model/difference.js';
 export * from './model/errors.js';
 export { ConflictError } from './model/failure.js';
 export * from './model/find.js';

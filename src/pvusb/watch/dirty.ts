@@ -44,6 +44,11 @@ export class DirtySet {
     this.#everything = true;
   }
 
+  /** A device, or what is saved for it, may have changed. */
+  markDevice(busid: Busid): void {
+    this.#busids.add(busid);
+  }
+
   /** An event of a watch on the store. */
   markPath(path: string): void {
     if (path === INTRODUCE_DOMAIN || path === RELEASE_DOMAIN) {

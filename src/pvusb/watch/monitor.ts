@@ -1,5 +1,6 @@
 /** Follows a host: what is dirty is looked at again, and the differences are told. */
 import { withDeadline } from '../../async/index.js';
+import type { Busid } from '../../sysfs/busid.js';
 import { differences, type InventoryChange } from '../model/difference.js';
 import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
@@ -41,6 +42,9 @@ const RETRY_MS = 1_000;
 
 const LOOK_EVERY_MS = 30_000;
 
+/** A device that came into a port, or left one, changes its drivers after that, which nothing tells: it is looked at again. */
+const DRIVERS_AFTER_MS = 1_000;
+
 /** Follows a host for one client, until the signal aborts. */
 export class Monitor {
   readonly #host: Host;
@@ -50,6 +54,8 @@ export class Monitor {
   #last: Inventory | undefined;
   /** When the whole host was looked at last. */
   #wholeMs = 0;
+  /** Devices that are to be looked at again, and when. */
+  #again: { readonly busid: Busid; readonly atMs: number }[] = [];
   #failure: unknown;
   #wake: () => void = () => undefined;
 
@@ -111,6 +117,7 @@ export class Monitor {
         const { done, value } = await changes.next();
         if (done) return;
         for (const name of value) mark(name);
+        if (value.length === 0) this.#dirty.markEverything();
         this.#wake();
       }
     } catch (error) {
@@ -126,6 +133,11 @@ export class Monitor {
       const inventory = await this.#observe(before);
       this.#last = inventory;
       const changes = before ? differences(before, inventory) : [];
+      const atMs = this.#host.clock.nowMs() + DRIVERS_AFTER_MS;
+      for (const change of changes) {
+        if (change.change !== 'attached' && change.change !== 'detached') continue;
+        this.#again.push({ busid: change.busid, atMs });
+      }
       await client.see({ inventory, changes, isFirst: before === undefined });
     } catch (error) {
       if (before === undefined) throw error;
@@ -139,6 +151,8 @@ export class Monitor {
     const call = { signal: this.#signal };
     const nowMs = this.#host.clock.nowMs();
     const isDue = nowMs >= this.#wholeMs + this.#lookEveryMs;
+    for (const { busid, atMs } of this.#again) if (atMs <= nowMs) this.#dirty.markDevice(busid);
+    this.#again = this.#again.filter(({ atMs }) => atMs > nowMs);
     if (before && !isDue && this.#dirty.isEmpty) return Promise.resolve(before);
     const dirty = this.#dirty.take(before);
     if (before && !isDue && dirty !== 'everything') return observeAgain(this.#host, before, dirty, call);
@@ -149,10 +163,8 @@ export class Monitor {
   /** Until something happens or is due. */
   async #wait(client: MonitorClient): Promise<void> {
     const nowMs = this.#host.clock.nowMs();
-    const dueMs = Math.min(
-      this.#wholeMs + this.#lookEveryMs,
-      client.dueMs(nowMs) ?? Number.POSITIVE_INFINITY,
-    );
+    const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? []].flat();
+    const dueMs = Math.min(this.#wholeMs + this.#lookEveryMs, ...dues);
     const isIdle = this.#dirty.isEmpty && this.#failure === undefined;
     if (isIdle) await this.#sleepUntilWoken(Math.max(0, dueMs - nowMs));
     if (this.#failure !== undefined) throw this.#failure;

@@ -10,6 +10,8 @@ export type Node = readonly [path: string, value: string, permissions: string];
 /** Writes nodes, parents before children. */
 export async function writeNodes(store: ActorStore, nodes: Iterable<Node>): Promise<void> {
   for (const [path, value, permissions] of nodes) {
+    // A parent that others use too is left alone, and nobody who watches it is told.
+    if (value === '' && (await store.read(path)) !== undefined) continue;
     if (value === '') await store.mkdir(path);
     else await store.write(path, value);
     await store.setPermissions(path, parsePermissions(permissions)!);

@@ -13,6 +13,7 @@ import { labWorld, type Manner, SimHost, type World, type WorldController } from
 import { Sysfs } from '../../../src/sysfs/index.js';
 import { connectSocket, XenstoreClient } from '../../../src/xenstore/index.js';
 import { clientStore } from '../../support/client-store.js';
+import { Plugs } from '../../support/plugs.js';
 import { qemusOf } from '../../support/qemus.js';
 import { type DaemonKind, startDaemon } from '../../xenstored/daemon.js';
 import {
@@ -49,37 +50,6 @@ interface Ground {
   connect(): Promise<XenstoreClient>;
   dump(): Promise<string>;
   close(): Promise<void>;
-}
-
-/** Tells when the devices of a simulated host come and go. */
-class Plugs {
-  readonly #end: () => void;
-  #isDirty = false;
-  #isClosed = false;
-  #wake: () => void = () => undefined;
-
-  constructor(sim: SimHost) {
-    this.#end = sim.usb.onChange(({ kind }) => {
-      this.#isDirty ||= kind === 'plug' || kind === 'unplug';
-      this.#wake();
-    });
-  }
-
-  async next(): Promise<IteratorResult<readonly string[], undefined>> {
-    while (!this.#isDirty && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#isDirty = false;
-    return this.#isClosed ? { done: true, value: undefined } : { done: false, value: [] };
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#end();
-    this.#wake();
-  }
 }
 
 /** A host under test. */
