@@ -61,10 +61,6 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
   const { domid, devid, port, type } = target;
   const { busid } = device;
   const seen = target.created ? withController(inventory, target.created) : inventory;
-  const drivers = device.interfaces.map(({ id, driver }) => ({
-    interface: id,
-    ...(driver === undefined ? {} : { driver }),
-  }));
   const has = (qemu: QemuAnswer): QemuAnswer =>
     type === 'pv'
       ? qemu
@@ -73,7 +69,8 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     ...seen,
     controllers: withPort(seen, target, busid),
     devices: withDrivers(seen, busid, () => (type === 'pv' ? USBBACK : USBFS)),
-    savedDrivers: [...seen.savedDrivers.filter((saved) => saved.busid !== busid), { busid, drivers }],
+    // What is saved for it then is its own, and so says nothing.
+    savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
   };
 }

@@ -85,7 +85,7 @@ function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice
   const taken = type === 'qusb' ? clashes(inventory, { domid, type }) : new Set<number>();
   let port = 1;
   while (taken.has(port)) port++;
-  const wide = port > QUSB_PORTS ? { ...usual, ports: port } : usual;
+  const wide = port > QUSB_PORTS ? { ports: port } : usual;
   const created = resolveController(inventory, domain, wide);
   const { devid } = created;
   const keptEmpty = sameNumber(inventory, { domid, type }, port);
