@@ -69,7 +69,7 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     ...seen,
     controllers: withPort(seen, target, busid),
     devices: withDrivers(seen, busid, () => (type === 'pv' ? USBBACK : USBFS)),
-    // What is saved for it then is its own, and so says nothing.
+    // What was saved for another device in that socket is gone then; what is saved for this one decides nothing.
     savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
   };
