@@ -60,10 +60,6 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
   const { domid, devid, port, type } = target;
   const { busid } = device;
   const seen = target.created ? withController(inventory, target.created) : inventory;
-  const drivers = device.interfaces.map(({ id, driver }) => ({
-    interface: id,
-    ...(driver === undefined ? {} : { driver }),
-  }));
   const { isOfQemu, lentDriver } = servedType(type);
   const has = (qemu: QemuAnswer): QemuAnswer =>
     !isOfQemu
@@ -73,7 +69,8 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     ...seen,
     controllers: withPort(seen, target, busid),
     devices: withDrivers(seen, busid, () => lentDriver),
-    savedDrivers: [...seen.savedDrivers.filter((saved) => saved.busid !== busid), { busid, drivers }],
+    // What was saved for another device in that socket is gone then; what is saved for this one decides nothing.
+    savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
   };
 }

@@ -105,7 +105,7 @@ function configLines({ domid, uuid, edits, known = [], ...rest }: ConfigChange):
 }
 
 /** `key=value` for every field that is there, sorted: their order in the sources says nothing. */
-function fields(object: object): string[] {
+export function fields(object: object): string[] {
   return Object.entries(object)
     .flatMap(([key, value]) => (value === undefined ? [] : `${key}=${valueText(value)}`))
     .sort();

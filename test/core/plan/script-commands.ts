@@ -14,7 +14,7 @@ import {
   type WantedDevice,
 } from '../../../src/pvusb/index.js';
 import { rebootDomain } from '../../../src/sim/index.js';
-import { planText } from './plan-text.js';
+import { fields, planText } from './plan-text.js';
 import type { ScriptHost } from './script-host.js';
 import { ScriptLine } from './script-line.js';
 
@@ -22,9 +22,11 @@ import { ScriptLine } from './script-line.js';
 type Operation = (on: ScriptHost, line: ScriptLine, options: { readonly dryRun: boolean }) => Promise<string>;
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
-  /** `add DOMAIN [type=pv|qusb|devicemodel] [version=N] [ports=N] [devid=N]` */
+  /** `add DOMAIN [type=pv|qusb|devicemodel] [version=N] [ports=N] [devid=N] [backend=DOMAIN]` */
   add: ({ host }, line, options) => {
-    const request = { domain: line.word('a domain'), ...shapeIn(line), devid: line.numeric('devid') };
+    const domain = line.word('a domain');
+    const backendDomname = line.option('backend');
+    const request = { domain, ...shapeIn(line), devid: line.numeric('devid'), backendDomname };
     line.end();
     return planned(addController(host, request, options));
   },
@@ -70,8 +72,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const controllers = line.all('controller').map(wantedController);
     const devices = line.all('device').map(wantedDevice);
     line.end();
-    const { plans } = await applyUsb(host, { domain, usb: { controllers, devices }, addsOnly }, options);
-    return plans.map(planText).join('\n\n');
+    const request = { domain, usb: { controllers, devices }, addsOnly };
+    const { plans, changes } = await applyUsb(host, request, options);
+    return plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n')).join('\n\n');
   },
   /** `doctor` */
   doctor: async ({ host }, line, { dryRun }) => {
@@ -167,8 +170,10 @@ export async function plannedText(on: ScriptHost, text: string): Promise<string>
   }
 }
 
-async function planned(outcome: Promise<Outcome<unknown>>): Promise<string> {
-  return planText((await outcome).plan);
+/** What an operation says that it would do, and its plan. */
+async function planned(outcome: Promise<Outcome<object>>): Promise<string> {
+  const { plan, result } = await outcome;
+  return [fields(result).join(' '), planText(plan)].join('\n');
 }
 
 function shapeIn(line: ScriptLine): Pick<WantedController, 'type' | 'version' | 'ports'> {

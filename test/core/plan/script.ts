@@ -7,28 +7,23 @@
  * add u1 ports=2
  *
  * > attach u1 4-1
+ *   busid=4-1 devid=0 domid=1 port=1 type=pv
  *   attach 4-1 to port 1 of controller 0 of domain 1 (on failure: undo)
  *   - claim port 1 ...
  * ```
  *
- * A line is a command, carried out on the simulated host. After `>` it is a dry run, and what it would do stands
- * below it, indented. A line that begins with `world` begins a new host.
+ * A line is a command (`script-commands.ts`), carried out on the simulated host. After `>` it is a dry run, and below it
+ * stands, indented, what it would say and do, or why it is refused. `world` begins a new host.
  */
 import { plannedText, run } from './script-commands.js';
 import { ScriptHost } from './script-host.js';
 
-/** A line that cannot be carried out, with its place. */
-class ScriptError extends Error {
-  override readonly name = 'ScriptError';
-}
-
 /** Makes the text of what a command would do; can be called again, since it changes nothing. */
-type Planning = () => Promise<string>;
+export type Planning = () => Promise<string>;
 
 /**
- * Plays a script, and gives it back with the plans as they are now. `each` stands around every planning.
- *
- * @throws {ScriptError} for a line that is no command, or that fails
+ * Plays a script, and gives it back with the plans as they are now. `each` is called for every planning.
+ * Rejects, naming the line, for one that is no command or that fails.
  */
 export async function playScript(
   script: string,
@@ -41,13 +36,13 @@ export async function playScript(
     return host;
   };
   const play = async (line: string): Promise<void> => {
-    if (line.startsWith('world')) {
+    if (line.startsWith('world ')) {
       await host?.[Symbol.asyncDispose]();
-      host = await ScriptHost.open(line.slice('world'.length).trim());
+      host = await ScriptHost.open(line.slice('world '.length));
     } else if (line.startsWith('> ')) {
       const on = needed();
-      const text = await each(() => plannedText(on, line.slice(2)));
-      played.push(...text.split('\n').map((each) => (each === '' ? '' : `  ${each}`)), '');
+      const text = await each(() => plannedText(on, line.slice('> '.length)));
+      played.push(text.replace(/^(?=.)/gm, '  '), '');
     } else if (line !== '' && !line.startsWith('#')) {
       await run(needed(), line);
     }
@@ -58,9 +53,7 @@ export async function playScript(
       try {
         await play(line);
       } catch (error) {
-        throw new ScriptError(`line ${at}, "${line}": ${error instanceof Error ? error.message : error}`, {
-          cause: error,
-        });
+        throw new Error(`line ${at}, "${line}": ${error}`, { cause: error });
       }
     }
   } finally {
