@@ -19,7 +19,7 @@ import { plannedText, run } from './script-commands.js';
 import { ScriptHost } from './script-host.js';
 
 /** Makes the text of what a command would do; can be called again, since it changes nothing. */
-export type Planning = () => Promise<string>;
+type Planning = () => Promise<string>;
 
 /**
  * Plays a script, and gives it back with the plans as they are now. `each` is called for every planning.
