@@ -13,7 +13,10 @@ import {
   type WantedController,
   type WantedDevice,
 } from '../../../src/pvusb/index.js';
+import { correctAddresses } from '../../../src/pvusb/verbs/addresses.js';
+import { reviveDevice } from '../../../src/pvusb/verbs/revive.js';
 import { rebootDomain } from '../../../src/sim/index.js';
+import { parseBusid } from '../../../src/sysfs/busid.js';
 import { fields, planText } from './plan-text.js';
 import type { ScriptHost } from './script-host.js';
 import { ScriptLine } from './script-line.js';
@@ -75,6 +78,19 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const request = { domain, usb: { controllers, devices }, addsOnly };
     const { plans, changes } = await applyUsb(host, request, options);
     return plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n')).join('\n\n');
+  },
+  /** `correct DOMID`: the addresses in its saved configuration, as a watch does */
+  correct: ({ host }, line, options) => {
+    const request = { domid: line.number('a domain') };
+    line.end();
+    return planned(correctAddresses(host, request, options));
+  },
+  /** `revive BUSID`: as a watch does with a device that a dead QEMU has left */
+  revive: async ({ host }, line, options) => {
+    const busid = parseBusid(line.word('a device'))!;
+    line.end();
+    const plan = await reviveDevice(host, busid, options);
+    return plan ? planText(plan) : '';
   },
   /** `doctor` */
   doctor: async ({ host }, line, { dryRun }) => {
@@ -166,7 +182,7 @@ export async function plannedText(on: ScriptHost, text: string): Promise<string>
     return (await operation(on, line, { dryRun: true })) || 'nothing';
   } catch (error) {
     if (!isPvusbError(error) || error.code === 'internal') throw error;
-    return `refused, ${error.code}: ${error.message}`;
+    return `refused, ${error.code}: ${error.message} (${fields(error.where).join(' ')})`;
   }
 }
 
