@@ -1,11 +1,8 @@
 /** Completion for bash, zsh and fish, with the domains and devices that are there. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
-import { livingGuests } from '../pvusb/model/find.js';
-import type { Inventory } from '../pvusb/model/inventory.js';
-import { observe } from '../pvusb/observe/observe.js';
-import { SERVED_TYPES } from '../pvusb/types/types.js';
-import { describeDevice } from '../sysfs/usbids.js';
+import { type Inventory, livingGuests, observe, SERVED_TYPES } from '../pvusb/index.js';
+import { describeDevice } from '../sysfs/index.js';
 import { withHost } from './context.js';
 import { UsageError } from './report.js';
 import type { Terminal } from './terminal.js';

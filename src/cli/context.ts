@@ -1,11 +1,7 @@
 /** What every command of ours shares: options, the host, printing and errors. */
 
-import { formatPlan, type Plan } from '../pvusb/model/plan.js';
-import type { Host } from '../pvusb/observe/host.js';
-import { openHost } from '../pvusb/observe/open-host.js';
-import type { OperationOptions } from '../pvusb/verbs/operate.js';
-import type { UsbDevice } from '../sysfs/device.js';
-import { readUsbNames, type UsbNames } from '../sysfs/usbids.js';
+import { formatPlan, type Host, type OperationOptions, openHost, type Plan } from '../pvusb/index.js';
+import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
 import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -27,18 +23,11 @@ export async function withHost<T>(
 ): Promise<T> {
   const progress = new ProgressLine(terminal);
   const { signal, env } = terminal;
-  const host = await openHost({
-    signal,
-    environment: env,
-    sysfsRoot: options.sysfsRoot || env.PVUSB_SYSFS || undefined,
-    qmpRoot: env.PVUSB_QMP || undefined,
-    userdataRoot: env.PVUSB_USERDATA || undefined,
-  });
+  await using host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot });
   try {
     return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });
   } finally {
     progress.clear();
-    host.xenstore.close();
   }
 }
 

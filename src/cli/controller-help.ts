@@ -1,6 +1,6 @@
 /** What the help says of the types of controllers, made of their records. */
-import { PORT_RANGES, PORTS_MAX } from '../libxl/controller-type.js';
-import { SERVED_TYPES } from '../pvusb/types/types.js';
+import { PORT_RANGES, PORTS_MAX } from '../libxl/index.js';
+import { SERVED_TYPES } from '../pvusb/index.js';
 
 const TYPES = SERVED_TYPES.flatMap(({ type, summary, needs }) => [
   `  ${type.padEnd(11)}  ${summary},`,

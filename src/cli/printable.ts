@@ -1,5 +1,5 @@
 /** Keeps what others chose (arguments, files, xenstore, guests) from steering a terminal. */
-import { printable, UNSAFE } from '../sysfs/text.js';
+import { printable, UNSAFE } from '../sysfs/index.js';
 
 /** Longest word of a command line that is told back. */
 const WORD_MAX = 100;

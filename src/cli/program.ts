@@ -1,8 +1,8 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError } from 'commander';
-import { USUAL_VERSION } from '../libxl/controller-type.js';
-import { PvusbError } from '../pvusb/model/errors.js';
-import { printable } from '../sysfs/text.js';
+import { USUAL_VERSION } from '../libxl/index.js';
+import { PvusbError } from '../pvusb/index.js';
+import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';

@@ -1,5 +1,5 @@
 /** Shows what is being done while it is being done, on a terminal only. */
-import type { Progress } from '../pvusb/execute/execute.js';
+import type { Progress } from '../pvusb/index.js';
 import type { Terminal } from './terminal.js';
 
 /** Nothing quicker than this is worth a line. */

@@ -1,6 +1,6 @@
 /** Tells a person why a command failed, and a script by its exit status. */
-import { PvusbError } from '../pvusb/model/errors.js';
-import { printable } from '../sysfs/text.js';
+import { PvusbError } from '../pvusb/index.js';
+import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';
 

@@ -1,8 +1,6 @@
 /** A file that says which USB controllers and devices a guest has: xl.cfg, or libxl's JSON. */
 import { readFile } from 'node:fs/promises';
-import { PvusbError } from '../pvusb/model/errors.js';
-import type { WantedUsb } from '../pvusb/plan/apply.js';
-import { parseLibxlUsb } from '../pvusb/verbs/libxl-json.js';
+import { PvusbError, parseLibxlUsb, type WantedUsb } from '../pvusb/index.js';
 import {
   type Position,
   parseXlCfg,

@@ -1,10 +1,7 @@
 /** How things are called in what people read. */
 
-import { USBBACK } from '../pvusb/model/drivers.js';
-import { placesOf } from '../pvusb/model/find.js';
-import type { Inventory } from '../pvusb/model/inventory.js';
-import type { UsbDevice } from '../sysfs/device.js';
-import { escapeText } from '../sysfs/text.js';
+import { type Inventory, placesOf, USBBACK } from '../pvusb/index.js';
+import { escapeText, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
 const CLASSES: Readonly<Record<string, string>> = {

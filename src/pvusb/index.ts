@@ -1,16 +1,63 @@
-/** Lends a Xen host's USB devices to its guests. */
+/**
+ * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses. Every name is listed;
+ * docs/api.md is made from their comments.
+ */
 
 export { diagnose } from './diagnose/diagnose.js';
 export { describeFinding } from './diagnose/wording.js';
 export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
-export type { InventoryChange } from './model/difference.js';
-export * from './model/errors.js';
+export type { InventoryChange, PortChange } from './model/difference.js';
+export { USBBACK, USBFS } from './model/drivers.js';
+// Errors.
+export {
+  ERROR_KINDS,
+  type ErrorGroup,
+  EXIT_STATUS,
+  isPvusbError,
+  PvusbError,
+  type PvusbErrorCode,
+  type PvusbErrorDetails,
+  type Where,
+} from './model/errors.js';
 export { ConflictError } from './model/failure.js';
-export * from './model/find.js';
-export type { Finding } from './model/finding.js';
-export * from './model/inventory.js';
+export {
+  allPorts,
+  controllersOf,
+  type DomainName,
+  deviceAt,
+  domainAt,
+  findController,
+  findDevice,
+  findDomain,
+  isTaken,
+  livingGuests,
+  type Place,
+  placesOf,
+} from './model/find.js';
+export type { ConfigDifference, Finding } from './model/finding.js';
+// What a host looks like.
+export type {
+  Controller,
+  ControllerType,
+  DeviceModel,
+  Domain,
+  DomainType,
+  Inventory,
+  OrphanBackend,
+  Port,
+  QemuAnswer,
+  QemuDevice,
+  SavedDriver,
+  SavedDrivers,
+  SavedSettings,
+  UntrustedFrontend,
+} from './model/inventory.js';
+export { XenbusState } from './model/inventory.js';
+// Plans: what an operation will do, as plain data.
 export {
   type Action,
+  type ConfigChange,
+  type ConfigEdit,
   type Edit,
   type Fact,
   formatAction,
@@ -18,10 +65,21 @@ export {
   type Plan,
   type Step,
 } from './model/plan.js';
-export type { NewController, Target } from './model/request.js';
-export * from './observe/host.js';
+export type { NewController, RemoveRequest, Target } from './model/request.js';
+export { isServed, type Served } from './model/served.js';
+export type {
+  CallOptions,
+  Changes,
+  Host,
+  HostSysfs,
+  Qemu,
+  Xenstore,
+  XenstoreNodes,
+} from './observe/host.js';
+// Looking.
 export { type ObserveOptions, observe } from './observe/observe.js';
-export { type HostOptions, openHost } from './observe/open-host.js';
+// A host, opened or stood in for.
+export { type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
 export { type Platform, platformOf } from './observe/platform.js';
 export {
   type Adjustment,
@@ -39,19 +97,30 @@ export { type AttachPlan, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
-export {
-  type ControllerRequest,
-  resolveController,
-  resolveType,
-} from './plan/resolve.js';
+export { type ControllerRequest, resolveController, resolveType } from './plan/resolve.js';
 export type { AttachRequest } from './plan/target.js';
 export { portState } from './types/port-state.js';
-export type { PortState } from './types/served-type.js';
+export type { PortState, ServedType } from './types/served-type.js';
+export { SERVED_TYPES, servedTypeOf } from './types/types.js';
 export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
-export * from './verbs/attach.js';
-export * from './verbs/controllers.js';
-export * from './verbs/detach.js';
+export {
+  type Attached,
+  type Attachment,
+  type AttachOptions,
+  attachDevice,
+  type DeviceName,
+} from './verbs/attach.js';
+// Changing. Each is planned first, and only planned with `dryRun`.
+export {
+  type AddedController,
+  addController,
+  type Released,
+  releaseDomain,
+  removeController,
+} from './verbs/controllers.js';
+export { type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+// libxl's JSON.
 export {
   type LibxlDomain,
   libxlControllerInfo,
@@ -59,7 +128,16 @@ export {
   libxlUsb,
   parseLibxlUsb,
 } from './verbs/libxl-json.js';
-export * from './verbs/listing.js';
+export {
+  type AttachedDevice,
+  type ControllerDetails,
+  controllerInfo,
+  deviceInPort,
+  type ListOptions,
+  type ListRequest,
+  listControllers,
+  listDevices,
+} from './verbs/listing.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, prepareDomain } from './verbs/prepare.js';
 export type { WatchEvent } from './watch/duty.js';

@@ -97,6 +97,17 @@ describe('imports', () => {
     none(circles(), 'files that import each other');
   });
 
+  it('of the command line are of what other folders offer, and of nothing inside them', () => {
+    const inside = SRC_IMPORTS.filter(
+      ({ from, target }) =>
+        from.startsWith('src/cli/') && /^src\/(?!cli\/)/.test(target) && !target.endsWith('/index.ts'),
+    );
+    none(
+      inside.map(({ from, target }) => `${from} imports ${target}`),
+      'imports past an index',
+    );
+  });
+
   it('of packages are in the command line and for worlds only, but for those listed', () => {
     const packages = SRC_IMPORTS.filter(
       ({ target }) => !target.startsWith('node:') && !target.endsWith('.ts'),

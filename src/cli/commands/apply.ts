@@ -1,11 +1,14 @@
 /** `pvusb apply` and `pvusb prepare`: a guest gets what a file says. */
 
-import { PvusbError } from '../../pvusb/model/errors.js';
-import { formatPlan } from '../../pvusb/model/plan.js';
-import type { Adjustment } from '../../pvusb/plan/apply.js';
-import { type Applied, applyUsb } from '../../pvusb/verbs/apply.js';
-import { prepareDomain } from '../../pvusb/verbs/prepare.js';
-import { printable } from '../../sysfs/text.js';
+import {
+  type Adjustment,
+  type Applied,
+  applyUsb,
+  formatPlan,
+  PvusbError,
+  prepareDomain,
+} from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { HalfDoneError, UsageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';

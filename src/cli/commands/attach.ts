@@ -1,7 +1,6 @@
 /** `pvusb attach` and `pvusb detach`. */
 
-import { type Attached, attachDevice } from '../../pvusb/verbs/attach.js';
-import { detachDevice } from '../../pvusb/verbs/detach.js';
+import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';

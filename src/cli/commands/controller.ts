@@ -1,10 +1,16 @@
 /** `pvusb controller add|remove|destroy|info`. */
 
-import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model/inventory.js';
-import { typeOf } from '../../pvusb/types/types.js';
-import { addController, removeController } from '../../pvusb/verbs/controllers.js';
-import { libxlControllerInfo } from '../../pvusb/verbs/libxl-json.js';
-import { type ControllerDetails, controllerInfo } from '../../pvusb/verbs/listing.js';
+import {
+  addController,
+  type Controller,
+  type ControllerDetails,
+  controllerInfo,
+  libxlControllerInfo,
+  type QemuAnswer,
+  removeController,
+  servedTypeOf,
+  type UntrustedFrontend,
+} from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';
@@ -73,7 +79,7 @@ export async function runControllerInfo(
 
 function formatController(controller: ControllerDetails): string {
   const { untrustedFrontend: guest, qemu } = controller;
-  const type = typeOf(controller);
+  const type = servedTypeOf(controller);
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
@@ -106,7 +112,7 @@ function describeQemu({ health, why, devices, controllers }: QemuAnswer, control
   if (health === 'dead') return 'has died: see "pvusb doctor"';
   if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
   const { type, devid } = controller;
-  if (typeOf(controller)?.isEmulated && !controllers.includes(devid))
+  if (servedTypeOf(controller)?.isEmulated && !controllers.includes(devid))
     return 'does not have it: see "pvusb doctor"';
   const ports = devices
     .filter((device) => device.type === type && device.devid === devid)

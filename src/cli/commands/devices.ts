@@ -1,7 +1,6 @@
 /** `pvusb devices`: the host's USB devices and who has them. */
-import type { Inventory } from '../../pvusb/model/inventory.js';
-import { observe } from '../../pvusb/observe/observe.js';
-import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import { type Inventory, observe } from '../../pvusb/index.js';
+import { describeDevice, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, usbNames, withHost } from '../context.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';

@@ -1,7 +1,5 @@
 /** `pvusb doctor`: shows what is half done or left over, and mends it. */
-import { describeFinding } from '../../pvusb/diagnose/wording.js';
-import { formatPlan } from '../../pvusb/model/plan.js';
-import { type Diagnosis, doctor } from '../../pvusb/verbs/doctor.js';
+import { type Diagnosis, describeFinding, doctor, formatPlan } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 

@@ -1,10 +1,16 @@
 /** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
-import { deviceAt, findDomain } from '../../pvusb/model/find.js';
-import type { Controller, Inventory, Port } from '../../pvusb/model/inventory.js';
-import { isServed, type Served } from '../../pvusb/model/served.js';
-import { portState } from '../../pvusb/types/port-state.js';
-import { libxlUsb } from '../../pvusb/verbs/libxl-json.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
+import {
+  type Controller,
+  deviceAt,
+  findDomain,
+  type Inventory,
+  isServed,
+  libxlUsb,
+  listControllers,
+  type Port,
+  portState,
+  type Served,
+} from '../../pvusb/index.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';

@@ -1,12 +1,20 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/model/find.js';
-import type { Controller, Domain, Inventory } from '../../pvusb/model/inventory.js';
-import { portState } from '../../pvusb/types/port-state.js';
-import { typeOf } from '../../pvusb/types/types.js';
-import { type LibxlDomain, libxlDomains } from '../../pvusb/verbs/libxl-json.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
-import { escapeText, printable } from '../../sysfs/text.js';
-import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import {
+  allPorts,
+  type Controller,
+  type Domain,
+  deviceAt,
+  findDomain,
+  type Inventory,
+  isTaken,
+  type LibxlDomain,
+  libxlDomains,
+  listControllers,
+  type Place,
+  portState,
+  servedTypeOf,
+} from '../../pvusb/index.js';
+import { describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
 import { fit } from '../table.js';
 import type { Terminal } from '../terminal.js';
@@ -65,7 +73,7 @@ function formatController(inventory: Inventory, names: UsbNames, controller: Con
 
 function controllerState(controller: Controller): string {
   const { online, backendState, backendDomid } = controller;
-  const type = typeOf(controller);
+  const type = servedTypeOf(controller);
   if (!type) return 'left alone: not of a kind that pvusb knows';
   if (type.isEmulated) return `emulated by ${type.server}`;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
@@ -88,7 +96,7 @@ function formatLent(inventory: Inventory, names: UsbNames, place: Place): string
     case 'waiting':
       return `WAITING for the guest: ${name}`;
     case 'not-opened':
-      return `NOT TAKEN by ${typeOf(place.controller)?.server ?? 'the host'} (see "pvusb doctor"): ${name}`;
+      return `NOT TAKEN by ${servedTypeOf(place.controller)?.server ?? 'the host'} (see "pvusb doctor"): ${name}`;
     case 'other-device':
       return `ANOTHER DEVICE is in that socket now: ${name}`;
     case 'missing':

@@ -2,7 +2,7 @@
 import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
-import { PvusbError } from '../../pvusb/model/errors.js';
+import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
 import type { Terminal } from '../terminal.js';
 

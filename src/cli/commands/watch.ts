@@ -1,10 +1,13 @@
 /** `pvusb watch` and `pvusb release`: guests that come and go. */
 
-import { formatPlan } from '../../pvusb/model/plan.js';
-import { type Released, releaseDomain } from '../../pvusb/verbs/controllers.js';
-import type { WatchEvent } from '../../pvusb/watch/duty.js';
-import { watchDomains } from '../../pvusb/watch/watch.js';
-import { escapeText, printable } from '../../sysfs/text.js';
+import {
+  formatPlan,
+  type Released,
+  releaseDomain,
+  type WatchEvent,
+  watchDomains,
+} from '../../pvusb/index.js';
+import { escapeText, printable } from '../../sysfs/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';

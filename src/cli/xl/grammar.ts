@@ -3,10 +3,8 @@
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
 
-import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/controller-type.js';
-import { PvusbError } from '../../pvusb/model/errors.js';
-import type { ControllerType } from '../../pvusb/model/inventory.js';
-import type { ControllerRequest } from '../../pvusb/plan/resolve.js';
+import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
+import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
 import { quoteWord } from '../printable.js';
 
 /**

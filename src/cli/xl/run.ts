@@ -1,13 +1,17 @@
 /** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
 
-import type { ExecuteOptions } from '../../pvusb/execute/execute.js';
-import { isPvusbError } from '../../pvusb/model/errors.js';
-import { formatPlan, type Plan } from '../../pvusb/model/plan.js';
-import type { Host } from '../../pvusb/observe/host.js';
-import { attachDevice } from '../../pvusb/verbs/attach.js';
-import { addController, removeController } from '../../pvusb/verbs/controllers.js';
-import { detachDevice } from '../../pvusb/verbs/detach.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
+import {
+  addController,
+  attachDevice,
+  detachDevice,
+  type ExecuteOptions,
+  formatPlan,
+  type Host,
+  isPvusbError,
+  listControllers,
+  type Plan,
+  removeController,
+} from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
 import { reportError } from '../report.js';

@@ -16,7 +16,7 @@ import { XenbusState } from '../model/inventory.js';
 import { isServed } from '../model/served.js';
 import { portState } from '../types/port-state.js';
 import type { ServedType } from '../types/served-type.js';
-import { isOfQemu, servedType, typeOf } from '../types/types.js';
+import { isOfQemu, servedType, servedTypeOf } from '../types/types.js';
 
 /** Everything that is wrong with a host; none for a healthy one. */
 export function diagnose(inventory: Inventory): Finding[] {
@@ -39,7 +39,7 @@ export function diagnose(inventory: Inventory): Finding[] {
 function isWaiting(controller: Controller): boolean {
   const { backendDomid, online, backendState } = controller;
   const isServed = backendDomid === 0 && online && backendState !== XenbusState.initialising;
-  return isServed && (typeOf(controller)?.needsUsbback ?? false);
+  return isServed && (servedTypeOf(controller)?.needsUsbback ?? false);
 }
 
 function controllerFindings(inventory: Inventory, controller: Controller): Finding[] {
@@ -69,7 +69,8 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   if (untrustedJunk !== undefined) return [{ finding: 'bad-port', place }];
   if (busid === undefined) return [];
   const places = placesOf(inventory, busid);
-  const keeper = places.find((other) => typeOf(other.controller)?.isOpen(inventory, other)) ?? places[0]!;
+  const keeper =
+    places.find((other) => servedTypeOf(other.controller)?.isOpen(inventory, other)) ?? places[0]!;
   if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];

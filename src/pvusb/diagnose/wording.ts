@@ -5,7 +5,7 @@ import type { ConfigDifference, Finding } from '../model/finding.js';
 import type { Controller, Port } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';
 import { capitalise, nameController, namePort } from '../model/wording.js';
-import { typeOf } from '../types/types.js';
+import { servedTypeOf } from '../types/types.js';
 
 /** A finding as one sentence. */
 export function describeFinding(finding: Finding): string {
@@ -13,7 +13,7 @@ export function describeFinding(finding: Finding): string {
     case 'missing-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${typeOf(finding.place.controller)?.notTaken}.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
@@ -33,7 +33,7 @@ export function describeFinding(finding: Finding): string {
     case 'no-usbback':
       return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: ${typeOf(finding.controller)?.server} has not taken it.`;
+      return `${describeController(finding.controller)} is served by nobody: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'not-emulated':
       return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
     case 'unnoticed-device':

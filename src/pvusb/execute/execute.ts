@@ -31,6 +31,16 @@ export interface ExecuteOptions extends CallOptions {
  *   `rollback-failed` and `leftOver` says what remains; with `stop` the plan can be made and run again
  */
 export async function execute(host: Host, plan: Plan, options: ExecuteOptions = {}): Promise<void> {
+  const walking = walk(host, plan, options);
+  host.inFlight?.add(walking);
+  try {
+    await walking;
+  } finally {
+    host.inFlight?.delete(walking);
+  }
+}
+
+async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<void> {
   const failures: PvusbError[] = [];
   const begun: Step[] = [];
   for (const step of plan.steps) {

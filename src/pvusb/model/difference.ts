@@ -27,7 +27,7 @@ export type InventoryChange =
   | { readonly change: 'usbback'; readonly now: boolean };
 
 /** A device and the port that it came into, or left. */
-interface PortChange extends ControllerId {
+export interface PortChange extends ControllerId {
   readonly port: number;
   readonly busid: Busid;
 }

@@ -70,6 +70,8 @@ export interface Host {
   readonly reopen?: () => Promise<Xenstore>;
   /** Operations of this process that have met others take turns from then on, rather than meet again. */
   readonly turns?: Mutex;
+  /** Plans that are being carried out; whoever closes the host waits for them. */
+  readonly inFlight?: Set<Promise<unknown>>;
   /** Transactions of this process take turns: open at the same time they would only make each other start again. */
   readonly commits?: Mutex;
 }

@@ -9,7 +9,7 @@ import { observeBackends } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
-import { askQemu } from './qemu.js';
+import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
 import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
 
@@ -22,8 +22,8 @@ export interface ObserveOptions extends CallOptions {
   readonly scope?: 'all' | 'controllers';
   /** Only this domain's controllers; with scope `controllers`. */
   readonly only?: number | undefined;
-  /** Which domains' QEMUs are asked; none unless given. */
-  readonly asks?: ((seen: Inventory) => readonly number[]) | undefined;
+  /** Which domains' QEMUs are asked: all that have to do with USB, or these; none unless given. */
+  readonly asks?: 'all' | ((seen: Inventory) => readonly number[]) | undefined;
   /** What libxl keeps of these living domains is read too; none unless given. */
   readonly saved?: 'all' | readonly number[] | undefined;
   /** A look that was just made: it is only completed by what is asked for here. */
@@ -40,7 +40,8 @@ export async function observe(host: Host, options: ObserveOptions = {}): Promise
     const look = options.scope === 'controllers' ? observeSome : observeAll;
     const seen = options.from ?? (await look(host, options));
     const call = { signal: options.signal };
-    const domids = options.asks?.(seen) ?? [];
+    const asks = options.asks === 'all' ? qemusToAsk : options.asks;
+    const domids = asks?.(seen) ?? [];
     const [qemus, saved] = await Promise.all([
       Promise.all(domids.map((domid) => askQemu(host, domid, call))),
       options.saved === undefined ? [] : readSaved(host, domainsOf(seen, options.saved), call),

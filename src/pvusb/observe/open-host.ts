@@ -8,34 +8,55 @@ import { openPlugs } from '../../sysfs/plugs.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
 import { openXenstore, type XenstoreEnvironment } from '../../xenstore/open.js';
 import { toPvusbError } from '../model/failure.js';
-import type { CallOptions, Host, Xenstore } from './host.js';
+import type { CallOptions, Host } from './host.js';
 import { type Platform, platformOf } from './platform.js';
 
-/** Where a host is. */
+/** What the environment says of where a host is: what `pvusb sim` prints, and what xenstore's own tools know. */
+interface HostEnvironment extends XenstoreEnvironment {
+  readonly PVUSB_SYSFS?: string | undefined;
+  readonly PVUSB_QMP?: string | undefined;
+  readonly PVUSB_USERDATA?: string | undefined;
+}
+
+/** Where a host is. An option goes before the environment, the environment before what is usual on the system. */
 export interface HostOptions extends CallOptions {
-  /** `XENSTORED_PATH` and `XENSTORED_RUNDIR`; the process's environment unless given. */
-  readonly environment?: XenstoreEnvironment;
+  /** The process's environment unless given. */
+  readonly environment?: HostEnvironment | undefined;
   /** The operating system, as Node names it; this one unless given. */
   readonly platform?: string | undefined;
-  /** Where sysfs is mounted; `/sys` unless given. With all three folders given the operating system does not matter. */
+  /** Where sysfs is mounted (or `PVUSB_SYSFS`); `/sys` unless given. With all three folders given the system does not matter. */
   readonly sysfsRoot?: string | undefined;
-  /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
+  /** Where libxl keeps the configurations of its domains (or `PVUSB_USERDATA`); `/var/lib/xen` unless given. */
   readonly userdataRoot?: string | undefined;
-  /** Where QEMU's monitors are; `/var/run/xen` unless given. */
+  /** Where QEMU's monitors are (or `PVUSB_QMP`); `/var/run/xen` unless given. */
   readonly qmpRoot?: string | undefined;
 }
 
+/** A host that was opened. `await using host = await openHost()` closes it at the end of its block. */
+export interface OpenHost extends Host, AsyncDisposable {
+  /**
+   * Waits until every plan that is being carried out has ended, its undo included, then closes the connection. What is
+   * begun after that fails with `connection-lost` and changes nothing; a watch ends with it, too. Never rejects; closing
+   * twice is closing once.
+   */
+  close(): Promise<void>;
+}
+
 /**
- * Opens this host. Close its `xenstore` when done.
+ * Opens this host, or the one that the environment names. Close it when done.
  *
- * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`
+ * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`; `aborted`
  */
-export async function openHost(options: HostOptions = {}): Promise<Host> {
-  const { environment } = options;
-  const { sysfsRoot, elsewhere, userdataRoot, qmpRoot } = pathsOf(options);
-  const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
+export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
+  const { signal, environment = process.env as HostEnvironment } = options;
+  const { sysfsRoot, elsewhere, userdataRoot, qmpRoot } = pathsOf(options, environment);
   try {
-    const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
+    const xenstore = await openXenstore({ signal, environment });
+    const inFlight = new Set<Promise<unknown>>();
+    const close = async (): Promise<void> => {
+      while (inFlight.size > 0) await Promise.allSettled(inFlight);
+      xenstore.close();
+    };
     return {
       xenstore,
       sysfs: openSysfs(sysfsRoot, elsewhere),
@@ -43,20 +64,26 @@ export async function openHost(options: HostOptions = {}): Promise<Host> {
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
-      reopen,
+      reopen: () => openXenstore({ environment }),
       turns: new Mutex(),
       commits: new Mutex(),
+      inFlight,
+      close,
+      [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
+    throw toPvusbError(error, { doing: 'connecting to xenstored', signal });
   }
 }
 
 /** A simulated host is served on any system: what the system says is asked for only where a path is not given. */
-function pathsOf({ sysfsRoot, userdataRoot, qmpRoot, platform }: HostOptions): Platform {
+function pathsOf(options: HostOptions, environment: HostEnvironment): Platform {
+  const sysfsRoot = options.sysfsRoot || environment.PVUSB_SYSFS || undefined;
+  const userdataRoot = options.userdataRoot || environment.PVUSB_USERDATA || undefined;
+  const qmpRoot = options.qmpRoot || environment.PVUSB_QMP || undefined;
   if (sysfsRoot !== undefined && userdataRoot !== undefined && qmpRoot !== undefined)
     return { sysfsRoot, userdataRoot, qmpRoot, elsewhere: {} };
-  const usual = platformOf(platform ?? process.platform);
+  const usual = platformOf(options.platform ?? process.platform);
   return {
     sysfsRoot: sysfsRoot ?? usual.sysfsRoot,
     userdataRoot: userdataRoot ?? usual.userdataRoot,

@@ -11,8 +11,9 @@ import {
   QmpError,
 } from '../../qmp/index.js';
 import { isDead, qmpCode } from '../model/failure.js';
-import type { QemuAnswer, QemuDevice } from '../model/inventory.js';
+import type { Inventory, QemuAnswer, QemuDevice } from '../model/inventory.js';
 import { parseNumber } from '../model/layout.js';
+import { isOfQemu } from '../types/types.js';
 import type { Host, Qemu } from './host.js';
 
 /** How long a QEMU may take to say what it has; libxl holds its monitor for moments. */
@@ -107,4 +108,14 @@ async function describe(
     if (isQmpError(error, 'refused') && error.class === 'DeviceNotFound') return undefined;
     throw error;
   }
+}
+
+/** The domains whose QEMUs have to do with USB: guests with emulated controllers, or that can have some, and with qusb ones. */
+export function qemusToAsk({ domains, controllers }: Inventory): number[] {
+  const needs = (domid: number): boolean =>
+    controllers.some((controller) => controller.domid === domid && isOfQemu(controller));
+  return domains
+    .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
+    .filter(({ domid, type }) => type === 'hvm' || needs(domid))
+    .map(({ domid }) => domid);
 }

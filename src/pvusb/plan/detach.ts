@@ -12,7 +12,7 @@ import type { Action, Edit, Fact, Plan, Step } from '../model/plan.js';
 import { telling } from '../model/saved-config.js';
 import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
-import { SERVED_TYPES, servedType, typeOf, typesOfPort } from '../types/types.js';
+import { SERVED_TYPES, servedType, servedTypeOf, typesOfPort } from '../types/types.js';
 import { unclaimedFact } from './facts.js';
 
 /** Empties one port and gives its device back to the host. */
@@ -118,7 +118,7 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
   const isKnown = same && saved !== undefined && interfaces.some(({ id }) => drivers.has(id));
   if (!isKnown && !(same && saved?.identity !== undefined && saved.drivers.length === 0)) {
     const lentBy = [
-      ...placesOf(inventory, busid).flatMap(({ controller }) => typeOf(controller) ?? []),
+      ...placesOf(inventory, busid).flatMap(({ controller }) => servedTypeOf(controller) ?? []),
       ...(saved?.origin === undefined ? [] : typesOfPort(saved.origin)),
     ];
     const isLent = (driver: DriverName | undefined): boolean =>

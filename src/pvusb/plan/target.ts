@@ -17,7 +17,7 @@ import { portPath } from '../model/layout.js';
 import type { Target } from '../model/request.js';
 import { isServed, requireServed, type Served } from '../model/served.js';
 import { nameController } from '../model/wording.js';
-import { portsAtOf, servedType, serviceProblem, speedProblem, typeOf } from '../types/types.js';
+import { portsAtOf, servedType, servedTypeOf, serviceProblem, speedProblem } from '../types/types.js';
 import { resolveController, resolveType, usualPorts } from './resolve.js';
 
 /** Where a device shall go; what is absent is chosen. */
@@ -161,7 +161,7 @@ function siblings(
     type,
   }: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
 ): Controller[] {
-  if (!typeOf({ type })?.hasClashingPorts) return [];
+  if (!servedTypeOf({ type })?.hasClashingPorts) return [];
   return hostControllers(inventory).filter(
     (other) => other.type === type && other.domid === domid && other.devid !== devid,
   );

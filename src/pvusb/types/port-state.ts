@@ -3,7 +3,7 @@ import { deviceAt, isOf, type Place, savedFor } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { PV } from './pv.js';
 import type { PortState } from './served-type.js';
-import { typeOf } from './types.js';
+import { servedTypeOf } from './types.js';
 
 /** The state of a port; undefined when it names no device. */
 export function portState(inventory: Inventory, place: Place): PortState | undefined {
@@ -14,7 +14,7 @@ export function portState(inventory: Inventory, place: Place): PortState | undef
   if (!device) return 'missing';
   if (!isOf(savedFor(inventory, busid), device, true)) return 'other-device';
   // Of a type that we do not know nothing more can be said than of usbback's.
-  const type = typeOf(controller) ?? PV;
+  const type = servedTypeOf(controller) ?? PV;
   if (type.isOpen(inventory, place) === false) return 'not-opened';
   return type.lentState(device, controller.untrustedFrontend.state);
 }

@@ -22,13 +22,13 @@ export function servedType(type: ControllerType): ServedType {
 }
 
 /** The record of a controller's type; undefined for one that we do not know. */
-export function typeOf({ type }: Pick<Controller, 'type'>): ServedType | undefined {
+export function servedTypeOf({ type }: Pick<Controller, 'type'>): ServedType | undefined {
   return type === 'unknown' ? undefined : TYPES[type];
 }
 
 /** True for a controller whose devices a QEMU has. */
 export function isOfQemu(controller: Pick<Controller, 'type'>): boolean {
-  return typeOf(controller)?.isOfQemu ?? false;
+  return servedTypeOf(controller)?.isOfQemu ?? false;
 }
 
 /** What `auto` means on this host for this domain. */
@@ -49,7 +49,7 @@ export function speedProblem(
   { type, version }: { readonly type: Controller['type']; readonly version: number },
   { speedMbps }: Pick<UsbDevice, 'speedMbps'>,
 ): 'too fast' | 'too slow' | undefined {
-  return speedMbps === 0 ? undefined : typeOf({ type })?.speedProblem(version, speedMbps);
+  return speedMbps === 0 ? undefined : servedTypeOf({ type })?.speedProblem(version, speedMbps);
 }
 
 /** What keeps a controller's ports: its backend, or its record where its type has no backends. */

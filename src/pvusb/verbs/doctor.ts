@@ -13,7 +13,6 @@ import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { planRepair } from '../plan/repair.js';
 import { planRevive } from '../plan/revive.js';
-import { isOfQemu } from '../types/types.js';
 
 /** How long something must stay as it is to count as left over, rather than as being done by somebody. */
 const SETTLE_MS = 2000;
@@ -91,17 +90,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: qemusToAsk, saved: 'all' });
-}
-
-/** Of guests with emulated controllers, or that can have some, and with qusb controllers. */
-export function qemusToAsk({ domains, controllers }: Inventory): number[] {
-  const needs = (domid: number): boolean =>
-    controllers.some((controller) => controller.domid === domid && isOfQemu(controller));
-  return domains
-    .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
-    .filter(({ domid, type }) => type === 'hvm' || needs(domid))
-    .map(({ domid }) => domid);
+  return observe(host, { signal, asks: 'all', saved: 'all' });
 }
 
 /** Asks the kernel for drivers of devices that nobody has. */
