@@ -37,23 +37,23 @@ export async function build(options: { readonly fresh?: boolean } = {}): Promise
   await provideKey();
   const system = await stage(
     'system',
-    [...namesOf(packages.system), ...(await sources('system.ts'))],
+    [...namesOf(packages.system), ...(await sources('build/system.ts'))],
     (folder) => makeSystem(folder, packages.system),
   );
   const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
-  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('kernel.ts'))], (folder) =>
+  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('build/kernel.ts'))], (folder) =>
     unpackKernel(folder, packages),
   );
   const modules = await stage('modules', [kernel, ...(await sources('usbback'))], (folder) =>
     compileModules(folder, kernel, release),
   );
-  const media = await stage('media', await sources('media.ts'), makeMedia);
-  const makers = await sources('image.ts', 'modules.ts', 'cpio.ts', 'dom0', 'guest');
+  const media = await stage('media', await sources('build/media.ts'), makeMedia);
+  const makers = await sources('build/image.ts', 'build/modules.ts', 'build/cpio.ts', 'dom0', 'guest');
   const key = await readFile(`${keyPath()}.pub`, 'utf8');
   const image = await stage('image', [system, kernel, modules, key, ...makers], (folder) =>
     makeImage(folder, { system, kernel, modules, release }),
   );
-  const machine = await sources('machine.ts', 'usb.ts');
+  const machine = await sources('machine/machine.ts', 'machine/usb.ts');
   return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
 }
 
