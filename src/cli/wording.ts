@@ -1,4 +1,4 @@
-/** How things are called in what people read. */
+/** What things are called in the text that people read. */
 
 import { type Inventory, placesOf, USBBACK } from '../pvusb/index.js';
 import { escapeText, type UsbDevice } from '../sysfs/index.js';
@@ -58,13 +58,22 @@ export function describeHolder(inventory: Inventory, device: UsbDevice): string 
   return [...new Set(drivers)].join(',') || '-';
 }
 
-/** Whether a device can be attached, or why not: `yes`, `no: hub`, `no: in u1`. */
+/** Why a device cannot be attached. */
+type Unassignable = 'root hub' | 'hub' | 'lent' | 'half';
+
+/** Why a device cannot be attached; undefined when it can. */
+export function whyUnassignable(inventory: Inventory, device: UsbDevice): Unassignable | undefined {
+  if (device.kind === 'root-hub') return 'root hub';
+  if (device.kind === 'hub') return 'hub';
+  if (placesOf(inventory, device.busid).length > 0) return 'lent';
+  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'half' : undefined;
+}
+
+/** Whether a device can be attached, or why not: `yes`, `no (hub)`, `no (in use)`. */
 export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
-  if (device.kind === 'root-hub') return 'no: root hub';
-  if (device.kind === 'hub') return 'no: hub';
-  const place = placesOf(inventory, device.busid)[0];
-  if (place) return 'no: lent';
-  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'no: half' : 'yes';
+  const why = whyUnassignable(inventory, device);
+  if (why === undefined) return 'yes';
+  return `no (${{ lent: 'in use', half: 'half attached', hub: 'hub', 'root hub': 'hub' }[why]})`;
 }
 
 const STATES = [

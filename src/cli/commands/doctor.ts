@@ -1,4 +1,4 @@
-/** `pvusb doctor`: shows what is half done or left over, and mends it. */
+/** `pvusb doctor`: shows what is half done or left over, and fixes it. */
 import { type Diagnosis, describeFinding, doctor, formatPlan } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
@@ -8,7 +8,7 @@ export interface DoctorCommandOptions extends CommonOptions {
   readonly fix?: boolean;
 }
 
-/** Exit status when something is wrong and stays so. */
+/** Exit status when something is still wrong at the end. */
 const FINDINGS_STATUS = 1;
 
 /** Runs the command; gives the exit status. */
@@ -16,7 +16,7 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
   return withHost(terminal, options, async (host, { signal, onStep }) => {
     const fix = (options.fix ?? false) && !options.dryRun;
     const onSettle = (settleMs: number): void => {
-      const text = `Looking again in ${settleMs / 1000} s, in case somebody is at work ...\n`;
+      const text = `Looking again in ${settleMs / 1000} s, in case another program is still at work ...\n`;
       if (!options.json) terminal.err(text);
     };
     const diagnosis = await doctor(host, { fix, signal, onStep, onSettle });
@@ -26,31 +26,31 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
   });
 }
 
-/** What was found, how it is mended, and what came of it. */
+/** What was found, how it is fixed, and the result. */
 export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
   const { findings, plans, remaining, failures } = diagnosis;
   const idle = formatIdle(diagnosis, fix);
   if (findings.length === 0) return `Nothing is wrong.\n${idle}`;
   const found = findings.map(
-    (finding, i) => `${describeFinding(finding)}\nTo mend it: ${formatPlan(plans[i]!)}\n`,
+    (finding, i) => `${describeFinding(finding)}\nTo fix it: ${formatPlan(plans[i]!)}\n`,
   );
-  return [...found, fix ? formatMended(remaining.map(describeFinding), failures) : HINT, idle].join('');
+  return [...found, fix ? formatFixed(remaining.map(describeFinding), failures) : HINT, idle].join('');
 }
 
-/** What may be as it should: no driver may exist for a device. */
+/** May be as it should be: a device may have no driver at all. */
 function formatIdle({ idle, revived }: Diagnosis, fix: boolean): string {
   if (idle.length === 0) return '';
-  const all = `${idle.join(', ')} ${idle.length === 1 ? 'has' : 'have'} no driver, and no guest.`;
-  if (!fix) return `${all} Perhaps there is none; --fix asks the kernel.\n`;
+  const all = `${idle.join(', ')} ${idle.length === 1 ? 'is' : 'are'} unused: no host driver, no guest.`;
+  if (!fix) return `${all}\n`;
   return revived.length === 0
-    ? `${all} The kernel knows none.\n`
+    ? `${all} The kernel has no driver for ${idle.length === 1 ? 'it' : 'them'}.\n`
     : `${all} The kernel found drivers for ${revived.join(', ')}.\n`;
 }
 
-const HINT = 'Nothing was changed. Mend it with "pvusb doctor --fix".\n';
+const HINT = 'Nothing was changed. Fix it with "pvusb doctor --fix".\n';
 
-function formatMended(remaining: readonly string[], failures: readonly string[]): string {
+function formatFixed(remaining: readonly string[], failures: readonly string[]): string {
   const failed = failures.map((failure) => `Failed: ${failure}\n`);
-  if (remaining.length === 0) return [...failed, 'Mended; nothing is wrong now.\n'].join('');
+  if (remaining.length === 0) return [...failed, 'Fixed; nothing is wrong now.\n'].join('');
   return [...failed, ...remaining.map((sentence) => `Still wrong: ${sentence}\n`)].join('');
 }
