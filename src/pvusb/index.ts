@@ -93,7 +93,7 @@ export {
   type WantedDevice,
   type WantedUsb,
 } from './plan/apply.js';
-export { type AttachPlan, planAttach } from './plan/attach.js';
+export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';

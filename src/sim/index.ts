@@ -21,4 +21,4 @@ export {
 export { parseWorld, parseWorldText, shortWorld, WORLD_TEXT_MAX, WorldError } from './world/parse.js';
 export { labWorld } from './world/recorded-pv.js';
 export { qemuWorld } from './world/recorded-qemu.js';
-export type { World, WorldController, WorldDomain, WorldSavedDriver } from './world/world.js';
+export type { World, WorldController, WorldDomain, WorldSavedDrivers } from './world/world.js';
