@@ -1,8 +1,6 @@
 /** How things are called in what people read. */
 
-import { type Inventory, placesOf } from '../pvusb/index.js';
-import type { PvusbErrorCode } from '../pvusb/model/errors.js';
-import { attachProblem } from '../pvusb/plan/attach.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
 import { escapeText, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */

@@ -7,17 +7,15 @@ import { QmpError, SimQemu } from '../qemu/index.js';
 import { SimStore } from '../store/index.js';
 import {
   controllerNodes,
-  dom0Nodes,
   domainNodes,
   hasDeviceModel,
-  type Node,
-  savedDriverNodes,
   savedDriverPath,
   writeNodes,
   writeTogether,
 } from '../toolstack/records.js';
 import { BACKENDS, simType } from '../world/types.js';
 import type { World, WorldController, WorldDomain } from '../world/world.js';
+import { worldNodes } from './nodes.js';
 
 /** The store a host runs on, when it is not its own. */
 export interface HostStore {
@@ -285,24 +283,5 @@ export class SimHost {
       await this.usb.probe(id).catch(() => undefined);
     }
     await this.#remove(savedDriverPath(busid, '').split('/').slice(0, 4).join('/'));
-  }
-}
-
-function* worldNodes(world: World): Generator<Node> {
-  yield* dom0Nodes(world.dom0);
-  for (const domain of world.domains) yield* domainNodes(domain);
-  const alive = new Set(world.domains.filter((domain) => domain.alive).map(({ domid }) => domid));
-  for (const controller of world.controllers) {
-    const { frontendState: _gone, ...headless } = controller;
-    yield* controllerNodes(alive.has(controller.domid) ? controller : headless);
-  }
-  for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
-  for (const { domid, backend } of world.orphanBackends) {
-    // A path that another wrote is only followed when it is one that a backend can have.
-    const [, kind] = /^\/local\/domain\/0\/backend\/([a-z]+)\/\d+\/\d+$/.exec(backend) ?? [];
-    if (BACKENDS.some((type) => type.backend === kind)) {
-      yield [backend, '', `n0,r${domid}`];
-      yield [`${backend}/state`, '6', `n0,r${domid}`];
-    }
   }
 }
