@@ -63,8 +63,7 @@ for (const kind of ['c', 'o'] as const) {
         const { pid, folder } = JSON.parse(String(told)) as { pid: number; folder: string };
         child.kill(signal);
         await once(child, 'exit');
-        for (const until = Date.now() + 5000; (await lives(pid)) && Date.now() < until; ) await sleep(5);
-        assert.equal(await lives(pid), false, `after ${signal}`);
+        while (await lives(pid)) await sleep(5);
         if (signal === 'SIGTERM') assert.equal(existsSync(folder), false);
         else await rm(folder, { recursive: true });
       }
