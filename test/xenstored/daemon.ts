@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { HANG_MS } from '../support/hang.js';
+import { dumpStore } from './dump.js';
 import { fetchXenstored, type Kit } from './fetch.js';
 import { connectRaw, type Raw } from './raw.js';
 
@@ -128,6 +129,11 @@ export class Daemon {
     if (reply.type === MessageType.error)
       throw new Error(`xenstored refused request ${type} (${payload}): ${text}`);
     return text;
+  }
+
+  /** All nodes, as `xenstore-ls -fp /` prints them, sorted. */
+  dump(): Promise<string> {
+    return dumpStore(this.#control!);
   }
 
   /** Ends the daemon and its bridges, and removes its folder. */
