@@ -1,20 +1,20 @@
+/** The simulated host. */
+export type { SysfsFiles } from '../sysfs/index.js';
+export type { Access, Permission, Transport, TransportEvents } from '../xenstore/index.js';
 export type { Actor, ActorStore } from './actors/actor.js';
 export { type GuestOptions, SimGuest } from './actors/guest.js';
 export { type Manner, SimUsbback } from './actors/usbback.js';
 export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host/host.js';
 export { type Reboot, rebootDomain } from './host/reboot.js';
 export * from './kernel/index.js';
-export * from './kernel/index.js';
-export * from './publish/index.js';
 export * from './publish/index.js';
 export * from './qemu/index.js';
-export * from './qemu/index.js';
-export * from './store/index.js';
 export * from './store/index.js';
 export {
   controllerNodes,
   deviceModelNodes,
   domainNodes,
+  type Node,
   savedDriverPath,
   writeNodes,
 } from './toolstack/records.js';

@@ -131,10 +131,10 @@ export interface Where {
 
 /** More about an error. */
 export interface PvusbErrorDetails {
-  readonly where?: Where;
+  readonly where?: Where | undefined;
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
-  readonly leftOver?: readonly string[];
+  readonly leftOver?: readonly string[] | undefined;
 }
 
 /** A failed operation. The message is one sentence; {@link remedy} says what to do next. */
