@@ -1,4 +1,5 @@
 /** All of a daemon's store as text. */
+
 import { escapeValue } from '../../src/sim/store/dump.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import type { Raw } from './raw.js';
