@@ -1,6 +1,6 @@
 /** What things are called in the text that people read. */
 
-import { type Inventory, placesOf, USBBACK } from '../pvusb/index.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
 import { escapeText, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
@@ -58,22 +58,33 @@ export function describeHolder(inventory: Inventory, device: UsbDevice): string 
   return [...new Set(drivers)].join(',') || '-';
 }
 
-/** Why a device cannot be attached. */
-type Unassignable = 'root hub' | 'hub' | 'lent' | 'half';
+/** Why a device cannot be attached, by the code of the error that an attach would end with. */
+const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
+  'is-root-hub': 'root hub',
+  'is-hub': 'hub',
+  'already-attached': 'lent',
+  'half-attached': 'half',
+  'not-authorized': 'unauthorized',
+  'no-interfaces': 'no interfaces',
+};
 
-/** Why a device cannot be attached; undefined when it can. */
-export function whyUnassignable(inventory: Inventory, device: UsbDevice): Unassignable | undefined {
-  if (device.kind === 'root-hub') return 'root hub';
-  if (device.kind === 'hub') return 'hub';
-  if (placesOf(inventory, device.busid).length > 0) return 'lent';
-  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'half' : undefined;
+/** The same in a table, where it reads differently. */
+const IN_TABLE: Readonly<Record<string, string>> = {
+  'root hub': 'hub',
+  lent: 'in use',
+  half: 'half attached',
+};
+
+/** Why a device cannot be attached, in a word or two; undefined when it can. */
+export function whyUnassignable(inventory: Inventory, device: UsbDevice): string | undefined {
+  const problem = attachProblem(inventory, device);
+  return problem && (REASONS[problem.code] ?? problem.code);
 }
 
 /** Whether a device can be attached, or why not: `yes`, `no (hub)`, `no (in use)`. */
 export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
   const why = whyUnassignable(inventory, device);
-  if (why === undefined) return 'yes';
-  return `no (${{ lent: 'in use', half: 'half attached', hub: 'hub', 'root hub': 'hub' }[why]})`;
+  return why === undefined ? 'yes' : `no (${IN_TABLE[why] ?? why})`;
 }
 
 const STATES = [
