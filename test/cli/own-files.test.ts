@@ -216,7 +216,7 @@ describe('the commands that know files', () => {
   it('behind -- no word is an option', async () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u2', '--', '--json=libxl');
     assert.deepEqual([status, stdout], [1, '']);
-    assert.match(stderr, /^pvusb: "--json=libxl" names no USB device/);
+    assert.match(stderr, /^pvusb: "--json=libxl" is not the name of a USB device/);
     const plain = await stage.run('attach', 'u2', '--', '--json');
     assert.deepEqual([plain.status, plain.stdout], [1, '']);
     assert.match(await stage.done('list', '--json=libxl', '--', 'u2'), /"c_info"/);
