@@ -9,7 +9,7 @@ const PLACES = ['/usr/share/misc/usb.ids', '/usr/share/hwdata/usb.ids', '/var/li
 /** Names by vendor id (`46f4`) and by vendor and product id (`46f4:0001`). */
 export type UsbNames = ReadonlyMap<string, string>;
 
-/** Parses usb.ids; of `wanted` ids only, since the whole list is 700 KB. Lines it does not understand are skipped. */
+/** Parses usb.ids; only for `wanted` ids, since the whole list is 700 KB. Lines it does not understand are skipped. */
 export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames {
   const names = new Map<string, string>();
   let vendor = '';
@@ -37,13 +37,13 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
     try {
       return parseUsbIds(await readFile(place, 'utf8'), wanted);
     } catch {
-      // Not installed there.
+      // Not installed here.
     }
   }
   return new Map();
 }
 
-/** A device's name for people: from usb.ids, else what the device says of itself, else its ids. */
+/** A device's name for people: from usb.ids, otherwise what the device says about itself, otherwise its ids. */
 export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
   const ids = `${device.vendorId}:${device.productId}`;
   const vendor = names.get(device.vendorId) ?? device.manufacturer;

@@ -1,4 +1,4 @@
-/** From the bytes of a file to text that the lexer takes. */
+/** From the bytes of a file to text that the lexer accepts. */
 import { type Position, XlCfgError } from './errors.js';
 
 /** Longest file in bytes. */
@@ -7,10 +7,10 @@ export const SIZE_MAX = 1 << 20;
 const NEWLINE = 0x0a;
 
 /**
- * The text of a file. A byte order mark stays: xl refuses it, and so does the lexer.
+ * The text of a file. A byte order mark is kept: xl refuses it, and so does the lexer.
  *
- * @throws {XlCfgError} `too-long`; `not-utf8` at the first bad byte or, in a string, at the first half of a
- *   surrogate pair that stands alone
+ * @throws {XlCfgError} `too-long`; `not-utf8` at the first bad byte or, in a string, at the first lone half of a
+ *   surrogate pair
  */
 export function decodeText(untrustedText: string | Uint8Array): string {
   const length = typeof untrustedText === 'string' ? Buffer.byteLength(untrustedText) : untrustedText.length;
@@ -29,13 +29,13 @@ function wellFormed(untrustedText: string): string {
     line: before.split('\n').length,
     column: 1 + characterCount(before, lineStart, at),
   };
-  throw new XlCfgError('not-utf8', position, 'This character is half of one: the text is no UTF-8.');
+  throw new XlCfgError('not-utf8', position, 'This is half a character: the text is not UTF-8.');
 }
 
 function decoded(untrustedBytes: Uint8Array): string {
   const text = decodedStrictly(untrustedBytes);
   if (text !== undefined) return text;
-  throw new XlCfgError('not-utf8', firstBadByte(untrustedBytes), 'The file is no UTF-8 from here on.');
+  throw new XlCfgError('not-utf8', firstBadByte(untrustedBytes), 'The file is not UTF-8 from here on.');
 }
 
 function decodedStrictly(untrustedBytes: Uint8Array): string | undefined {
@@ -46,7 +46,7 @@ function decodedStrictly(untrustedBytes: Uint8Array): string | undefined {
   }
 }
 
-/** Where UTF-8 ends: in the first line that is none, after as much of it as is. */
+/** Where UTF-8 ends: in the first line that is not UTF-8, after the part of it that is. */
 function firstBadByte(untrustedBytes: Uint8Array): Position {
   for (let line = 1, start = 0; ; line++) {
     const newline = untrustedBytes.indexOf(NEWLINE, start);
@@ -57,10 +57,10 @@ function firstBadByte(untrustedBytes: Uint8Array): Position {
   }
 }
 
-/** How many characters of a line that is no UTF-8 come before the first bad byte. */
+/** How many characters of a line that is not UTF-8 come before the first bad byte. */
 function goodCharacters(untrustedLine: Uint8Array): number {
-  // Every prefix of a good prefix is good, but for one that ends within a character: those are told apart by
-  // decoding as the part of a stream, which waits for the rest.
+  // Every prefix of a good prefix is good, except one that ends within a character: decoding it as part of a stream,
+  // which waits for the rest, tells them apart.
   let [good, bad] = [0, untrustedLine.length + 1];
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
@@ -81,11 +81,11 @@ function isStartOfUtf8(untrustedBytes: Uint8Array): boolean {
   }
 }
 
-/** The characters (not the units of UTF-16) of a part of a well-formed text. */
+/** The characters (not UTF-16 units) of a part of a well-formed text. */
 export function characterCount(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at++) {
-    // The second half of a pair is no character of its own.
+    // The second half of a pair is not a character of its own.
     if ((text.charCodeAt(at) & 0xfc00) !== 0xdc00) count++;
   }
   return count;

@@ -1,4 +1,4 @@
-/** The words of an xl.cfg file (xl.cfg(5), SYNTAX), each with its place. */
+/** The tokens of an xl.cfg file (xl.cfg(5), SYNTAX), each with its position. */
 import { characterCount } from './decode.js';
 import { type Position, quoted, XlCfgError, type XlCfgErrorCode } from './errors.js';
 
@@ -12,15 +12,15 @@ export interface Token {
   readonly position: Position;
 }
 
-// As xl has them: a name has no capitals; a number is not looked at until somebody needs it.
+// As in xl: a name has no capitals; a number is not checked until it is needed.
 const NAME = /[a-z][_0-9a-z]*/y;
 const NUMBER = /[0-9][0-9a-fx]*/y;
 const SYMBOL = /\+=|[=[\],;]/y;
 const NEWLINE = /\r?\n/y;
 
 /**
- * Cuts a text into tokens, from first to last. Blanks and comments are none; a comment ends before its newline.
- * Takes what xl takes and, beyond that, lines that end in CR LF and a comment in a last line without a newline.
+ * Cuts a text into tokens, from first to last. Blanks and comments are not tokens; a comment ends before its newline.
+ * Accepts what xl accepts and, beyond that, lines that end in CR LF and a comment in a last line without a newline.
  *
  * @returns a function that gives the next token, `end` again and again after the last; it throws
  *   {@link XlCfgError} `unexpected-character` or `unterminated-string`
@@ -75,8 +75,8 @@ export function lexer(untrustedText: string): () => Token {
       const character = untrustedText[end];
       if (character === quote) return end + 1;
       if (character === '\n') break;
-      // To xl, which is C, the string would end here.
-      if (character === '\0') fail('unexpected-character', end, 'A NUL has no place in a string.');
+      // For xl, which is written in C, the string would end here.
+      if (character === '\0') fail('unexpected-character', end, 'A NUL is not allowed in a string.');
       if (character === '\\' && untrustedText[end + 1] !== '\n' && untrustedText[end + 1] !== '\0') end++;
     }
     return fail('unterminated-string', at, `This string is not closed by ${quote} before its line ends.`);
@@ -97,6 +97,6 @@ export function lexer(untrustedText: string): () => Token {
       return token('string', untrustedText.slice(at, endOfString()));
     }
     const character = String.fromCodePoint(untrustedText.codePointAt(at)!);
-    return fail('unexpected-character', at, `${quoted(character)} has no place outside of a string.`);
+    return fail('unexpected-character', at, `${quoted(character)} is not allowed outside a string.`);
   };
 }
