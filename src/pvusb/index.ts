@@ -13,6 +13,7 @@ export { type Platform, platformOf } from './observe/platform.js';
 // Looking. Nothing is changed.
 
 export { diagnose } from './diagnose/diagnose.js';
+export { severityOf } from './diagnose/severity.js';
 export { describeFinding } from './diagnose/wording.js';
 export type { InventoryChange, PortChange } from './model/difference.js';
 export {
@@ -29,7 +30,7 @@ export {
   type Place,
   placesOf,
 } from './model/find.js';
-export type { ConfigDifference, Finding } from './model/finding.js';
+export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
 export { portState } from './types/port-state.js';
 export type { PortState } from './types/served-type.js';

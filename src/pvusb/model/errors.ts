@@ -103,6 +103,10 @@ export const ERROR_KINDS = {
     group: 'unfinished',
     remedy: 'Try again with "pvusb doctor --fix", or replug it.',
   },
+  'other-driver': {
+    group: 'unfinished',
+    remedy: 'Put it back on the driver that it had with "pvusb doctor --fix".',
+  },
   'rollback-failed': { group: 'unfinished', remedy: 'Run "pvusb doctor --fix".' },
   internal: {
     group: 'unfinished',
