@@ -84,7 +84,7 @@ export class SimHost {
     const host = new SimHost(store, own, new SimUsb({ drivers: world.drivers }));
     // A store lets only domains it knows own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
-    await writeNodes(store.dom0, worldNodes(world));
+    await writeTogether(store.dom0, worldNodes(world));
     if (world.usbback) await host.loadUsbback(options.usbback);
     for (const device of world.devices) await host.usb.plug(device);
     const alive = world.domains.filter((domain) => domain.alive);
