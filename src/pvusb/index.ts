@@ -1,6 +1,8 @@
 /**
- * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses. Every name is listed;
- * `npm run docs` makes docs/api.md of their comments. A comment with an empty line after it begins a section there.
+ * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses.
+ *
+ * Every name is listed; `npm run docs` makes docs/api.md of their comments. A comment with an empty line after it begins a
+ * section there.
  */
 
 // Opening a host.
@@ -86,6 +88,7 @@ export { type WatchOptions, watchDomains } from './watch/watch.js';
 
 export {
   CONTROLLER_TYPES,
+  type ControllerType,
   type SavedController,
   type SavedControllerType,
   type SavedDevice,
@@ -94,7 +97,6 @@ export type { Busid, DriverName, InterfaceId, UsbDevice, UsbInterface, UsbKind }
 export { USBBACK, USBFS } from './model/drivers.js';
 export type {
   Controller,
-  ControllerType,
   DeviceModel,
   Domain,
   DomainType,
