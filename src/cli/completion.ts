@@ -1,4 +1,4 @@
-/** Completion for bash, zsh and fish, with the domains and devices that are there. */
+/** Completion for bash, zsh and fish, with the domains and devices of this host. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { CONTROLLER_TRAITS, type Inventory, livingGuests, observe } from '../pvusb/index.js';
@@ -21,7 +21,7 @@ const TYPES: readonly Offer[] = [
 
 type Complete = (value: string, description: string) => void;
 
-/** Longest time that a completion waits for the host. */
+/** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
 
 const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
@@ -87,7 +87,7 @@ function offersFor(command: string, argument: string, offers: Offers): readonly 
   return undefined;
 }
 
-/** A shell waits for this: a host that cannot be asked offers nothing, and says nothing. */
+/** A shell is waiting for this: when the host cannot be asked, nothing is offered and nothing is printed. */
 async function observeOffers(terminal: Terminal): Promise<Offers> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   try {

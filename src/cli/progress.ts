@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.js';
 /** Nothing quicker than this is worth a line. */
 const AFTER_MS = 300;
 
-/** A line that comes when something takes long and goes when it is over. */
+/** A line that appears when something takes long and disappears when it is over. */
 export class ProgressLine {
   readonly #terminal: Terminal;
   #timer: NodeJS.Timeout | undefined;
@@ -18,11 +18,11 @@ export class ProgressLine {
   /** For the `onStep` of an operation. */
   readonly onStep = ({ step, phase }: Progress): void => {
     if (phase === 'begin') this.show(`${step.why} ...`);
-    else if (phase === 'undo') this.show(`taking back: ${step.why} ...`);
+    else if (phase === 'undo') this.show(`undoing: ${step.why} ...`);
     else this.clear();
   };
 
-  /** Says `text` if {@link clear} does not come soon. */
+  /** Shows `text` unless {@link clear} comes soon. */
   show(text: string): void {
     if (!this.#terminal.showsProgress) return;
     this.clear();
@@ -33,7 +33,7 @@ export class ProgressLine {
     this.#timer.unref();
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   clear(): void {
     clearTimeout(this.#timer);
     if (this.#shown) this.#terminal.err('\r\x1b[K');

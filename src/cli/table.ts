@@ -3,7 +3,7 @@
 /** Widest line, unless the terminal is wider. */
 const WIDTH = 80;
 
-/** Narrowest that a column is cut to. */
+/** The width that a column is cut to at most. */
 const COLUMN_MIN = 8;
 
 /**

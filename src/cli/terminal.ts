@@ -1,4 +1,4 @@
-/** What the command line reads and writes, so that tests can stand in for a terminal. */
+/** What the command line reads and writes, so that a test can stand in for a terminal. */
 
 /** Where a command prints. */
 export interface Terminal {
@@ -8,12 +8,12 @@ export interface Terminal {
   err(text: string): void;
   /** Whether standard error is a terminal: progress is shown. */
   readonly showsProgress: boolean;
-  /** Whether standard output is a terminal that wants colour. */
+  /** Whether standard output is a terminal that shows colour. */
   readonly hasColour: boolean;
   /** Width of standard output, where it is a terminal. */
   readonly columns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts at Ctrl-C and at SIGTERM. */
+  /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
 }
 
@@ -22,7 +22,7 @@ export function processTerminal(): Terminal {
   const interrupt = new AbortController();
   let asked = 0;
   const stop = (): void => {
-    // The first asks, and what was begun is taken back; whoever asks three times is obeyed at once.
+    // The first one asks, and what was begun is undone; the third one ends the process at once.
     if (++asked === 3) process.exit(130);
     interrupt.abort();
   };
@@ -42,7 +42,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** `pvusb devices | head` is no failure: nobody reads on, but what was begun goes on to its end. */
+/** `pvusb devices | head` is not a failure: nobody reads any further, but what was begun is finished. */
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

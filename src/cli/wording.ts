@@ -1,4 +1,4 @@
-/** How things are called in what people read. */
+/** What things are called in the text that people read. */
 
 import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
 import { escapeText, type UsbDevice } from '../sysfs/index.js';
@@ -58,7 +58,7 @@ export function describeHolder(inventory: Inventory, device: UsbDevice): string 
   return [...new Set(drivers)].join(',') || '-';
 }
 
-/** Short reasons why a device cannot be attached, by the code of the error that an attach would end with. */
+/** Why a device cannot be attached, by the code of the error that an attach would end with. */
 const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'is-root-hub': 'root hub',
   'is-hub': 'hub',
@@ -68,10 +68,23 @@ const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-interfaces': 'no interfaces',
 };
 
-/** Whether a device can be attached, or why not: `yes`, `no: hub`, `no: in u1`. */
-export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
+/** The same in a table, where it reads differently. */
+const IN_TABLE: Readonly<Record<string, string>> = {
+  'root hub': 'hub',
+  lent: 'in use',
+  half: 'half attached',
+};
+
+/** Why a device cannot be attached, in a word or two; undefined when it can. */
+export function whyUnassignable(inventory: Inventory, device: UsbDevice): string | undefined {
   const problem = attachProblem(inventory, device);
-  return problem ? `no: ${REASONS[problem.code] ?? problem.code}` : 'yes';
+  return problem && (REASONS[problem.code] ?? problem.code);
+}
+
+/** Whether a device can be attached, or why not: `yes`, `no (hub)`, `no (in use)`. */
+export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
+  const why = whyUnassignable(inventory, device);
+  return why === undefined ? 'yes' : `no (${IN_TABLE[why] ?? why})`;
 }
 
 const STATES = [

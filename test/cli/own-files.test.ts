@@ -52,9 +52,9 @@ describe('the commands that know files', () => {
       await stage.done('apply', 'u2', path),
       '4-1 is attached to port 3 of controller 0 of domain 2.\n' +
         '3-2 is attached to port 1 of controller 0 of domain 2.\n' +
-        `Domain 2 has what ${path} says.\n`,
+        `Domain 2 matches ${path}.\n`,
     );
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
   });
 
   it('what export prints is what is there: applied, it changes nothing', async () => {
@@ -80,7 +80,7 @@ describe('the commands that know files', () => {
     ]);
     assert.match(text, /^\[\n {4}\{\n {8}"domid": 1,\n {8}"config": \{\n {12}"c_info": \{/);
     const path = file('all.json', text);
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
     const info = JSON.parse(await stage.done('controller', 'info', 'u2', '0', '--json=libxl'));
     assert.deepEqual([info.type, info.ports, info.frontend_id], ['qusb', 4, 2]);
   });
@@ -195,10 +195,7 @@ describe('the commands that know files', () => {
       const { status, stdout, stderr } = await other.run('export', 'u1', ...form);
       assert.equal(status, 0);
       assert.match(stdout, left);
-      assert.equal(
-        stderr,
-        'pvusb: Another device is in 4-1 now than the one that was attached: it is left out.\n',
-      );
+      assert.equal(stderr, 'pvusb: The device in 4-1 is not the one that was attached: it is left out.\n');
     }
   });
 

@@ -45,7 +45,7 @@ describe('the commands on guests that a QEMU serves', () => {
     free: port 2-6
 `,
     );
-    assert.match(await stage.done('devices'), /^4-1 .* u2 +no: lent /m);
+    assert.match(await stage.done('devices'), /^4-1 .* u2 +no \(in use\) /m);
   });
 
   it('export prints what a guest has as xl.cfg', async () => {
@@ -106,7 +106,7 @@ Nothing was changed (--dry-run).
     const { stdout, status } = await stage.run('doctor', '--fix');
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^The QEMU of domain 2 has died; it had been given 4-1\.$/m);
-    assert.match(stdout, /^Mended; nothing is wrong now\.$/m);
+    assert.match(stdout, /^Fixed; nothing is wrong now\.$/m);
     const { stderr } = await stage.run('attach', 'u2', '1-1');
     assert.match(stderr, /^pvusb: The QEMU that served domain 2 has died\.\n.*\(qemu-dead\)\n$/);
   });

@@ -40,12 +40,12 @@ describe('the commands that read', () => {
 
   it('devices shows what is plugged in and who has it', async () => {
     const lines = (await stage.done('devices')).split('\n');
-    assert.equal(lines[0], 'BUSID  ADDR  ID         SPEED  CLASS    USED BY      ATTACH    NAME');
+    assert.equal(lines[0], 'BUSID  ADDR  ID         SPEED  CLASS    USED BY      ATTACHABLE   NAME');
     const line = (busid: string) => lines.find((candidate) => candidate.startsWith(`${busid} `));
-    assert.match(line('3-2')!, /^3-2 {4}3\.2 {3}0627:0001 {2}480M {3}input {4}usbhid {7}yes {7}QEMU USB Key/);
-    assert.match(line('3-5')!, / hub +hub +no: hub +QEMU USB Hub$/);
-    assert.match(line('3-6')!, / audio +u1 +no: lent /);
-    assert.match(line('4-1')!, /^4-1 +4\.2 +46f4:0001 +5G +storage +u1 +no: lent /);
+    assert.match(line('3-2')!, /^3-2 {4}3\.2 {3}0627:0001 {2}480M {3}input {4}usbhid {7}yes {10}QEMU USB/);
+    assert.match(line('3-5')!, / hub +hub +no \(hub\) +QEMU USB Hub$/);
+    assert.match(line('3-6')!, / audio +u1 +no \(in use\) /);
+    assert.match(line('4-1')!, /^4-1 +4\.2 +46f4:0001 +5G +storage +u1 +no \(in use\) /);
     assert.equal(line('3-8'), undefined);
     assert.equal(line('usb3'), undefined);
   });
@@ -54,7 +54,7 @@ describe('the commands that read', () => {
     const lines = cells(await stage.done('devices', '--all'));
     assert.deepEqual(
       lines.filter(([busid]) => busid!.startsWith('usb')).map(([busid, , , , , , attach]) => [busid, attach]),
-      [1, 2, 3, 4].map((bus) => [`usb${bus}`, 'no: root hub']),
+      [1, 2, 3, 4].map((bus) => [`usb${bus}`, 'no (hub)']),
     );
   });
 
@@ -64,7 +64,7 @@ describe('the commands that read', () => {
       busid,
       `${bus}.${address}`,
       usedBy,
-      assignable ? 'yes' : `no: ${reason}`,
+      assignable ? 'yes' : `no (${reason === 'lent' ? 'in use' : reason})`,
     ]);
     const table = cells(await stage.done('devices'));
     assert.deepEqual(
@@ -94,7 +94,7 @@ describe('the commands that read', () => {
 
 Domain 2, "u2", pv
   Controller 0: pv, USB 2, 8 ports, connected
-    port 1   3-8       MISSING: pulled out (mend it with "pvusb doctor")
+    port 1   3-8       MISSING: pulled out (see "pvusb doctor")
     free: port 2-8
 `,
     );
@@ -163,7 +163,7 @@ Domain 2, "u2", pv
     const inventory = JSON.parse(await stage.done('inventory'));
     const empty = { ...inventory, devices: [], domains: [], controllers: [], savedDrivers: [] };
     await using again = await openStage(parseWorldText(JSON.stringify(empty)));
-    assert.equal(await again.done('list'), 'There is no guest.\n');
+    assert.equal(await again.done('list'), 'There are no guests.\n');
     assert.equal(await again.done('devices'), 'No USB device is plugged into this host.\n');
     assert.deepEqual(JSON.parse(await again.done('list', '--json')), []);
   });

@@ -101,7 +101,7 @@ describe('the commands that write', () => {
     ['attach u1 usb3', 'is-root-hub', 'usb3'],
     ['attach u1 4-1 -p 1', 'invalid-argument', 'Name the controller'],
     ['attach u1 4-1 -c 5', 'no-such-controller', '5'],
-    ['attach u1 4-1 -c x', 'invalid-argument', 'controller="x"'],
+    ['attach u1 4-1 -c x', 'invalid-argument', '"x" is not a controller number'],
     ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port="0"'],
     ['attach u1 4-1 -c 0 -p 9', 'no-such-port', 'ports 1 to 2'],
     ['attach u1 4-1 -c 0 -p 1', 'port-in-use', '3-8'],
@@ -173,7 +173,7 @@ describe('the doctor', () => {
   });
   after(() => stage[Symbol.asyncDispose]());
 
-  it('shows what is wrong and exits with 1; with --fix it mends it and exits with 0', async () => {
+  it('shows what is wrong and exits with 1; with --fix it fixes it and exits with 0', async () => {
     await stage.done('attach', 'u1', '4-1');
     await stage.sim.unplug('4-1');
     const before = await stage.look();
@@ -185,15 +185,15 @@ describe('the doctor', () => {
     assert.equal(
       shown.stdout,
       `Port 1 of controller 0 of domain 1 holds 4-1, which has been pulled out.
-To mend it: free port 1 of controller 0 of domain 1
+To fix it: free port 1 of controller 0 of domain 1
   1. write /local/domain/0/backend/vusb/1/0/port/1 = "",
      note it in the saved configuration of domain 1
   2. forget the drivers saved for 4-1
 
-Nothing was changed. Mend it with "pvusb doctor --fix".
+Nothing was changed. Fix it with "pvusb doctor --fix".
 `,
     );
-    assert.equal(shown.stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
+    assert.equal(shown.stderr, 'Looking again in 2 s, in case another program is still at work ...\n');
     assert.deepEqual([shown.status, data.status, dry.status], [1, 1, 1]);
     assert.equal(dry.stdout, shown.stdout);
     assert.equal(data.stderr, '');
@@ -203,9 +203,9 @@ Nothing was changed. Mend it with "pvusb doctor --fix".
     assert.deepEqual(remaining, findings);
     assert.deepEqual(differences(before, await stage.look()), []);
 
-    const mended = await stage.run('doctor', '--fix');
-    assert.equal(mended.status, 0);
-    assert.ok(mended.stdout.endsWith('Mended; nothing is wrong now.\n'), mended.stdout);
+    const fixed = await stage.run('doctor', '--fix');
+    assert.equal(fixed.status, 0);
+    assert.ok(fixed.stdout.endsWith('Fixed; nothing is wrong now.\n'), fixed.stdout);
     assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
     assert.equal(await stage.done('doctor', '--fix'), 'Nothing is wrong.\n');
   });

@@ -4,7 +4,13 @@ import { describeDevice, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, usbNames, withHost } from '../context.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeAssignable, describeClass, describeHolder, describeSpeed } from '../wording.js';
+import {
+  describeAssignable,
+  describeClass,
+  describeHolder,
+  describeSpeed,
+  whyUnassignable,
+} from '../wording.js';
 
 /** Options of the command. */
 export interface DevicesOptions extends CommonOptions {
@@ -45,7 +51,7 @@ export function formatDevices(
     describeDevice(device, names),
   ]);
   return formatTable(
-    ['BUSID', 'ADDR', 'ID', 'SPEED', 'CLASS', 'USED BY', 'ATTACH', 'NAME'],
+    ['BUSID', 'ADDR', 'ID', 'SPEED', 'CLASS', 'USED BY', 'ATTACHABLE', 'NAME'],
     rows,
     options.columns,
   );
@@ -53,13 +59,13 @@ export function formatDevices(
 
 function devicesJson(inventory: Inventory, names: UsbNames, options: DevicesOptions) {
   return shown(inventory, options).map((device) => {
-    const attach = describeAssignable(inventory, device);
+    const reason = whyUnassignable(inventory, device);
     return {
       ...device,
       name: describeDevice(device, names),
       usedBy: describeHolder(inventory, device),
-      assignable: attach === 'yes',
-      ...(attach === 'yes' ? {} : { reason: attach.slice('no: '.length) }),
+      assignable: reason === undefined,
+      ...(reason === undefined ? {} : { reason }),
     };
   });
 }

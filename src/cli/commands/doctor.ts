@@ -1,4 +1,4 @@
-/** `pvusb doctor`: shows what is half done or left over, and mends it. */
+/** `pvusb doctor`: shows what is half done or left over, and fixes it. */
 
 import {
   type Diagnosis,
@@ -17,7 +17,7 @@ export interface DoctorCommandOptions extends CommonOptions {
   readonly fix?: boolean;
 }
 
-/** Exit status when something is wrong and stays so. */
+/** Exit status when something is still wrong at the end. */
 const FINDINGS_STATUS = 1;
 
 /** Runs the command; gives the exit status. */
@@ -25,7 +25,7 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
   return withHost(terminal, options, async (host, { signal, onStep }) => {
     const fix = (options.fix ?? false) && !options.dryRun;
     const onSettle = (settleMs: number): void => {
-      const text = `Looking again in ${settleMs / 1000} s, in case somebody is at work ...\n`;
+      const text = `Looking again in ${settleMs / 1000} s, in case another program is still at work ...\n`;
       if (!options.json) terminal.err(text);
     };
     const diagnosis = await doctor(host, { fix, signal, onStep, onSettle });
@@ -44,7 +44,7 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
   });
 }
 
-/** What was found, how it is mended, and what came of it. */
+/** What was found, how it is fixed, and the result. */
 export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
   const { findings, plans, remaining, failures } = diagnosis;
   const revived = formatRevived(diagnosis);
@@ -57,13 +57,13 @@ export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
     ...(wrong.length === 0 && !fix ? ['Nothing is wrong.\n'] : []),
     ...(notes.length === 0 ? [] : ['Notes:\n', ...notes]),
   ];
-  return [...found, fix ? formatMended(remaining, failures) : HINT, revived].join('');
+  return [...found, fix ? formatFixed(remaining, failures) : HINT, revived].join('');
 }
 
 function formatFinding({ finding, plan }: { readonly finding: Finding; readonly plan: Plan }): string {
   const sentence = describeFinding(finding);
   if (plan.steps.length === 0) return `${sentence}\n`;
-  return `${sentence}\nTo mend it: ${formatPlan(plan)}\n`;
+  return `${sentence}\nTo fix it: ${formatPlan(plan)}\n`;
 }
 
 function isWrong(finding: Finding): boolean {
@@ -74,11 +74,11 @@ function formatRevived({ revived }: Diagnosis): string {
   return revived.length === 0 ? '' : `The kernel found drivers for ${revived.join(', ')}, which had none.\n`;
 }
 
-const HINT = 'Nothing was changed. Mend it with "pvusb doctor --fix".\n';
+const HINT = 'Nothing was changed. Fix it with "pvusb doctor --fix".\n';
 
-function formatMended(remaining: readonly Finding[], failures: readonly string[]): string {
+function formatFixed(remaining: readonly Finding[], failures: readonly string[]): string {
   const failed = failures.map((failure) => `Failed: ${failure}\n`);
-  if (remaining.length === 0) return [...failed, 'Mended; nothing is wrong now.\n'].join('');
+  if (remaining.length === 0) return [...failed, 'Fixed; nothing is wrong now.\n'].join('');
   return [
     ...failed,
     ...remaining.map(

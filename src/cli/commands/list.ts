@@ -42,7 +42,7 @@ export async function runList(
 /** The listing as text. */
 export function formatList(inventory: Inventory, names: UsbNames, domain?: string): string {
   const blocks = listed(inventory, domain).map((entry) => formatDomain(inventory, names, entry));
-  return blocks.length > 0 ? blocks.join('\n') : 'There is no guest.\n';
+  return blocks.length > 0 ? blocks.join('\n') : 'There are no guests.\n';
 }
 
 /** Guests, and whatever else has controllers. */
@@ -74,7 +74,7 @@ function formatController(inventory: Inventory, names: UsbNames, controller: Con
 function controllerState(controller: Controller): string {
   const { online, backendState, backendDomid } = controller;
   const type = traitsOf(controller);
-  if (!type) return 'left alone: not of a kind that pvusb knows';
+  if (!type) return 'left alone: of a type that pvusb does not know';
   if (type.isEmulated) return `emulated by ${type.server}`;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
   return `${online ? describeState(backendState) : 'being removed'}${by}`;
@@ -84,7 +84,7 @@ function formatPort(inventory: Inventory, names: UsbNames, place: Place): string
   const { port, busid, untrustedJunk } = place.port;
   const what =
     busid === undefined
-      ? `"${escapeText(untrustedJunk ?? '')}", which is no device`
+      ? `"${escapeText(untrustedJunk ?? '')}", which is not a device`
       : `${busid.padEnd(8)}  ${formatLent(inventory, names, place)}`;
   return `${fit(`    port ${String(port).padEnd(2)}  ${what}`, 80)}\n`;
 }
@@ -100,7 +100,7 @@ function formatLent(inventory: Inventory, names: UsbNames, place: Place): string
     case 'other-device':
       return `ANOTHER DEVICE is in that socket now: ${name}`;
     case 'missing':
-      return 'MISSING: pulled out (mend it with "pvusb doctor")';
+      return 'MISSING: pulled out (see "pvusb doctor")';
     default:
       return name ?? '';
   }

@@ -1,5 +1,5 @@
 /**
- * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
+ * The grammar of xl's five USB commands. What xl accepts we accept, but not what it misreads: octal numbers,
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
 
@@ -7,10 +7,20 @@ import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
 import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
 import { quoteWord } from '../printable.js';
 
+/** What the value of each argument is called. */
+const NOUNS: Readonly<Record<string, string>> = {
+  version: 'USB version',
+  ports: 'number of ports',
+  hostbus: 'bus number',
+  hostaddr: 'device number',
+  controller: 'controller number',
+  port: 'port number',
+};
+
 /**
  * Parses a number: decimal, or hex after 0x.
  *
- * @throws {PvusbError} `invalid-argument` for anything else, a leading zero too, and when it is out of range
+ * @throws {PvusbError} `invalid-argument` for anything else, including a leading zero, and when it is out of range
  */
 export function parseCount(
   name: string,
@@ -25,7 +35,9 @@ export function parseCount(
     const meaning = text.length > 10 ? '' : `, which might mean decimal ${Number(text)}${octal}`;
     refuse(`has a leading zero${meaning}: write it without`);
   }
-  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) refuse('is no number');
+  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) {
+    throw new PvusbError('invalid-argument', `${quoteWord(text)} is not a ${NOUNS[name] ?? 'number'}.`);
+  }
   const number = Number(text);
   if (number < range.min || number > range.max) refuse(`is not between ${range.min} and ${range.max}`);
   return number;
@@ -36,7 +48,7 @@ const PORT = { min: 1, max: PORTS_MAX };
 const BUS_NUMBER = { min: 1, max: 255 };
 const DEVICE_NUMBER = { min: 1, max: 127 };
 
-/** `name=value` arguments, the last of a repeated name; undefined for an argument that has no known name. */
+/** `name=value` arguments, the last of a repeated name; an argument without a known name is refused. */
 function parsePairs<K extends string>(
   args: readonly string[],
   keys: readonly K[],
