@@ -5,36 +5,25 @@
 
 import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
 import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
+import { isZero, type NumberRule, parseNumber } from '../../xlcfg/index.js';
 import { quoteWord } from '../printable.js';
 
 /**
  * Parses a number: decimal, or hex after 0x.
  *
- * @throws {PvusbError} `invalid-argument` for anything else, a leading zero too, and when it is out of range
+ * @throws {PvusbError} `invalid-argument` for anything else, a leading zero that xl takes for octal too, and when it is
+ *   out of range
  */
-export function parseCount(
-  name: string,
-  text: string,
-  range: { readonly min: number; readonly max: number },
-): number {
-  const refuse = (why: string): never => {
-    throw new PvusbError('invalid-argument', `${name}=${quoteWord(text)} ${why}.`);
-  };
-  if (/^0\d+$/.test(text)) {
-    const octal = /^0[0-7]+$/.test(text) ? ` or, as xl reads it, octal ${Number.parseInt(text, 8)}` : '';
-    const meaning = text.length > 10 ? '' : `, which might mean decimal ${Number(text)}${octal}`;
-    refuse(`has a leading zero${meaning}: write it without`);
-  }
-  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) refuse('is no number');
-  const number = Number(text);
-  if (number < range.min || number > range.max) refuse(`is not between ${range.min} and ${range.max}`);
-  return number;
+export function parseCount(name: string, text: string, rule: NumberRule): number {
+  const number = parseNumber(text, rule);
+  if (typeof number === 'number') return number;
+  throw new PvusbError('invalid-argument', `${name}=${quoteWord(text)} ${number}.`);
 }
 
 const DEVID = { min: 0, max: 0xffff };
 const PORT = { min: 1, max: PORTS_MAX };
-const BUS_NUMBER = { min: 1, max: 255 };
-const DEVICE_NUMBER = { min: 1, max: 127 };
+const BUS_NUMBER = { min: 1, max: 255, isOctalToXl: true };
+const DEVICE_NUMBER = { min: 1, max: 127, isOctalToXl: true };
 
 /** `name=value` arguments, the last of a repeated name; undefined for an argument that has no known name. */
 function parsePairs<K extends string>(
@@ -108,7 +97,7 @@ export function parseDeviceSpec(args: readonly string[]): DeviceSpec {
     hostbus: parseCount('hostbus', hostbus, BUS_NUMBER),
     hostaddr: parseCount('hostaddr', hostaddr, DEVICE_NUMBER),
     devid: optional(pairs.get('controller'), (text) => parseCount('controller', text, DEVID)),
-    port: port === '0' ? undefined : optional(port, (text) => parseCount('port', text, PORT)),
+    port: port === undefined || isZero(port) ? undefined : parseCount('port', port, PORT),
   };
 }
 
