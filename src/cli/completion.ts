@@ -1,7 +1,7 @@
 /** Completion for bash, zsh and fish, with the domains and devices that are there. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
-import { type Inventory, livingGuests, observe, SERVED_TYPES } from '../pvusb/index.js';
+import { CONTROLLER_TRAITS, type Inventory, livingGuests, observe } from '../pvusb/index.js';
 import { describeDevice } from '../sysfs/index.js';
 import { withHost } from './context.js';
 import { UsageError } from './report.js';
@@ -16,7 +16,7 @@ interface Offer {
 
 const TYPES: readonly Offer[] = [
   { value: 'auto', description: 'as libxl chooses' },
-  ...SERVED_TYPES.map(({ type, summary }) => ({ value: type, description: summary })),
+  ...CONTROLLER_TRAITS.map(({ type, summary }) => ({ value: type, description: summary })),
 ];
 
 type Complete = (value: string, description: string) => void;

@@ -1,8 +1,8 @@
 /** What the help says of the types of controllers, made of their records. */
 import { PORT_RANGES, PORTS_MAX } from '../libxl/index.js';
-import { SERVED_TYPES } from '../pvusb/index.js';
+import { CONTROLLER_TRAITS } from '../pvusb/index.js';
 
-const TYPES = SERVED_TYPES.flatMap(({ type, summary, needs }) => [
+const TYPES = CONTROLLER_TRAITS.flatMap(({ type, summary, needs }) => [
   `  ${type.padEnd(11)}  ${summary},`,
   `               ${needs};`,
   `               ${describePorts(PORT_RANGES[type])}`,
@@ -15,7 +15,7 @@ ${TYPES.join('\n')}
                pv if usbback is loaded, else qusb`;
 
 /** `auto, pv, qusb, devicemodel`. */
-export const TYPE_NAMES = ['auto', ...SERVED_TYPES.map(({ type }) => type)].join(', ');
+export const TYPE_NAMES = ['auto', ...CONTROLLER_TRAITS.map(({ type }) => type)].join(', ');
 
 /** What `--ports` says. */
 export const PORTS_HELP = `number of ports, 1 to ${PORTS_MAX}; the usual number of its type unless given`;

@@ -1,6 +1,6 @@
 /** How things are called in what people read. */
 
-import { type Inventory, placesOf, USBBACK } from '../pvusb/index.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
 import { escapeText, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
@@ -58,13 +58,20 @@ export function describeHolder(inventory: Inventory, device: UsbDevice): string 
   return [...new Set(drivers)].join(',') || '-';
 }
 
+/** Short reasons why a device cannot be attached, by the code of the error that an attach would end with. */
+const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
+  'is-root-hub': 'root hub',
+  'is-hub': 'hub',
+  'already-attached': 'lent',
+  'half-attached': 'half',
+  'not-authorized': 'unauthorized',
+  'no-interfaces': 'no interfaces',
+};
+
 /** Whether a device can be attached, or why not: `yes`, `no: hub`, `no: in u1`. */
 export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
-  if (device.kind === 'root-hub') return 'no: root hub';
-  if (device.kind === 'hub') return 'no: hub';
-  const place = placesOf(inventory, device.busid)[0];
-  if (place) return 'no: lent';
-  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'no: half' : 'yes';
+  const problem = attachProblem(inventory, device);
+  return problem ? `no: ${REASONS[problem.code] ?? problem.code}` : 'yes';
 }
 
 const STATES = [

@@ -28,7 +28,7 @@ export interface ClientOptions {
 /** Options of a transaction. */
 export interface TransactionOptions extends CallOptions {
   /** How often it is tried before `too-many-retries`; 100 unless given. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
 }
 
 /**

@@ -85,10 +85,11 @@ describe('pvusb sim as a process', () => {
     if (kit) assert.equal(await tells('xenstore-read', '/local/domain/0/backend/vusb/1/0/port/1'), '4-1\n');
   });
 
-  it('is played again from its inventory, with the same devices and the same list', async () => {
+  it('is played again from its inventory, with the same devices and the same list', async (t) => {
     const world = join(base, 'world.json');
     writeFileSync(world, await done('inventory', '--json'));
     const again = await startSim(join(base, 'again'), '--world', world);
+    t.after(() => again.sim.child.kill('SIGKILL'));
     for (const command of ['devices', 'list']) {
       assert.deepEqual(await pvusb([command], again.env), await pvusb([command], env));
     }

@@ -1,7 +1,6 @@
 /** A real process is killed in the middle of an operation; what it left is mended. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { attachDevice, detachDevice, doctor } from '../../src/pvusb/index.js';
 import { publishStore, publishSysfs, type SimHost } from '../../src/sim/index.js';
 import { driversOf } from '../core/support/invariants.js';
+import { endOf } from '../support/hang.js';
 import { invariantsOf } from './invariants-of.js';
 import { SavedFolder } from './saved-folder.js';
 import type { Order } from './victim.js';
@@ -20,9 +20,6 @@ const BUSID = '3-6';
 
 /** All have drivers: for one without, the doctor asks the kernel, and waits for its answer. */
 const BUSIDS = [BUSID, '1-1', '2-1'];
-
-/** Longest time for one victim; a minute would be a hang. */
-const VICTIM_MS = 20_000;
 
 /** Where a process is killed: at its n-th request to the store, change of a driver, or change in libxl's folder. */
 interface Moment {
@@ -71,9 +68,7 @@ async function killed(stage: Stage, victims: Victims, operation: Order['operatio
   const roots = { sysfsRoot: join(dir, 'sys'), userdataRoot: folder.path };
   const order: Order = { socket, ...roots, operation, busid: BUSID };
   victim.send(order);
-  const late = setTimeout(() => victim.kill('SIGKILL'), VICTIM_MS);
-  const [code, signal] = (await once(victim, 'exit')) as [number | null, string | null];
-  clearTimeout(late);
+  const end = await endOf(victim);
   stop();
   folder.onChange(() => undefined);
   delete sim.store.intercept;
@@ -83,8 +78,8 @@ async function killed(stage: Stage, victims: Victims, operation: Order['operatio
   await sim.idle();
   await store.close();
   await sysfs.close();
-  assert.ok(code === 0 || signal === 'SIGKILL', `the victim ended with ${code} and ${signal}`);
-  return { killed: signal !== null, ...seen };
+  assert.ok(end === 0 || end === 'SIGKILL', `the victim ended with ${end}`);
+  return { killed: end === 'SIGKILL', ...seen };
 }
 
 /** Every driver's and file's change; of the requests every one that changes something is within a few of these. */

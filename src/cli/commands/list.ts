@@ -12,7 +12,7 @@ import {
   listControllers,
   type Place,
   portState,
-  servedTypeOf,
+  traitsOf,
 } from '../../pvusb/index.js';
 import { describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
@@ -73,7 +73,7 @@ function formatController(inventory: Inventory, names: UsbNames, controller: Con
 
 function controllerState(controller: Controller): string {
   const { online, backendState, backendDomid } = controller;
-  const type = servedTypeOf(controller);
+  const type = traitsOf(controller);
   if (!type) return 'left alone: not of a kind that pvusb knows';
   if (type.isEmulated) return `emulated by ${type.server}`;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
@@ -96,7 +96,7 @@ function formatLent(inventory: Inventory, names: UsbNames, place: Place): string
     case 'waiting':
       return `WAITING for the guest: ${name}`;
     case 'not-opened':
-      return `NOT TAKEN by ${servedTypeOf(place.controller)?.server ?? 'the host'} (see "pvusb doctor"): ${name}`;
+      return `NOT TAKEN by ${traitsOf(place.controller)?.server ?? 'the host'} (see "pvusb doctor"): ${name}`;
     case 'other-device':
       return `ANOTHER DEVICE is in that socket now: ${name}`;
     case 'missing':

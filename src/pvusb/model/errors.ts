@@ -25,6 +25,14 @@ export const ERROR_KINDS = {
   'ambiguous-domain': { group: 'refused', remedy: 'Name it by its number.' },
   'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
   'is-root-hub': { group: 'refused', remedy: 'It is a part of the host; attach a device plugged into it.' },
+  'not-authorized': {
+    group: 'refused',
+    remedy: 'Authorize it on the host first: by USBGuard, or by its file "authorized" in sysfs.',
+  },
+  'no-interfaces': {
+    group: 'refused',
+    remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
+  },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
   'half-attached': { group: 'refused', remedy: 'Give it back first with "pvusb doctor --fix".' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or none to have one chosen.' },
@@ -123,10 +131,10 @@ export interface Where {
 
 /** More about an error. */
 export interface PvusbErrorDetails {
-  readonly where?: Where;
+  readonly where?: Where | undefined;
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
-  readonly leftOver?: readonly string[];
+  readonly leftOver?: readonly string[] | undefined;
 }
 
 /** A failed operation. The message is one sentence; {@link remedy} says what to do next. */

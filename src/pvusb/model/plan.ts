@@ -119,7 +119,7 @@ export type ConfigEdit =
     };
 
 /** A port of a controller that a QEMU serves. */
-interface QemuPort extends ControllerId {
+export interface QemuPort extends ControllerId {
   readonly port: number;
 }
 
@@ -172,7 +172,7 @@ export interface Plan {
 }
 
 /** A plan as text: its title, then a line a step; each step's undo indented below it when asked for. */
-export function formatPlan(plan: Plan, options: { readonly undo?: boolean } = {}): string {
+export function formatPlan(plan: Plan, options: { readonly undo?: boolean | undefined } = {}): string {
   if (plan.steps.length === 0) return `${plan.title}: nothing to do\n`;
   const lines = plan.steps.flatMap((step, i) => [
     `  ${i + 1}. ${formatAction(step.act)}`,
