@@ -15,6 +15,8 @@ interface SettingsFile {
   /** The guest's name, when the file has it. */
   readonly name?: string | undefined;
   readonly usb: WantedUsb;
+  /** What people should know of it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -25,10 +27,13 @@ interface SettingsFile {
 export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
   const bytes = await read(path);
   const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text) };
+  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text), notes: [] };
   try {
-    const settings = parseXlCfg(bytes);
-    return { name: nameOf(settings), usb: wantedBy(path, settings) };
+    const notes: string[] = [];
+    const settings = parseXlCfg(bytes, (warning) =>
+      notes.push(`${place(path, warning)}: ${warning.message}`),
+    );
+    return { name: nameOf(settings), usb: wantedBy(path, settings), notes };
   } catch (error) {
     if (!(error instanceof XlCfgError)) throw error;
     const sentence = `${place(path, error)}: ${error.message}`;

@@ -28,7 +28,7 @@ async function openMade(world: World): Promise<Stage> {
 
 describe('the commands that know files', () => {
   let stage: Stage;
-  let file: (name: string, text: string) => string;
+  let file: (name: string, text: string | Buffer) => string;
   before(async () => {
     stage = await openMade(qemuWorld({ usbback: false }));
     file = (name, text) => {
@@ -102,6 +102,35 @@ describe('the commands that know files', () => {
     assert.equal(status, 1);
     assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
     assert.deepEqual(differences(before, await stage.look()), []);
+  });
+
+  it('what xl takes is taken, in ISO 8859-1 and with dotted names; of what it does not read a note tells', async () => {
+    const usb =
+      'name = "u2"\nusbctrl=["type=qusb,ports=04"]\nusbdev=["hostbus=004,hostaddr=002,port=03,controller=0", "hostbus=03,hostaddr=2"]\n';
+    const commented = Buffer.from(`# cl\xe9 USB r\xe9serv\xe9e\n${usb}`, 'latin1');
+    for (const text of [commented, `vif.default.script="vif-bridge"\n${usb}`]) {
+      const path = file('of-xl.cfg', text);
+      assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    }
+    for (const [text, at, says] of [
+      [
+        `${usb}# vim: ft=conf`,
+        '4:1',
+        'xl does not read this file: no newline ends the comment in its last line.',
+      ],
+      [usb.replaceAll('\n', '\r\n'), '1:12', 'xl does not read this file: its lines end in CR LF.'],
+      [`extra = "\\x41"\n${usb}`, '1:10', 'xl does not read this file: there is no escape "\\x".'],
+      [`extra = "\\101"\n${usb}`, '1:10', 'xl loses the escape "\\101": write the character itself.'],
+    ] as const) {
+      const path = file('not-of-xl.cfg', text);
+      for (const argv of [
+        ['apply', 'u2', path],
+        ['prepare', path, '--json'],
+      ]) {
+        const { status, stderr } = await stage.run(...argv);
+        assert.deepEqual([status, stderr], [0, `pvusb: ${path}:${at}: ${says}\n`]);
+      }
+    }
   });
 
   it('prepare finds the guest by the name in its file, and takes nothing away', async () => {

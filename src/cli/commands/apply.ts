@@ -21,7 +21,8 @@ export async function runApply(
   options: CommonOptions,
 ): Promise<void> {
   const { domain, file } = args;
-  const { usb } = await readSettingsFile(file, domain);
+  const { usb, notes } = await readSettingsFile(file, domain);
+  tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
     const applied = await telling(terminal, options, (onChange) =>
       applyUsb(host, { domain, usb }, { ...operation, onChange }),
@@ -39,7 +40,8 @@ export interface PrepareOptions extends CommonOptions {
 /** Gives a domain, which may not exist yet, what a file names. */
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { name, usb } = await readSettingsFile(file, options.domain);
+  const { name, usb, notes } = await readSettingsFile(file, options.domain);
+  tellNotes(terminal, notes);
   const domain = options.domain ?? nameFrom(file, name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
@@ -51,6 +53,10 @@ export async function runPrepare(terminal: Terminal, file: string, options: Prep
     );
     tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
   });
+}
+
+function tellNotes(terminal: Terminal, notes: readonly string[]): void {
+  for (const note of notes) terminal.err(`pvusb: ${printable(note)}\n`);
 }
 
 /** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */
