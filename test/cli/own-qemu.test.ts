@@ -45,7 +45,7 @@ describe('the commands on guests that a QEMU serves', () => {
     free: port 2-6
 `,
     );
-    assert.match(await stage.done('devices'), /^4-1 .* u2 +no: lent /m);
+    assert.match(await stage.done('devices'), /^4-1 .* u2 +no \(in use\) /m);
   });
 
   it('export prints what a guest has as xl.cfg', async () => {
