@@ -40,6 +40,7 @@ export async function runPvusb(argv: readonly string[], likeness: Likeness = {})
     showsProgress: false,
     hasColour: false,
     columns: undefined,
+    errColumns: undefined,
     env: {},
     signal: new AbortController().signal,
     ...likeness,
