@@ -8,7 +8,7 @@ const ORDER = ['function', 'class', 'const', 'interface', 'type'];
  * The sections of an index, `{ title, text, names }`. A comment begins one when an empty line follows it: a title that
  * ends with a full stop, and perhaps more. An index without such comments has none.
  */
-export function sectionsOf(index) {
+function sectionsOf(index) {
   const [, ...parts] = index.split(/\n(?=(?:\/\/ .*\n)+\n)/);
   return parts.map((part) => {
     const comment = /^(?:\/\/ .*\n)+/

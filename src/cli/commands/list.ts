@@ -15,7 +15,6 @@ import {
   portState,
   traitsOf,
 } from '../../pvusb/index.js';
-import { servedTypeOf } from '../../pvusb/types/types.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
 import { fitEnd } from '../table.js';
@@ -128,7 +127,7 @@ function describePortState(state: PortState | undefined, controller: Controller)
     case 'waiting':
       return 'WAITING for the guest: ';
     case 'not-opened':
-      return `NOT TAKEN by ${servedTypeOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
+      return `NOT TAKEN by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
     case 'other-device':
       return 'ANOTHER DEVICE is in that socket now: ';
     default:

@@ -5,23 +5,14 @@ import {
   addController,
   attachDevice,
   controllerInfo,
-  describeFinding,
   detachDevice,
   doctor,
   type ExecuteOptions,
   listDevices,
-  severityOf,
 } from '../../../src/pvusb/index.js';
 import type { DeviceSpec } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
-import {
-  assertSentence,
-  controllerOf,
-  failure,
-  type Lab,
-  labWith,
-  openSimulated,
-} from '../support/test-host.js';
+import { controllerOf, failure, type Lab, labWith, openSimulated } from '../support/test-host.js';
 
 const PORT = '/local/domain/0/backend/vusb/1/0/port/1';
 
@@ -243,46 +234,6 @@ describe('defects of others', () => {
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), [], device);
     }
   });
-
-  defect(
-    '18: when its own driver refuses an interface, the kernel is asked for another, which is told and can be undone',
-    async (lab) => {
-      await lab.sim.usb.addDriver({ name: 'spare', match: ['46f4:0001'] });
-      await lab.attach(1, '4-1');
-      lab.sim.usb.failBind('usb-storage', 'EIO');
-      const error = await failure(() => detachDevice(lab.host, { device: '4-1' }));
-      assert.equal(error.code, 'other-driver');
-      assertSentence(error.message, ['4-1:1.0', 'spare', 'usb-storage']);
-      assert.equal(lab.driver('4-1:1.0'), 'spare');
-      const { findings } = await doctor(lab.host, { settleMs: 0 });
-      assert.deepEqual(findings.map(describeFinding), [
-        '4-1 is back at the host, but 4-1:1.0 is on spare, not on usb-storage.',
-      ]);
-      // It stays a finding as long as its own driver refuses it.
-      await doctor(lab.host, { fix: true, settleMs: 0 });
-      assert.equal(lab.driver('4-1:1.0'), 'spare');
-      lab.sim.usb.clearFaults();
-      assert.deepEqual((await doctor(lab.host, { fix: true, settleMs: 0 })).remaining, []);
-      assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
-      assert.equal(await lab.read('/libxl/usbback'), undefined);
-    },
-  );
-
-  defect(
-    '18: drivers that QEMU gave back to others are told, and put back',
-    async (lab) => {
-      await lab.attach(1, '3-7');
-      await lab.sim.usb.addDriver({ name: 'cdc_mbim', match: ['0525:a4a2/1'] });
-      await detachDevice(lab.host, { device: '3-7' });
-      // Somebody else's driver had one of them when the records were read again.
-      await lab.write('/libxl/usbback/3-7/3-7@1_1/driver_path', '/sys/bus/usb/drivers/cdc_mbim');
-      const { findings } = await doctor(lab.host, { settleMs: 0 });
-      assert.deepEqual(findings.map(severityOf), ['wrong']);
-      assert.deepEqual((await doctor(lab.host, { fix: true, settleMs: 0 })).remaining, []);
-      assert.equal(lab.driver('3-7:1.1'), 'cdc_mbim');
-    },
-    { sound: false },
-  );
 
   defect('18: one interface that is not taken back does not keep the others', async (lab) => {
     const two = keyboardAt('3-9');

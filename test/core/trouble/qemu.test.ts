@@ -5,12 +5,10 @@ import {
   addController,
   attachDevice,
   controllerInfo,
-  describeFinding,
   detachDevice,
   doctor,
   listDevices,
   removeController,
-  severityOf,
 } from '../../../src/pvusb/index.js';
 import { QmpError } from '../../../src/qmp/index.js';
 import { type QmpCommand, qemuWorld, type SimQemu } from '../../../src/sim/index.js';
@@ -259,24 +257,6 @@ describe('what is in a socket now', () => {
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
     assert.equal(await stateOf(lab, '4-1'), 'in-use');
     await lab.assertSound();
-  });
-
-  test('the same device, which a guest that is paused has not noticed yet, is left to it', async () => {
-    await using lab = await open();
-    await lab.attach(u2, '4-1');
-    const before = await lab.snapshot();
-    // What a paused guest looks like: QEMU has opened the device, and nothing has configured it.
-    await lab.sim.usb.release('4-1:1.0');
-    const { findings, plans } = await doctor(lab.host, { settleMs: 0 });
-    assert.deepEqual(
-      findings.map((finding) => [finding.finding, severityOf(finding)]),
-      [['unnoticed-device', 'note']],
-    );
-    assert.match(describeFinding(findings[0]!), /paused/);
-    assert.deepEqual(plans[0]!.steps, []);
-    await doctor(lab.host, fix);
-    await lab.sim.usb.claim('4-1:1.0');
-    assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   });
 });
 
