@@ -31,6 +31,8 @@ export {
   livingGuests,
   type Place,
   placesOf,
+  type Users,
+  usedBy,
 } from './model/find.js';
 export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
@@ -45,6 +47,7 @@ export {
   type ListRequest,
   listControllers,
   listDevices,
+  listInventory,
 } from './verbs/listing.js';
 export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
 

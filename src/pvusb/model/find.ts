@@ -1,5 +1,5 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
-import { type Busid, parseDeviceName } from '../../sysfs/busid.js';
+import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
@@ -122,6 +122,20 @@ export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid
       .filter((port) => port.busid === busid)
       .map((port) => ({ controller, port })),
   );
+}
+
+/** Who has a device. */
+export interface Users {
+  /** The ports of guests that name it. */
+  readonly places: readonly Place[];
+  /** The drivers of its interfaces, each once. */
+  readonly drivers: readonly DriverName[];
+}
+
+/** Who has a device: guests, drivers, or neither. */
+export function usedBy(inventory: Pick<Inventory, 'controllers'>, device: UsbDevice): Users {
+  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
+  return { places: placesOf(inventory, device.busid), drivers: [...new Set(drivers)] };
 }
 
 /** The controllers whose ports hold devices of this host: those that domain 0 serves. */

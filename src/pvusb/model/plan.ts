@@ -81,13 +81,15 @@ export type Action =
       }[];
     }
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
-  | {
+  | ({
       readonly do: 'await';
+      /** Who is to change it, and whom it waits for: `usbback`. */
+      readonly server: string;
       readonly path: string;
       readonly states: readonly number[];
       readonly orGone: boolean;
       readonly withinMs: number;
-    }
+    } & ControllerId)
   | QemuAction;
 
 /** A change of what libxl keeps of a domain, made together with the transaction: both, or neither. */

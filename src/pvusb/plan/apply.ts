@@ -181,8 +181,8 @@ function saying<T>({ said }: { readonly said?: string | undefined }, body: () =>
     return body();
   } catch (error) {
     if (said === undefined || !(error instanceof PvusbError)) throw error;
-    const { code, message, where, leftOver } = error;
-    throw new PvusbError(code, `${said}: ${message}`, { where, leftOver, cause: error });
+    const { code, message, where, leftOver, remedy } = error;
+    throw new PvusbError(code, `${said}: ${message}`, { where, leftOver, remedy, cause: error });
   }
 }
 
