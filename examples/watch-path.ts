@@ -1,0 +1,25 @@
+/**
+ * Prints what stands in xenstore at a path, and again whenever it changes, until Ctrl-C. Needs no USB:
+ * `node examples/watch-path.ts /local/domain/0/backend/vusb`
+ */
+import { openXenstore, type XenstoreClient } from 'pvusb/xenstore';
+
+const [root = '/local/domain/0/backend/vusb'] = process.argv.slice(2);
+
+await using xenstore = await openXenstore();
+const watch = await xenstore.watch(root);
+// Ends the loop below.
+process.once('SIGINT', () => watch.close());
+
+// A watch fires once when it is set. What changes together comes together, each path once.
+for await (const paths of watch) {
+  for (const path of paths) await print(xenstore, path);
+}
+
+async function print(store: XenstoreClient, path: string): Promise<void> {
+  const [value, children] = await Promise.all([store.read(path), store.directory(path)]);
+  if (value === undefined) console.log(`${path} is not there`);
+  else console.log(`${path} = ${JSON.stringify(value)}`);
+  // Asked for together, they travel together.
+  await Promise.all((children ?? []).map((name) => print(store, `${path}/${name}`)));
+}
