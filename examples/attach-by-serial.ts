@@ -1,6 +1,6 @@
 /**
- * Lends a stick to a guest by its serial number, whatever socket it is in. Shows the steps before they are taken, and each
- * as it is taken; Ctrl-C takes back what was begun: `node examples/attach-by-serial.ts u1 46f4:0001:LAB0001`
+ * Lends a stick to a guest by its serial number, whatever port it is plugged into. Prints the steps beforehand, then each one
+ * as it is taken; Ctrl-C undoes what was done: `node examples/attach-by-serial.ts u1 46f4:0001:LAB0001`
  */
 import { attachDevice, formatPlan, isPvusbError, openHost } from 'pvusb';
 
@@ -26,7 +26,7 @@ try {
       signal,
       onStep({ step, phase }) {
         if (phase === 'begin') console.log(`... ${step.why}`);
-        if (phase === 'undo') console.log(`... taking back: ${step.why}`);
+        if (phase === 'undo') console.log(`... undoing: ${step.why}`);
       },
     },
   );

@@ -1,4 +1,4 @@
-/** Tells what changes on this host, whoever changes it, until Ctrl-C: `node examples/follow-host.ts` */
+/** Prints what changes on this host, whoever changes it, until Ctrl-C: `node examples/follow-host.ts` */
 import { followHost, type InventoryChange, livingGuests, openHost } from 'pvusb';
 
 const interrupted = new AbortController();
@@ -19,7 +19,7 @@ await followHost(host, {
   },
 });
 
-/** What this program tells; the other changes are of controllers and of what the toolstack keeps. */
+/** A change as a sentence. The others concern controllers and what the toolstack stores. */
 function describe(change: InventoryChange): string | undefined {
   switch (change.change) {
     case 'device-plugged':

@@ -1,7 +1,6 @@
 /**
- * Lends a device unless the host itself depends on it. A plan is plain data: what it would do is seen before it is
- * carried out. `attachDevice` does the rest of this, and starts again when another program comes between:
- * `node examples/inspect-plan.ts u1 3-2`
+ * Lends a device unless the host itself needs it. A plan is plain data, so it can be inspected before it is executed.
+ * (`attachDevice` does the rest of this, and retries when another program interferes.) `node examples/inspect-plan.ts u1 3-2`
  */
 import { execute, findDevice, findDomain, formatPlan, observe, openHost, planAttach } from 'pvusb';
 

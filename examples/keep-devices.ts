@@ -1,14 +1,13 @@
 /**
- * Keeps devices with their guests: a guest that reboots gets its devices again, and what a dead guest leaves goes back to the
- * host. A line of JSON for each event, for a log. Runs until Ctrl-C or SIGTERM, as a service does:
- * `node examples/keep-devices.ts`
+ * A service that keeps devices with their guests: a guest that reboots gets its devices again, and the devices of a guest that
+ * died go back to the host. Prints a line of JSON per event, until Ctrl-C or SIGTERM: `node examples/keep-devices.ts`
  */
 import { openHost, type WatchEvent, watchDomains } from 'pvusb';
 
 const stopped = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopped.abort());
 
-/** Those that somebody has to know of. */
+/** Events that need somebody's attention. */
 const ALARMS: ReadonlySet<WatchEvent['event']> = new Set(['not-returned', 'trouble']);
 
 await using host = await openHost();

@@ -1,5 +1,5 @@
 /**
- * Prints what stands in xenstore at a path, and again whenever it changes, until Ctrl-C. Needs no USB:
+ * Prints everything below a path of xenstore, and whatever changes there, until Ctrl-C. Uses the xenstore client alone:
  * `node examples/watch-path.ts /local/domain/0/backend/vusb`
  */
 import { openXenstore, type XenstoreClient } from 'pvusb/xenstore';
@@ -11,7 +11,7 @@ const watch = await xenstore.watch(root);
 // Ends the loop below.
 process.once('SIGINT', () => watch.close());
 
-// A watch fires once when it is set. What changes together comes together, each path once.
+// A watch fires once when it is set. Changes that arrive together come in one batch, each path once.
 for await (const paths of watch) {
   for (const path of paths) await print(xenstore, path);
 }
@@ -20,6 +20,6 @@ async function print(store: XenstoreClient, path: string): Promise<void> {
   const [value, children] = await Promise.all([store.read(path), store.directory(path)]);
   if (value === undefined) console.log(`${path} is not there`);
   else console.log(`${path} = ${JSON.stringify(value)}`);
-  // Asked for together, they travel together.
+  // Requests made together are sent together.
   await Promise.all((children ?? []).map((name) => print(store, `${path}/${name}`)));
 }

@@ -40,7 +40,7 @@ describe('the examples', () => {
     );
   });
 
-  test('list-devices: says of every device who has it', async () => {
+  test('list-devices: says who has each device', async () => {
     await using stage = await openStage();
     await stage.done('attach', 'u1', '4-1');
     const lines = await linesOf(stage, 'list-devices');
@@ -50,7 +50,7 @@ describe('the examples', () => {
     assert.ok(lines.includes('3-8  08e6:4433  QEMU USB CCID: nobody'));
   });
 
-  test('attach-by-serial: shows the steps, then takes them', async () => {
+  test('attach-by-serial: prints the steps, then takes them', async () => {
     await using stage = await openStage();
     const lines = await linesOf(stage, 'attach-by-serial', 'u1', '46f4:0001:LAB0001');
     assert.equal(lines[0], 'attach 4-1 to port 1 of controller 0 of domain 1');
@@ -60,7 +60,7 @@ describe('the examples', () => {
     assert.match(await stage.done('list', 'u1'), /port 1 {3}4-1 /);
   });
 
-  test('attach-by-serial: says why it cannot be, and what to do', async () => {
+  test('attach-by-serial: says why it failed, and what to do', async () => {
     await using stage = await openStage();
     const before = await stage.look();
     const { status, stdout, stderr } = await run(stage, 'attach-by-serial', 'u1', '46f4:0001:NONE');
@@ -70,7 +70,7 @@ describe('the examples', () => {
     assert.equal(await stage.look(), before);
   });
 
-  test('attach-by-serial: takes back at Ctrl-C what was begun', async () => {
+  test('attach-by-serial: undoes at Ctrl-C what was done', async () => {
     await using stage = await openStage();
     // Folders that come with a domain's first controller stay.
     await stage.done('controller', 'add', 'u1');
@@ -82,12 +82,12 @@ describe('the examples', () => {
     attach.child.kill('SIGINT');
     const { status, stdout, stderr } = await attach.ended();
     assert.equal(status, 130);
-    assert.match(stdout, /^\.\.\. taking back: /m);
+    assert.match(stdout, /^\.\.\. undoing: /m);
     assert.match(stderr, /^Interrupted while .* \(aborted\)\n$/);
     assert.equal(await stage.look(), before);
   });
 
-  test('follow-host: tells what changes, whoever changes it', async () => {
+  test('follow-host: prints what changes, whoever changes it', async () => {
     await using stage = await openStage();
     const follow = start(stage, 'follow-host');
     await follow.says('Following a host with 10 devices and 2 guests.\n');
@@ -100,7 +100,7 @@ describe('the examples', () => {
     assert.deepEqual([status, stderr], [0, '']);
   });
 
-  test('keep-devices: gives a guest that reboots its device again', async () => {
+  test('keep-devices: gives a rebooted guest its device again', async () => {
     const world = labWorld();
     await using stage = await openStage(world);
     await stage.done('attach', 'u1', '4-1');
@@ -124,7 +124,7 @@ describe('the examples', () => {
     assert.match(await stage.done('list', '9'), /port 1 {3}4-1 /);
   });
 
-  test('doctor-cron: says nothing when nothing is wrong, and mends what is', async () => {
+  test('doctor-cron: prints nothing when nothing is wrong, and fixes what is', async () => {
     // No device is idle: with one, the doctor looks again only after 11 seconds.
     const devices = [{ busid: '4-1', id: '46f4:0001', speed: 5000, interfaces: ['08/06/50'] }];
     await using stage = await openStage(shortWorld({ devices, domains: [{ domid: 1, name: 'u1' }] }));
@@ -137,7 +137,7 @@ describe('the examples', () => {
     assert.match(await stage.done('list', 'u1'), /free: all ports/);
   });
 
-  test('apply-wanted: brings a guest to what is wanted, once', async () => {
+  test('apply-wanted: gives a guest what it should have, once', async () => {
     await using stage = await openStage();
     const before = await stage.look();
     const planned = await linesOf(stage, 'apply-wanted', 'u1', '--dry-run');
@@ -149,10 +149,10 @@ describe('the examples', () => {
       'controller 0: attached (4-1, port 1)',
       'controller 0: attached (3-4, port 2)',
     ]);
-    assert.deepEqual(await linesOf(stage, 'apply-wanted', 'u1'), ['u1 has what it shall have.']);
+    assert.deepEqual(await linesOf(stage, 'apply-wanted', 'u1'), ['u1 already has what it should have.']);
   });
 
-  test('inspect-plan: carries a plan out unless the host needs the device', async () => {
+  test('inspect-plan: executes a plan unless the host needs the device', async () => {
     await using stage = await openStage();
     const before = await stage.look();
     const kept = await run(stage, 'inspect-plan', 'u1', '3-2');
@@ -164,7 +164,7 @@ describe('the examples', () => {
     assert.match(await stage.done('list', 'u1'), /port 1 {3}4-1 /);
   });
 
-  test('watch-path: prints what stands at a path, and what changes there', async () => {
+  test('watch-path: prints the value at a path, and its changes', async () => {
     await using stage = await openStage();
     const watch = start(stage, 'watch-path', '/local/domain/1/name');
     await watch.says('/local/domain/1/name = "u1"\n');
