@@ -4,17 +4,17 @@ import type { Place } from './find.js';
 import type { Controller, OrphanBackend } from './inventory.js';
 import type { ConfigEdit, Fact } from './plan.js';
 
-/** Something that is not as any finished operation leaves it. */
+/** Something that no finished operation leaves behind. */
 export type Finding =
   /** A port names a device that has been pulled out. */
   | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
   /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
   | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
-  /** A port names one device, another one sits in that socket. */
+  /** A port names one device, but another one is in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
-  /** A device stands in this port and in another one, which keeps it: where a QEMU has it open, else the first. */
+  /** A device is in this port and in another one, which keeps it: the port where a QEMU has it open, or else the first. */
   | { readonly finding: 'claimed-twice'; readonly place: Place; readonly busid: Busid }
-  /** A port node holds something that is no device, or does not belong to the controller. */
+  /** A port node holds something that is not a device, or does not belong to the controller. */
   | { readonly finding: 'bad-port'; readonly place: Place }
   /** A device's interfaces are on usbback, but it is in no port. */
   | { readonly finding: 'binding-without-port'; readonly busid: Busid }
@@ -26,15 +26,15 @@ export type Finding =
   | { readonly finding: 'dead-domain'; readonly controller: Controller }
   /** A controller whose removal has begun. */
   | { readonly finding: 'half-removed'; readonly controller: Controller }
-  /** Controllers of living guests are not served, since usbback is not loaded. */
+  /** Controllers of living guests are not served because usbback is not loaded. */
   | { readonly finding: 'no-usbback'; readonly count: number }
   /** A controller that usbback or QEMU never took. */
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }
   /** A record of an emulated controller that QEMU does not have. */
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
-  /** A device was plugged in anew while it was lent: QEMU has it, and the guest has not noticed. */
+  /** A device was replugged while it was lent: QEMU has it, but the guest has not noticed. */
   | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
-  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
+  /** The saved configuration differs from what the domain has: libxl would build a different domain from it. */
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
   | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
@@ -49,7 +49,7 @@ export type Finding =
     }
   | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
 
-/** What would make a saved configuration say what the domain has, and what must still be so then. */
+/** The edits that would make a saved configuration match the domain, and the facts that must still hold then. */
 export interface ConfigDifference {
   readonly domid: number;
   readonly uuid: string;
