@@ -1,4 +1,4 @@
-/** Who touches the world outside of the process: the files that the map lists, and nothing that is pure. */
+/** Who touches the world outside the process: the files that the map lists, and nothing that is pure. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FLOORS, outsideFiles } from './map.js';
@@ -18,7 +18,7 @@ const IMPURE =
 
 const OUTSIDE = outsideFiles();
 
-describe('the world outside', () => {
+describe('the outside world', () => {
   const touching = SRC_IMPORTS.flatMap(({ from, target, isType }) => {
     const module = target.startsWith('node:') && !isType ? target.slice('node:'.length) : 'path';
     return INSIDE.test(module) ? [] : { from, module };

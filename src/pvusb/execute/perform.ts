@@ -1,4 +1,4 @@
-/** Does one action of a plan. */
+/** Performs one action of a plan. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import { type Binding, SysfsError } from '../../sysfs/index.js';
 import { USBBACK } from '../model/drivers.js';
@@ -22,9 +22,9 @@ type Take = Extract<Action, { do: 'take' }>;
 type Await = Extract<Action, { do: 'await' }>;
 
 /**
- * Does one action.
+ * Performs one action.
  *
- * @throws {ConflictError} a fact does not hold any more; nothing was done
+ * @throws {ConflictError} a fact no longer holds; nothing was done
  * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`,
  *   `not-opened`, `qemu-dead`, `qemu-timeout`
  */
@@ -52,8 +52,8 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
 }
 
 /**
- * usbback takes what a port names, and hears of ports by a watch: for a moment after the claim it may not know it, and
- * says ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
+ * usbback takes what a port names, and learns of ports through a watch: for a moment after the claim it may not know
+ * the port, and returns ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
  */
 async function bind(host: Host, binding: Binding, signal: AbortSignal | undefined): Promise<void> {
   const endMs = host.clock.nowMs() + NOTICED_WITHIN_MS;
@@ -77,7 +77,7 @@ async function verify(host: Host, action: Verify, signal: AbortSignal | undefine
   throw new ConflictError(device ? `another device is in ${busid} now` : `${busid} has been pulled out`);
 }
 
-/** Off its driver; one that has gone from it with a sibling has nothing to be remembered. */
+/** Off its driver; for one that left it together with a sibling there is nothing to record. */
 async function take(host: Host, action: Take, signal: AbortSignal | undefined): Promise<void> {
   const { interface: intf, driver, record } = action;
   const state = await host.sysfs.stateOf(intf, { signal });

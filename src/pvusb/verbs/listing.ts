@@ -1,4 +1,4 @@
-/** The operations that only look. */
+/** The operations that only read. */
 import type { UsbDevice } from '../../sysfs/index.js';
 import { toPvusbError } from '../model/failure.js';
 import {
@@ -27,7 +27,7 @@ export interface ListRequest {
 
 /** Options of {@link listControllers}. */
 export interface ListOptions extends CallOptions {
-  /** QEMUs are asked where only they know whether a guest has a device; true unless given. */
+  /** Whether to ask QEMUs where only they know whether a guest has a device; true unless given. */
   readonly asksQemu?: boolean | undefined;
 }
 
@@ -103,7 +103,7 @@ export async function controllerInfo(
   }
 }
 
-/** One attached device, as {@link listDevices} tells it. */
+/** One attached device, as {@link listDevices} reports it. */
 export interface AttachedDevice extends Attachment {
   /** Absent when it has been pulled out. */
   readonly device?: UsbDevice;
@@ -138,7 +138,7 @@ function devicesOf(inventory: Inventory): AttachedDevice[] {
 }
 
 /**
- * The device in a port of a controller, also one that has been pulled out.
+ * The device in a port of a controller, even one that has been pulled out.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`
  */
