@@ -40,11 +40,12 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .description(
       'Brings a running domain to what the settings usbctrl and usbdev of a file say: what it does not name is taken ' +
         'back, what it names is given; what is so already stays untouched. The file is an xl.cfg, or the JSON of ' +
-        '"pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
+        '"pvusb export --json=libxl"; one that names neither, or is another guest\'s, is refused. What is impossible is refused before anything is changed; ' +
         'after a failure run it again, and it goes on.',
     )
     .argument('<domain>', 'whose USB it is')
     .argument('<file>', 'its configuration')
+    .option('--take-all', 'take everything back when the file names neither usbctrl nor usbdev')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
