@@ -54,15 +54,10 @@ export { type FollowOptions, followHost, type MonitorOptions } from './watch/mon
 // Operations. Each one is planned first; with `dryRun` it is only planned.
 
 export type { ExecuteOptions, Progress } from './execute/execute.js';
-export type {
-  Adjustment,
-  ApplyRules,
-  WantedController,
-  WantedDevice,
-  WantedUsb,
-} from './plan/apply.js';
+export type { Adjustment } from './plan/apply.js';
 export type { ControllerRequest } from './plan/resolve.js';
 export type { AttachRequest } from './plan/target.js';
+export type { ApplyRules, WantedController, WantedDevice, WantedUsb } from './plan/wanted.js';
 export type { CorrectedAddress } from './verbs/addresses.js';
 export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
 export {
@@ -138,18 +133,13 @@ export {
   type UnclaimedFact,
 } from './model/plan.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
-export {
-  type FoundDevice,
-  type FoundUsb,
-  findWanted,
-  type PlannedAdjustment,
-  planApply,
-} from './plan/apply.js';
+export { type PlannedAdjustment, planApply } from './plan/apply.js';
 export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
 export { resolveController, resolveType } from './plan/resolve.js';
+export { type FoundDevice, type FoundUsb, findWanted, requireMeant } from './plan/wanted.js';
 
 // libxl's JSON.
 

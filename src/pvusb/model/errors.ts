@@ -17,6 +17,11 @@ interface ErrorKind {
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'no-usb-settings': {
+    group: 'refused',
+    remedy: 'Name them, in empty lists for none; "pvusb apply --take-all" takes everything without that.',
+  },
+  'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
   'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
   'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
