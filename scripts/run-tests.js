@@ -8,6 +8,9 @@ import { filesBelow } from './files.js';
 
 const SLOWEST = 10;
 
+/** No file takes so long: it ends what hangs. */
+const HANG_MS = 15 * 60_000;
+
 /**
  * The names of the test files, as `core/cases/sim`. By their sources: what was compiled of a test that is gone may be
  * there still.
@@ -56,7 +59,7 @@ export async function runTests(names, concurrency) {
     },
   };
   const startedMs = performance.now();
-  const running = run({ files: [...nameOf.keys()], concurrency });
+  const running = run({ files: [...nameOf.keys()], concurrency, timeout: HANG_MS });
   for await (const { type, data } of running) happened[type]?.(data);
   const took = seconds(performance.now() - startedMs).trim();
 

@@ -1,6 +1,6 @@
 /** What may come next on a command line: what `pvusb complete` prints for the scripts of shells. */
 import type { Command, Option } from 'commander';
-import { deviceAt, type Inventory, livingGuests, observe, SERVED_TYPES } from '../pvusb/index.js';
+import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } from '../pvusb/index.js';
 import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
@@ -41,7 +41,7 @@ interface Place {
 
 const TYPES: readonly Offer[] = [
   { value: 'auto', description: 'as libxl chooses' },
-  ...SERVED_TYPES.map(({ type, summary }) => ({ value: type, description: summary })),
+  ...CONTROLLER_TRAITS.map(({ type, summary }) => ({ value: type, description: summary })),
 ];
 
 /** What belongs to options, by their long names. */
@@ -57,7 +57,7 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
 /** What belongs to arguments, by their names. */
 const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
 
-/** Longest time that a completion waits for the host. */
+/** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
 
 const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;

@@ -22,11 +22,11 @@ export class ProgressLine {
   /** For the `onStep` of an operation. */
   readonly onStep = ({ step, phase }: Progress): void => {
     if (phase === 'begin') this.show(`${step.why} ...`);
-    else if (phase === 'undo') this.show(`taking back: ${step.why} ...`);
+    else if (phase === 'undo') this.show(`undoing: ${step.why} ...`);
     else this.clear();
   };
 
-  /** Says `text` if {@link clear} does not come soon. */
+  /** Shows `text` unless {@link clear} comes soon. */
   show(text: string): void {
     if (!this.#terminal.showsProgress) return;
     this.clear();
@@ -38,7 +38,7 @@ export class ProgressLine {
     this.#timer.unref();
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   clear(): void {
     clearTimeout(this.#timer);
     if (this.#shown) this.#terminal.err('\r\x1b[K');

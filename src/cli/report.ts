@@ -4,12 +4,12 @@ import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';
 
-/** A command line that makes no sense: exit status 2, with a hint where help is. */
+/** An invalid command line: exit status 2, with a hint where to find help. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A command of several changes failed: why, and what it had done by then. */
+/** A command of several changes failed: why, and what it had done until then. */
 export class HalfDoneError extends Error {
   override readonly name = 'HalfDoneError';
   readonly changes: readonly unknown[];

@@ -15,20 +15,25 @@ interface SettingsFile {
   /** The guest's name, when the file has it. */
   readonly name?: string | undefined;
   readonly usb: WantedUsb;
+  /** What people should know of it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Reads a file; of several domains in it the one of this number or name.
+ * Reads a file; of several domains in it, the one with this number or name.
  *
- * @throws {PvusbError} `invalid-configuration`, with line and column where there are some
+ * @throws {PvusbError} `invalid-configuration`, with line and column where known
  */
 export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
   const bytes = await read(path);
   const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text) };
+  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text), notes: [] };
   try {
-    const settings = parseXlCfg(bytes);
-    return { name: nameOf(settings), usb: wantedBy(path, settings) };
+    const notes: string[] = [];
+    const settings = parseXlCfg(bytes, (warning) =>
+      notes.push(`${place(path, warning)}: ${warning.message}`),
+    );
+    return { name: nameOf(settings), usb: wantedBy(path, settings), notes };
   } catch (error) {
     if (!(error instanceof XlCfgError)) throw error;
     const sentence = `${place(path, error)}: ${error.message}`;
@@ -49,9 +54,9 @@ function place(path: string, { line, column }: Position): string {
   return `${path}:${line}:${column}`;
 }
 
-/** The domain's name in libxl's JSON; of several domains none, since it is not known which is meant. */
+/** The domain's name in libxl's JSON; undefined if there are several, since it is not known which is meant. */
 function nameInJson(text: string): string | undefined {
-  // As libxl keeps it, a NUL is behind it.
+  // libxl's file ends with a NUL.
   const value: unknown = JSON.parse(text.replace(/\0$/, ''));
   const entry = Array.isArray(value) && value.length === 1 ? memberOf(value, 0) : value;
   const name = memberOf(memberOf(memberOf(entry, 'config') ?? entry, 'c_info'), 'name');
@@ -69,7 +74,7 @@ function nameOf(settings: XlCfgSettings): string | undefined {
     : undefined;
 }
 
-/** xl counts controllers by their place in the list. */
+/** xl numbers controllers by their position in the list. */
 function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
   const { controllers, devices } = readUsbSettings(settings);
   return {

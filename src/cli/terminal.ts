@@ -1,4 +1,4 @@
-/** What the command line reads and writes, so that tests can stand in for a terminal. */
+/** What the command line reads and writes, so that a test can stand in for a terminal. */
 
 /** Where a command prints. */
 export interface Terminal {
@@ -8,14 +8,14 @@ export interface Terminal {
   err(text: string): void;
   /** Whether standard error is a terminal: progress is shown. */
   readonly showsProgress: boolean;
-  /** Whether standard output is a terminal that wants colour. */
+  /** Whether standard output is a terminal that shows colour. */
   readonly hasColour: boolean;
   /** What standard output has room for: `COLUMNS`, else the terminal's width. Undefined where it is no terminal: nothing is cut. */
   readonly columns: number | undefined;
   /** The same of standard error. */
   readonly errColumns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts at Ctrl-C and at SIGTERM. */
+  /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export function processTerminal(): Terminal {
   const interrupt = new AbortController();
   let asked = 0;
   const stop = (): void => {
-    // The first asks, and what was begun is taken back; whoever asks three times is obeyed at once.
+    // The first one asks, and what was begun is undone; the third one ends the process at once.
     if (++asked === 3) process.exit(130);
     interrupt.abort();
   };

@@ -1,6 +1,6 @@
-/** How things are called in what people read. */
+/** What things are called in the text that people read. */
 
-import { type Inventory, placesOf, USBBACK } from '../pvusb/index.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
 import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
@@ -60,12 +60,20 @@ export function describeHolder(inventory: Inventory, device: UsbDevice): string 
   return describeGuests(inventory, device) ?? ([...new Set(drivers)].join(',') || '-');
 }
 
+/** Why a device cannot be attached, by the code of the error that an attach would end with. */
+const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
+  'is-root-hub': 'root hub',
+  'is-hub': 'hub',
+  'already-attached': 'in use',
+  'half-attached': 'half attached',
+  'not-authorized': 'unauthorized',
+  'no-interfaces': 'no interfaces',
+};
+
 /** Why a device cannot be attached, in a word or two that complete "no (...)"; undefined when it can. */
 export function whyNotAttachable(inventory: Inventory, device: UsbDevice): string | undefined {
-  if (device.kind === 'root-hub') return 'root hub';
-  if (device.kind === 'hub') return 'hub';
-  if (placesOf(inventory, device.busid).length > 0) return 'in use';
-  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'half attached' : undefined;
+  const problem = attachProblem(inventory, device);
+  return problem && (REASONS[problem.code] ?? problem.code);
 }
 
 /** The serial numbers that tell devices of the same ids apart. */

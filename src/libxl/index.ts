@@ -1,3 +1,5 @@
+/** What libxl keeps of its guests: their saved configurations, the lock on them, its types of controllers. */
+export type { Clock } from '../async/index.js';
 export {
   CONTROLLER_TYPES,
   type ControllerType,

@@ -1,25 +1,23 @@
 /**
- * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses. Every name is listed;
- * docs/api.md is made from their comments.
+ * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses.
+ *
+ * Every name is listed; `npm run docs` makes docs/api.md of their comments. A comment with an empty line after it begins a
+ * section there.
  */
 
+// Opening a host.
+
+export type { XenstoreEnvironment } from '../xenstore/index.js';
+export type { CallOptions } from './observe/host.js';
+export { type HostEnvironment, type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
+export { type Platform, platformOf } from './observe/platform.js';
+
+// Looking. Nothing is changed.
+
 export { diagnose } from './diagnose/diagnose.js';
+export { severityOf } from './diagnose/severity.js';
 export { describeFinding } from './diagnose/wording.js';
-export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
 export type { InventoryChange, PortChange } from './model/difference.js';
-export { USBBACK, USBFS } from './model/drivers.js';
-// Errors.
-export {
-  ERROR_KINDS,
-  type ErrorGroup,
-  EXIT_STATUS,
-  isPvusbError,
-  PvusbError,
-  type PvusbErrorCode,
-  type PvusbErrorDetails,
-  type Where,
-} from './model/errors.js';
-export { ConflictError } from './model/failure.js';
 export {
   allPorts,
   controllersOf,
@@ -34,11 +32,71 @@ export {
   type Place,
   placesOf,
 } from './model/find.js';
-export type { ConfigDifference, Finding } from './model/finding.js';
-// What a host looks like.
+export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
+export { type ObserveOptions, observe } from './observe/observe.js';
+export { portState } from './types/port-state.js';
+export type { PortState } from './types/served-type.js';
+export {
+  type AttachedDevice,
+  type ControllerDetails,
+  controllerInfo,
+  deviceInPort,
+  type ListOptions,
+  type ListRequest,
+  listControllers,
+  listDevices,
+} from './verbs/listing.js';
+export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
+
+// Changing. Each operation is planned first, and only planned with `dryRun`.
+
+export type { ExecuteOptions, Progress } from './execute/execute.js';
+export type {
+  Adjustment,
+  ApplyRules,
+  WantedController,
+  WantedDevice,
+  WantedUsb,
+} from './plan/apply.js';
+export type { ControllerRequest } from './plan/resolve.js';
+export type { AttachRequest } from './plan/target.js';
+export type { CorrectedAddress } from './verbs/addresses.js';
+export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
+export {
+  type Attached,
+  type Attachment,
+  type AttachOptions,
+  attachDevice,
+  type DeviceName,
+} from './verbs/attach.js';
+export {
+  type AddedController,
+  addController,
+  type Released,
+  releaseDomain,
+  removeController,
+} from './verbs/controllers.js';
+export { type DetachRequest, detachDevice } from './verbs/detach.js';
+export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+export type { OperationOptions, Outcome } from './verbs/operate.js';
+export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export type { WatchEvent } from './watch/duty.js';
+export type { GuestDevice } from './watch/guests-seen.js';
+export { type WatchOptions, watchDomains } from './watch/watch.js';
+
+// What a host looks like. Plain data, fit for JSON.
+
+export {
+  CONTROLLER_TYPES,
+  type ControllerType,
+  type SavedController,
+  type SavedControllerType,
+  type SavedDevice,
+} from '../libxl/index.js';
+export type { Busid, DriverName, InterfaceId, UsbDevice, UsbInterface, UsbKind } from '../sysfs/index.js';
+export { USBBACK, USBFS } from './model/drivers.js';
 export type {
   Controller,
-  ControllerType,
   DeviceModel,
   Domain,
   DomainType,
@@ -53,7 +111,14 @@ export type {
   UntrustedFrontend,
 } from './model/inventory.js';
 export { XenbusState } from './model/inventory.js';
-// Plans: what an operation will do, as plain data.
+export type { ControllerId } from './model/layout.js';
+export { isServed, type Served } from './model/served.js';
+export type { ControllerTraits } from './types/served-type.js';
+export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
+
+// Plans. What an operation will do, as plain data: made, looked at, and carried out.
+
+export { execute } from './execute/execute.js';
 export {
   type Action,
   type ConfigChange,
@@ -62,65 +127,29 @@ export {
   type Fact,
   formatAction,
   formatPlan,
+  type KnownDevice,
   type Plan,
+  type QemuAction,
+  type QemuPort,
   type Step,
+  type UnclaimedFact,
 } from './model/plan.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
-export { isServed, type Served } from './model/served.js';
-export type {
-  CallOptions,
-  Changes,
-  Host,
-  HostSysfs,
-  Qemu,
-  Xenstore,
-  XenstoreNodes,
-} from './observe/host.js';
-// Looking.
-export { type ObserveOptions, observe } from './observe/observe.js';
-// A host, opened or stood in for.
-export { type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
-export { type Platform, platformOf } from './observe/platform.js';
 export {
-  type Adjustment,
-  type ApplyRules,
   type FoundDevice,
   type FoundUsb,
   findWanted,
   type PlannedAdjustment,
   planApply,
-  type WantedController,
-  type WantedDevice,
-  type WantedUsb,
 } from './plan/apply.js';
-export { type AttachPlan, planAttach } from './plan/attach.js';
+export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
-export { type ControllerRequest, resolveController, resolveType } from './plan/resolve.js';
-export type { AttachRequest } from './plan/target.js';
-export { portState } from './types/port-state.js';
-export type { PortState, ServedType } from './types/served-type.js';
-export { SERVED_TYPES, servedTypeOf } from './types/types.js';
-export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
-export {
-  type Attached,
-  type Attachment,
-  type AttachOptions,
-  attachDevice,
-  type DeviceName,
-} from './verbs/attach.js';
-// Changing. Each is planned first, and only planned with `dryRun`.
-export {
-  type AddedController,
-  addController,
-  type Released,
-  releaseDomain,
-  removeController,
-} from './verbs/controllers.js';
-export { type DetachRequest, detachDevice } from './verbs/detach.js';
-export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+export { resolveController, resolveType } from './plan/resolve.js';
+
 // libxl's JSON.
+
 export {
   type LibxlDomain,
   libxlControllerInfo,
@@ -128,18 +157,46 @@ export {
   libxlUsb,
   parseLibxlUsb,
 } from './verbs/libxl-json.js';
+
+// Errors.
+
 export {
-  type AttachedDevice,
-  type ControllerDetails,
-  controllerInfo,
-  deviceInPort,
-  type ListOptions,
-  type ListRequest,
-  listControllers,
-  listDevices,
-} from './verbs/listing.js';
-export type { OperationOptions, Outcome } from './verbs/operate.js';
-export { type PrepareOptions, prepareDomain } from './verbs/prepare.js';
-export type { WatchEvent } from './watch/duty.js';
-export { type FollowOptions, followHost } from './watch/monitor.js';
-export { type WatchOptions, watchDomains } from './watch/watch.js';
+  ERROR_KINDS,
+  type ErrorGroup,
+  EXIT_STATUS,
+  isPvusbError,
+  PvusbError,
+  type PvusbErrorCode,
+  type PvusbErrorDetails,
+  type Where,
+} from './model/errors.js';
+export { ConflictError } from './model/failure.js';
+
+// Standing in for a host. What `openHost` opens is a `Host`, and so is whatever has these parts.
+
+export { type Clock, Mutex } from '../async/index.js';
+export type {
+  DomainFiles,
+  LockedUserdata,
+  SavedConfig,
+  Userdata,
+  UserdataLockOptions,
+} from '../libxl/index.js';
+export type {
+  ExpectedEvent,
+  JsonObject,
+  JsonValue,
+  QmpCallOptions,
+  QmpCommands,
+  QmpEvent,
+} from '../qmp/index.js';
+export type { Binding, InterfaceState, Wanted } from '../sysfs/index.js';
+export type { Access, Permission } from '../xenstore/index.js';
+export type {
+  Changes,
+  Host,
+  HostSysfs,
+  Qemu,
+  Xenstore,
+  XenstoreNodes,
+} from './observe/host.js';

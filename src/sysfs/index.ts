@@ -1,4 +1,5 @@
 /** The host's USB devices, their interfaces and drivers. */
+export type { Clock } from '../async/index.js';
 export * from './busid.js';
 export type * from './device.js';
 export * from './errors.js';

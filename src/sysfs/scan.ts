@@ -75,6 +75,8 @@ async function readDevice(
     manufacturer,
     product,
     serial,
+    authorized,
+    configuration,
     ...interfaces
   ] = await Promise.all([
     attribute('busnum'),
@@ -86,6 +88,8 @@ async function readDevice(
     attribute('manufacturer'),
     attribute('product'),
     attribute('serial'),
+    attribute('authorized'),
+    attribute('bConfigurationValue'),
     ...interfaceIds.map((id) => readInterface(files, id)),
   ]);
   const ids = [
@@ -97,9 +101,10 @@ async function readDevice(
   if (ids[0] === undefined || ids[1] === undefined || ids[2] === undefined || ids[3] === undefined)
     return undefined;
   const code = parseHex(deviceClass, 2) ?? '00';
+  const known = interfaces.filter(isPresent).sort((a, b) => a.number - b.number);
   return {
     busid,
-    kind: kindOf(busid, code),
+    kind: kindOf(busid, code, known),
     bus: ids[0],
     address: ids[1],
     vendorId: ids[2],
@@ -109,21 +114,36 @@ async function readDevice(
     ...text('manufacturer', manufacturer),
     ...text('product', product),
     ...text('serial', serial),
-    interfaces: interfaces.filter(isPresent).sort((a, b) => a.number - b.number),
+    ...(isForbidden(authorized) ? { unauthorized: true } : {}),
+    // Empty while it is in none (`sysfs.c: bConfigurationValue_show`).
+    ...(configuration?.trim() === '' ? { unconfigured: true } : {}),
+    interfaces: known,
   };
 }
 
 async function readInterface(files: SysfsFiles, id: InterfaceId): Promise<UsbInterface | undefined> {
   const folder = `${DEVICES}/${id}`;
-  const [code, subclass, protocol, driver] = await Promise.all([
+  const [code, subclass, protocol, authorized, driver] = await Promise.all([
     readAttribute(files, `${folder}/bInterfaceClass`),
     readAttribute(files, `${folder}/bInterfaceSubClass`),
     readAttribute(files, `${folder}/bInterfaceProtocol`),
+    readAttribute(files, `${folder}/authorized`),
     readDriver(files, id),
   ]);
   if (code === undefined) return undefined;
   const classes = [code, subclass, protocol].map((part) => parseHex(part, 2) ?? '00').join('/');
-  return { id, number: interfaceNumber(id), classes, ...(driver === undefined ? {} : { driver }) };
+  return {
+    id,
+    number: interfaceNumber(id),
+    classes,
+    ...(driver === undefined ? {} : { driver }),
+    ...(isForbidden(authorized) ? { unauthorized: true } : {}),
+  };
+}
+
+/** Kernels before 4.4 have no such file for interfaces, none before 2.6.23 for devices. */
+function isForbidden(authorized: string | undefined): boolean {
+  return authorized?.trim() === '0';
 }
 
 /** The driver an interface is bound to; undefined when none, or when the interface is gone. */
@@ -155,9 +175,10 @@ async function readAttribute(files: SysfsFiles, path: string): Promise<string | 
   }
 }
 
-function kindOf(busid: Busid, deviceClass: string): UsbKind {
+function kindOf(busid: Busid, deviceClass: string, interfaces: readonly UsbInterface[]): UsbKind {
   if (busid.startsWith('usb')) return 'root-hub';
-  return deviceClass === HUB_CLASS ? 'hub' : 'device';
+  const isHub = interfaces.some(({ classes }) => classes.startsWith(`${HUB_CLASS}/`));
+  return deviceClass === HUB_CLASS || isHub ? 'hub' : 'device';
 }
 
 function text(name: 'manufacturer' | 'product' | 'serial', untrustedText: string | undefined) {

@@ -1,4 +1,5 @@
 /** A xenstore client: the whole protocol, pipelined, with transactions and watches. */
+export type { Clock } from '../async/index.js';
 export type { CallOptions } from './call.js';
 export { type ClientOptions, type TransactionOptions, XenstoreClient } from './client.js';
 export { openDevice } from './device.js';

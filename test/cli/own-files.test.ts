@@ -28,7 +28,7 @@ async function openMade(world: World): Promise<Stage> {
 
 describe('the commands that know files', () => {
   let stage: Stage;
-  let file: (name: string, text: string) => string;
+  let file: (name: string, text: string | Buffer) => string;
   before(async () => {
     stage = await openMade(qemuWorld({ usbback: false }));
     file = (name, text) => {
@@ -52,9 +52,9 @@ describe('the commands that know files', () => {
       await stage.done('apply', 'u2', path),
       '4-1 is attached to port 3 of controller 0 of domain 2.\n' +
         '3-2 is attached to port 1 of controller 0 of domain 2.\n' +
-        `Domain 2 has what ${path} says.\n`,
+        `Domain 2 matches ${path}.\n`,
     );
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
   });
 
   it('what export prints is what is there: applied, it changes nothing', async () => {
@@ -80,7 +80,7 @@ describe('the commands that know files', () => {
     ]);
     assert.match(text, /^\[\n {4}\{\n {8}"domid": 1,\n {8}"config": \{\n {12}"c_info": \{/);
     const path = file('all.json', text);
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
     const info = JSON.parse(await stage.done('controller', 'info', 'u2', '0', '--json=libxl'));
     assert.deepEqual([info.type, info.ports, info.frontend_id], ['qusb', 4, 2]);
   });
@@ -102,6 +102,35 @@ describe('the commands that know files', () => {
     assert.equal(status, 1);
     assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
     assert.deepEqual(differences(before, await stage.look()), []);
+  });
+
+  it('what xl takes is taken, in ISO 8859-1 and with dotted names; of what it does not read a note tells', async () => {
+    const usb =
+      'name = "u2"\nusbctrl=["type=qusb,ports=04"]\nusbdev=["hostbus=004,hostaddr=002,port=03,controller=0", "hostbus=03,hostaddr=2"]\n';
+    const commented = Buffer.from(`# cl\xe9 USB r\xe9serv\xe9e\n${usb}`, 'latin1');
+    for (const text of [commented, `vif.default.script="vif-bridge"\n${usb}`]) {
+      const path = file('of-xl.cfg', text);
+      assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    }
+    for (const [text, at, says] of [
+      [
+        `${usb}# vim: ft=conf`,
+        '4:1',
+        'xl does not read this file: no newline ends the comment in its last line.',
+      ],
+      [usb.replaceAll('\n', '\r\n'), '1:12', 'xl does not read this file: its lines end in CR LF.'],
+      [`extra = "\\x41"\n${usb}`, '1:10', 'xl does not read this file: there is no escape "\\x".'],
+      [`extra = "\\101"\n${usb}`, '1:10', 'xl loses the escape "\\101": write the character itself.'],
+    ] as const) {
+      const path = file('not-of-xl.cfg', text);
+      for (const argv of [
+        ['apply', 'u2', path],
+        ['prepare', path, '--json'],
+      ]) {
+        const { status, stderr } = await stage.run(...argv);
+        assert.deepEqual([status, stderr], [0, `pvusb: ${path}:${at}: ${says}\n`]);
+      }
+    }
   });
 
   it('prepare finds the guest by the name in its file, and takes nothing away', async () => {
@@ -195,10 +224,7 @@ describe('the commands that know files', () => {
       const { status, stdout, stderr } = await other.run('export', 'u1', ...form);
       assert.equal(status, 0);
       assert.match(stdout, left);
-      assert.equal(
-        stderr,
-        'pvusb: Another device is in 4-1 now than the one that was attached: it is left out.\n',
-      );
+      assert.equal(stderr, 'pvusb: The device in 4-1 is not the one that was attached: it is left out.\n');
     }
   });
 

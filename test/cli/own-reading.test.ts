@@ -99,7 +99,7 @@ describe('the commands that read', () => {
 
 Domain 2, "u2", pv
   Controller 0: pv, USB 2, 8 ports, connected
-    port 1   3-8       MISSING: pulled out (mend it with "pvusb doctor")
+    port 1   3-8       MISSING: pulled out (see "pvusb doctor")
     free: port 2-8
 `,
     );
@@ -168,7 +168,7 @@ Domain 2, "u2", pv
     const inventory = JSON.parse(await stage.done('inventory'));
     const empty = { ...inventory, devices: [], domains: [], controllers: [], savedDrivers: [] };
     await using again = await openStage(parseWorldText(JSON.stringify(empty)));
-    assert.equal(await again.done('list'), 'There is no guest.\n');
+    assert.equal(await again.done('list'), 'There are no guests.\n');
     assert.equal(await again.done('devices'), 'No USB device is plugged into this host.\n');
     assert.deepEqual(JSON.parse(await again.done('list', '--json')), []);
   });

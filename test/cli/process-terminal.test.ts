@@ -51,7 +51,7 @@ describe('pvusb as a process', () => {
       assert.deepEqual([status, stdout], [130, '']);
       assert.match(
         stderr,
-        /^pvusb: Interrupted while [^\n]*\.\nWhat was begun is taken back.* \(aborted\)\n$/,
+        /^pvusb: Interrupted while [^\n]*\.\nAn attach or add was undone.* \(aborted\)\n$/,
       );
       assert.deepEqual(differences(before, await stage.look()), []);
     });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { HANG_MS, unlessHung } from '../support/hang.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import type { Env, Run } from './stage.js';
 
@@ -16,23 +17,18 @@ const COMMAND = PROGRAM.endsWith('.cjs') ? [process.execPath, PROGRAM] : [PROGRA
 /** The same for a shell. */
 export const SHELL_COMMAND = COMMAND.map((word) => `"${word}"`).join(' ');
 
-/** Longest time that a process may take: none but one that hangs, on the slowest machine, needs it. */
-const PROCESS_MS = 120_000;
+type End = [status: number | null, signal: NodeJS.Signals | null];
 
 /** A process that runs. */
 export class Program {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   stdout = '';
   stderr = '';
-  readonly #closed: Promise<unknown[]>;
+  readonly #ended: Promise<End>;
 
   constructor(command: string, args: readonly string[], env: Env = {}) {
     const own = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: 'C.UTF-8' };
-    this.child = spawn(command, args, {
-      env: { ...own, ...env },
-      timeout: PROCESS_MS,
-      killSignal: 'SIGKILL',
-    });
+    this.child = spawn(command, args, { env: { ...own, ...env } });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -40,13 +36,14 @@ export class Program {
       this.stderr += text;
     });
     this.child.stdin.on('error', () => undefined);
-    this.#closed = once(this.child, 'close');
+    this.#ended = once(this.child, 'close') as Promise<End>;
   }
 
   /** Resolves when standard output says `text`; rejects when the process ends without. */
   async says(text: string): Promise<void> {
     while (!this.stdout.includes(text)) {
-      const ended = await Promise.race([once(this.child.stdout, 'data'), this.#closed.then(() => 'ended')]);
+      const more = Promise.race([once(this.child.stdout, 'data'), this.#ended.then(() => 'ended')]);
+      const ended = await unlessHung(`waiting for ${JSON.stringify(text)}`, more);
       if (ended === 'ended' && !this.stdout.includes(text)) {
         throw new Error(`it ended without saying ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
       }
@@ -55,9 +52,8 @@ export class Program {
 
   /** Resolves when it has ended. */
   async ended(): Promise<Run> {
-    const [status, signal] = await this.#closed;
-    if (typeof status !== 'number')
-      throw new Error(`ended by ${String(signal)}: ${this.stdout}${this.stderr}`);
+    const [status, signal] = await unlessHung('the process', this.#ended, () => this.child.kill('SIGKILL'));
+    if (status === null) throw new Error(`ended by ${signal}: ${this.stdout}${this.stderr}`);
     return { status, stdout: this.stdout, stderr: this.stderr };
   }
 }
@@ -104,7 +100,7 @@ export async function startSim(
 /** Resolves when `holds` does, asked again at each change in a folder. */
 export async function until(folder: string, holds: () => boolean): Promise<void> {
   const watcher = watch(folder);
-  const signal = AbortSignal.timeout(PROCESS_MS);
+  const signal = AbortSignal.timeout(HANG_MS);
   try {
     while (!holds()) await once(watcher, 'change', { signal });
   } finally {

@@ -1,8 +1,6 @@
 /** Generated inputs: every case has a number, which a failure names and `SEED=number` runs alone. */
 import { pick, seededRandom } from '../../src/sim/actors/random.js';
-
-/** How long one case may take. */
-const CASE_MS = 4000;
+import { unlessHung } from '../support/hang.js';
 
 /** Random values of one case. */
 export interface Dice {
@@ -116,7 +114,7 @@ export async function fuzz(
   for (let seed = from; seed < to; seed++) {
     try {
       const running = run(dice(seed));
-      if (running !== undefined) await withinTime(running);
+      if (running !== undefined) await unlessHung('it', running);
     } catch (error) {
       throw new Error(`${name}, SEED=${seed}: ${error instanceof Error ? error.stack : String(error)}`, {
         cause: error,
@@ -124,18 +122,6 @@ export async function fuzz(
     }
   }
   process.stdout.write(`fuzz: ${to - from} inputs for ${name}\n`);
-}
-
-async function withinTime(running: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not settled after ${CASE_MS} ms`)), CASE_MS);
-  });
-  try {
-    await Promise.race([running, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Runs `act`, which may throw what `isExpected` says and nothing else. */

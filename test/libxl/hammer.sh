@@ -1,12 +1,13 @@
 #!/bin/bash
-# The same count with the flock utility, by libxl's protocol: hammer.sh ROOT STOP DOMID.UUID
+# The same count with the flock utility, by libxl's protocol: hammer.sh ROOT ROUNDS DOMID.UUID
 set -eu
 lock="$1/userdata-l.$3.domain-userdata-lock"
 data="$1/userdata-d.$3.libxl-json"
 new="$1/userdata-n.$3.libxl-json"
 added=0
 echo ready
-while [ ! -e "$2" ]; do
+read -r
+while [ "$added" -lt "$2" ]; do
   exec 9<>"$lock"
   flock 9
   ours=$(stat -L -c %d:%i /proc/self/fd/9)
@@ -21,4 +22,3 @@ while [ ! -e "$2" ]; do
   fi
   exec 9>&-
 done
-echo "added $added"

@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isQmpError, QmpClient } from '../../src/qmp/index.js';
+import { HANG_MS } from '../support/hang.js';
 import type { QemuKit } from './fetch.js';
-
-const STARTS_WITHIN_MS = 10_000;
 
 const FIRMWARE_BYTES = 0x10000;
 const GUEST_AT = 0xe000;
@@ -94,7 +93,7 @@ function ejectingFirmware(): Buffer {
 }
 
 async function answering(process: ChildProcess, socket: string): Promise<void> {
-  const untilMs = performance.now() + STARTS_WITHIN_MS;
+  const untilMs = performance.now() + HANG_MS;
   for (;;) {
     try {
       const client = await QmpClient.open(socket);

@@ -11,9 +11,6 @@ import { checkSaved } from '../core/support/invariant-saved.js';
 import { qemusOf } from '../support/qemus.js';
 import { SavedFiles, uuidOf } from './saved-files.js';
 
-/** A free lock is there at once; this is long enough for a busy machine. */
-const FREE_WITHIN_MS = 2_000;
-
 /** A folder with the files of a host's domains. */
 export class SavedFolder {
   readonly path: string;
@@ -70,8 +67,8 @@ export class SavedFolder {
     const userdata = openUserdata({ root: this.path });
     const left = this.#domids.map(async (domid) => {
       const domain = { domid, uuid: uuidOf(domid) };
-      const options = { withinMs: FREE_WITHIN_MS };
-      return userdata.withLock(domain, options, async () => []).catch((error: unknown) => [String(error)]);
+      // A free lock is there at once; the usual limit is long enough for a busy machine.
+      return userdata.withLock(domain, {}, async () => []).catch((error: unknown) => [String(error)]);
     });
     return (await Promise.all(left)).flat();
   }

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPlugs, type Plugs } from '../../src/sysfs/index.js';
+import { HANG_MS } from '../support/hang.js';
 
 /** One change makes several events: after so long without one it is told. */
 const QUIET_MS = 100;
 
 /** For what is never told. */
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: HANG_MS };
 
 /** Somebody who waits for what is told. */
 class Listener {

@@ -24,6 +24,11 @@ const HOST = [
   '4-1 device 4:2 46f4:0001 5000 4-1:1.0=08/06/50=usb-storage',
 ];
 
+async function deviceOf(files: MapFiles, busid: string) {
+  const [device] = await new Sysfs(files).devices({ wanted: [busid as Busid] });
+  return device;
+}
+
 describe('a scan', () => {
   it('reads a recorded host by bus and address: kinds, ids, speeds, interfaces, drivers', async (test) => {
     const devices = await openSysfs(writeTree(test, recordedHost())).devices();
@@ -70,6 +75,34 @@ describe('a scan', () => {
       const [device] = await sysfs.devices({ wanted: ['3-2'] as Busid[] });
       assert.deepEqual([device?.kind, device?.deviceClass], [kind, deviceClass], text);
     }
+  });
+
+  it('takes what the hub driver takes for a hub, also by an interface', async () => {
+    const files = new MapFiles(recordedHost());
+    files.entries.set('bus/usb/devices/3-8:1.0/bInterfaceClass', '09\n');
+    assert.equal((await deviceOf(files, '3-8'))?.kind, 'hub');
+  });
+
+  it('sees what the host does not let be used, and what it could not configure', async () => {
+    const files = new MapFiles(recordedHost());
+    const state = async () => {
+      const { unauthorized, unconfigured, interfaces } = (await deviceOf(files, '3-6'))!;
+      return [unauthorized, unconfigured, ...interfaces.map((intf) => intf.unauthorized)];
+    };
+    assert.deepEqual(await state(), [undefined, undefined, undefined, undefined]);
+    files.entries.set('bus/usb/devices/3-6:1.1/authorized', '0\n');
+    assert.deepEqual(await state(), [undefined, undefined, undefined, true]);
+    files.entries.set('bus/usb/devices/3-6/authorized', '0\n');
+    assert.deepEqual((await state()).slice(0, 2), [true, undefined]);
+    // Nothing at all, or a newline, by the kernel's version.
+    for (const none of ['', '\n']) {
+      files.entries.set('bus/usb/devices/3-6/bConfigurationValue', none);
+      assert.deepEqual((await state()).slice(0, 2), [true, true]);
+    }
+    // Old kernels do not have the files.
+    for (const name of ['3-6/authorized', '3-6/bConfigurationValue', '3-6:1.1/authorized'])
+      files.entries.set(`bus/usb/devices/${name}`, errno('ENOENT'));
+    assert.deepEqual(await state(), [undefined, undefined, undefined, undefined]);
   });
 
   it('orders interfaces by number, also above 9', async () => {

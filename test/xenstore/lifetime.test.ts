@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { publishStore, SimStore } from '../../src/sim/index.js';
+import { endOf } from '../support/hang.js';
 
 const MODULE = new URL('../../src/xenstore/index.js', import.meta.url).href;
 
@@ -35,7 +36,6 @@ describe('a program with an open client', { concurrency: true }, () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
     let said = '';
     let told = false;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -44,10 +44,7 @@ describe('a program with an open client', { concurrency: true }, () => {
       told = true;
       void sleep(150).then(then);
     });
-    const status = await new Promise((resolve) =>
-      child.once('close', (code, signal) => resolve(signal ?? code)),
-    );
-    clearTimeout(late);
+    const status = await endOf(child);
     return `${said.trim().replaceAll('\n', ' ')} ${status}`;
   }
 

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '../../src/xenstore/wire.js';
+import { HANG_MS } from '../support/hang.js';
+import { dumpStore } from './dump.js';
 import { fetchXenstored, type Kit } from './fetch.js';
 import { connectRaw, type Raw } from './raw.js';
 
@@ -31,7 +33,6 @@ interface Tools {
   run(program: string, args: readonly string[], input?: string): Promise<ToolResult>;
 }
 
-const START_TIMEOUT_MS = 10_000;
 /** `sun_path` of a Unix socket address has 108 bytes; some room is for the names within the folder. */
 const FOLDER_MAX_BYTES = 80;
 /** The event channel port by which the shim tells the daemon that a domain changed (VIRQ_DOM_EXC). */
@@ -70,7 +71,7 @@ export class Daemon {
 
   /** Waits until the daemon answers. */
   async becomeReady(): Promise<void> {
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    const deadline = Date.now() + HANG_MS;
     for (;;) {
       if (this.#process.exitCode !== null || this.#process.signalCode !== null || Date.now() > deadline) {
         const log = await readFile(join(this.folder, 'log'), 'utf8');
@@ -128,6 +129,11 @@ export class Daemon {
     if (reply.type === MessageType.error)
       throw new Error(`xenstored refused request ${type} (${payload}): ${text}`);
     return text;
+  }
+
+  /** All nodes, as `xenstore-ls -fp /` prints them, sorted. */
+  dump(): Promise<string> {
+    return dumpStore(this.#control!);
   }
 
   /** Ends the daemon and its bridges, and removes its folder. */

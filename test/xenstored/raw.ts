@@ -3,6 +3,7 @@
 import { createConnection } from 'node:net';
 import type { Transport, TransportEvents } from '../../src/xenstore/transport.js';
 import { Decoder, encodeMessage, type Message, MessageType } from '../../src/xenstore/wire.js';
+import { HANG_MS, unlessHung } from '../support/hang.js';
 
 /** The daemon ended the connection. */
 export class ConnectionClosed extends Error {
@@ -22,8 +23,6 @@ interface Waiter {
 
 /** A connection that speaks plain messages. */
 export class Raw {
-  /** How long one answer may take. */
-  timeoutMs = 5000;
   /** Everything received, in order: replies, errors and events. Empty it at will. */
   received: Message[] = [];
   /** Resolves when the connection is over, whoever ended it. */
@@ -103,12 +102,7 @@ export class Raw {
 
   /** Waits for the daemon to end the connection. */
   async untilClosed(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const fault = new NoAnswer(`the connection was not closed in ${this.timeoutMs} ms`);
-      timer = setTimeout(() => reject(fault), this.timeoutMs);
-    });
-    await Promise.race([this.closed, late]).finally(() => clearTimeout(timer));
+    await unlessHung('the closing of the connection', this.closed);
   }
 
   /** Ends the connection. */
@@ -118,8 +112,8 @@ export class Raw {
 
   #wait(enlist: (waiter: Waiter) => void): Promise<Message> {
     return new Promise((resolve, reject) => {
-      const late = () => reject(new NoAnswer(`nothing came in ${this.timeoutMs} ms`));
-      enlist({ resolve, reject, timer: setTimeout(late, this.timeoutMs) });
+      const late = () => reject(new NoAnswer('nothing came'));
+      enlist({ resolve, reject, timer: setTimeout(late, HANG_MS) });
     });
   }
 

@@ -132,25 +132,14 @@ const LONG: readonly (readonly [start: string, repeated: string, end: string])[]
   ['usbctrl=["",""]\nusbdev=[', '"hostbus=1,hostaddr=1,controller=0",', ']'],
 ];
 
+// 50 to 700 ms are usual. What is quadratic hangs, and the limit of the test runner ends it.
 describe('a megabyte', () => {
   for (const [start, repeated, end] of LONG) {
-    it(`is read or refused soon: ${JSON.stringify([start, repeated, end])}`, () => {
+    it(`is read or refused: ${JSON.stringify([start, repeated, end])}`, () => {
       const room = SIZE_MAX - start.length - end.length;
       const text = start + repeated.repeat(Math.floor(room / Buffer.byteLength(repeated))) + end;
-      const begin = performance.now();
       settingsOrRefused(text);
       settingsOrRefused(Buffer.from(text));
-      // 50 to 700 ms are usual, more on a busy machine. What is quadratic takes minutes.
-      assert.ok(performance.now() - begin < 15_000, `${performance.now() - begin} ms`);
     });
   }
-
-  it('is refused soon when it is no UTF-8', () => {
-    const begin = performance.now();
-    for (const filler of ['\n', 'x', 'é', '\ufffd', '😀']) {
-      const text = Buffer.from(filler.repeat(Math.floor((SIZE_MAX - 1) / Buffer.byteLength(filler))));
-      assert.equal(settingsOrRefused(Buffer.concat([text, Buffer.from([0xff])])), undefined);
-    }
-    assert.ok(performance.now() - begin < 15_000, `${performance.now() - begin} ms`);
-  });
 });

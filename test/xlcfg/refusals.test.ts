@@ -44,7 +44,7 @@ const KEYS: readonly Row[] = [
 ];
 
 const NUMBERS: readonly Row[] = [
-  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is no number/],
+  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is not a number/],
   ['usbctrl=["ports=x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=4x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=-1"]', 'bad-number', 1, 17],
@@ -63,8 +63,14 @@ const NUMBERS: readonly Row[] = [
     43,
     /version="4" is not between 1 and 3/,
   ],
-  ['usbctrl=["ports=04"]', 'bad-number', 1, 17, /which might mean decimal 4 or octal 4: write it without/],
-  ['usbctrl=["ports=08"]', 'bad-number', 1, 17, /has a leading zero, which might mean decimal 8: write it/],
+  ['usbctrl=["ports=040"]', 'bad-number', 1, 17, /ports="040" is not between 1 and 31/],
+  [
+    'usbdev=["hostbus=08,hostaddr=1"]',
+    'bad-number',
+    1,
+    18,
+    /leading zero, which might mean decimal 8: write it/,
+  ],
   [
     'usbdev=["hostbus=1,hostaddr=010"]',
     'bad-number',
@@ -72,7 +78,8 @@ const NUMBERS: readonly Row[] = [
     29,
     /^hostaddr="010" has a leading zero, which might mean decimal 10 or, as xl reads it, octal 8: write it without\.$/,
   ],
-  ['usbdev=["hostbus=00000000001,hostaddr=1"]', 'bad-number', 1, 18, /has a leading zero: write it without/],
+  ['usbdev=["hostbus=00000000011,hostaddr=1"]', 'bad-number', 1, 18, /has a leading zero: write it without/],
+  ['usbdev=["hostbus=00,hostaddr=1"]', 'bad-number', 1, 18, /hostbus="00" is not between 1 and 255/],
   ['usbdev=["hostbus=257,hostaddr=1"]', 'bad-number', 1, 18, /between 1 and 255/],
   ['usbdev=["hostbus=0,hostaddr=1"]', 'bad-number', 1, 18],
   ['usbdev=["hostbus=1,hostaddr=128"]', 'bad-number', 1, 29, /between 1 and 127/],

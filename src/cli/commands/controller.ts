@@ -8,7 +8,7 @@ import {
   libxlControllerInfo,
   type QemuAnswer,
   removeController,
-  servedTypeOf,
+  traitsOf,
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
@@ -79,7 +79,7 @@ export async function runControllerInfo(
 
 function formatController(controller: ControllerDetails): string {
   const { untrustedFrontend: guest, qemu } = controller;
-  const type = servedTypeOf(controller);
+  const type = traitsOf(controller);
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
@@ -91,7 +91,7 @@ function formatController(controller: ControllerDetails): string {
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
     ...(type ? [['served by', type.server] satisfies [string, string]] : []),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
-    ...(type && type.backend === undefined ? [] : xenbusLines(controller, guest)),
+    ...(type?.isEmulated ? [] : xenbusLines(controller, guest)),
   ];
   return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
 }
@@ -110,9 +110,9 @@ function xenbusLines(controller: Controller, guest: UntrustedFrontend): [string,
 
 function describeQemu({ health, why, devices, controllers }: QemuAnswer, controller: Controller): string {
   if (health === 'dead') return 'has died: see "pvusb doctor"';
-  if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
+  if (health === 'silent') return `cannot be asked: ${why ?? 'the reason is not known'}`;
   const { type, devid } = controller;
-  if (servedTypeOf(controller)?.isEmulated && !controllers.includes(devid))
+  if (traitsOf(controller)?.isEmulated && !controllers.includes(devid))
     return 'does not have it: see "pvusb doctor"';
   const ports = devices
     .filter((device) => device.type === type && device.devid === devid)

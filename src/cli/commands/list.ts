@@ -13,7 +13,7 @@ import {
   type Place,
   type PortState,
   portState,
-  servedTypeOf,
+  traitsOf,
 } from '../../pvusb/index.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
@@ -94,8 +94,8 @@ function formatController(view: View, controller: Controller): string {
 
 function controllerState(controller: Controller): string {
   const { online, backendState, backendDomid } = controller;
-  const type = servedTypeOf(controller);
-  if (!type) return 'left alone: not of a kind that pvusb knows';
+  const type = traitsOf(controller);
+  if (!type) return 'left alone: of a type that pvusb does not know';
   if (type.isEmulated) return `emulated by ${type.server}`;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
   return `${online ? describeState(backendState) : 'being removed'}${by}`;
@@ -127,7 +127,7 @@ function describePortState(state: PortState | undefined, controller: Controller)
     case 'waiting':
       return 'WAITING for the guest: ';
     case 'not-opened':
-      return `NOT TAKEN by ${servedTypeOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
+      return `NOT TAKEN by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
     case 'other-device':
       return 'ANOTHER DEVICE is in that socket now: ';
     default:

@@ -68,13 +68,17 @@ export type Action =
     }
   /**
    * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
-   * which have served is seen only then: those of interfaces that have a driver or are gone, and those that
-   * nothing can be done with (`keep` false).
+   * which have served is seen only then: those of interfaces that are on their recorded driver (on any,
+   * if none is recorded) or gone, and those that nothing can be done with (`keep` false).
    */
   | {
       readonly do: 'forget';
       readonly busid: Busid;
-      readonly records: readonly { readonly interface: InterfaceId; readonly keep: boolean }[];
+      readonly records: readonly {
+        readonly interface: InterfaceId;
+        readonly driver?: DriverName | undefined;
+        readonly keep: boolean;
+      }[];
     }
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
   | {
@@ -119,7 +123,7 @@ export type ConfigEdit =
     };
 
 /** A port of a controller that a QEMU serves. */
-interface QemuPort extends ControllerId {
+export interface QemuPort extends ControllerId {
   readonly port: number;
 }
 
@@ -172,7 +176,7 @@ export interface Plan {
 }
 
 /** A plan as text: its title, then a line a step; each step's undo indented below it when asked for. */
-export function formatPlan(plan: Plan, options: { readonly undo?: boolean } = {}): string {
+export function formatPlan(plan: Plan, options: { readonly undo?: boolean | undefined } = {}): string {
   if (plan.steps.length === 0) return `${plan.title}: nothing to do\n`;
   const lines = plan.steps.flatMap((step, i) => [
     `  ${i + 1}. ${formatAction(step.act)}`,

@@ -27,7 +27,7 @@ export function requireServed(controller: Controller): Served {
   return { ...controller, type, portsAt };
 }
 
-/** True for what {@link requireServed} lets through. */
+/** True for a controller that can be changed: of a known type, and served by domain 0. */
 export function isServed(controller: Controller): controller is Served {
   const { type, backendDomid, portsAt } = controller;
   return type !== 'unknown' && backendDomid === 0 && portsAt !== undefined;

@@ -19,7 +19,7 @@ export interface ObserveOptions extends CallOptions {
    * `all` (unless given): everything. `controllers`: domains, controllers, the devices in their ports and what is
    * saved for these; neither orphans nor the host's other devices. Cheaper, enough to list.
    */
-  readonly scope?: 'all' | 'controllers';
+  readonly scope?: 'all' | 'controllers' | undefined;
   /** Only this domain's controllers; with scope `controllers`. */
   readonly only?: number | undefined;
   /** Which domains' QEMUs are asked: all that have to do with USB, or these; none unless given. */

@@ -12,7 +12,7 @@ import type { CallOptions, Host } from './host.js';
 import { type Platform, platformOf } from './platform.js';
 
 /** What the environment says of where a host is: what `pvusb sim` prints, and what xenstore's own tools know. */
-interface HostEnvironment extends XenstoreEnvironment {
+export interface HostEnvironment extends XenstoreEnvironment {
   readonly PVUSB_SYSFS?: string | undefined;
   readonly PVUSB_QMP?: string | undefined;
   readonly PVUSB_USERDATA?: string | undefined;

@@ -1,7 +1,7 @@
 /** Plans that lend a device to a guest. Pure. */
 import type { UsbDevice } from '../../sysfs/index.js';
 import { USBBACK } from '../model/drivers.js';
-import { PvusbError } from '../model/errors.js';
+import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { findControllerOf, placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan, Step } from '../model/plan.js';
@@ -31,7 +31,8 @@ export function planAttach(
   device: UsbDevice,
   request: AttachRequest,
 ): AttachPlan {
-  requireAssignable(inventory, device);
+  const problem = attachProblem(inventory, device);
+  if (problem) throw problem;
   const target = chooseTarget(inventory, domain, device, request);
   return {
     target,
@@ -50,31 +51,42 @@ export function planAttach(
 }
 
 /**
- * Refuses hubs and what some guest has already.
- *
- * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`, `half-attached`
+ * Why a device cannot be lent now; undefined when it can. Hubs, what some guest has already, and what the host does not
+ * let be used: no driver gets an interface of that, usbback and QEMU as little as others.
  */
-function requireAssignable(inventory: Inventory, device: UsbDevice): void {
-  const { busid, kind } = device;
-  if (kind === 'root-hub')
-    throw new PvusbError('is-root-hub', `${busid} is a root hub.`, { where: { busid } });
-  if (kind === 'hub') throw new PvusbError('is-hub', `${busid} is a hub.`, { where: { busid } });
+export function attachProblem(
+  inventory: Pick<Inventory, 'controllers'>,
+  device: UsbDevice,
+): PvusbError | undefined {
+  const { busid, kind, interfaces } = device;
+  const problem = (code: PvusbErrorCode, sentence: string): PvusbError =>
+    new PvusbError(code, sentence, { where: { busid } });
+  if (kind === 'root-hub') return problem('is-root-hub', `${busid} is a root hub.`);
+  if (kind === 'hub') return problem('is-hub', `${busid} is a hub.`);
   const place = placesOf(inventory, busid)[0];
-  if (!place) {
-    requireWhole(device);
-    return;
+  if (place) {
+    const { domid, devid } = place.controller;
+    const at = { domid, devid, port: place.port.port };
+    return new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
+      where: { ...at, busid },
+    });
   }
-  const { domid, devid } = place.controller;
-  const at = { domid, devid, port: place.port.port };
-  throw new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
-    where: { ...at, busid },
-  });
-}
-
-/** usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears. */
-function requireWhole({ busid, interfaces }: UsbDevice): void {
-  if (!interfaces.some(({ driver }) => driver === USBBACK)) return;
-  throw new PvusbError('half-attached', `${busid} is on usbback, but in no port.`, { where: { busid } });
+  // usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears.
+  if (interfaces.some(({ driver }) => driver === USBBACK))
+    return problem('half-attached', `${busid} is on usbback, but in no port.`);
+  if (device.unauthorized)
+    return problem('not-authorized', `${busid} is not authorized on the host, so no guest can use it.`);
+  const forbidden = interfaces.filter(({ unauthorized }) => unauthorized).map(({ id }) => id);
+  if (forbidden.length > 0) {
+    const what =
+      forbidden.length === 1 ? `Interface ${forbidden[0]} is` : `Interfaces ${forbidden.join(', ')} are`;
+    return problem('not-authorized', `${what} not authorized on the host, so no guest can use ${busid}.`);
+  }
+  if (device.unconfigured)
+    return problem('no-interfaces', `${busid} is not configured: the host could not start it.`);
+  if (interfaces.length === 0)
+    return problem('no-interfaces', `${busid} has no interfaces, so there is nothing to give to a guest.`);
+  return undefined;
 }
 
 /** Nobody may have taken the controller yet, or its QEMU may not have it any more. */

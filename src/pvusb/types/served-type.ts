@@ -30,8 +30,8 @@ interface LettingGo {
   readonly after: readonly Step[];
 }
 
-/** One type of controllers. */
-export interface ServedType {
+/** What a type of controllers is like. */
+export interface ControllerTraits {
   /** Who takes the devices, in a word: `usbback`. */
   readonly server: string;
   /** One line for who chooses a type: `served by the host's usbback`. */
@@ -40,8 +40,6 @@ export interface ServedType {
   readonly needs: string;
   /** Completes "the guest does not have it: ...". */
   readonly notTaken: string;
-  /** The kind of its backends in xenstore; undefined: a controller is a record alone, and its ports stand there. */
-  readonly backend: BackendKind | undefined;
   /** A QEMU has the devices: what it has is asked. */
   readonly isOfQemu: boolean;
   /** A QEMU emulates the controllers, and has them by command; else they are followed in xenstore. */
@@ -50,6 +48,12 @@ export interface ServedType {
   readonly needsUsbback: boolean;
   /** Two controllers of a guest never get devices in ports of the same number. */
   readonly hasClashingPorts: boolean;
+}
+
+/** One type of controllers. */
+export interface ServedType extends ControllerTraits {
+  /** The kind of its backends in xenstore; undefined: a controller is a record alone, and its ports stand there. */
+  readonly backend: BackendKind | undefined;
   /** What a lent device's interfaces are bound to when the guest uses it. */
   readonly lentDriver: DriverName;
 

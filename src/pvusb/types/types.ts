@@ -7,7 +7,7 @@ import { backendPath, backendsPath, type ControllerId, LIBXL, recordPath } from 
 import { DEVICEMODEL } from './devicemodel.js';
 import { PV } from './pv.js';
 import { QUSB } from './qusb.js';
-import type { ServedType } from './served-type.js';
+import type { ControllerTraits, ServedType } from './served-type.js';
 
 const TYPES: Readonly<Record<ControllerType, ServedType>> = { pv: PV, qusb: QUSB, devicemodel: DEVICEMODEL };
 
@@ -15,6 +15,15 @@ const TYPES: Readonly<Record<ControllerType, ServedType>> = { pv: PV, qusb: QUSB
 export const SERVED_TYPES: readonly (ServedType & { readonly type: ControllerType })[] = CONTROLLER_TYPES.map(
   (type) => ({ type, ...TYPES[type] }),
 );
+
+/** What each type is like, in libxl's order. */
+export const CONTROLLER_TRAITS: readonly (ControllerTraits & { readonly type: ControllerType })[] =
+  SERVED_TYPES;
+
+/** What a controller's type is like; undefined for one that we do not know. */
+export function traitsOf(controller: Pick<Controller, 'type'>): ControllerTraits | undefined {
+  return servedTypeOf(controller);
+}
 
 /** The record of a type. */
 export function servedType(type: ControllerType): ServedType {

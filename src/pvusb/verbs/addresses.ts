@@ -8,7 +8,7 @@ import { planAddresses } from '../plan/addresses.js';
 import { type OperationOptions, type Outcome, operate, type Planner } from './operate.js';
 
 /** An address that a saved configuration has now. */
-export interface Corrected {
+export interface CorrectedAddress {
   readonly domid: number;
   readonly busid: Busid;
   readonly hostbus: number;
@@ -19,7 +19,7 @@ export interface Corrected {
 interface Correction {
   /** False: libxl keeps nothing of the domain, or has not written it yet. */
   readonly hasFile: boolean;
-  readonly corrected: readonly Corrected[];
+  readonly corrected: readonly CorrectedAddress[];
 }
 
 /**
@@ -43,10 +43,10 @@ export function correctAddresses(
   return operate(host, options, planner, { saved: [domid], ...(seen ? { seen } : {}) });
 }
 
-function correctedBy(inventory: Inventory, domid: number, plan: Plan): Corrected[] {
+function correctedBy(inventory: Inventory, domid: number, plan: Plan): CorrectedAddress[] {
   const known = knownDevices(inventory, domid);
   const edits = plan.steps.flatMap(({ act }) => (act.do === 'commit' ? (act.config?.edits ?? []) : []));
-  return edits.flatMap((edit): Corrected[] => {
+  return edits.flatMap((edit): CorrectedAddress[] => {
     if (edit.edit !== 'add-device') return [];
     const { ctrl, port, hostbus = 0, hostaddr = 0 } = edit.device;
     const busid = known.find(({ device }) => device.ctrl === ctrl && device.port === port)?.busid;

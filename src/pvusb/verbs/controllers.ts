@@ -1,5 +1,6 @@
 /** Adding and removing controllers. */
 
+import type { ControllerType } from '../../libxl/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { controllersOf, type DomainName, findController, findDomain } from '../model/find.js';
 import { isServed } from '../model/served.js';
@@ -12,7 +13,7 @@ import { type OperationOptions, type Outcome, operate, type Planner, qemuFor } f
 export interface AddedController {
   readonly domid: number;
   readonly devid: number;
-  readonly type: string;
+  readonly type: ControllerType;
   readonly version: number;
   readonly ports: number;
 }

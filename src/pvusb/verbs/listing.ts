@@ -28,7 +28,7 @@ export interface ListRequest {
 /** Options of {@link listControllers}. */
 export interface ListOptions extends CallOptions {
   /** QEMUs are asked where only they know whether a guest has a device; true unless given. */
-  readonly asksQemu?: boolean;
+  readonly asksQemu?: boolean | undefined;
 }
 
 /** A device that no guest has configured: the guest takes its time, or its QEMU is dead. */
@@ -76,7 +76,7 @@ export interface ControllerDetails extends Controller {
 export async function controllerInfo(
   host: Host,
   request: { readonly domain: DomainName; readonly devid: number },
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: CallOptions = {},
 ): Promise<ControllerDetails> {
   const inventory = await listControllers(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);
@@ -105,7 +105,7 @@ export interface AttachedDevice extends Attachment {
 export async function listDevices(
   host: Host,
   request: ListRequest = {},
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: CallOptions = {},
 ): Promise<AttachedDevice[]> {
   return devicesOf(await listControllers(host, request, options));
 }

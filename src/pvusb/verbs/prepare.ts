@@ -23,7 +23,7 @@ export interface PrepareOptions extends ApplyOptions {
 }
 
 /** Which domain is prepared, and for what. */
-interface PrepareRequest {
+export interface PrepareRequest {
   readonly domain: DomainName;
   readonly usb: WantedUsb;
 }

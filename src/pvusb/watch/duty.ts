@@ -2,18 +2,18 @@
 
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
-import type { Corrected } from '../verbs/addresses.js';
+import type { CorrectedAddress } from '../verbs/addresses.js';
 import type { Attached } from '../verbs/attach.js';
 import type { OperationOptions } from '../verbs/operate.js';
-import type { Change } from './guests-seen.js';
+import type { GuestDevice } from './guests-seen.js';
 import type { Look } from './monitor.js';
 
 /** What a watch tells. */
 export type WatchEvent =
   | { readonly event: 'watching'; readonly domains: number }
   /** A guest has got or lost a device, by whomever. */
-  | ({ readonly event: 'attached' } & Change)
-  | ({ readonly event: 'detached' } & Change)
+  | ({ readonly event: 'attached' } & GuestDevice)
+  | ({ readonly event: 'detached' } & GuestDevice)
   /** A guest is gone; what it had. */
   | {
       readonly event: 'gone';
@@ -28,7 +28,7 @@ export type WatchEvent =
   /** It does not get it, and why. */
   | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
   /** A guest's saved configuration had another address for a device that was plugged in anew. */
-  | ({ readonly event: 'corrected' } & Corrected)
+  | ({ readonly event: 'corrected' } & CorrectedAddress)
   /** In a dry run: what would be done now. */
   | { readonly event: 'planned'; readonly plan: Plan }
   /** A look or a repair failed; the watch goes on. */

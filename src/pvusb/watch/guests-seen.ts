@@ -37,12 +37,12 @@ export interface Returning extends Remembered {
 interface GuestChanges {
   readonly gone: readonly Remembered[];
   /** Devices that guests have got and lost, by whomever. */
-  readonly attached: readonly Change[];
-  readonly detached: readonly Change[];
+  readonly attached: readonly GuestDevice[];
+  readonly detached: readonly GuestDevice[];
 }
 
 /** A guest, and a device of it. */
-export interface Change {
+export interface GuestDevice {
   readonly domid: number;
   readonly name?: string | undefined;
   readonly busid: Busid;
@@ -150,7 +150,7 @@ export class GuestsSeen {
     if (owed) {
       this.#owed.set(uuid, { ...owed, lent: without(owed.lent, has), backMs: owed.backMs ?? nowMs });
     }
-    const tell = ({ busid }: Lent): Change => ({ domid, name, busid });
+    const tell = ({ busid }: Lent): GuestDevice => ({ domid, name, busid });
     return {
       attached: before ? without(has, before.lent).map(tell) : [],
       detached: taken.map(tell),

@@ -28,7 +28,7 @@ export interface MonitorClient {
   trouble(error: unknown): void;
 }
 
-/** Options of a {@link Monitor}. */
+/** How a host is followed. */
 export interface MonitorOptions extends CallOptions {
   /** The whole host is looked at at least so often, since not everything is told by an event; 30,000 ms unless given. */
   readonly lookEveryMs?: number | undefined;

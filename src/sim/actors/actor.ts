@@ -77,6 +77,8 @@ export async function readState(store: ActorStore, directory: string): Promise<n
 /** Work that watch events cause: done in order, one piece after another, on one store. */
 export class Work {
   readonly #store: ActorStore;
+  readonly #asFound: boolean;
+  #isStarted = false;
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
   #done = 0;
@@ -84,8 +86,15 @@ export class Work {
   #bug: unknown;
   readonly #watches = new Set<() => Promise<void>>();
 
-  constructor(store: ActorStore) {
+  /** @param asFound what stands in the store is no news: work begins with what changes after {@link started} */
+  constructor(store: ActorStore, asFound = false) {
     this.#store = store;
+    this.#asFound = asFound;
+  }
+
+  /** Its actor has taken over what there was. */
+  started(): void {
+    this.#isStarted = true;
   }
 
   /** Pieces of work done. */
@@ -110,7 +119,12 @@ export class Work {
 
   /** Watches a path; each event is a piece of work. The watch ends with {@link close} or by the function returned. */
   async watch(path: string, piece: (path: string) => Promise<void>): Promise<() => Promise<void>> {
-    const end = await this.#store.watch(path, (changed) => this.add(() => piece(changed)));
+    // A watch fires once when it is set.
+    let isNews = !this.#asFound || this.#isStarted;
+    const end = await this.#store.watch(path, (changed) => {
+      if (isNews) this.add(() => piece(changed));
+      isNews = true;
+    });
     const once = async () => {
       if (!this.#watches.delete(once)) return;
       await end().catch(() => undefined);

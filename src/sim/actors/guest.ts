@@ -6,6 +6,8 @@ import { XenbusState } from './xenbus.js';
 
 /** How a guest behaves. */
 export interface GuestOptions {
+  /** What stands in the store is no news to it. */
+  readonly asFound?: boolean;
   /** False: the guest has no PVUSB driver and never answers. True when absent. */
   readonly driver?: boolean;
   /** A seed makes {@link SimGuest.mischief} do random things with it. */
@@ -38,7 +40,7 @@ export class SimGuest implements Actor {
 
   private constructor(store: ActorStore, options: GuestOptions) {
     this.#store = store;
-    this.#work = new Work(store);
+    this.#work = new Work(store, options.asFound);
     this.#random = options.hostile === undefined ? undefined : seededRandom(options.hostile);
   }
 
@@ -51,6 +53,7 @@ export class SimGuest implements Actor {
       if (state > XenbusState.initialising && state < XenbusState.closed) await guest.#probe(path, state);
     }
     await guest.#work.watch(FRONTENDS, (path) => guest.#changed(path));
+    guest.#work.started();
     return guest;
   }
 

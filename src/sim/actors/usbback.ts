@@ -32,17 +32,21 @@ export class SimUsbback implements Actor {
   /** How it behaves from now on. */
   manner: Manner;
 
-  private constructor(store: ActorStore, manner: Manner) {
+  private constructor(store: ActorStore, manner: Manner, asFound: boolean) {
     this.#store = store;
-    this.#work = new Work(store);
+    this.#work = new Work(store, asFound);
     this.manner = manner;
   }
 
   /** Loads the driver on dom0's view of a store. Backends that are there already, in any state, are taken over. */
-  static async start(store: ActorStore, options: { readonly manner?: Manner } = {}): Promise<SimUsbback> {
-    const usbback = new SimUsbback(store, options.manner ?? 'prompt');
+  static async start(
+    store: ActorStore,
+    options: { readonly manner?: Manner; readonly asFound?: boolean } = {},
+  ): Promise<SimUsbback> {
+    const usbback = new SimUsbback(store, options.manner ?? 'prompt', options.asFound ?? false);
     await usbback.#adopt();
     await usbback.#work.watch(BACKENDS, (path) => usbback.#changed(path));
+    usbback.#work.started();
     return usbback;
   }
 

@@ -7,17 +7,15 @@ import { QmpError, SimQemu } from '../qemu/index.js';
 import { SimStore } from '../store/index.js';
 import {
   controllerNodes,
-  dom0Nodes,
   domainNodes,
   hasDeviceModel,
-  type Node,
-  savedDriverNodes,
   savedDriverPath,
   writeNodes,
   writeTogether,
 } from '../toolstack/records.js';
 import { BACKENDS, simType } from '../world/types.js';
 import type { World, WorldController, WorldDomain } from '../world/world.js';
+import { worldNodes } from './nodes.js';
 
 /** The store a host runs on, when it is not its own. */
 export interface HostStore {
@@ -85,13 +83,15 @@ export class SimHost {
     const host = new SimHost(store, own, new SimUsb({ drivers: world.drivers }));
     // A store lets only domains it knows own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
-    await writeNodes(store.dom0, worldNodes(world));
-    if (world.usbback) await host.loadUsbback(options.usbback);
+    await writeTogether(store.dom0, worldNodes(world));
+    // A store is born with it.
+    if (world.dom0?.lacks?.includes('name')) await store.dom0.rm('/local/domain/0/name');
+    if (world.usbback) await host.loadUsbback(options.usbback, world.asFound);
     for (const device of world.devices) await host.usb.plug(device);
     const alive = world.domains.filter((domain) => domain.alive);
-    for (const domain of alive) await host.#startQemu(domain, world.notOpened);
+    for (const domain of alive) await host.#startQemu(domain, world);
     for (const controller of world.controllers) await host.#emulate(controller, world.notOpened);
-    for (const domain of alive) await host.#boot(domain);
+    for (const domain of alive) await host.#boot(domain, world.asFound);
     await host.idle();
     return host;
   }
@@ -108,8 +108,8 @@ export class SimHost {
   }
 
   /** Loads the kernel's PVUSB backend. */
-  async loadUsbback(manner: Manner = 'prompt'): Promise<void> {
-    const usbback = await SimUsbback.start(this.#store.dom0, { manner });
+  async loadUsbback(manner: Manner = 'prompt', asFound = false): Promise<void> {
+    const usbback = await SimUsbback.start(this.#store.dom0, { manner, asFound });
     this.#usbback = usbback;
     this.usb.answerWanted((busid) => usbback.wanted(busid));
     await this.usb.addDriver(USBBACK_DRIVER);
@@ -197,21 +197,33 @@ export class SimHost {
     return [...(this.#usbback ? [this.#usbback] : []), ...this.qemus.values(), ...this.guests.values()];
   }
 
-  async #boot(domain: WorldDomain): Promise<void> {
+  async #boot(domain: WorldDomain, asFound = false): Promise<void> {
     const options: GuestOptions = {
+      asFound,
       driver: domain.driver,
       ...(domain.hostile === undefined ? {} : { hostile: domain.hostile }),
     };
     this.guests.set(domain.domid, await SimGuest.start(await this.#store.guest(domain.domid), options));
   }
 
-  async #startQemu(domain: WorldDomain, notOpened: readonly string[] = []): Promise<void> {
-    if (!hasDeviceModel(domain)) return;
-    const { domid, type } = domain;
-    this.qemus.set(
-      domid,
-      await SimQemu.start(this.#store.dom0, this.usb, { domid, type, refuse: notOpened }),
-    );
+  async #startQemu(
+    domain: WorldDomain,
+    { notOpened = [], asFound = false }: Pick<World, 'notOpened' | 'asFound'> = {},
+  ): Promise<void> {
+    const { domid, type, announced, hasDeadQemu } = domain;
+    const { dom0 } = this.#store;
+    const path = `/local/domain/0/device-model/${domid}`;
+    if (hasDeviceModel(domain)) {
+      const options = { domid, type, asFound, refuse: notOpened };
+      const qemu = await SimQemu.start(dom0, this.usb, options);
+      this.qemus.set(domid, qemu);
+      if (hasDeadQemu) await qemu.kill();
+    }
+    if (!announced) return;
+    await dom0.mkdir(path);
+    if (!announced.running) await this.#remove(`${path}/state`);
+    if (!announced.qusb) await this.#remove(`${path}/backends/qusb`);
+    if (announced.qusb) await dom0.mkdir(`${path}/backends/qusb`);
   }
 
   /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. What QEMU refuses it does not have. */
@@ -271,24 +283,5 @@ export class SimHost {
       await this.usb.probe(id).catch(() => undefined);
     }
     await this.#remove(savedDriverPath(busid, '').split('/').slice(0, 4).join('/'));
-  }
-}
-
-function* worldNodes(world: World): Generator<Node> {
-  yield* dom0Nodes();
-  for (const domain of world.domains) yield* domainNodes(domain);
-  const alive = new Set(world.domains.filter((domain) => domain.alive).map(({ domid }) => domid));
-  for (const controller of world.controllers) {
-    const { frontendState: _gone, ...headless } = controller;
-    yield* controllerNodes(alive.has(controller.domid) ? controller : headless);
-  }
-  for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
-  for (const { domid, backend } of world.orphanBackends) {
-    // A path that another wrote is only followed when it is one that a backend can have.
-    const [, kind] = /^\/local\/domain\/0\/backend\/([a-z]+)\/\d+\/\d+$/.exec(backend) ?? [];
-    if (BACKENDS.some((type) => type.backend === kind)) {
-      yield [backend, '', `n0,r${domid}`];
-      yield [`${backend}/state`, '6', `n0,r${domid}`];
-    }
   }
 }

@@ -1,5 +1,5 @@
 /** Which driver has which interface, and how drivers are asked (`drivers/base/dd.c`, the probes of USB drivers). */
-import { siblingsClaimed, takes, USBBACK } from './drivers.js';
+import { isHub, siblingsClaimed, takes, USBBACK } from './drivers.js';
 import type { KernelErrno } from './errno.js';
 import { Faults } from './faults.js';
 import type { DriverSpec, KernelChange, PluggedDevice } from './spec.js';
@@ -10,6 +10,7 @@ export interface Interface {
   readonly busid: string;
   readonly number: number;
   readonly classes: string;
+  readonly authorized: boolean;
   driver: string | undefined;
 }
 
@@ -39,6 +40,8 @@ export class Bindings {
 
   /** Asks a matching driver to take an interface; its errno when it refuses. */
   async probe(driver: DriverSpec, device: Device, intf: Interface): Promise<KernelErrno | undefined> {
+    // `driver.c: usb_probe_interface`
+    if (!intf.authorized) return 'ENODEV';
     if (driver.name === USBBACK && !(await this.#usbbackAccepts(device))) return 'ENODEV';
     const errno = this.bindFaults.take(intf.id, driver.name);
     if (errno) return errno;
@@ -53,7 +56,7 @@ export class Bindings {
 
   /** usbback takes what the toolstack put into a port, and never a hub. */
   async #usbbackAccepts(device: Device): Promise<boolean> {
-    if (device.spec.deviceClass === '09') return false;
+    if (isHub(device.spec)) return false;
     try {
       return await this.wanted(device.busid);
     } catch {

@@ -28,21 +28,29 @@ export const STANDARD_DRIVERS: readonly DriverSpec[] = [
   { name: 'btusb', match: ['e0/01/01'], claim: 'siblings-both', siblings: ['e0/01/01'] },
 ];
 
+/** A device that the hub driver takes: by its class, or by an interface's (`hub.c: hub_id_table`). */
+export function isHub({ deviceClass, interfaces }: Pick<DeviceSpec, 'deviceClass' | 'interfaces'>): boolean {
+  return deviceClass === '09' || interfaces.some(({ classes }) => classes.startsWith('09/'));
+}
+
+/** The pattern of one interface of one kind of device (`usb.h: USB_DEVICE_INTERFACE_NUMBER`). */
+export function interfacePattern(device: Pick<DeviceSpec, 'vendorId' | 'productId'>, number: number): string {
+  return `${device.vendorId}:${device.productId}/${number}`;
+}
+
 /** True when one of `patterns` takes the interface. */
 export function takes(
   patterns: readonly string[],
   device: Pick<DeviceSpec, 'vendorId' | 'productId'>,
-  intf: Pick<InterfaceSpec, 'classes'>,
+  intf: Pick<InterfaceSpec, 'classes' | 'number'>,
 ): boolean {
   const id = `${device.vendorId}:${device.productId}`;
-  return patterns.some(
-    (pattern) =>
-      pattern === '*' || pattern === id || pattern === intf.classes || intf.classes.startsWith(`${pattern}/`),
-  );
+  const all = ['*', id, interfacePattern(device, intf.number), intf.classes];
+  return patterns.some((pattern) => all.includes(pattern) || intf.classes.startsWith(`${pattern}/`));
 }
 
 /** The other interfaces a driver takes along; undefined when it refuses, since `intf` is not the one it starts from. */
-export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes'>>(
+export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes' | 'number'>>(
   driver: DriverSpec,
   device: { readonly spec: DeviceSpec; readonly interfaces: readonly T[] },
   intf: T,

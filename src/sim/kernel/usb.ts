@@ -82,11 +82,12 @@ export class SimUsb implements UsbCore {
       const bus = busOf(spec.busid);
       const addresses = this.#addresses.get(bus) ?? new Addresses();
       this.#addresses.set(bus, addresses);
-      const interfaces = spec.interfaces.map(({ number, classes, driver }) => ({
+      const interfaces = spec.interfaces.map(({ number, classes, driver, authorized = true }) => ({
         id: interfaceName(spec.busid, spec.configuration ?? 1, number),
         busid: spec.busid,
         number,
         classes,
+        authorized,
         driver: driver ?? undefined,
       }));
       const device: Device = { busid: spec.busid, spec, address: addresses.take(spec.address), interfaces };

@@ -1,6 +1,6 @@
 /** The simulated kernel's sysfs as real files, for programs that read the file system. */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from '../kernel/attributes.js';
 import type { KernelChange, PluggedDevice, PluggedInterface, SimUsb } from '../kernel/index.js';
 import { makeFifos, readFifo, splitNames } from './fifo.js';
@@ -31,6 +31,12 @@ export async function publishSysfs(usb: SimUsb, dir: string): Promise<Published>
   };
 }
 
+/** A named pipe below the root, and what is done with a name that was written into it. */
+interface Pipe {
+  readonly name: string;
+  act(intf: string): Promise<void>;
+}
+
 class Tree {
   readonly #usb: SimUsb;
   readonly #root: string;
@@ -46,8 +52,10 @@ class Tree {
   open(): void {
     mkdirSync(join(this.#root, 'devices'), { recursive: true });
     mkdirSync(join(this.#root, 'drivers', 'usb'), { recursive: true });
-    this.#pipe('drivers_probe', (name) => this.#usb.probe(name));
-    for (const { name } of this.#usb.drivers) this.#addDriver(name);
+    this.#openPipes([
+      { name: 'drivers_probe', act: (name) => this.#usb.probe(name) },
+      ...this.#usb.drivers.flatMap(({ name }) => this.#pipesOf(name)),
+    ]);
     for (const device of this.#usb.devices) {
       this.#addDevice(device);
       for (const { id, driver } of device.interfaces) if (driver !== undefined) this.#bound(id, driver);
@@ -71,7 +79,7 @@ class Tree {
         this.#unbound(change.interface, change.driver);
         break;
       case 'driver-added':
-        this.#addDriver(change.driver);
+        this.#openPipes(this.#pipesOf(change.driver));
         break;
       case 'driver-removed':
         this.#removeDriver(change.driver);
@@ -131,10 +139,11 @@ class Tree {
     rmSync(this.#path('drivers', driver, intf), { force: true });
   }
 
-  #addDriver(name: string): void {
-    mkdirSync(this.#path('drivers', name), { recursive: true });
-    this.#pipe(`drivers/${name}/bind`, (intf) => this.#usb.bind(name, intf));
-    this.#pipe(`drivers/${name}/unbind`, (intf) => this.#usb.unbind(name, intf));
+  #pipesOf(driver: string): Pipe[] {
+    return [
+      { name: `drivers/${driver}/bind`, act: (intf) => this.#usb.bind(driver, intf) },
+      { name: `drivers/${driver}/unbind`, act: (intf) => this.#usb.unbind(driver, intf) },
+    ];
   }
 
   #removeDriver(name: string): void {
@@ -145,11 +154,16 @@ class Tree {
     rmSync(this.#path('drivers', name), { recursive: true, force: true });
   }
 
-  #pipe(name: string, act: (intf: string) => Promise<void>): void {
-    if (this.#pipes.has(name)) return;
-    const path = this.#path(...name.split('/'));
-    makeFifos([path]);
-    const end = readFifo(path, (text) => {
+  /** All at once, with the folders they are in: a program has to be started for it. */
+  #openPipes(pipes: readonly Pipe[]): void {
+    const missing = pipes.filter(({ name }) => !this.#pipes.has(name));
+    for (const { name } of missing) mkdirSync(dirname(this.#path(name)), { recursive: true });
+    makeFifos(missing.map(({ name }) => this.#path(name)));
+    for (const { name, act } of missing) this.#pipes.set(name, this.#readPipe(this.#path(name), act));
+  }
+
+  #readPipe(path: string, act: Pipe['act']): () => void {
+    return readFifo(path, (text) => {
       const known = this.#usb.devices.flatMap(({ busid, interfaces }) => [
         busid,
         ...interfaces.map(({ id }) => id),
@@ -157,7 +171,6 @@ class Tree {
       // The writer is gone: there is nobody to tell of an errno.
       for (const written of splitNames(text, known)) act(written).catch(() => undefined);
     });
-    this.#pipes.set(name, end);
   }
 }
 

@@ -14,6 +14,8 @@ export interface QemuOptions {
   readonly domid: number;
   /** `hvm`: an emulated PC; the others get a machine without PCI, for paravirtual backends alone. */
   readonly type: 'pv' | 'pvh' | 'hvm';
+  /** What stands in the store is no news to it: controllers stay in the states they are in. */
+  readonly asFound?: boolean;
 }
 
 /** What the recorded QEMU said when it died (defect of QEMU 7.2 with two controllers). */
@@ -49,7 +51,7 @@ export class SimQemu implements Actor {
     this.#store = store;
     this.#usb = usb;
     this.domid = options.domid;
-    this.#work = new Work(store);
+    this.#work = new Work(store, options.asFound);
     this.#backends = `/local/domain/0/backend/qusb/${options.domid}`;
     this.#machine = new Machine(options.type === 'hvm', this.#access(), {
       // QEMU 7.2 answers first and tells then (seen).
@@ -85,6 +87,7 @@ export class SimQemu implements Actor {
       if (state > XenbusState.initialising) await qemu.#controller(devid).adopt(state);
     }
     await qemu.#work.watch(qemu.#backends, (path) => qemu.#changed(path));
+    qemu.#work.started();
     await qemu.#work.idle();
     qemu.#refused.clear();
     return qemu;

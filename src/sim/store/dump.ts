@@ -18,7 +18,7 @@ function escapeByte(byte: string): string {
 }
 
 /** A value (a binary string) as `xenstore-ls` shows it. */
-function escapeValue(value: string): string {
+export function escapeValue(value: string): string {
   return value.replace(/[^ -[\]-~]/g, escapeByte);
 }
 

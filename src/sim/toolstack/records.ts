@@ -2,7 +2,7 @@
 import { parsePermissions } from '../../xenstore/permissions.js';
 import type { ActorStore } from '../actors/actor.js';
 import { simType } from '../world/types.js';
-import type { WorldController, WorldDomain, WorldSavedDriver } from '../world/world.js';
+import type { WorldController, WorldDomain, WorldSavedDrivers } from '../world/world.js';
 
 /** One node: path, value, permissions as `n0,r1`. */
 export type Node = readonly [path: string, value: string, permissions: string];
@@ -30,8 +30,15 @@ export async function writeTogether(store: ActorStore, nodes: Iterable<Node>): P
 }
 
 /** Domain 0 as xen-init-dom0 leaves it. */
-export function dom0Nodes(): Node[] {
+export function dom0Nodes({
+  name = 'Domain-0',
+  uuid,
+  type,
+  lacks = [],
+  announced,
+}: Partial<WorldDomain> = {}): Node[] {
   const dom0 = '/local/domain/0';
+  const model = `${dom0}/device-model/0`;
   return [
     ['/local', '', 'n0'],
     ['/local/domain', '', 'n0'],
@@ -41,7 +48,12 @@ export function dom0Nodes(): Node[] {
     [`${dom0}/control/feature-reboot`, '1', 'n0'],
     [`${dom0}/control/feature-suspend`, '1', 'n0'],
     [`${dom0}/domid`, '0', 'n0'],
-    [`${dom0}/name`, 'Domain-0', 'n0'],
+    ...(lacks.includes('name') ? [] : [[`${dom0}/name`, name, 'n0'] satisfies Node]),
+    ...(uuid === undefined ? [] : [[`${dom0}/vm`, `/vm/${uuid}`, 'n0'] satisfies Node]),
+    ...(type === undefined ? [] : [['/libxl/0/type', type, 'n0'] satisfies Node]),
+    ...(announced ? [[model, '', 'n0'] satisfies Node] : []),
+    ...(announced?.running ? [[`${model}/state`, 'running', 'n0'] satisfies Node] : []),
+    ...(announced?.qusb ? [[`${model}/backends/qusb`, '', 'n0'] satisfies Node] : []),
     ['/local/pool', '', 'n0'],
     ['/local/pool/0', '', 'n0'],
     ['/local/pool/0/name', 'Pool-0', 'n0'],
@@ -57,13 +69,13 @@ function uuidOf(domain: WorldDomain): string {
 
 /** A domain's nodes; only the toolstack's record when it is not alive. */
 export function domainNodes(domain: WorldDomain): Node[] {
-  const { domid } = domain;
+  const { domid, lacks = [] } = domain;
   const record: Node[] = [
     ['/libxl', '', 'n0'],
     [`/libxl/${domid}`, '', 'n0'],
     [`/libxl/${domid}/device`, '', 'n0'],
     [`/libxl/${domid}/dm-version`, 'qemu_xen', 'n0'],
-    [`/libxl/${domid}/type`, domain.type, 'n0'],
+    ...(lacks.includes('type') ? [] : [[`/libxl/${domid}/type`, domain.type, 'n0'] satisfies Node]),
   ];
   if (!domain.alive) return record;
   const vm = `/vm/${uuidOf(domain)}`;
@@ -101,11 +113,11 @@ export function domainNodes(domain: WorldDomain): Node[] {
     at('/memory/static-max', '163840', shared),
     at('/memory/target', '163840', shared),
     at('/memory/videoram', '0', shared),
-    at('/name', domain.name, shared),
+    ...(lacks.includes('name') ? [] : [at('/name', domain.name, shared)]),
     at('/store', '', shared),
     at('/store/port', '1', shared),
     at('/store/ring-ref', '651265', shared),
-    at('/vm', vm, shared),
+    ...(lacks.includes('uuid') ? [] : [at('/vm', vm, shared)]),
   ];
 }
 
@@ -125,9 +137,9 @@ export function deviceModelNodes(domain: Pick<WorldDomain, 'domid' | 'type'>, pi
   ];
 }
 
-/** True when a QEMU serves the domain: always for an HVM guest. */
+/** True when a QEMU serves the domain: an HVM guest has one unless its world says otherwise. */
 export function hasDeviceModel(domain: Pick<WorldDomain, 'type' | 'deviceModel'>): boolean {
-  return domain.type === 'hvm' || domain.deviceModel === true;
+  return domain.deviceModel ?? domain.type === 'hvm';
 }
 
 /** A controller's nodes: the record, and the frontend's and backend's directories if it has them. */
@@ -243,15 +255,18 @@ function encoded(name: string): string {
   return name.replaceAll('.', '_').replaceAll(':', '@');
 }
 
-/** The nodes of a saved driver. */
-export function savedDriverNodes({ busid, interface: intf, driver }: WorldSavedDriver): Node[] {
-  const path = savedDriverPath(busid, intf);
-  const parts = path.split('/');
+/** The nodes of a device's saved drivers. */
+export function savedDriverNodes({ busid, identity, origin, drivers }: WorldSavedDrivers): Node[] {
+  const folder = `/libxl/usbback/${encoded(busid)}`;
   return [
     ['/libxl', '', 'n0'],
     ['/libxl/usbback', '', 'n0'],
-    [parts.slice(0, 4).join('/'), '', 'n0'],
-    [parts.slice(0, 5).join('/'), '', 'n0'],
-    [path, `/sys/bus/usb/drivers/${driver}`, 'n0'],
+    [folder, '', 'n0'],
+    ...(identity === undefined ? [] : [[`${folder}/device`, identity, 'n0'] satisfies Node]),
+    ...(origin === undefined ? [] : [[`${folder}/port`, origin, 'n0'] satisfies Node]),
+    ...drivers.flatMap(({ interface: intf, driver }): Node[] => [
+      [`${folder}/${encoded(intf)}`, '', 'n0'],
+      [savedDriverPath(busid, intf), driver === undefined ? 'none' : `/sys/bus/usb/drivers/${driver}`, 'n0'],
+    ]),
   ];
 }

@@ -1,4 +1,6 @@
 /** What both formats of a world need: hubs in order, unique names, drivers for all that is bound. */
+
+import { interfacePattern, isHub, siblingsClaimed } from '../kernel/drivers.js';
 import {
   busOf,
   type DeviceSpec,
@@ -11,7 +13,7 @@ import {
   USBBACK,
 } from '../kernel/index.js';
 import type { WorldFault } from './schema.js';
-import type { WorldDomain, WorldSavedDriver } from './world.js';
+import type { WorldDomain, WorldSavedDrivers } from './world.js';
 
 /** Adds the root hubs that are not named, checks that each hub is there, and sorts hubs before what is behind them. */
 export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFault): DeviceSpec[] {
@@ -28,7 +30,8 @@ export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFaul
     const root = `usb${busOf(busid)}`;
     if (!byName.has(root)) byName.set(root, rootHub(root, devices));
     const parent = parentOf(busid);
-    if (parent === undefined || byName.get(parent)?.deviceClass === '09') continue;
+    const hub = parent === undefined ? undefined : byName.get(parent);
+    if (parent === undefined || (hub && isHub(hub))) continue;
     throw fault(`devices[${index}].busid`, `is behind ${parent}, which is no hub of this world`);
   }
   const addressed = withAddresses([...byName.values()], fault);
@@ -91,24 +94,30 @@ function rootHub(busid: string, devices: readonly DeviceSpec[]): DeviceSpec {
 export function completeDrivers(
   drivers: readonly DriverSpec[] | undefined,
   devices: readonly DeviceSpec[],
-  saved: readonly WorldSavedDriver[],
+  saved: readonly WorldSavedDrivers[],
 ): DriverSpec[] {
   const byName = new Map((drivers ?? STANDARD_DRIVERS).map((driver) => [driver.name, driver]));
-  const need = (name: string, device: DeviceSpec | undefined) => {
+  const need = (name: string, device: DeviceSpec | undefined, number: number | undefined) => {
     if (name === USBBACK) return;
     const driver = byName.get(name) ?? { name, match: [] };
     byName.set(name, driver);
-    // usbfs is a program's doing (QEMU's libusb), never a driver's choice.
-    if (!device || name === 'usbfs' || device.interfaces.some((intf) => takes(driver.match, device, intf)))
+    const intf = device?.interfaces.find((other) => other.number === number);
+    // usbfs is a program's doing (QEMU's libusb), never a driver's choice. A driver of several may have it with another.
+    if (!device || !intf || name === 'usbfs' || takes(driver.match, device, intf)) return;
+    if (
+      device.interfaces.some((other) =>
+        siblingsClaimed(driver, { spec: device, interfaces: device.interfaces }, other)?.includes(intf),
+      )
+    )
       return;
-    byName.set(name, { ...driver, match: [...driver.match, `${device.vendorId}:${device.productId}`] });
+    byName.set(name, { ...driver, match: [...driver.match, interfacePattern(device, intf.number)] });
   };
-  for (const device of devices) for (const { driver } of device.interfaces) if (driver) need(driver, device);
-  for (const { busid, driver } of saved) {
-    need(
-      driver,
-      devices.find((device) => device.busid === busid),
-    );
+  for (const device of devices)
+    for (const { driver, number } of device.interfaces) if (driver) need(driver, device, number);
+  for (const { busid, drivers: before } of saved) {
+    const device = devices.find((other) => other.busid === busid);
+    for (const { interface: intf, driver } of before)
+      if (driver !== undefined) need(driver, device, Number(intf.slice(intf.lastIndexOf('.') + 1)));
   }
   byName.delete(USBBACK);
   return [...byName.values()];
@@ -134,14 +143,17 @@ function naturalDriver(
 }
 
 /** Saved drivers as libxl leaves them for a device whose interfaces all went to usbback. */
-export function savedFor(drivers: readonly DriverSpec[], device: DeviceSpec): WorldSavedDriver[] {
-  return device.interfaces.flatMap(({ number }) => {
-    const driver = naturalDriver(drivers, device, number);
-    const { busid } = device;
-    return driver === undefined
-      ? []
-      : [{ busid, interface: interfaceName(busid, device.configuration ?? 1, number), driver }];
-  });
+export function savedFor(drivers: readonly DriverSpec[], device: DeviceSpec): WorldSavedDrivers {
+  const { busid, configuration } = device;
+  return {
+    busid,
+    drivers: device.interfaces.flatMap(({ number }) => {
+      const driver = naturalDriver(drivers, device, number);
+      return driver === undefined
+        ? []
+        : [{ interface: interfaceName(busid, configuration ?? 1, number), driver }];
+    }),
+  };
 }
 
 /** Checks that no domid is there twice. */

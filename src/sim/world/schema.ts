@@ -24,10 +24,10 @@ const driverName = z
   .refine((name) => name !== 'usb', 'is the driver of whole devices');
 const hex4 = z.string().regex(/^[0-9a-f]{4}$/, 'is not four hex digits');
 const hex2 = z.string().regex(/^[0-9a-f]{2}$/, 'is not two hex digits');
-const speed = z.number('is no speed').min(1).max(100000);
+const speed = z.number('is no speed').min(0).max(100000);
 const address = z.int('is no address').min(1).max(127);
-const ringNumber = z.int('is no number').min(0).max(Number.MAX_SAFE_INTEGER);
-const domainName = z.string().min(1).max(256);
+const ringNumber = z.int('is not a number').min(0).max(Number.MAX_SAFE_INTEGER);
+const domainName = z.string().max(256);
 const domainType = z.enum(['pv', 'pvh', 'hvm'], 'is none of pv, pvh, hvm');
 const portText = z.string('is no text').max(3500);
 const list = <T extends z.ZodType>(item: T, max: number) =>
@@ -58,6 +58,8 @@ export const inventorySchema = z.object({
       productId: hex4,
       deviceClass: hex2,
       speedMbps: speed,
+      unauthorized: z.literal(true).optional(),
+      unconfigured: z.literal(true).optional(),
       manufacturer: text.optional(),
       product: text.optional(),
       serial: text.optional(),
@@ -67,6 +69,7 @@ export const inventorySchema = z.object({
           number: z.int().min(0).max(255),
           classes,
           driver: driverName.optional(),
+          unauthorized: z.literal(true).optional(),
         }),
         64,
       ),
@@ -110,11 +113,14 @@ export const inventorySchema = z.object({
   savedDrivers: list(
     z.object({
       busid,
+      identity: text.optional(),
+      origin: portText.optional(),
       drivers: list(z.object({ interface: interfaceId, driver: driverName.optional() }), 255),
     }),
     DEVICES_MAX,
   ),
   orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+  qemus: list(z.object({ domid, health: z.enum(['alive', 'dead', 'silent']) }), DOMAINS_MAX).optional(),
 });
 
 /** The short form, written by hand; a field that is unknown is an error, since it is a typing mistake. */
@@ -138,6 +144,10 @@ export const shortSchema = z.strictObject({
       release: hex4.optional(),
       address: address.optional(),
       maxChild: z.int().min(0).max(255).optional(),
+      /** False: the host does not let it be used; it has no interfaces then. */
+      authorized: z.boolean('is neither true nor false').optional(),
+      /** False: it is in no configuration, and has no interfaces. */
+      configured: z.boolean('is neither true nor false').optional(),
       manufacturer: text.optional(),
       product: text.optional(),
       serial: text.optional(),
@@ -149,6 +159,7 @@ export const shortSchema = z.strictObject({
               number: z.int().min(0).max(255).optional(),
               classes,
               driver: driverName.nullable().optional(),
+              authorized: z.boolean('is neither true nor false').optional(),
             }),
           ],
           'is neither like 03/01/01 nor an interface',

@@ -1,9 +1,11 @@
 /** The hand-written form of a world, completed. */
+
+import { isHub } from '../kernel/drivers.js';
 import { type DeviceSpec, isRootHub, USBBACK } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers, savedFor } from './devices.js';
 import type { ShortWorld, WorldFault } from './schema.js';
 import { type SimType, simType } from './types.js';
-import type { World, WorldController, WorldDomain, WorldSavedDriver } from './world.js';
+import type { World, WorldController, WorldDomain, WorldSavedDrivers } from './world.js';
 
 /** Completes a checked short form. Throws what `fault` makes. */
 export function fromShort(short: ShortWorld, fault: WorldFault): World {
@@ -22,10 +24,10 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
   const plugged = completeDevices(short.devices.map(deviceOf), fault);
   const drivers = completeDrivers(short.drivers, plugged, []);
   const lent = lentDevices(short, plugged, fault);
-  const savedDrivers: WorldSavedDriver[] = [];
+  const savedDrivers: WorldSavedDrivers[] = [];
   const devices = plugged.map((device) => {
     if (!lent.get(device.busid)?.isOfUsbback) return device;
-    savedDrivers.push(...savedFor(drivers, device));
+    savedDrivers.push(savedFor(drivers, device));
     return { ...device, interfaces: device.interfaces.map((intf) => ({ ...intf, driver: USBBACK })) };
   });
   return {
@@ -51,10 +53,13 @@ function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): n
 }
 
 function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
-  const { id, class: classes, speed, release, interfaces, ...rest } = device;
+  const { id, class: classes, speed, release, interfaces, configured = true, ...rest } = device;
   const [deviceClass = '00', deviceSubClass = '00', deviceProtocol = '00'] = classes.split('/');
   const hub = isRootHub(device.busid) || deviceClass === '09';
-  const given = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
+  const isUsable = configured && (rest.authorized ?? true);
+  const usual = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
+  // The kernel makes no interfaces of a device that it does not configure (`hub.c: usb_new_device`).
+  const given = isUsable ? usual : [];
   return {
     ...defined(rest),
     busid: device.busid,
@@ -64,12 +69,18 @@ function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
     deviceSubClass,
     deviceProtocol,
     speedMbps: speed,
+    ...(isUsable ? {} : { configuration: null }),
     ...(release === undefined ? {} : { bcdDevice: release }),
     ...(hub && rest.maxChild === undefined ? { maxChild: 4 } : {}),
     interfaces: given.map((intf, index) => {
       if (typeof intf === 'string') return { number: index, classes: intf };
-      const { number = index, driver } = intf;
-      return { number, classes: intf.classes, ...(driver === undefined ? {} : { driver }) };
+      const { number = index, driver, authorized } = intf;
+      return {
+        number,
+        classes: intf.classes,
+        ...(driver === undefined ? {} : { driver }),
+        ...(authorized === undefined ? {} : { authorized }),
+      };
     }),
   };
 }
@@ -98,7 +109,8 @@ function lentDevices(
       const field = `controllers[${index}].devices["${port}"]`;
       if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
       if (lent.has(busid)) throw fault(field, 'is in another port too');
-      if (names.get(busid)?.deviceClass === '09') throw fault(field, 'is a hub');
+      const device = names.get(busid);
+      if (device && isHub(device)) throw fault(field, 'is a hub');
       lent.set(busid, type);
     }
   }

@@ -13,10 +13,16 @@ export interface WorldDomain {
   readonly driver: boolean;
   /** A seed: the guest rewrites its own nodes at random. */
   readonly hostile?: number;
-  /** True: a QEMU serves it. An HVM guest has one in any case. */
+  /** Whether a QEMU serves it; absent: if it is an HVM guest. */
   readonly deviceModel?: boolean;
   /** `/vm/<uuid>`; made of the domid when absent. */
   readonly uuid?: string;
+  /** What xenstore does not say of it; it says all when absent. */
+  readonly lacks?: readonly ('name' | 'type' | 'uuid')[];
+  /** What the store says of its QEMU, where that is not what a QEMU that serves it has announced. */
+  readonly announced?: { readonly running: boolean; readonly qusb: boolean };
+  /** True: its QEMU has died. */
+  readonly hasDeadQemu?: boolean;
 }
 
 /** A controller of a world, with all that stands in xenstore for it. */
@@ -46,11 +52,15 @@ export interface WorldController {
   readonly ports: ReadonlyMap<number, string>;
 }
 
-/** What `/libxl/usbback/<busid>/<interface>` holds. */
-export interface WorldSavedDriver {
+/** What `/libxl/usbback/<busid>` holds. */
+export interface WorldSavedDrivers {
   readonly busid: string;
-  readonly interface: string;
-  readonly driver: string;
+  /** The key `device`. */
+  readonly identity?: string;
+  /** The key `port`. */
+  readonly origin?: string;
+  /** A driver that is absent stands for a path that is none of a driver. */
+  readonly drivers: readonly { readonly interface: string; readonly driver?: string }[];
 }
 
 /** What a simulated host is made of. */
@@ -63,7 +73,11 @@ export interface World {
   readonly drivers: readonly DriverSpec[];
   readonly domains: readonly WorldDomain[];
   readonly controllers: readonly WorldController[];
-  readonly savedDrivers: readonly WorldSavedDriver[];
+  readonly savedDrivers: readonly WorldSavedDrivers[];
+  /** Domain 0, where it is not as on the recorded host. */
+  readonly dom0?: Omit<WorldDomain, 'domid' | 'alive' | 'driver'>;
+  /** True: everything stays as it is until something changes. */
+  readonly asFound?: boolean;
   /** Devices in a port that QEMU serves, which it did not take: they keep the drivers they have. None when absent. */
   readonly notOpened?: readonly string[];
   /** Backend directories (with a slash at the front) that no record points to. */

@@ -1,4 +1,3 @@
-import { openSimulated } from '../support/test-host.js';
 import { coreSuite } from './suite.js';
 
-coreSuite('the simulated store', openSimulated);
+coreSuite('the simulated store');

@@ -1,6 +1,5 @@
 import { kitOrSkip } from '../../xenstored/fetch.js';
-import { openOnDaemon } from '../support/test-host.js';
 import { coreSuite } from './suite.js';
 
 const { skip } = await kitOrSkip();
-coreSuite("Debian's C xenstored", openOnDaemon('c'), { skip });
+coreSuite("Debian's C xenstored", { skip });

@@ -219,7 +219,7 @@ export function openOnDaemon(kind: DaemonKind): OpenLab {
       sim,
       socket: daemon.socket,
       connect: () => connect(),
-      dump: async () => (await daemon.tools.run('xenstore-ls', ['-fp', '/'])).stdout,
+      dump: () => daemon.dump(),
       close: async () => {
         await sim.close();
         for (const client of clients) client.close();
