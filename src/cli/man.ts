@@ -46,6 +46,7 @@ const SILENT: Terminal = {
   showsProgress: false,
   hasColour: false,
   columns: undefined,
+  errColumns: undefined,
   env: {},
   signal: new AbortController().signal,
 };

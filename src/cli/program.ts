@@ -1,7 +1,6 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
-import { PvusbError } from '../pvusb/index.js';
 import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
@@ -26,9 +25,10 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
   };
   const program = buildProgram(terminal, setStatus);
   try {
-    if (first === 'completion' || first === 'complete') {
-      const { runCompletion } = await import('./completion.js');
-      return await runCompletion(terminal, program, argv);
+    if (first === 'complete') {
+      const { runComplete } = await import('./completion.js');
+      await runComplete(terminal, program, rest);
+      return 0;
     }
     if (first === undefined) {
       terminal.out(program.helpInformation());
@@ -112,7 +112,9 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor").',
+        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that tell ' +
+        'devices of the same ids apart, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
+        'fewer columns and shorter names.',
     )
     .option('-a, --all', 'show root hubs too')
     .option(...JSON_OPTION)
@@ -258,16 +260,20 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
         '  fish: pvusb completion fish > ~/.config/fish/completions/pvusb.fish',
     )
     .argument('<shell>', 'bash, zsh or fish')
-    .action(() => {
-      // Handled before parsing, since completion needs the whole program.
-      throw new PvusbError('internal', 'completion was not dispatched.');
-    });
+    .action(async (shell: string) => (await import('./completion.js')).runCompletion(terminal, shell));
 }
 
 /** Listed for help and completion; handled by a parser of their own, before this one. */
 function addXl(program: Command): void {
   program.commandsGroup('The commands of xl, with its arguments, output and exit status:');
   for (const { name, usage, summary } of xlCommands()) {
-    program.command(name).summary(summary).description(summary).usage(usage);
+    program
+      .command(name)
+      .summary(summary)
+      .description(summary)
+      .usage(usage)
+      .option(...DRY_RUN)
+      .option(...JSON_OPTION)
+      .addOption(sysfsRoot());
   }
 }

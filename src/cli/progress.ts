@@ -1,11 +1,15 @@
 /** Shows what is being done while it is being done, on a terminal only. */
 import type { Progress } from '../pvusb/index.js';
+import { fit } from './table.js';
 import type { Terminal } from './terminal.js';
 
 /** Nothing quicker than this is worth a line. */
 const AFTER_MS = 300;
 
-/** A line that appears when something takes long and disappears when it is over. */
+/** Width of a terminal of which no width is known. */
+const WIDTH = 80;
+
+/** A line that comes when something takes long and goes when it is over. */
 export class ProgressLine {
   readonly #terminal: Terminal;
   #timer: NodeJS.Timeout | undefined;
@@ -28,7 +32,8 @@ export class ProgressLine {
     this.clear();
     this.#timer = setTimeout(() => {
       this.#shown = true;
-      this.#terminal.err(`\r\x1b[K${text.slice(0, 79)}`);
+      // A line that the terminal has wrapped could not be taken away.
+      this.#terminal.err(`\r\x1b[K${fit(text, (this.#terminal.errColumns ?? WIDTH) - 1)}`);
     }, AFTER_MS);
     this.#timer.unref();
   }

@@ -10,8 +10,10 @@ export interface Terminal {
   readonly showsProgress: boolean;
   /** Whether standard output is a terminal that shows colour. */
   readonly hasColour: boolean;
-  /** Width of standard output, where it is a terminal. */
+  /** What standard output has room for: `COLUMNS`, else the terminal's width. Undefined where it is no terminal: nothing is cut. */
   readonly columns: number | undefined;
+  /** The same of standard error. */
+  readonly errColumns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
@@ -36,13 +38,26 @@ export function processTerminal(): Terminal {
     err: (text) => void process.stderr.write(text),
     showsProgress: process.stderr.isTTY === true,
     hasColour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
-    columns: process.stdout.columns,
+    columns: columnsOf(process.stdout, process.env),
+    errColumns: columnsOf(process.stderr, process.env),
     env: process.env,
     signal: interrupt.signal,
   };
 }
 
-/** `pvusb devices | head` is not a failure: nobody reads any further, but what was begun is finished. */
+/** Width of a terminal that does not say how wide it is. */
+const USUAL_WIDTH = 80;
+
+/** How wide the lines of a stream may be; undefined: as wide as they are. `COLUMNS` counts for a pipe too, as for ps(1): watch(1) sets it. */
+export function columnsOf(
+  stream: { readonly isTTY?: boolean; readonly columns?: number },
+  env: Terminal['env'],
+): number | undefined {
+  const asked = /^0*[1-9]\d{0,4}$/.test(env.COLUMNS ?? '') ? Number(env.COLUMNS) : undefined;
+  return asked ?? (stream.isTTY === true ? stream.columns || USUAL_WIDTH : undefined);
+}
+
+/** `pvusb devices | head` is no failure: nobody reads on, but what was begun goes on to its end. */
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

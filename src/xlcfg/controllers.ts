@@ -14,8 +14,8 @@ import { type Spec, type SpecValue, specsOf } from './spec.js';
 
 const KEYS = ['type', 'version', 'ports'] as const;
 const TYPES = ['auto', ...CONTROLLER_TYPES] as const;
-const VERSION = { min: 1, max: VERSION_MAX, isOctalToXl: false };
-const PORTS = { min: 1, max: PORTS_MAX, isOctalToXl: false };
+const VERSION = { min: 1, max: VERSION_MAX };
+const PORTS = { min: 1, max: PORTS_MAX };
 
 /**
  * The controllers of a file.

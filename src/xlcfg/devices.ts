@@ -2,15 +2,15 @@
 import { PORTS_MAX } from '../libxl/controller-type.js';
 import { quoted, XlCfgError } from './errors.js';
 import { type ControllerSetting, type DeviceSetting, type Placed, portsOf } from './model.js';
-import { readNumber } from './number.js';
+import { readChoice, readNumber } from './number.js';
 import type { XlCfgSettings } from './parser.js';
 import { type Spec, specsOf } from './spec.js';
 
 const KEYS = ['type', 'hostbus', 'hostaddr', 'controller', 'port'] as const;
 const HOSTBUS = { min: 1, max: 255, isOctalToXl: true };
 const HOSTADDR = { min: 1, max: 127, isOctalToXl: true };
-const CONTROLLER = { min: 0, max: 0xffff, isOctalToXl: false };
-const PORT = { min: 1, max: PORTS_MAX, isOctalToXl: false };
+const CONTROLLER = { min: 0, max: 0xffff };
+const PORT = { min: 1, max: PORTS_MAX };
 
 type DeviceSpec = Spec<(typeof KEYS)[number]>;
 
@@ -50,8 +50,8 @@ function readDevice({ position, values }: DeviceSpec): Placed<DeviceSetting> {
     hostbus: readNumber('hostbus', hostbus, HOSTBUS),
     hostaddr: readNumber('hostaddr', hostaddr, HOSTADDR),
     controller: controller && readNumber('controller', controller, CONTROLLER),
-    // 0 means any port, as for xl.
-    port: port && port.untrustedText !== '0' ? readNumber('port', port, PORT) : undefined,
+    // 0 is any port, as for xl.
+    port: port && readChoice('port', port, PORT),
     position,
   };
 }

@@ -6,10 +6,18 @@ export interface Position {
   readonly column: number;
 }
 
+/** A sentence, safe to print, on something that is read here and not by xl, or not so. */
+export interface XlCfgWarning extends Position {
+  readonly message: string;
+}
+
+/** Told of the first thing that is in a file and that xl does not read as it is meant. */
+export type OnWarning = (warning: XlCfgWarning) => void;
+
 /**
  * Kinds of errors.
  *
- * - the file: `too-long`, `not-utf8`
+ * - the file: `too-long`
  * - its syntax: `unexpected-character`, `unterminated-string`, `unterminated-list`, `missing-name`,
  *   `missing-operator`, `missing-value`, `missing-comma`, `missing-end`, `append-mismatch`, `too-deep`
  * - a USB setting: `not-a-list`, `not-a-string`, `bad-escape`, `unknown-key`, `missing-key`, `bad-number`, `bad-type`
@@ -18,7 +26,6 @@ export interface Position {
  */
 export type XlCfgErrorCode =
   | 'too-long'
-  | 'not-utf8'
   | 'unexpected-character'
   | 'unterminated-string'
   | 'unterminated-list'

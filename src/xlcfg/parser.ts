@@ -1,6 +1,6 @@
 /** The statements of an xl.cfg file (xl.cfg(5), SYNTAX). */
 import { decodeText } from './decode.js';
-import { type Position, quoted, XlCfgError } from './errors.js';
+import { type OnWarning, type Position, quoted, XlCfgError } from './errors.js';
 import { lexer, type Token } from './lexer.js';
 
 /** A string or a number as it is in the file: a string with its quotes and backslashes. */
@@ -45,8 +45,8 @@ const DEPTH_MAX = 32;
  *
  * @throws {XlCfgError} of the file and its syntax
  */
-export function parseXlCfg(untrustedText: string | Uint8Array): XlCfgSettings {
-  const next = lexer(decodeText(untrustedText));
+export function parseXlCfg(untrustedText: string | Uint8Array, onWarning?: OnWarning): XlCfgSettings {
+  const next = lexer(decodeText(untrustedText), onWarning);
   const settings = new Map<string, GrowingValue>();
   for (let token = next(); token.kind !== 'end'; token = next()) {
     if (token.kind === 'newline' || token.kind === ';') continue;

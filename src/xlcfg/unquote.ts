@@ -1,6 +1,7 @@
 /** The text that a string in a file stands for. */
 import { characterCount } from './decode.js';
 import { type Position, quoted, XlCfgError } from './errors.js';
+import { ESCAPES } from './escapes.js';
 import type { XlCfgAtom } from './parser.js';
 
 /** The text of a string, and where in the file each of its characters comes from. */
@@ -9,20 +10,6 @@ export interface Unquoted {
   /** The position in the file of the unit at `index`, or of the end if that is the length. Takes linear time. */
   positionAt(index: number): Position;
 }
-
-/** After a backslash, as in C. */
-const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['"', '"'],
-  ["'", "'"],
-  ['\\', '\\'],
-  ['a', '\u0007'],
-  ['b', '\b'],
-  ['f', '\f'],
-  ['n', '\n'],
-  ['r', '\r'],
-  ['t', '\t'],
-  ['v', '\v'],
-]);
 
 /**
  * Removes the quotes and backslashes of a string. A number is its own text.

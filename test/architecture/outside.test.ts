@@ -6,7 +6,8 @@ import { none } from './none.js';
 import { type Import, linesWith, SRC, SRC_IMPORTS } from './sources.js';
 
 /** Modules of Node that reach nothing outside of the process. */
-const INSIDE = /^(path|os|util|events|url|crypto|buffer|string_decoder|timers(\/promises)?)$/;
+const INSIDE =
+  /^(path|os|util|events|url|crypto|buffer|string_decoder|diagnostics_channel|timers(\/promises)?)$/;
 
 /** Of these also what is pure may use; their results depend on their arguments alone. */
 const PURE = /^node:(path|util|buffer|string_decoder)$/;

@@ -24,6 +24,7 @@ describe('the exit status of each error', () => {
         showsProgress: false,
         hasColour: false,
         columns: undefined,
+        errColumns: undefined,
         env: {},
         signal: new AbortController().signal,
       };

@@ -70,7 +70,7 @@ describe('the commands on guests that a QEMU serves', () => {
      note it in the saved configuration of domain 4
   2. have the QEMU of domain 4 emulate controller 1 (USB 3, 8 ports)
   3. write /libxl/4/device/vusb/1/port/1 = "2-1",
-     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02",
+     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02;2.2",
      write /libxl/usbback/2-1/2-1@1_0/driver_path = "/sys/bus/usb/drivers/usbhid",
      note it in the saved configuration of domain 4
   4. check that 2-1 is still at address 2.2

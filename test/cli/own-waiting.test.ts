@@ -40,6 +40,7 @@ describe('a command that waits', () => {
       showsProgress: false,
       hasColour: false,
       columns: undefined,
+      errColumns: undefined,
       env: stage.env,
       signal: control.signal,
     };

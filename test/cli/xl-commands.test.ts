@@ -111,6 +111,26 @@ describe("xl's commands on a host", () => {
     assert.deepEqual(await stage.run('usbdev-attach', 'u1', 'hostbus=3', 'hostaddr=9', 'port=0'), SILENT);
   });
 
+  it('take leading zeros that mean the same to xl and to people, as lsusb prints them', async () => {
+    const before = await stage.look();
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u2', 'version=02', 'ports=08'), SILENT);
+    for (const spec of [
+      ['hostbus=002', 'hostaddr=002', 'controller=00', 'port=00'],
+      ['hostbus=002', 'hostaddr=2', 'port=08', 'controller=0'],
+    ]) {
+      assert.deepEqual(await stage.run('usbdev-attach', 'u2', ...spec), SILENT);
+      const [, port] = /^ {2}Port (\d): Bus 002 Device 002$/m.exec(await stage.done('usb-list', 'u2'))!;
+      assert.equal(port, spec.includes('port=08') ? '8' : '1');
+      assert.deepEqual(await stage.run('usbdev-detach', 'u2', '00', `0${port}`), SILENT);
+    }
+    assert.deepEqual(await stage.run('usbctrl-detach', 'u2', '00'), SILENT);
+    const left = differences(before, await stage.look());
+    assert.deepEqual(
+      left.filter((line) => !/\/libxl\/2\/device /.test(line)),
+      [],
+    );
+  });
+
   it('take options anywhere, and all after two hyphens as arguments', async () => {
     assert.deepEqual(await stage.run('usbdev-detach', '-f', 'u1', '-vT', '0', '--', '1'), SILENT);
     assert.deepEqual(await ports(), ['  Port 2: Bus 003 Device 009']);
@@ -138,7 +158,11 @@ describe("xl's commands on a host", () => {
 
   /** Each row of what xl misreads; and the message that it gets here. */
   const TRAPS: readonly (readonly [command: string, says: RegExp])[] = [
-    ['usbdev-attach u1 hostbus=4 hostaddr=02', /hostaddr="02" has a leading zero, .* decimal 2 or.* octal 2/],
+    ['usbdev-attach u1 hostbus=04 hostaddr=00', /hostaddr="00" is not between 1 and 127\./],
+    [
+      'usbdev-attach u1 hostbus=011 hostaddr=2',
+      /hostbus="011" has a leading zero, .* decimal 11 or.* octal 9/,
+    ],
     [
       'usbdev-attach u1 hostbus=4 hostaddr=010',
       /hostaddr="010" has a leading zero, .* decimal 10 or.* octal 8/,
@@ -174,7 +198,7 @@ describe("xl's commands on a host", () => {
     ['usbctrl-detach 9999 0', /There is no domain 9999\./],
     ['usbctrl-detach u1 9', /Domain 1 has no USB controller 9\./],
     ['usbdev-detach u1 port=2 controller=0', /"port=2" is not a controller number\./],
-    ['usbdev-detach u1 0 00', /port="00" has a leading zero/],
+    ['usbdev-detach u1 0 00', /port="00" is not between 1 and 65535\./],
     ['usbdev-detach u1 0 x', /"x" is not a port number\./],
     ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of domain 1\./],
     ['usbdev-detach u1 9 1', /Domain 1 has no USB controller 9\./],

@@ -14,17 +14,24 @@ import { HalfDoneError, UsageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
-/** Makes a domain's USB match a file. */
+/** Options of `apply`. */
+export interface ApplyCommandOptions extends CommonOptions {
+  readonly takeAll?: boolean;
+}
+
+/** Brings a domain to what a file says. */
 export async function runApply(
   terminal: Terminal,
   args: { readonly domain: string; readonly file: string },
-  options: CommonOptions,
+  options: ApplyCommandOptions,
 ): Promise<void> {
   const { domain, file } = args;
-  const { usb } = await readSettingsFile(file, domain);
+  const request = { domain, takesAll: options.takeAll };
+  const { usb, notes } = await readSettingsFile(file, domain);
+  tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
     const applied = await telling(terminal, options, (onChange) =>
-      applyUsb(host, { domain, usb }, { ...operation, onChange }),
+      applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
     tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
   });
@@ -39,8 +46,9 @@ export interface PrepareOptions extends CommonOptions {
 /** Gives a domain, which may not exist yet, what a file names. */
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { name, usb } = await readSettingsFile(file, options.domain);
-  const domain = options.domain ?? nameFrom(file, name);
+  const { usb, notes } = await readSettingsFile(file, options.domain);
+  tellNotes(terminal, notes);
+  const domain = options.domain ?? nameFrom(file, usb.name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
@@ -51,6 +59,10 @@ export async function runPrepare(terminal: Terminal, file: string, options: Prep
     );
     tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
   });
+}
+
+function tellNotes(terminal: Terminal, notes: readonly string[]): void {
+  for (const note of notes) terminal.err(`pvusb: ${printable(note)}\n`);
 }
 
 /** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */

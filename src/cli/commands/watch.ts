@@ -7,7 +7,7 @@ import {
   type WatchEvent,
   watchDomains,
 } from '../../pvusb/index.js';
-import { escapeText, printable } from '../../sysfs/index.js';
+import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
@@ -43,7 +43,7 @@ export function describeEvent(event: WatchEvent): string {
       return `Fixed: ${printable(event.what)}`;
     case 'returned': {
       const { state: _, ...attachment } = event.attachment;
-      const guest = event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`;
+      const guest = event.name === undefined ? 'A guest' : `"${printable(event.name)}"`;
       return `${guest} is back: ${describeAttached(attachment)}`;
     }
     case 'not-returned':
@@ -64,7 +64,7 @@ function describeGuest({
   readonly domid: number;
   readonly name?: string | undefined;
 }): string {
-  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${escapeText(name)}")`;
+  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${printable(name)}")`;
 }
 
 /** Takes everything from a domain. */

@@ -1,8 +1,10 @@
-/** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is repaired. */
+/** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
+
+import { addressIn } from '../../sysfs/identity.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { configDifference } from '../model/config-difference.js';
-import { USBBACK } from '../model/drivers.js';
-import { allPorts, deviceAt, isAlive, type Place, placesOf, qemuOf } from '../model/find.js';
+import { isOnAnother, USBBACK } from '../model/drivers.js';
+import { allPorts, deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type {
   Controller,
@@ -74,8 +76,10 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
-  const finding = type.examine(inventory, place, device, portState(inventory, place));
-  return finding ? [{ finding, place, busid }] : [];
+  const fault = type.examine(inventory, place, device, portState(inventory, place));
+  if (!fault) return [];
+  if (fault !== 'unnoticed-device') return [{ finding: fault, place, busid }];
+  return [{ finding: fault, place, busid, isReplugged: isReplugged(inventory, place, device) }];
 }
 
 /** What a QEMU has that xenstore does not record, and what was given to a QEMU that is dead. */
@@ -141,10 +145,33 @@ function bindingFindings(inventory: Inventory, device: UsbDevice): Finding[] {
   return bound && placesOf(inventory, busid).length === 0 ? [{ finding: 'binding-without-port', busid }] : [];
 }
 
+/** Whether a lent device has another address than when it was lent: by our record, or else by libxl's. */
+function isReplugged(inventory: Inventory, { controller, port }: Place, device: UsbDevice): boolean {
+  const address = `${device.bus}.${device.address}`;
+  const recorded = addressIn(savedFor(inventory, device.busid)?.identity ?? '');
+  if (recorded !== undefined) return recorded !== address;
+  const settings = inventory.saved.find(({ domid }) => domid === controller.domid);
+  const entry = settings?.devices.find(({ ctrl, port: at }) => ctrl === controller.devid && at === port.port);
+  return entry !== undefined && `${entry.hostbus}.${entry.hostaddr}` !== address;
+}
+
 function savedFindings(inventory: Inventory, saved: SavedDrivers): Finding[] {
   const { busid } = saved;
-  // With a port or a binding, that is the finding, and its repair covers this too.
+  const device = deviceAt(inventory, busid);
+  // With a port or a binding the finding is theirs, and so is the mending.
   if (placesOf(inventory, busid).length > 0) return [];
-  if (deviceAt(inventory, busid)?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
-  return [{ finding: 'stale-saved-driver', busid }];
+  if (device?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
+  const now = new Map(device?.interfaces.map(({ id, driver }) => [id, driver]));
+  const others =
+    !device || !isOf(saved, device)
+      ? []
+      : saved.drivers.flatMap(({ interface: intf, driver: was }) => {
+          const driver = now.get(intf);
+          return driver !== undefined && was !== undefined && isOnAnother(driver, was)
+            ? { interface: intf, driver, was }
+            : [];
+        });
+  if (others.length > 0) return [{ finding: 'other-driver', busid, interfaces: others }];
+  const isBack = saved.drivers.every(({ interface: intf }) => !now.has(intf) || now.get(intf) !== undefined);
+  return [{ finding: 'stale-saved-driver', busid, isBack }];
 }

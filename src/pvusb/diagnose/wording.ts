@@ -1,7 +1,7 @@
 /** Findings in words. */
 import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
-import type { ConfigDifference, Finding } from '../model/finding.js';
+import type { ConfigDifference, Finding, OtherDriver } from '../model/finding.js';
 import type { Controller, Port } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';
 import { capitalise, nameController, namePort } from '../model/wording.js';
@@ -23,7 +23,11 @@ export function describeFinding(finding: Finding): string {
     case 'binding-without-port':
       return `${finding.busid} is on usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
-      return `Drivers are saved for ${finding.busid}, which is not attached to any guest.`;
+      return finding.isBack
+        ? `Drivers are saved for ${finding.busid}, which does not need them any more.`
+        : `Drivers are saved for ${finding.busid}, which is attached to no guest and not back on them.`;
+    case 'other-driver':
+      return `${finding.busid} is back at the host, but ${finding.interfaces.map(describeOther).join(' and ')}.`;
     case 'orphan-backend':
       return `The backend ${finding.orphan.backend} belongs to no controller.`;
     case 'dead-domain':
@@ -37,7 +41,7 @@ export function describeFinding(finding: Finding): string {
     case 'not-emulated':
       return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was plugged in anew' : 'it may be paused, or hung, or without a driver'}.`;
     case 'config-unreadable':
       return `The saved configuration of domain ${finding.domid} cannot be read: ${finding.problem}.`;
     case 'config-differs':
@@ -51,6 +55,10 @@ export function describeFinding(finding: Finding): string {
     case 'unrecorded-controller':
       return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU still has it.`;
   }
+}
+
+function describeOther({ interface: intf, driver, was }: OtherDriver): string {
+  return `${intf} is on ${driver}, not on ${was}`;
 }
 
 function describeEdits({ edits }: ConfigDifference): string {

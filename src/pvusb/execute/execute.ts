@@ -1,5 +1,6 @@
 /** Walks a plan's steps and, when one fails, its undos backwards. The only place that changes a host. */
 
+import { channel } from 'node:diagnostics_channel';
 import { LibxlError } from '../../libxl/index.js';
 import { XenstoreError } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
@@ -44,7 +45,7 @@ async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<vo
   const failures: PvusbError[] = [];
   const begun: Step[] = [];
   for (const step of plan.steps) {
-    const tell = (phase: Progress['phase']): void => options.onStep?.({ plan, step, phase });
+    const tell = (phase: Progress['phase']): void => report(options, { plan, step, phase });
     tell('begin');
     try {
       options.signal?.throwIfAborted();
@@ -64,6 +65,14 @@ async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<vo
     }
   }
   if (failures.length > 0) throw joined(failures);
+}
+
+/** Told to who asked, and to every subscriber of the process: a {@link Progress} a step, on `pvusb:step`. */
+const STEPS = channel('pvusb:step');
+
+function report({ onStep }: ExecuteOptions, progress: Progress): void {
+  if (STEPS.hasSubscribers) STEPS.publish(progress);
+  onStep?.(progress);
 }
 
 /** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
@@ -93,7 +102,7 @@ async function takeBack(
   await using undoing = await reconnected(host, failure);
   const undos = begun.toReversed().flatMap((step) => (step.undo ?? []).map((action) => ({ step, action })));
   for (const { step, action } of undos) {
-    if (action === step.undo?.[0]) options.onStep?.({ plan, step, phase: 'undo' });
+    if (action === step.undo?.[0]) report(options, { plan, step, phase: 'undo' });
     try {
       // No signal: whoever aborted the operation still wants the host as it was.
       await perform(undoing.host, action, undefined);
@@ -135,5 +144,6 @@ function joined(failures: readonly PvusbError[]): PvusbError {
     where: first!.where,
     cause: first,
     leftOver,
+    remedy: first!.remedy,
   });
 }

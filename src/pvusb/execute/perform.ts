@@ -4,12 +4,15 @@ import { type Binding, SysfsError } from '../../sysfs/index.js';
 import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError } from '../model/failure.js';
-import { parseNumber } from '../model/layout.js';
+import { XenbusState } from '../model/inventory.js';
+import { frontendPath, parseNumber } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
+import { nameController } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { commit } from './commit.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
+import { stillHeld } from './still-held.js';
 
 /** Longest time that usbback may take to notice a port. */
 const NOTICED_WITHIN_MS = 2_000;
@@ -92,15 +95,38 @@ async function awaitState(host: Host, action: Await, signal: AbortSignal | undef
         await changes.next({ signal: limited });
         [seen] = await host.xenstore.readMany([path], { signal: limited });
         if (seen === undefined && orGone) return;
-        if (seen === undefined) throw new PvusbError('domain-gone', `${path} is gone.`);
+        if (seen === undefined) throw goneWhile(action);
         if (states.includes(parseNumber(seen) ?? -1)) return;
       }
     });
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
-    const sentence = `${path} is ${seen} after ${withinMs / 1000} s, not ${states.join(' or ')}.`;
-    throw new PvusbError('state-timeout', sentence, { cause: error });
+    throw await timeoutOf(host, action, error, signal);
   } finally {
     await changes.close();
   }
+}
+
+function goneWhile({ domid, devid, server, path }: Await): PvusbError {
+  const sentence = `Domain ${domid}, or its controller ${devid}, has gone while ${server} was to take it: ${path} is gone.`;
+  return new PvusbError('domain-gone', sentence, { where: { domid, devid } });
+}
+
+/** Who has not answered: of a controller that is to go it is the guest, unless that has closed its end. */
+async function timeoutOf(
+  host: Host,
+  { domid, devid, server, orGone, withinMs }: Await,
+  cause: Error,
+  signal: AbortSignal | undefined,
+): Promise<PvusbError> {
+  const where = { domid, devid };
+  const after = `within ${withinMs / 1000} s`;
+  if (!orGone) {
+    const sentence = `${server} has not taken ${nameController(where)} ${after}.`;
+    return new PvusbError('state-timeout', sentence, { where, cause });
+  }
+  const [state] = await host.xenstore.readMany([`${frontendPath(where)}/state`], { signal });
+  const isClosed = (parseNumber(state) ?? XenbusState.closed) >= XenbusState.closed;
+  const who = isClosed ? server : `The guest of domain ${domid}`;
+  return stillHeld(where, `${who} has not let go of ${nameController(where)} ${after}.`, cause);
 }

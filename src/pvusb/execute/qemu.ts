@@ -17,6 +17,7 @@ import type { QemuAction } from '../model/plan.js';
 import type { Host, Qemu } from '../observe/host.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
 import { deadError } from '../types/qemu.js';
+import { stillHeld } from './still-held.js';
 
 type Emulate = Extract<QemuAction, { do: 'emulate' }>;
 type Unemulate = Extract<QemuAction, { do: 'unemulate' }>;
@@ -114,7 +115,7 @@ async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | un
     const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
     if (!controllers.includes(devid)) throw error;
     const sentence = `The guest, domain ${domid}, has not let go of controller ${devid} within ${withinMs / 1000} s.`;
-    throw new PvusbError('state-timeout', sentence, { where: { domid, devid }, cause: error });
+    throw stillHeld({ domid, devid }, sentence, error);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Gives interfaces back to the host's drivers, and removes the records that are no longer needed. */
 import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
-import { USBBACK } from '../model/drivers.js';
+import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import {
@@ -23,15 +23,24 @@ const PROBE_PAUSE_MS = 100;
 type Restore = Extract<Action, { do: 'restore' }>;
 type Forget = Extract<Action, { do: 'forget' }>;
 
-/** Any driver but usbback will do. */
+/**
+ * To the recorded driver. Another one that has taken it meanwhile keeps it, and is told: the record stays, and with it the
+ * doctor's finding. What a program holds by usbfs is that program's.
+ */
 export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
   const { interface: intf, driver } = action;
   try {
-    const state = await host.sysfs.stateOf(intf, { signal });
+    let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
       throw new PvusbError('driver-not-restored', `${intf} is still on usbback, so it was not given back.`);
     }
-    if (state.present && state.driver === undefined) await giveBack(host, intf, driver, signal);
+    if (state.present && state.driver === undefined) {
+      await giveBack(host, intf, driver, signal);
+      state = await host.sysfs.stateOf(intf, { signal });
+    }
+    if (!isOnAnother(state.driver, driver)) return;
+    const sentence = `${intf} is on the driver ${state.driver} now, not on ${driver} as before.`;
+    throw new PvusbError('other-driver', sentence, { where: { busid: busidOf(intf) } });
   } catch (error) {
     if (!(error instanceof SysfsError)) throw error;
     const sentence = `It is not known whether ${intf} was given back: ${error.message}.`;
@@ -43,8 +52,9 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
 export async function forget(host: Host, action: Forget, signal: AbortSignal | undefined): Promise<void> {
   const { busid, records } = action;
   const served: string[] = [];
-  for (const { interface: intf, keep } of records) {
+  for (const { interface: intf, driver: recorded, keep } of records) {
     const { present, driver } = await host.sysfs.stateOf(intf, { signal });
+    if (isOnAnother(driver, recorded)) continue;
     const isBack = driver === undefined ? !present : driver !== USBBACK;
     if (isBack || (!keep && driver !== USBBACK)) served.push(savedInterfacePath(busid, intf));
   }

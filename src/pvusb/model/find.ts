@@ -1,5 +1,5 @@
-/** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
-import { type Busid, parseBusid, parseDeviceName } from '../../sysfs/busid.js';
+/** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
+import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
@@ -124,6 +124,20 @@ export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid
   );
 }
 
+/** Who has a device. */
+export interface Users {
+  /** The ports of guests that name it. */
+  readonly places: readonly Place[];
+  /** The drivers of its interfaces, each once. */
+  readonly drivers: readonly DriverName[];
+}
+
+/** Who has a device: guests, drivers, or neither. */
+export function usedBy(inventory: Pick<Inventory, 'controllers'>, device: UsbDevice): Users {
+  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
+  return { places: placesOf(inventory, device.busid), drivers: [...new Set(drivers)] };
+}
+
 /** The controllers whose ports hold devices of this host: those that domain 0 serves. */
 export function hostControllers(inventory: Pick<Inventory, 'controllers'>): Controller[] {
   return inventory.controllers.filter(({ backendDomid }) => backendDomid === 0);
@@ -146,15 +160,16 @@ export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefi
 
 /**
  * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its
- * ids (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`).
+ * ids (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`); or as others name it: `003:011` and `Bus 003 Device
+ * 011`, a whole line of lsusb too, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`.
  *
  * @throws {PvusbError} `no-such-device`; `ambiguous-device`, naming the candidates; `invalid-argument`
  */
-export function findDevice(inventory: Inventory, name: string): UsbDevice {
-  const found = inventory.devices.filter(matcher(name));
+export function findDevice(inventory: Pick<Inventory, 'devices'>, name: string): UsbDevice {
+  const found = devicesNamed(inventory.devices, name);
   const device = found[0];
   if (!device) {
-    const busid = parseBusid(name);
+    const busid = busidNamed(name);
     throw new PvusbError('no-such-device', `No USB device ${JSON.stringify(name)} is plugged in.`, {
       where: busid === undefined ? {} : { busid },
     });
@@ -169,21 +184,47 @@ export function findDevice(inventory: Inventory, name: string): UsbDevice {
   return device;
 }
 
-function matcher(name: string): (device: UsbDevice) => boolean {
-  if (parseDeviceName(name) !== undefined) return (device) => device.busid === name;
-  const address = /^(\d{1,3})\.(\d{1,3})$/.exec(name);
-  if (address) return (device) => device.bus === Number(address[1]) && device.address === Number(address[2]);
-  const ids = /^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?::(.+))?$/s.exec(name);
-  if (ids) {
-    const [, vendorId, productId, serial] = ids;
-    return (device) =>
-      device.vendorId === vendorId!.toLowerCase() &&
-      device.productId === productId!.toLowerCase() &&
-      (serial === undefined || device.serial === serial);
+/** The busid that a name is, by itself or as a path of sysfs; undefined for a name of another kind. */
+export function busidNamed(name: string): Busid | undefined {
+  return parseDeviceName(/^\/sys\/bus\/usb\/devices\/([^/]+)\/?$/.exec(name)?.[1] ?? name);
+}
+
+/** Bus and device number, decimal with any zeros before: ours, of `lsusb -s`, of the device's file. */
+const ADDRESS = /^(?:(\d{1,3})[.:](\d{1,3})|\/dev\/bus\/usb\/(\d{3})\/(\d{3}))$/;
+/** A line of lsusb, or what it begins with. */
+const LSUSB = /^Bus (\d{1,3}) Device (\d{1,3})(?::(?: ID ([0-9a-f]{4}:[0-9a-f]{4})(?: .*)?)?)?$/is;
+const IDS = /^([0-9a-f]{4}:[0-9a-f]{4})(?::(.+))?$/is;
+
+function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] {
+  const busid = busidNamed(name);
+  if (busid !== undefined) return devices.filter((device) => device.busid === busid);
+  const at = (bus: number, address: number): UsbDevice[] =>
+    devices.filter((device) => device.bus === bus && device.address === address);
+  const address = ADDRESS.exec(name);
+  if (address) return at(Number(address[1] ?? address[3]), Number(address[2] ?? address[4]));
+  const lsusb = LSUSB.exec(name);
+  if (lsusb) {
+    const [, bus, number, ids] = lsusb;
+    const meant = at(Number(bus), Number(number));
+    if (ids !== undefined) return meant.filter((device) => idsOf(device) === ids.toLowerCase());
+    // xl's usb-list prints the same words with hexadecimal numbers: where both are there it is not known which is meant.
+    const ofXl = meant.length === 0 ? [] : at(Number(`0x${bus}`), Number(`0x${number}`));
+    return [...new Set([...meant, ...ofXl])];
   }
-  throw new PvusbError(
-    'invalid-argument',
-    `${JSON.stringify(name)} is not the name of a USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
-      '(46f4:0001) or vendor:product:serial.',
-  );
+  const [, ids, serial] = IDS.exec(name) ?? [];
+  if (ids === undefined) {
+    throw new PvusbError(
+      'invalid-argument',
+      `${JSON.stringify(name)} is not the name of a USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
+        '(46f4:0001) or vendor:product:serial.',
+    );
+  }
+  // Some devices fill their serial number up with blanks, which nobody sees.
+  const isMeant = (device: UsbDevice): boolean =>
+    serial === undefined || device.serial?.trim() === serial.trim();
+  return devices.filter((device) => idsOf(device) === ids.toLowerCase() && isMeant(device));
+}
+
+function idsOf({ vendorId, productId }: UsbDevice): string {
+  return `${vendorId}:${productId}`;
 }

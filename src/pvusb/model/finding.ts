@@ -1,5 +1,5 @@
 /** What can be wrong with a host. */
-import type { Busid } from '../../sysfs/busid.js';
+import type { Busid, DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { Place } from './find.js';
 import type { Controller, OrphanBackend } from './inventory.js';
 import type { ConfigEdit, Fact } from './plan.js';
@@ -18,8 +18,10 @@ export type Finding =
   | { readonly finding: 'bad-port'; readonly place: Place }
   /** A device's interfaces are on usbback, but it is in no port. */
   | { readonly finding: 'binding-without-port'; readonly busid: Busid }
-  /** Drivers are saved for a device that is in no port and not on usbback. */
-  | { readonly finding: 'stale-saved-driver'; readonly busid: Busid }
+  /** Drivers are saved for a device that is in no port and not on usbback. `isBack`: they have it, or it is gone. */
+  | { readonly finding: 'stale-saved-driver'; readonly busid: Busid; readonly isBack: boolean }
+  /** A device is back at the host, with interfaces on other drivers than they had. */
+  | { readonly finding: 'other-driver'; readonly busid: Busid; readonly interfaces: readonly OtherDriver[] }
   /** A backend directory without a toolstack's record. */
   | { readonly finding: 'orphan-backend'; readonly orphan: OrphanBackend }
   /** A controller of a domain that is gone. */
@@ -32,9 +34,14 @@ export type Finding =
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }
   /** A record of an emulated controller that QEMU does not have. */
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
-  /** A device was replugged while it was lent: QEMU has it, but the guest has not noticed. */
-  | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
-  /** The saved configuration differs from what the domain has: libxl would build a different domain from it. */
+  /** QEMU has a lent device, and the guest has not noticed. `isReplugged`: QEMU 7.2 has not told it of a replug. */
+  | {
+      readonly finding: 'unnoticed-device';
+      readonly place: Place;
+      readonly busid: Busid;
+      readonly isReplugged: boolean;
+    }
+  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
   | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
@@ -49,7 +56,20 @@ export type Finding =
     }
   | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
 
-/** The edits that would make a saved configuration match the domain, and the facts that must still hold then. */
+/** An interface that is on another driver than it was before its device was lent. */
+export interface OtherDriver {
+  readonly interface: InterfaceId;
+  readonly driver: DriverName;
+  readonly was: DriverName;
+}
+
+/**
+ * `wrong`: somebody lacks something, or will. `note`: what an ordinary operation of xl leaves, or what may be as it should
+ * be; the doctor tells it, and its exit status is 0.
+ */
+export type Severity = 'wrong' | 'note';
+
+/** What would make a saved configuration say what the domain has, and what must still be so then. */
 export interface ConfigDifference {
   readonly domid: number;
   readonly uuid: string;

@@ -67,23 +67,29 @@ export type Action =
       readonly driver?: DriverName | undefined;
     }
   /**
-   * Removes the saved drivers that are no longer needed, unless the device is in some port again. A kind of its own,
-   * since only then can it be seen which those are: those of interfaces that have a driver or are gone, and those that
-   * are of no use (`keep` false).
+   * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
+   * which have served is seen only then: those of interfaces that are on their recorded driver (on any,
+   * if none is recorded) or gone, and those that nothing can be done with (`keep` false).
    */
   | {
       readonly do: 'forget';
       readonly busid: Busid;
-      readonly records: readonly { readonly interface: InterfaceId; readonly keep: boolean }[];
+      readonly records: readonly {
+        readonly interface: InterfaceId;
+        readonly driver?: DriverName | undefined;
+        readonly keep: boolean;
+      }[];
     }
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
-  | {
+  | ({
       readonly do: 'await';
+      /** Who is to change it, and whom it waits for: `usbback`. */
+      readonly server: string;
       readonly path: string;
       readonly states: readonly number[];
       readonly orGone: boolean;
       readonly withinMs: number;
-    }
+    } & ControllerId)
   | QemuAction;
 
 /** A change to what libxl stores about a domain, made together with the transaction: both, or neither. */

@@ -1,13 +1,12 @@
 /** Makes a domain match a configuration, one change at a time: the first difference is the next change. Pure. */
 import type { Busid } from '../../sysfs/busid.js';
-import { formatIdentity, hasIdentity } from '../../sysfs/identity.js';
+import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
 import {
   allPorts,
   controllersOf,
   deviceAt,
   findControllerOf,
-  findDevice,
   isTaken,
   type Place,
   placesOf,
@@ -20,32 +19,16 @@ import { planAttach } from './attach.js';
 import { planAddController, planRemoveController } from './controller.js';
 import { planDetach, unfinishedDetaches } from './detach.js';
 import { withController, withDevice, withoutController, withoutDevice } from './forecast.js';
-import { type ControllerRequest, resolveController, usualPorts } from './resolve.js';
 
-/** What a configuration says about a domain's USB. */
-export interface WantedUsb {
-  readonly controllers: readonly WantedController[];
-  readonly devices: readonly WantedDevice[];
-}
-
-/** A controller that a domain should have. Without a type any will do; version and ports have defaults. */
-export interface WantedController extends Omit<ControllerRequest, 'devid'> {
-  readonly devid: number;
-  /** Where that was said, for the error: `u1.cfg:3:12`. */
-  readonly said?: string | undefined;
-}
-
-/** A device that a domain should have. */
-export interface WantedDevice {
-  /** As for an attach: busid, `bus.address`, ids, ids and serial number. */
-  readonly device: string;
-  /** On this controller; any unless given. */
-  readonly devid?: number | undefined;
-  /** In this port of the controller; any unless given. */
-  readonly port?: number | undefined;
-  /** Where that was said, for the error. */
-  readonly said?: string | undefined;
-}
+import { resolveController, usualPorts } from './resolve.js';
+import {
+  type ApplyRules,
+  type FoundDevice,
+  type FoundUsb,
+  saying,
+  type WantedController,
+  type WantedDevice,
+} from './wanted.js';
 
 /** One change of a domain. */
 export type Adjustment =
@@ -72,50 +55,11 @@ export interface PlannedAdjustment {
   readonly after: Inventory;
 }
 
-/** What is left alone. */
-export interface ApplyRules {
-  /** Keep what the domain has beyond the configuration, where it is. */
-  readonly addsOnly?: boolean | undefined;
-}
-
-/** What is asked for, with every device looked up: addresses may change while changes are made. */
-export interface FoundUsb {
-  readonly controllers: readonly WantedController[];
-  readonly devices: readonly FoundDevice[];
-}
-
-/** A device that was asked for. */
-export interface FoundDevice extends Omit<WantedDevice, 'device'> {
-  readonly busid: Busid;
-  readonly identity: string;
-}
-
-/** More changes than any configuration needs. */
+/** No configuration is so far from a domain. */
 const CHANGES_MAX = 10_000;
 
 /**
- * Finds the devices that a configuration names.
- *
- * @throws {PvusbError} `no-such-device`, `ambiguous-device`; `invalid-argument` for what is asked for twice
- */
-export function findWanted(inventory: Inventory, wanted: WantedUsb): FoundUsb {
-  const devices = wanted.devices.map(({ device: name, ...asked }): FoundDevice => {
-    const device = saying(asked, () => findDevice(inventory, name));
-    return { ...asked, busid: device.busid, identity: formatIdentity(device) };
-  });
-  refuseTwice(devices, ({ busid }) => busid);
-  refuseTwice(wanted.controllers, ({ devid }) => `Controller ${devid}`);
-  // Devices with a given place go first: the others take what is left.
-  const placed = devices.filter(({ port }) => port !== undefined);
-  refuseTwice(placed, ({ devid, port }) => `Port ${port} of controller ${devid}`);
-  return {
-    controllers: wanted.controllers,
-    devices: [...placed, ...devices.filter((one) => !placed.includes(one))],
-  };
-}
-
-/**
- * All changes, each planned on the host as the previous ones will leave it.
+ * All changes, each planned on the host as the ones before will leave it.
  *
  * @throws {PvusbError} what refuses an attach or a controller, with the place where it was asked for
  */
@@ -156,37 +100,13 @@ export function nextAdjustment(
   );
 }
 
-function refuseTwice<T extends { readonly said?: string | undefined }>(
-  all: readonly T[],
-  keyOf: (one: T) => string,
-): void {
-  const keys = all.map(keyOf);
-  for (const [i, key] of keys.entries()) {
-    if (keys.indexOf(key) === i) continue;
-    saying(all[i]!, () => {
-      throw new PvusbError('invalid-argument', `${key} is asked for twice.`);
-    });
-  }
-}
-
-/** A controller of an unknown type, or of a driver domain, cannot become what is asked for. */
+/** A controller of a kind that is not known, or of a driver domain, cannot become what is asked for. */
 function requireOurs(inventory: Inventory, { domid }: Domain, { devid }: WantedController): void {
   const there = findControllerOf(inventory, { domid, devid });
   if (there) requireServed(there);
 }
 
-/** Runs a planner for something that was asked for; its refusal says where it was asked for. */
-function saying<T>({ said }: { readonly said?: string | undefined }, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    if (said === undefined || !(error instanceof PvusbError)) throw error;
-    const { code, message, where, leftOver } = error;
-    throw new PvusbError(code, `${said}: ${message}`, { where, leftOver, cause: error });
-  }
-}
-
-/** A device to be detached, or a controller to be removed because it is to be replaced. */
+/** A device to be detached, or a controller to be removed since it is to be another. */
 function firstLess(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
   for (const controller of controllersOf(inventory, domain.domid).filter(isServed)) {
     const asked = wanted.controllers.find(({ devid }) => devid === controller.devid);

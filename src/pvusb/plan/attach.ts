@@ -29,7 +29,7 @@ export function planAttach(
   inventory: Inventory,
   domain: Domain,
   device: UsbDevice,
-  request: AttachRequest,
+  request: AttachRequest = {},
 ): AttachPlan {
   const problem = attachProblem(inventory, device);
   if (problem) throw problem;

@@ -1,7 +1,7 @@
 /** The claim of a port for a device, and the checks after it. */
 import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
-import { formatIdentity } from '../../sysfs/identity.js';
+import { formatIdentityAt } from '../../sysfs/identity.js';
 import { USBBACK, USBFS } from '../model/drivers.js';
 import { isOf, savedFor } from '../model/find.js';
 import type { Inventory, SavedDrivers } from '../model/inventory.js';
@@ -34,8 +34,8 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   ];
   const edits: Edit[] = [
     { edit: 'write', path: port, value: busid },
-    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
-    // This ends whatever was giving it back.
+    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) },
+    // Whatever was giving it back has ended with this.
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
     ...recordEdits(stale, device),
   ];

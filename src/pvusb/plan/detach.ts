@@ -147,6 +147,10 @@ export function forgetAction(
   busid: Busid,
   drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,
 ): Action {
-  const records = [...drivers].map(([intf, driver]) => ({ interface: intf, keep: driver !== undefined }));
+  const records = [...drivers].map(([intf, driver]) => ({
+    interface: intf,
+    ...(driver === undefined ? {} : { driver }),
+    keep: driver !== undefined,
+  }));
   return { do: 'forget', busid, records };
 }

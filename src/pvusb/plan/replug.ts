@@ -1,8 +1,10 @@
-/** The plan for a device that was replugged while it was lent through qusb, which the guest has not noticed. Pure. */
+/** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
+
+import { formatIdentityAt } from '../../sysfs/identity.js';
 import type { Busid } from '../../sysfs/index.js';
 import { deviceAt, type Place } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
-import { portPath, savedOriginPath } from '../model/layout.js';
+import { portPath, savedIdentityPath, savedOriginPath } from '../model/layout.js';
 import type { Edit, Fact, Step } from '../model/plan.js';
 import { savedDevice, telling } from '../model/saved-config.js';
 import { namePort } from '../model/wording.js';
@@ -45,6 +47,9 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
         edits: [
           { edit: 'write', path, value: busid },
           { edit: 'rm', path: savedOriginPath(busid) },
+          ...(device
+            ? [{ edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) } as const]
+            : []),
         ],
         ...telling(inventory, domid, saved),
       },

@@ -16,6 +16,9 @@ export function servedStep(server: string, kind: BackendKind, controller: Contro
     why: `let ${server} take ${nameController(controller)}`,
     act: {
       do: 'await',
+      domid: controller.domid,
+      devid: controller.devid,
+      server,
       path: `${backendPath(controller, kind)}/state`,
       states: [XenbusState.initWait, XenbusState.initialised, XenbusState.connected],
       orGone: false,
@@ -54,6 +57,9 @@ export function closingSteps(
     why: `let ${server} and the guest let go of ${name}`,
     act: {
       do: 'await',
+      domid: controller.domid,
+      devid: controller.devid,
+      server,
       path: `${portsAt}/state`,
       states: [XenbusState.closed],
       orGone: true,

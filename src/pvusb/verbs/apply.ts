@@ -4,16 +4,9 @@ import { controllersOf, type DomainName, findDomain } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
-import {
-  type Adjustment,
-  type ApplyRules,
-  findWanted,
-  nextAdjustment,
-  type PlannedAdjustment,
-  planApply,
-  type WantedUsb,
-} from '../plan/apply.js';
+import { type Adjustment, nextAdjustment, type PlannedAdjustment, planApply } from '../plan/apply.js';
 import { resolveType } from '../plan/resolve.js';
+import { type ApplyRules, findWanted, requireMeant, type WantedUsb } from '../plan/wanted.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
 
 /** Options of {@link applyUsb}. */
@@ -38,7 +31,7 @@ const MORE_CHANGES = 20;
  * it names are added. Everything is planned before anything is done, so that an impossible request changes nothing.
  * Then each change is an operation of its own: if one fails, those before it stay, and running it again continues.
  *
- * @throws {PvusbError} like attaching, detaching, adding and removing; `conflict` when another program undoes it
+ * @throws {PvusbError} `other-domain`, `no-usb-settings`: it is not meant for this domain; as attaching, detaching, adding and removing do; `conflict` when another program undoes it
  */
 export async function applyUsb(
   host: Host,
@@ -50,7 +43,7 @@ export async function applyUsb(
     asks(seen: Inventory) {
       const domain = findDomain(seen, name);
       const there = controllersOf(seen, domain.domid).map(({ type }) => type);
-      const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
+      const wanted = (usb.controllers ?? []).map(({ type = 'auto' }) => resolveType(seen, domain, type));
       return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
     },
   });
@@ -59,6 +52,7 @@ export async function applyUsb(
     { signal: options.signal, dryRun: true },
     (inventory) => {
       const domain = findDomain(inventory, request.domain);
+      requireMeant(domain, usb, request);
       const found = findWanted(inventory, usb);
       const changes = planApply(inventory, domain, found, request);
       return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };

@@ -1,9 +1,10 @@
 /** Taking a device back. */
 
-import { type Busid, parseBusid } from '../../sysfs/busid.js';
+import type { Busid } from '../../sysfs/busid.js';
 import { PvusbError } from '../model/errors.js';
 import {
   allPorts,
+  busidNamed,
   type DomainName,
   deviceAt,
   emptyPort,
@@ -67,8 +68,8 @@ function placeOfDevice(
   inventory: Inventory,
   request: { readonly device: string; readonly domain?: DomainName | undefined },
 ): Place {
-  // The busid of a device that is no longer plugged in still names its port.
-  const busid = parseBusid(request.device) ?? findDevice(inventory, request.device).busid;
+  // The busid of a device that is not plugged in any more is still a name for its port.
+  const busid = busidNamed(request.device) ?? findDevice(inventory, request.device).busid;
   const domid = request.domain === undefined ? undefined : findDomain(inventory, request.domain).domid;
   const places = placesOf(inventory, busid).filter(
     ({ controller }) => (domid ?? controller.domid) === controller.domid,

@@ -115,8 +115,7 @@ async function lastingFindings(host: Host, options: DoctorOptions) {
   const found = diagnose(first).filter(only);
   const seen = new Set(found.map(findingKey));
   const idle = findIdle(first).flatMap(({ busid }) => (revivable(busid) ? busid : []));
-  // A program may have opened a device without having configured it yet: that looks as if nobody had it.
-  const isSlow = options.fix && (idle.length > 0 || found.some(({ finding }) => SLOW.has(finding)));
+  const isSlow = options.fix && found.some(({ finding }) => SLOW.has(finding));
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
   const isSettled = seen.size === 0 && (idle.length === 0 || !options.fix);
   if (isSettled || settleMs === 0) return { inventory: first, findings: found, idle };

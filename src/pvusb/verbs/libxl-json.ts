@@ -9,7 +9,7 @@ import { withEdits } from '../model/saved-config.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { readConfig } from '../observe/saved-config.js';
-import type { WantedUsb } from '../plan/apply.js';
+import type { WantedUsb } from '../plan/wanted.js';
 import type { ListRequest } from './listing.js';
 
 /** A guest in libxl's terms. */
@@ -51,9 +51,14 @@ export async function libxlDomains(
   return found;
 }
 
-/** What a guest has, in libxl's JSON: its name, its controllers and its devices. */
+/**
+ * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike libxl's:
+ * {@link parseLibxlUsb} takes their absence for silence.
+ */
 export function libxlUsb(inventory: Inventory, domain: Domain): string {
-  return textOf(upToDate(inventory, domain, bareConfig(domain)));
+  const text = textOf(upToDate(inventory, domain, bareConfig(domain)));
+  const { c_info, usbctrls = [], usbdevs = [] } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  return JSON.stringify({ c_info, usbctrls, usbdevs }, null, 4);
 }
 
 async function configOf(
@@ -116,27 +121,37 @@ export function libxlControllerInfo(controller: Controller): Readonly<Record<str
  * @throws {PvusbError} `invalid-configuration`
  */
 export function parseLibxlUsb(untrustedText: string, domain?: DomainName): WantedUsb {
-  const config = parseConfig(untrustedText, domain);
+  const { name, keys, config } = parseConfig(untrustedText, domain);
   let next = Math.max(-1, ...config.controllers.map(({ devid }) => devid)) + 1;
+  const controllers = config.controllers.map(({ devid, ...controller }) => ({
+    ...controller,
+    // -1 and auto: libxl was to choose.
+    devid: devid < 0 ? next++ : devid,
+    said: `usbctrls, controller ${devid}`,
+  }));
+  const devices = config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
+    const said = `usbdevs, port ${port} of controller ${ctrl}`;
+    if (hostbus === undefined || hostaddr === undefined) {
+      throw refusal(`${said}: hostbus and hostaddr are missing, so that it names no device`);
+    }
+    const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
+    return { device: `${hostbus}.${hostaddr}`, ...at, said };
+  });
   return {
-    controllers: config.controllers.map(({ devid, ...controller }) => ({
-      ...controller,
-      // -1 and auto: libxl was left to choose.
-      devid: devid < 0 ? next++ : devid,
-      said: `usbctrls, controller ${devid}`,
-    })),
-    devices: config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
-      const said = `usbdevs, port ${port} of controller ${ctrl}`;
-      if (hostbus === undefined || hostaddr === undefined) {
-        throw refusal(`${said}: hostbus and hostaddr are missing, so it does not name a device`);
-      }
-      const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
-      return { device: `${hostbus}.${hostaddr}`, ...at, said };
-    }),
+    ...(name === undefined ? {} : { name }),
+    ...(keys.includes('usbctrls') ? { controllers } : {}),
+    ...(keys.includes('usbdevs') ? { devices } : {}),
   };
 }
 
-function parseConfig(untrustedText: string, domain: DomainName | undefined): SavedConfig {
+/** A configuration, and what it says beside its USB. */
+interface ParsedConfig {
+  readonly config: SavedConfig;
+  readonly name: string | undefined;
+  readonly keys: readonly string[];
+}
+
+function parseConfig(untrustedText: string, domain: DomainName | undefined): ParsedConfig {
   try {
     const value: unknown = JSON.parse(untrustedText.replace(/\0$/, ''));
     const entry = Array.isArray(value) ? entryFor(value, domain) : value;
@@ -144,7 +159,12 @@ function parseConfig(untrustedText: string, domain: DomainName | undefined): Sav
     if (!isRecord(config) || !['c_info', 'usbctrls', 'usbdevs'].some((key) => key in config)) {
       throw refusal("it has neither c_info, usbctrls nor usbdevs, so it is not libxl's");
     }
-    return SavedConfig.parse(Buffer.from(JSON.stringify(config)));
+    const name = isRecord(config.c_info) ? config.c_info.name : undefined;
+    return {
+      config: SavedConfig.parse(Buffer.from(JSON.stringify(config))),
+      name: typeof name === 'string' ? name : undefined,
+      keys: Object.keys(config),
+    };
   } catch (error) {
     if (error instanceof PvusbError) throw error;
     throw refusal(error instanceof Error ? error.message.replace(/\.$/, '') : String(error));

@@ -7,7 +7,8 @@ import { type DomainName, findDomain } from '../model/find.js';
 import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
 import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
-import type { Adjustment, WantedUsb } from '../plan/apply.js';
+import type { Adjustment } from '../plan/apply.js';
+import type { WantedUsb } from '../plan/wanted.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
 
 /** How long a domain may take to appear, and the longest pause before it is looked for again. */

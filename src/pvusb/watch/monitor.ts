@@ -1,4 +1,5 @@
-/** Follows a host: what is dirty is looked at again, and the differences are reported. */
+/** Follows a host: what is dirty is looked at again, and the differences are told. */
+import { channel } from 'node:diagnostics_channel';
 import { withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { differences, type InventoryChange } from '../model/difference.js';
@@ -44,6 +45,9 @@ const LOOK_EVERY_MS = 30_000;
 
 /** A device that entered or left a port changes its drivers after that, which no event reports: it is looked at again. */
 const DRIVERS_AFTER_MS = 1_000;
+
+/** Every change that some monitor of the process sees: an {@link InventoryChange} each, on `pvusb:change`. */
+const CHANGES = channel('pvusb:change');
 
 /** Follows a host for one client, until the signal aborts. */
 export class Monitor {
@@ -138,6 +142,7 @@ export class Monitor {
         if (change.change !== 'attached' && change.change !== 'detached') continue;
         this.#again.push({ busid: change.busid, atMs });
       }
+      if (CHANGES.hasSubscribers) for (const change of changes) CHANGES.publish(change);
       await client.see({ inventory, changes, isFirst: before === undefined });
     } catch (error) {
       if (before === undefined) throw error;
