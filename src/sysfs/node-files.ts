@@ -12,7 +12,7 @@ const OPEN_MAX = 64;
 /** In half the time of `fs/promises`: a scan reads hundreds of small files. */
 const readText = promisify(readFile);
 
-/** The file operations of sysfs below `root`; folders of it that are kept `elsewhere`, by name, are looked for there. */
+/** The file operations of sysfs below `root`; folders that are kept `elsewhere` are looked up there, by name. */
 export function nodeFiles(root: string, elsewhere: Readonly<Record<string, string>> = {}): SysfsFiles {
   const limit = new Limit(OPEN_MAX);
   const at = (path: string): string => {

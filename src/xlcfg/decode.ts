@@ -1,4 +1,4 @@
-/** From the bytes of a file to text that the lexer takes. */
+/** From the bytes of a file to text that the lexer accepts. */
 import { XlCfgError } from './errors.js';
 
 /** Longest file in bytes. */
@@ -6,8 +6,8 @@ export const SIZE_MAX = 1 << 20;
 
 /**
  * The text of a file. xl looks at bytes and asks for no encoding: what is no UTF-8 (a comment in ISO 8859-1) stands as
- * U+FFFD, as it does in what is read from xenstore, so that names can be compared. A byte order mark stays: xl refuses it,
- * and so does the lexer.
+ * U+FFFD, as it does in what is read from xenstore, so that names can be compared. A byte order mark is kept: xl
+ * refuses it, and so does the lexer.
  *
  * @throws {XlCfgError} `too-long`
  */

@@ -50,7 +50,7 @@ function readDevice({ position, values }: DeviceSpec): Placed<DeviceSetting> {
     hostbus: readNumber('hostbus', hostbus, HOSTBUS),
     hostaddr: readNumber('hostaddr', hostaddr, HOSTADDR),
     controller: controller && readNumber('controller', controller, CONTROLLER),
-    // 0 is any port, as for xl.
+    // 0 means any port, as for xl.
     port: port && readChoice('port', port, PORT),
     position,
   };

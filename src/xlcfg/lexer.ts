@@ -13,7 +13,7 @@ export interface Token {
   readonly position: Position;
 }
 
-// As xl has them: a name has no capitals; a number is not looked at until somebody needs it.
+// As in xl: a name has no capitals; a number is not checked until it is needed.
 const NAME = /[a-z][._0-9a-z]*/y;
 const NUMBER = /[0-9][0-9a-fx]*/y;
 const SYMBOL = /\+=|[=[\],;]/y;
@@ -99,8 +99,8 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
       const character = untrustedText[end];
       if (character === quote) return end + 1;
       if (character === '\n') break;
-      // To xl, which is C, the string would end here.
-      if (character === '\0') fail('unexpected-character', end, 'A NUL has no place in a string.');
+      // For xl, which is written in C, the string would end here.
+      if (character === '\0') fail('unexpected-character', end, 'A NUL is not allowed in a string.');
       const escaped = untrustedText[end + 1];
       if (character !== '\\' || escaped === undefined || escaped === '\n' || escaped === '\0') continue;
       if (!hasWarned && !ESCAPES.has(escaped)) warnOfEscape(end);

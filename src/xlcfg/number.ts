@@ -2,11 +2,11 @@
 import { quoted } from './errors.js';
 import type { SpecValue } from './spec.js';
 
-/** Which numbers a key takes. */
+/** Which numbers a key accepts. */
 export interface NumberRule {
   readonly min: number;
   readonly max: number;
-  /** True: xl takes a leading zero for an octal number. Everywhere else it means nothing. */
+  /** True: xl reads a number with a leading zero as octal. Everywhere else it means nothing. */
   readonly isOctalToXl?: boolean;
 }
 
@@ -36,7 +36,7 @@ export function isZero(text: string): boolean {
 }
 
 /**
- * Reads a number with blanks around it, as xl's strtoul and atoi take them. What those misunderstand is refused: a leading
+ * Reads a number with blanks around it, as xl's strtoul and atoi accept them. What those misread is refused: a leading
  * zero that makes another number of it, and anything after the number.
  *
  * @throws {XlCfgError} `bad-number`, also when it is out of range

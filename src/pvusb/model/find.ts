@@ -1,4 +1,4 @@
-/** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
+/** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
 import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { hasIdentity } from '../../sysfs/identity.js';

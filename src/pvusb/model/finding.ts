@@ -41,7 +41,7 @@ export type Finding =
       readonly busid: Busid;
       readonly isReplugged: boolean;
     }
-  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
+  /** The saved configuration differs from what the domain has: libxl would build a different domain from it. */
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
   | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
@@ -69,7 +69,7 @@ export interface OtherDriver {
  */
 export type Severity = 'wrong' | 'note';
 
-/** What would make a saved configuration say what the domain has, and what must still be so then. */
+/** The edits that would make a saved configuration match the domain, and the facts that must still hold then. */
 export interface ConfigDifference {
   readonly domid: number;
   readonly uuid: string;

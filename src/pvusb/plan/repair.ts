@@ -39,7 +39,7 @@ function repairTitle(finding: Finding): string {
       return `correct the saved configuration of domain ${finding.difference.domid}`;
     case 'unnoticed-device':
       return finding.isReplugged
-        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`
+        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} again`
         : `see whether domain ${finding.place.controller.domid} is paused`;
     case 'dead-qemu':
       return `give the devices of domain ${finding.domid} back to the host`;

@@ -125,14 +125,14 @@ export function parseLibxlUsb(untrustedText: string, domain?: DomainName): Wante
   let next = Math.max(-1, ...config.controllers.map(({ devid }) => devid)) + 1;
   const controllers = config.controllers.map(({ devid, ...controller }) => ({
     ...controller,
-    // -1 and auto: libxl was to choose.
+    // -1 and auto: libxl was left to choose.
     devid: devid < 0 ? next++ : devid,
     said: `usbctrls, controller ${devid}`,
   }));
   const devices = config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
     const said = `usbdevs, port ${port} of controller ${ctrl}`;
     if (hostbus === undefined || hostaddr === undefined) {
-      throw refusal(`${said}: hostbus and hostaddr are missing, so that it names no device`);
+      throw refusal(`${said}: hostbus and hostaddr are missing, so it does not name a device`);
     }
     const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
     return { device: `${hostbus}.${hostaddr}`, ...at, said };

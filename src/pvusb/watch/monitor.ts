@@ -1,4 +1,4 @@
-/** Follows a host: what is dirty is looked at again, and the differences are told. */
+/** Follows a host: what is dirty is looked at again, and the differences are reported. */
 import { channel } from 'node:diagnostics_channel';
 import { withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';

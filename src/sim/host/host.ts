@@ -84,7 +84,7 @@ export class SimHost {
     // A store allows only known domains to own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
     await writeTogether(store.dom0, worldNodes(world));
-    // A store is born with it.
+    // A store already has it.
     if (world.dom0?.lacks?.includes('name')) await store.dom0.rm('/local/domain/0/name');
     if (world.usbback) await host.loadUsbback(options.usbback, world.asFound);
     for (const device of world.devices) await host.usb.plug(device);

@@ -24,8 +24,8 @@ const driverName = z
   .refine((name) => name !== 'usb', 'is the driver of whole devices');
 const hex4 = z.string().regex(/^[0-9a-f]{4}$/, 'is not four hex digits');
 const hex2 = z.string().regex(/^[0-9a-f]{2}$/, 'is not two hex digits');
-const speed = z.number('is no speed').min(0).max(100000);
-const address = z.int('is no address').min(1).max(127);
+const speed = z.number('is not a speed').min(0).max(100000);
+const address = z.int('is not an address').min(1).max(127);
 const ringNumber = z.int('is not a number').min(0).max(Number.MAX_SAFE_INTEGER);
 const domainName = z.string().max(256);
 const domainType = z.enum(['pv', 'pvh', 'hvm'], 'is none of pv, pvh, hvm');
