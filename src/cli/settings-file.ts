@@ -13,7 +13,7 @@ import {
 /** What a file says. */
 interface SettingsFile {
   readonly usb: WantedUsb;
-  /** What people should know of it, a sentence each. */
+  /** What people should know about it, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -78,10 +78,10 @@ function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
   };
 }
 
-/** Settings of the USB that the QEMU of an HVM guest has from its start on (xl.cfg(5)). */
+/** Settings for the USB that an HVM guest's QEMU has from the start (xl.cfg(5)). */
 const OF_QEMU = ['usb', 'usbversion', 'usbdevice'];
 
-/** What a file says of USB and is not handled: told when it says nothing else, and when it names devices of the host. */
+/** What a file says about USB that is not handled: reported if it says nothing else, and if it names host devices. */
 function unhandledIn(path: string, settings: XlCfgSettings): string[] {
   const value = settings.get('usbdevice');
   const items = value?.kind === 'list' ? value.items : value ? [value] : [];

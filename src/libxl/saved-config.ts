@@ -93,8 +93,8 @@ export class SavedConfig {
   }
 
   /**
-   * The configuration with a controller: in the place of the one with its number, or after the others.
-   * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
+   * The configuration with a controller: in place of the one with its number, or after the others. The same
+   * configuration if it already has this one. Fields of the old entry that we do not know stay.
    *
    * @throws {RangeError} a number is not valid for the field
    */
@@ -117,8 +117,8 @@ export class SavedConfig {
   }
 
   /**
-   * The configuration with a device: in the place of the one in its port, or after the others.
-   * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
+   * The configuration with a device: in place of the one in its port, or after the others. The same configuration if it
+   * already has this one. Fields of the old entry that we do not know stay.
    *
    * @throws {RangeError} a number is not valid for the field
    */

@@ -31,8 +31,8 @@ export function hasSerial(identity: string): boolean {
 }
 
 /**
- * An identity with the address that the device has now, as a lent one is recorded: a replug gives it another address,
- * which {@link addressIn} then still tells.
+ * An identity with the address that the device has now, as it is recorded for a lent one: a replug gives it another
+ * address, and {@link addressIn} still gives the old one.
  */
 export function formatIdentityAt(device: UsbDevice): string {
   return `${formatIdentity(device)};${device.bus}.${device.address}`;

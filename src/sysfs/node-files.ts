@@ -9,7 +9,7 @@ import type { SysfsFiles } from './files.js';
 /** Files open at once: a host with a hundred devices has more attributes than a process may have open (1024). */
 const OPEN_MAX = 64;
 
-/** In half the time of `fs/promises`: a scan reads hundreds of small files. */
+/** Takes half the time of `fs/promises`: a scan reads hundreds of small files. */
 const readText = promisify(readFile);
 
 /** The file operations of sysfs below `root`; folders that are kept `elsewhere` are looked up there, by name. */

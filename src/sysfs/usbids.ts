@@ -44,14 +44,15 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
 }
 
 /**
- * A device's name for people: what it says of itself, else what usb.ids calls it, else its ids. Its own words come first: the
- * makers of chips sell one id to many makers of devices. The product begins it, which tells more than who made it.
+ * A device's name for people: what it says about itself, otherwise what usb.ids calls it, otherwise its ids. Its own
+ * words come first: chip makers sell one id to many device makers. It begins with the product, which says more than the
+ * manufacturer.
  */
 export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
   const { vendorId, productId } = device;
   const [manufacturer, product] = [said(device.manufacturer), said(device.product)];
   if (product !== undefined) {
-    // Many products have their maker's name in theirs.
+    // Many product names contain the manufacturer's name.
     const isNamed = manufacturer === undefined || contains(product, manufacturer);
     return isNamed ? product : `${product} (${manufacturer})`;
   }
@@ -67,7 +68,7 @@ export function listedName({ vendorId, productId }: UsbDevice, names: UsbNames):
   return `${vendor} ${product}`;
 }
 
-/** Blanks say nothing. */
+/** Blanks alone say nothing. */
 function said(text: string | undefined): string | undefined {
   return text?.trim() || undefined;
 }

@@ -9,9 +9,9 @@ import { SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
 import { XenstoreClient } from '../xenstore/index.js';
 
-/** A host in memory, and what happens to it. */
+/** A host in memory, and control over what happens to it. */
 export interface SimulatedHost extends OpenHost {
-  /** Plugs, unplugs, boots and kills. */
+  /** Plugs and unplugs devices, boots and kills guests. */
   readonly sim: SimHost;
 }
 
@@ -41,7 +41,7 @@ export function hostOf(sim: SimHost): OpenHost {
     qemu: async (domid, call) => {
       const qemu = sim.qemus.get(domid);
       if (qemu?.alive) return QmpClient.open(qemu.connectQmp(), call);
-      // A dead one refuses connections, as a socket that nobody listens at.
+      // A dead one refuses connections, like a socket that nothing listens on.
       const cause = Object.assign(new Error('connect'), { code: qemu ? 'ECONNREFUSED' : 'ENOENT' });
       throw new QmpError('unreachable', 'connect', `cannot connect to QEMU ${domid} (${cause.code})`, {
         cause,

@@ -5,7 +5,7 @@ import { XlCfgError } from './errors.js';
 export const SIZE_MAX = 1 << 20;
 
 /**
- * The text of a file. xl looks at bytes and asks for no encoding: what is no UTF-8 (a comment in ISO 8859-1) stands as
+ * The text of a file. xl looks at bytes and requires no encoding: what is not UTF-8 (a comment in ISO 8859-1) becomes
  * U+FFFD, as it does in what is read from xenstore, so that names can be compared. A byte order mark is kept: xl
  * refuses it, and so does the lexer.
  *
@@ -20,7 +20,7 @@ export function decodeText(untrustedText: string | Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(untrustedText);
 }
 
-/** The characters (not the units of UTF-16) of a part of a text. */
+/** The characters (not UTF-16 units) of a part of a text. */
 export function characterCount(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at++) {

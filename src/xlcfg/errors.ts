@@ -6,12 +6,12 @@ export interface Position {
   readonly column: number;
 }
 
-/** A sentence, safe to print, on something that is read here and not by xl, or not so. */
+/** A sentence, safe to print, about something that xl does not read, or reads differently. */
 export interface XlCfgWarning extends Position {
   readonly message: string;
 }
 
-/** Told of the first thing that is in a file and that xl does not read as it is meant. */
+/** Called for the first thing in a file that xl does not read as it is meant. */
 export type OnWarning = (warning: XlCfgWarning) => void;
 
 /**

@@ -2,9 +2,9 @@
 import type { ControllerSetting, DeviceSetting, UsbSettings } from './model.js';
 
 /**
- * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one in a line, longer ones
- * with a line for each item, an empty one too (silence is no wish to have nothing), and only what is not undefined.
- * Expects settings that `parseUsbSettings` could have given: it does not look for contradictions.
+ * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one item on one line, longer
+ * ones with a line for each item, empty ones too (leaving a list out does not ask for nothing), and only what is not
+ * undefined. Expects settings that `parseUsbSettings` could have returned: it does not look for contradictions.
  */
 export function formatUsbSettings({ controllers, devices }: UsbSettings): string {
   return (

@@ -19,13 +19,13 @@ const NUMBER = /[0-9][0-9a-fx]*/y;
 const SYMBOL = /\+=|[=[\],;]/y;
 const NEWLINE = /\r?\n/y;
 
-/** An octal character: xl takes it and keeps nothing of it. */
+/** An octal character: xl accepts it and drops it. */
 const OCTAL = /[0-7]{3}/y;
 
 /**
- * Cuts a text into tokens, from first to last. Blanks and comments are none; a comment ends before its newline.
- * Takes what xl takes and, beyond that, lines that end in CR LF, a comment in a last line without a newline, and escapes
- * that xl does not know, in strings that nobody asks for: the first of these is warned of.
+ * Cuts a text into tokens, from first to last. Blanks and comments are not tokens; a comment ends before its newline.
+ * Accepts what xl accepts and, beyond that, lines that end in CR LF, a comment in a last line without a newline, and
+ * escapes that xl does not know, in strings that nobody asks for: there is a warning about the first of these.
  *
  * @returns a function that gives the next token, `end` again and again after the last; it throws
  *   {@link XlCfgError} `unexpected-character` or `unterminated-string`
@@ -49,7 +49,7 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
     throw new XlCfgError(code, place(offset), sentence);
   };
 
-  /** Gives whether there was a comment. */
+  /** Returns whether there was a comment. */
   const skipBlanksAndComment = (): boolean => {
     while (untrustedText[at] === ' ' || untrustedText[at] === '\t') {
       at++;
@@ -113,7 +113,7 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
     const isAfterComment = skipBlanksAndComment();
     if (at === untrustedText.length) return token('end', '');
     const newline = match(NEWLINE);
-    // To xl a CR before the newline is a part of the comment.
+    // For xl a CR before the newline is part of the comment.
     if (newline === '\r\n' && !isAfterComment)
       warn(at, 'xl does not read this file: its lines end in CR LF.');
     if (newline !== undefined) return token('newline', newline);

@@ -10,12 +10,12 @@ export interface NumberRule {
   readonly isOctalToXl?: boolean;
 }
 
-/** What {@link parseNumber} says of a text that stands for none. */
+/** What {@link parseNumber} says about a text that is not a number. */
 export const NOT_A_NUMBER = 'is not a number';
 
 /**
- * The number that a text stands for: decimal, or hex after 0x. Leading zeros are taken (lsusb prints them) unless xl would
- * read another number than people do: 010 is 8 to it where 007 is 7.
+ * The number that a text stands for: decimal, or hex after 0x. Leading zeros are accepted (lsusb prints them) unless xl
+ * would read a different number from what people mean: it reads 010 as 8, but 007 as 7.
  *
  * @returns the number, or why there is none: the rest of a sentence, `is not a number`
  */
@@ -37,7 +37,7 @@ export function isZero(text: string): boolean {
 
 /**
  * Reads a number with blanks around it, as xl's strtoul and atoi accept them. What those misread is refused: a leading
- * zero that makes another number of it, and anything after the number.
+ * zero that changes the number, and anything after the number.
  *
  * @throws {XlCfgError} `bad-number`, also when it is out of range
  */
@@ -49,7 +49,7 @@ export function readNumber(key: string, value: SpecValue, rule: NumberRule): num
     : value.refuse('bad-number', `${key}=${quoted(text)} ${number}.`);
 }
 
-/** Reads a number that is undefined when it is 0: any will do. */
+/** Reads a number; 0 gives undefined: any will do. */
 export function readChoice(key: string, value: SpecValue, rule: NumberRule): number | undefined {
   return isZero(withoutBlanks(value.untrustedText)) ? undefined : readNumber(key, value, rule);
 }

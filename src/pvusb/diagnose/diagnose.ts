@@ -145,7 +145,7 @@ function bindingFindings(inventory: Inventory, device: UsbDevice): Finding[] {
   return bound && placesOf(inventory, busid).length === 0 ? [{ finding: 'binding-without-port', busid }] : [];
 }
 
-/** Whether a lent device has another address than when it was lent: by our record, or else by libxl's. */
+/** Whether a lent device has a different address from when it was lent: according to our record, or else to libxl's. */
 function isReplugged(inventory: Inventory, { controller, port }: Place, device: UsbDevice): boolean {
   const address = `${device.bus}.${device.address}`;
   const recorded = addressIn(savedFor(inventory, device.busid)?.identity ?? '');

@@ -19,9 +19,13 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, in empty lists for none; "pvusb apply --take-all" takes everything without that.',
+    remedy:
+      'Name them, with empty lists for none; "pvusb apply --take-all" takes everything back without that.',
   },
-  'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
+  'other-domain': {
+    group: 'refused',
+    remedy: 'Name the domain that the file is for, or correct the name in it.',
+  },
   'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
   'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
@@ -151,7 +155,7 @@ export interface PvusbErrorDetails {
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
   readonly leftOver?: readonly string[] | undefined;
-  /** What to do next, where more is known of it than the code says. */
+  /** What to do next, if more is known than the code says. */
   readonly remedy?: string;
 }
 

@@ -52,8 +52,8 @@ export async function libxlDomains(
 }
 
 /**
- * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike libxl's:
- * {@link parseLibxlUsb} takes their absence for silence.
+ * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike by
+ * libxl: for {@link parseLibxlUsb} a missing list says nothing.
  */
 export function libxlUsb(inventory: Inventory, domain: Domain): string {
   const text = textOf(upToDate(inventory, domain, bareConfig(domain)));
@@ -144,7 +144,7 @@ export function parseLibxlUsb(untrustedText: string, domain?: DomainName): Wante
   };
 }
 
-/** A configuration, and what it says beside its USB. */
+/** A configuration, and what else it says besides its USB. */
 interface ParsedConfig {
   readonly config: SavedConfig;
   readonly name: string | undefined;
