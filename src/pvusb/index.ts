@@ -168,7 +168,7 @@ export { ConflictError } from './model/failure.js';
 
 // Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
-export { type Clock, Mutex } from '../async/index.js';
+export { type Clock, Mutex, systemClock } from '../async/index.js';
 export type {
   DomainFiles,
   LockedUserdata,
