@@ -7,7 +7,9 @@ import { simulatedHost } from '../../src/testing/index.js';
 
 test("an xl.cfg is a guest's wanted USB, and its notes", async () => {
   await using host = await simulatedHost(labWorld());
-  const { usb, notes } = parseXlConfig('name="u1"\nusbctrl=["type=pv,ports=4"]\nusbdev=["hostbus=4,hostaddr=2"]\n');
+  const { usb, notes } = parseXlConfig(
+    'name="u1"\nusbctrl=["type=pv,ports=4"]\nusbdev=["hostbus=4,hostaddr=2"]\n',
+  );
   assert.deepEqual(notes, []);
   const { changes } = await applyUsb(host, { domain: 'u1', usb });
   assert.deepEqual(
