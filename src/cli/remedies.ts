@@ -1,9 +1,9 @@
-/** What to do next, in commands: where the library's remedy speaks of its functions. */
+/** What to do next, in commands: where the library's remedy names its functions. */
 import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
 
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-usb-settings':
-    'Name them, in empty lists for none; "pvusb apply --take-all" takes everything without that.',
+    'Name them, with empty lists for none; "pvusb apply --take-all" takes everything back without that.',
   'no-such-domain': 'See "pvusb list" for the domains.',
   'no-such-controller': 'See "pvusb list" for the controllers.',
   'no-such-device': 'See "pvusb devices" for what is plugged in.',
@@ -26,10 +26,10 @@ export function commandRemedy(code: PvusbErrorCode): string {
   return COMMANDS[code] ?? ERROR_KINDS[code].remedy;
 }
 
-/** What to do about an error. Of a controller that is half removed the command that ends it is named. */
+/** What to do about an error. For a half-removed controller it names the command that finishes the removal. */
 export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string {
   const { domid, devid } = where;
   if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
-    return `Run it again when the guest answers, or "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
+    return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
 }

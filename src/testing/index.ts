@@ -11,7 +11,7 @@ import { XenstoreClient } from '../xenstore/index.js';
 
 export type { OpenHost, SimHost, World };
 
-/** A host in memory, and what happens to it. */
+/** A host in memory, and control over what happens to it. */
 export interface SimulatedHost extends OpenHost {
   /** Plugs and unplugs devices, boots and kills guests. */
   readonly sim: SimHost;
