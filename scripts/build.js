@@ -1,5 +1,5 @@
-// Builds dist/: the library by the TypeScript compiler, the program as one bundle (a process that starts often
-// must not look for a hundred files).
+// Builds dist/: the library with the TypeScript compiler, the program as one bundle (a process that starts often must
+// not load a hundred files).
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -22,7 +22,7 @@ rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 await bundleProgram(`${root}/dist/cli`, requiring);
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
-// The man page is made from the commands themselves.
+// The man page is generated from the commands themselves.
 const man = `${root}/build/man.mjs`;
 await build({ ...options, ...requiring, entryPoints: [`${root}/src/cli/man.ts`], outfile: man });
 const { formatManPage } = await import(`file://${man}`);

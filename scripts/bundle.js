@@ -1,4 +1,4 @@
-// The program as bundles of esbuild: dist/cli, and what packages are made of.
+// The program as esbuild bundles: dist/cli, and what packages are made from.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -18,11 +18,11 @@ export const options = {
   minify: true,
   legalComments: 'linked',
   define: { PVUSB_VERSION: JSON.stringify(version) },
-  // Native: it finds its binary beside its own files.
+  // Native: it finds its binary next to its own files.
   external: ['koffi'],
 };
 
-/** commander is CommonJS and asks for Node's own modules by require. */
+/** commander is CommonJS and loads Node's own modules with require. */
 export const requiring = {
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -31,10 +31,10 @@ export const requiring = {
 
 /**
  * Bundles the program into a folder, with esbuild's options changed by `changes`. One file for xl's commands, which
- * scripts call often; the others are loaded in pieces, as they are needed.
+ * scripts call often; the others are loaded in pieces, as needed.
  */
 export async function bundleProgram(outdir, changes) {
-  // CommonJS, since Node starts that some milliseconds sooner.
+  // CommonJS, since Node starts that a few milliseconds faster.
   await build({
     ...options,
     ...changes,

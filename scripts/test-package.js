@@ -1,4 +1,4 @@
-// Makes the packages, Debian's and npm's, and tests them: `npm run test:package`.
+// Makes the packages, the Debian and the npm one, and tests them: `npm run test:package`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -31,7 +31,7 @@ step('the Debian package', ...node('scripts/package.js'));
 const first = sum();
 step('the Debian package once more', ...node('scripts/package.js'));
 if (sum() !== first) {
-  console.error('# the same sources have made another package');
+  console.error('# the same sources made a different package');
   process.exit(1);
 }
 
@@ -57,7 +57,7 @@ step('docs/api.md and docs/api/ are up to date?', ...node('scripts/docs.js', '--
 step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'));
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));
 step('unpack', 'dpkg-deb', ['-x', deb, unpacked]);
-// Those that start the program as others do, and the package's own.
+// Those that start the program as users do, and the package's own.
 const tests = testNames().filter((name) => /^(package\/|cli\/process)/.test(name));
 Object.assign(process.env, {
   PVUSB_DEB: deb,

@@ -1,10 +1,10 @@
-// The package's copyright file: packaging/copyright.in with the versions and holders of what was put in.
+// The package's copyright file: packaging/copyright.in with the versions and holders of what is included.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, version } from '../bundle.js';
 import { fail } from './tools.js';
 
-/** npm's packages that are put in, by their names in the file. */
+/** The npm packages that are included, by their names in the file. */
 const PACKAGES = { commander: 'commander', zod: 'zod', koffi: 'koffi' };
 
 /** Writes it. */
@@ -19,13 +19,13 @@ export function formatCopyright({ year, node, libraries }) {
   return form.replace(/\{([\w.]+)\}/g, (_, key) => values[key] ?? fail(`copyright.in asks for ${key}`));
 }
 
-/** What an installed package says of itself; one that has changed its licence ends the packaging. */
+/** What an installed package says about itself; if one has changed its licence, packaging stops. */
 function describe(name) {
   const folder = join(root, 'node_modules', name);
   const { version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  if (license !== 'MIT') fail(`${name} is under ${license}: see to packaging/copyright.in`);
+  if (license !== 'MIT') fail(`${name} is under ${license}: update packaging/copyright.in`);
   const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
   const text = file ? readFileSync(join(folder, file), 'utf8') : '';
   const holder = /^Copyright \(c\)\s+(.*)$/im.exec(text)?.[1].replace(/\s+/g, ' ') ?? author;
-  return { version, holder: holder ?? fail(`${name} does not say whose it is`) };
+  return { version, holder: holder ?? fail(`${name} does not name its copyright holder`) };
 }
