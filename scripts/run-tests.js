@@ -93,6 +93,6 @@ export async function runTests(names, concurrency) {
   const slowest = passed.toSorted((one, other) => other.ms - one.ms).slice(0, SLOWEST);
   for (const test of slowest) console.log(`${seconds(test.ms)}  ${test.sentence}`);
   const skipped = [...skips.values()].reduce((sum, { size }) => sum + size, 0);
-  console.log(`\n${passed.length} passed, ${failures.length} failed, ${skipped} skipped, in ${took}`);
+  console.log(`\nin ${took}:\n${passed.length} passed, ${failures.length} failed, ${skipped} skipped`);
   return failures.length === 0 && passed.length + skipped > 0;
 }

@@ -1,7 +1,8 @@
 /** The shells that completion is for: the machine's own, else Debian's, unpacked into the cache and never installed. */
 import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
+import { join } from 'node:path';
+import { orSkip, programPath } from '../support/needs.js';
+import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../support/packages.js';
 
 /** A shell, and the environment it starts in. */
 export interface ShellKit {
@@ -18,21 +19,18 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** A shell that starts, or undefined, loudly; an error where the environment says `CI=true`. */
 export async function shellOrSkip(name: string): Promise<ShellKit | undefined> {
-  try {
+  const toInstall = `${name}, or apt and dpkg with Debian's archive in reach`;
+  const { found } = await orSkip(`the completion of ${name}`, toInstall, async () => {
     const kit = installed(name) ?? (await fetched(name));
     const settings = Object.entries(kit.environment).map(([variable, value]) => `${variable}=${value}`);
     await run('env', [...settings, kit.program, '--version']);
     return kit;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    report(`SKIPPING THE COMPLETION OF ${name.toUpperCase()}: ${String(error).toUpperCase()}`);
-    return undefined;
-  }
+  });
+  return found;
 }
 
 function installed(name: string): ShellKit | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  const program = programPath(name);
   return program === undefined ? undefined : { program, environment: {} };
 }
 
@@ -44,7 +42,6 @@ async function fetched(name: string): Promise<ShellKit> {
     .map((path) => join(root, path))
     .find((path) => existsSync(path));
   if (program === undefined) throw new Error(`Debian's package ${name} has no program ${name}`);
-  const triplet = (await run('gcc', ['-print-multiarch'])).trim();
-  const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, triplet));
+  const libraries = await libraryFolders(root);
   return { program, environment: { LD_LIBRARY_PATH: libraries.join(':') } };
 }
