@@ -1,7 +1,7 @@
 /** The shells that completion is for: the machine's own, else Debian's, unpacked into the cache and never installed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { orSkip, programPath } from '../support/needs.js';
+import { type Found, orSkip, programPath } from '../support/needs.js';
 import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../support/packages.js';
 
 /** A shell, and the environment it starts in. */
@@ -17,16 +17,15 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fish: ['fish', 'libpcre2-32-0', 'libtinfo6'],
 };
 
-/** A shell that starts, or undefined, loudly; an error where the environment says `CI=true`. */
-export async function shellOrSkip(name: string): Promise<ShellKit | undefined> {
+/** A shell that starts, or why its tests are skipped; with `CI=true` a missing one is an error. */
+export async function shellOrSkip(name: string): Promise<Found<ShellKit>> {
   const toInstall = `${name}, or apt and dpkg with Debian's archive in reach`;
-  const { found } = await orSkip(`the completion of ${name}`, toInstall, async () => {
+  return orSkip(`the completion of ${name}`, toInstall, async () => {
     const kit = installed(name) ?? (await fetched(name));
     const settings = Object.entries(kit.environment).map(([variable, value]) => `${variable}=${value}`);
     await run('env', [...settings, kit.program, '--version']);
     return kit;
   });
-  return found;
 }
 
 function installed(name: string): ShellKit | undefined {

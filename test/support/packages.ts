@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,7 +23,8 @@ export function key(...parts: readonly string[]): string {
 
 /**
  * Makes `folder` exist with what `fill` puts there, all or nothing. Several processes may do so at once: each fills a
- * folder of its own, and the first to rename it into place wins.
+ * folder of its own, and the first to rename it into place wins. What has failed is not tried again by the other files
+ * of the same run.
  */
 export async function provide(
   folder: string,
@@ -31,6 +32,9 @@ export async function provide(
   fill: (temporary: string) => Promise<void>,
 ): Promise<void> {
   if (existsSync(folder)) return;
+  const { PVUSB_TEST_RUN: scratch } = process.env;
+  const failed = scratch && join(scratch, `${basename(folder)}.failed`);
+  if (failed && existsSync(failed)) throw new Error(await readFile(failed, 'utf8'));
   report(`${what} …`);
   await mkdir(dirname(folder), { recursive: true });
   const temporary = await mkdtemp(`${folder}.`);
@@ -39,6 +43,9 @@ export async function provide(
     await rename(temporary, folder).catch((error: unknown) => {
       if (!existsSync(folder)) throw error;
     });
+  } catch (error) {
+    if (failed) await writeFile(failed, error instanceof Error ? error.message : String(error));
+    throw error;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -69,7 +76,7 @@ export async function libraryFolders(root: string): Promise<string[]> {
 async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = join(dirname(folder), 'apt');
-  const faults: string[] = [];
+  const faults = new Map<string, string>();
   for (const [name, optionsOf] of Object.entries(ATTEMPTS)) {
     try {
       await rm(scratch, { recursive: true, force: true });
@@ -83,10 +90,12 @@ async function download(folder: string, what: string, packages: readonly string[
       await rm(scratch, { recursive: true });
       return;
     } catch (error) {
-      faults.push(`by ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      const fault = error instanceof Error ? error.message : String(error);
+      faults.set(fault, faults.get(fault) ?? name);
     }
   }
-  throw new Error(`the Debian packages of ${what} can't be downloaded; ${faults.join('; ')}`);
+  const told = [...faults].map(([fault, by]) => `${fault} (by ${by})`);
+  throw new Error(`the Debian packages of ${what} can't be downloaded: ${told.join('; ')}`);
 }
 
 /** apt's options for each way to find packages. Without any there is no update. */
