@@ -43,13 +43,13 @@ export async function runList(
   });
 }
 
-/** What the lines of a listing are made of. */
+/** What the lines of a listing are made from. */
 interface View {
   readonly inventory: Inventory;
   readonly names: UsbNames;
-  /** By busid, where they tell devices apart. */
+  /** By busid, where they distinguish devices. */
   readonly serials: ReadonlyMap<Busid, string>;
-  /** Width of the terminal; undefined where it is none. */
+  /** Width of the terminal; undefined if there is none. */
   readonly columns: number | undefined;
 }
 
@@ -107,7 +107,7 @@ const BUSID_WIDTH = 8;
 function formatPort(view: View, place: Place, widest: number): string {
   const { port, busid, untrustedJunk } = place.port;
   const title = `    port ${String(port).padEnd(2)}  `;
-  if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is no device\n`;
+  if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is not a device\n`;
   return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
 }
 
