@@ -6,7 +6,15 @@ import { formatCopyright } from './package/copyright.js';
 import { formatChangelog, makeDeb, put, putCompressed } from './package/deb.js';
 import { makeExecutable } from './package/executable.js';
 import { makePieces } from './package/pieces.js';
-import { fail, fetchLibraries, installTools, needsGlibc, run, runtime, workshop } from './package/tools.js';
+import {
+  fail,
+  fetchLibraries,
+  installPackaging,
+  needsGlibc,
+  run,
+  runtime,
+  workshop,
+} from './package/tools.js';
 
 /** Debian 12's C library: what a host must have at least. */
 const GLIBC = '2.36';
@@ -19,7 +27,7 @@ const ABOUT = `lend the USB devices of a Xen host to its guests
 
 if (process.platform !== 'linux' || process.arch !== 'x64') fail('it is made on Linux on x86-64 only');
 run(process.execPath, [join(root, 'scripts/build.js')], { stdio: 'inherit' });
-installTools();
+installPackaging();
 const libraries = fetchLibraries();
 
 console.log('# making the executable');

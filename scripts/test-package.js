@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, version } from './bundle.js';
-import { installTools, tool, workshop } from './package/tools.js';
+import { installPackaging, tool, workshop } from './package/tools.js';
 import { runTests, testNames } from './run-tests.js';
 
 let unpacked;
@@ -38,7 +38,7 @@ if (sum() !== first) {
 const packed = join(workshop, 'npm');
 rmSync(packed, { recursive: true, force: true });
 mkdirSync(packed, { recursive: true });
-installTools();
+installPackaging();
 // The build has been done.
 step("npm's package", 'npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', packed]);
 const tarball = join(packed, `pvusb-${version}.tgz`);
@@ -51,6 +51,8 @@ step('are the types wrong?', tool('attw'), [
   'ascii',
   '--no-emoji',
 ]);
+
+step('docs/api.md and docs/api/ are up to date?', ...node('scripts/docs.js', '--check'));
 
 step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'));
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));

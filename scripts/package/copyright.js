@@ -5,7 +5,7 @@ import { root, version } from '../bundle.js';
 import { fail } from './tools.js';
 
 /** npm's packages that are put in, by their names in the file. */
-const PACKAGES = { commander: 'commander', tab: '@bomb.sh/tab', zod: 'zod', koffi: 'koffi' };
+const PACKAGES = { commander: 'commander', zod: 'zod', koffi: 'koffi' };
 
 /** Writes it. */
 export function formatCopyright({ year, node, libraries }) {

@@ -1,16 +1,9 @@
 // What packages are made with: npm's by packaging/package-lock.json, Debian's by apt.
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root } from '../bundle.js';
+import { installTools } from '../install-tools.js';
 
 /** Where everything is made; what stays there is used again. */
 export const workshop = join(root, 'build', 'package');
@@ -42,16 +35,8 @@ export function run(program, args, options = {}) {
   return done.stdout;
 }
 
-/** Installs what packaging/package-lock.json names, unless that is what is there. */
-export function installTools() {
-  const lock = readFileSync(join(packaging, 'package-lock.json'), 'utf8');
-  const installed = join(packaging, 'node_modules', '.lock-installed');
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === lock) return;
-  console.log('# installing what packages are made with');
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['ci', ...quiet], { cwd: packaging, stdio: 'inherit' });
-  writeFileSync(installed, lock);
-}
+/** Installs the tools that packages of npm are made and checked with. */
+export const installPackaging = () => installTools(packaging);
 
 /** One of the tools that packaging/package.json names. */
 export const tool = (name) => join(packaging, 'node_modules', '.bin', name);

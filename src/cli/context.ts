@@ -1,4 +1,4 @@
-/** What every command of ours shares: options, the host, printing and errors. */
+/** What all our commands share: options, the host, printing and errors. */
 
 import { formatPlan, type Host, type OperationOptions, openHost, type Plan } from '../pvusb/index.js';
 import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
@@ -31,7 +31,7 @@ export async function withHost<T>(
   }
 }
 
-/** What usb.ids calls devices: that of `PVUSB_USBIDS`, else the installed one. No names when it is not there. */
+/** The names of devices in usb.ids: the file in `PVUSB_USBIDS`, otherwise the installed one. No names if there is none. */
 export function usbNames({ env }: Terminal, devices: readonly UsbDevice[]): Promise<UsbNames> {
   return readUsbNames(devices, env.PVUSB_USBIDS ? [env.PVUSB_USBIDS] : undefined);
 }
@@ -41,7 +41,7 @@ export function printJson(terminal: Terminal, data: unknown): void {
   terminal.out(`${printableJson(data)}\n`);
 }
 
-/** Prints what is JSON already. */
+/** Prints what already is JSON. */
 export function printJsonText(terminal: Terminal, untrustedText: string): void {
   terminal.out(`${printableJsonText(untrustedText)}\n`);
 }

@@ -30,7 +30,7 @@ export function formatManPage(version: string): string {
     '.SH ENVIRONMENT',
     ...ENVIRONMENT.flatMap(([name, meaning]) => ['.TP', `.B ${name}`, roff(meaning)]),
     '.SH ERRORS',
-    'Each error has a code, which stands in brackets behind its remedy, and in the output of \\-\\-json.',
+    'Each error has a code, printed in parentheses after its remedy, and in the output of \\-\\-json.',
     ...Object.entries(ERROR_KINDS).flatMap(([code, { remedy }]) => ['.TP', `.B ${roff(code)}`, roff(remedy)]),
     '.SH SEE ALSO',
     '.BR xl (1),',
@@ -46,24 +46,25 @@ const SILENT: Terminal = {
   showsProgress: false,
   hasColour: false,
   columns: undefined,
+  errColumns: undefined,
   env: {},
   signal: new AbortController().signal,
 };
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ['XENSTORED_PATH', "xenstored's socket, or the device, itself."],
-  ['XENSTORED_RUNDIR', 'The folder of its socket.'],
-  ['PVUSB_SYSFS', 'Where sysfs is; /sys unless given.'],
-  ['PVUSB_USERDATA', 'Where libxl keeps the configurations of guests; /var/lib/xen unless given.'],
-  ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; /var/run/xen unless given."],
-  ['PVUSB_USBIDS', "The list of vendors' and products' names; the installed usb.ids unless given."],
-  ['NO_COLOR', 'Nothing is printed in colour.'],
+  ['XENSTORED_PATH', "Path of xenstored's socket, or of its device."],
+  ['XENSTORED_RUNDIR', "The folder of xenstored's socket."],
+  ['PVUSB_SYSFS', 'Where sysfs is; default /sys.'],
+  ['PVUSB_USERDATA', "Where libxl keeps guests' configurations; default /var/lib/xen."],
+  ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
+  ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
+  ['NO_COLOR', 'If set, nothing is printed in colour.'],
 ];
 
 function statuses(): Record<string, string> {
   const meanings: Record<ErrorGroup, string> = {
-    refused: 'Refused; nothing was changed. From doctor: something is wrong and stays so.',
-    host: 'Trouble with the host.',
+    refused: 'Refused; nothing was changed. From doctor: something is still wrong.',
+    host: 'Problem with the host.',
     moment: 'Try again.',
     unfinished: 'Something is left over; see "pvusb doctor".',
   };
@@ -91,7 +92,7 @@ function paragraphs(text: string): string {
     .join('\n.PP\n');
 }
 
-/** A line that begins with a dot or a quote would be a request; a hyphen is a dash unless escaped. */
+/** A line that begins with a dot or a quote would be a roff request; a hyphen is a dash unless escaped. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

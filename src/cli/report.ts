@@ -4,12 +4,12 @@ import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';
 
-/** A command line that makes no sense: exit status 2, with a hint where help is. */
+/** An invalid command line: exit status 2, with a hint where to find help. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A command of several changes failed: why, and what it had done by then. */
+/** A command of several changes failed: why, and what it had done until then. */
 export class HalfDoneError extends Error {
   override readonly name = 'HalfDoneError';
   readonly changes: readonly unknown[];
@@ -35,7 +35,10 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
   const { code, message, remedy, leftOver, where } = known;
   if (json)
     terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
-  terminal.err(`pvusb: ${printable(message)}\n${remedy} (${code})\n`);
+  // A message may tell of it already.
+  const more = leftOver.filter((sentence) => !message.includes(sentence));
+  const lines = [`pvusb: ${message}`, ...more, `${remedy} (${code})`];
+  terminal.err(lines.map((line) => `${printable(line)}\n`).join(''));
   if (known !== error) terminal.err(`${stackOf(error).split('\n').map(printable).join('\n')}\n`);
   return known.exitStatus;
 }

@@ -18,9 +18,9 @@ interface SettingsFile {
 }
 
 /**
- * Reads a file; of several domains in it the one of this number or name.
+ * Reads a file; of several domains in it, the one with this number or name.
  *
- * @throws {PvusbError} `invalid-configuration`, with line and column where there are some
+ * @throws {PvusbError} `invalid-configuration`, with line and column where known
  */
 export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
   const bytes = await read(path);
@@ -60,7 +60,7 @@ function nameOf(settings: XlCfgSettings): string | undefined {
     : undefined;
 }
 
-/** xl counts controllers by their place in the list. */
+/** xl numbers controllers by their position in the list. */
 function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
   const usb = readUsbSettings(settings);
   const controllers = usb.controllers.map(({ type, version, ports, position }, devid) => {

@@ -1,7 +1,7 @@
-/** How things are called in what people read. */
+/** What things are called in the text that people read. */
 
-import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
-import { escapeText, type UsbDevice } from '../sysfs/index.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
+import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
 const CLASSES: Readonly<Record<string, string>> = {
@@ -42,36 +42,52 @@ export function describeSpeed(speedMbps: number): string {
 
 /** A domain by its name, or by its number where it has none: `u1`, `domain 3`. */
 function describeDomain(inventory: Inventory, domid: number): string {
-  const name = inventory.domains.find((domain) => domain.domid === domid)?.name;
-  return name ? escapeText(name) : `domain ${domid}`;
+  const untrustedName = inventory.domains.find((domain) => domain.domid === domid)?.name;
+  return untrustedName ? printable(untrustedName) : `domain ${domid}`;
+}
+
+/** The guests that have a device; undefined when none has. */
+export function describeGuests(inventory: Inventory, device: UsbDevice): string | undefined {
+  const domids = new Set(placesOf(inventory, device.busid).map(({ controller }) => controller.domid));
+  return domids.size === 0
+    ? undefined
+    : [...domids].map((domid) => describeDomain(inventory, domid)).join(',');
 }
 
 /** Who has a device: guests by name, else the drivers of its interfaces, else nobody. */
 export function describeHolder(inventory: Inventory, device: UsbDevice): string {
-  const places = placesOf(inventory, device.busid);
-  if (places.length > 0) {
-    return [...new Set(places.map(({ controller }) => describeDomain(inventory, controller.domid)))].join(
-      ',',
-    );
-  }
-  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
-  return [...new Set(drivers)].join(',') || '-';
+  const { drivers } = usedBy(inventory, device);
+  return describeGuests(inventory, device) ?? (drivers.join(',') || '-');
 }
 
-/** Short reasons why a device cannot be attached, by the code of the error that an attach would end with. */
+/** Why a device cannot be attached, by the code of the error that an attach would end with. */
 const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'is-root-hub': 'root hub',
   'is-hub': 'hub',
-  'already-attached': 'lent',
-  'half-attached': 'half',
+  'already-attached': 'in use',
+  'half-attached': 'half attached',
   'not-authorized': 'unauthorized',
   'no-interfaces': 'no interfaces',
 };
 
-/** Whether a device can be attached, or why not: `yes`, `no: hub`, `no: in u1`. */
-export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
+/** Why a device cannot be attached, in a word or two that complete "no (...)"; undefined when it can. */
+export function whyNotAttachable(inventory: Inventory, device: UsbDevice): string | undefined {
   const problem = attachProblem(inventory, device);
-  return problem ? `no: ${REASONS[problem.code] ?? problem.code}` : 'yes';
+  return problem && (REASONS[problem.code] ?? problem.code);
+}
+
+/** The serial numbers that tell devices of the same ids apart. */
+export function tellingSerials(devices: readonly UsbDevice[]): ReadonlyMap<Busid, string> {
+  const alike = (one: UsbDevice, other: UsbDevice): boolean =>
+    one !== other && one.vendorId === other.vendorId && one.productId === other.productId;
+  return new Map(
+    devices.flatMap((device) => {
+      const { busid, serial } = device;
+      const others = devices.filter((other) => alike(device, other));
+      const tells = others.length > 0 && others.every((other) => other.serial !== serial);
+      return serial !== undefined && tells ? [[busid, serial] as const] : [];
+    }),
+  );
 }
 
 const STATES = [

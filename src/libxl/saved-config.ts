@@ -93,7 +93,7 @@ export class SavedConfig {
   }
 
   /**
-   * The configuration with a controller: in the place of the one with its number, or behind the others.
+   * The configuration with a controller: in the place of the one with its number, or after the others.
    * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
    *
    * @throws {RangeError} a number is none that the field can have
@@ -117,7 +117,7 @@ export class SavedConfig {
   }
 
   /**
-   * The configuration with a device: in the place of the one in its port, or behind the others.
+   * The configuration with a device: in the place of the one in its port, or after the others.
    * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
    *
    * @throws {RangeError} a number is none that the field can have

@@ -1,6 +1,8 @@
 /**
- * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses. Every name is listed;
- * `npm run docs` makes docs/api.md of their comments. A comment with an empty line after it begins a section there.
+ * Lends a Xen host's USB devices to its guests: the public API, which the command line uses too.
+ *
+ * `npm run docs` generates docs/api.md from the comments of these names. A comment followed by an empty line starts a section
+ * of that page.
  */
 
 // Opening a host.
@@ -10,9 +12,10 @@ export type { CallOptions } from './observe/host.js';
 export { type HostEnvironment, type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
 export { type Platform, platformOf } from './observe/platform.js';
 
-// Looking. Nothing is changed.
+// Reading and watching. These functions change nothing.
 
 export { diagnose } from './diagnose/diagnose.js';
+export { severityOf } from './diagnose/severity.js';
 export { describeFinding } from './diagnose/wording.js';
 export type { InventoryChange, PortChange } from './model/difference.js';
 export {
@@ -28,8 +31,10 @@ export {
   livingGuests,
   type Place,
   placesOf,
+  type Users,
+  usedBy,
 } from './model/find.js';
-export type { ConfigDifference, Finding } from './model/finding.js';
+export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
 export { portState } from './types/port-state.js';
 export type { PortState } from './types/served-type.js';
@@ -42,10 +47,11 @@ export {
   type ListRequest,
   listControllers,
   listDevices,
+  listInventory,
 } from './verbs/listing.js';
 export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
 
-// Changing. Each operation is planned first, and only planned with `dryRun`.
+// Operations. Each one is planned first; with `dryRun` it is only planned.
 
 export type { ExecuteOptions, Progress } from './execute/execute.js';
 export type { Adjustment } from './plan/apply.js';
@@ -76,10 +82,11 @@ export type { WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
 export { type WatchOptions, watchDomains } from './watch/watch.js';
 
-// What a host looks like. Plain data, fit for JSON.
+// What a host looks like. Plain data that can be written as JSON.
 
 export {
   CONTROLLER_TYPES,
+  type ControllerType,
   type SavedController,
   type SavedControllerType,
   type SavedDevice,
@@ -88,7 +95,6 @@ export type { Busid, DriverName, InterfaceId, UsbDevice, UsbInterface, UsbKind }
 export { USBBACK, USBFS } from './model/drivers.js';
 export type {
   Controller,
-  ControllerType,
   DeviceModel,
   Domain,
   DomainType,
@@ -108,7 +114,7 @@ export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';
 export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
 
-// Plans. What an operation will do, as plain data: made, looked at, and carried out.
+// Plans. What an operation will do, as plain data: it can be inspected before it is executed.
 
 export { execute } from './execute/execute.js';
 export {
@@ -159,7 +165,7 @@ export {
 } from './model/errors.js';
 export { ConflictError } from './model/failure.js';
 
-// Standing in for a host. What `openHost` opens is a `Host`, and so is whatever has these parts.
+// Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
 export { type Clock, Mutex } from '../async/index.js';
 export type {

@@ -29,3 +29,16 @@ export function hasIdentity(device: UsbDevice, identity: string): boolean {
 export function hasSerial(identity: string): boolean {
   return (identity.split(';')[1] ?? '') !== '';
 }
+
+/**
+ * An identity with the address that the device has now, as a lent one is recorded: a replug gives it another address,
+ * which {@link addressIn} then still tells.
+ */
+export function formatIdentityAt(device: UsbDevice): string {
+  return `${formatIdentity(device)};${device.bus}.${device.address}`;
+}
+
+/** The address in an identity, `3.11`; undefined for one without. */
+export function addressIn(identity: string): string | undefined {
+  return /^\d{1,3}\.\d{1,3}$/.exec(identity.split(';')[3] ?? '')?.[0];
+}

@@ -10,4 +10,4 @@ export { openPlugs, type Plugs } from './plugs.js';
 export type { Wanted } from './scan.js';
 export { type Binding, type InterfaceState, openSysfs, Sysfs, type SysfsOptions } from './sysfs.js';
 export { escapeText, printable, UNSAFE } from './text.js';
-export { describeDevice, parseUsbIds, readUsbNames, type UsbNames } from './usbids.js';
+export { describeDevice, listedName, parseUsbIds, readUsbNames, type UsbNames } from './usbids.js';

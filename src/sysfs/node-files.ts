@@ -1,12 +1,16 @@
 /** sysfs through the real file system, below a root: `/sys`, a recorded tree or a published simulation. */
-import { constants } from 'node:fs';
-import { open, readdir, readFile, readlink } from 'node:fs/promises';
+import { constants, readFile } from 'node:fs';
+import { open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Limit } from '../async/index.js';
 import type { SysfsFiles } from './files.js';
 
 /** Files open at once: a host with a hundred devices has more attributes than a process may have open (1024). */
 const OPEN_MAX = 64;
+
+/** In half the time of `fs/promises`: a scan reads hundreds of small files. */
+const readText = promisify(readFile);
 
 /** The file operations of sysfs below `root`; folders of it that are kept `elsewhere`, by name, are looked for there. */
 export function nodeFiles(root: string, elsewhere: Readonly<Record<string, string>> = {}): SysfsFiles {
@@ -16,7 +20,7 @@ export function nodeFiles(root: string, elsewhere: Readonly<Record<string, strin
     return moved === undefined ? join(root, path) : join(elsewhere[moved]!, path.slice(moved.length));
   };
   return {
-    readText: (path) => limit.run(() => readFile(at(path), 'utf8')),
+    readText: (path) => limit.run(() => readText(at(path), 'utf8')),
     list: (path) => limit.run(() => readdir(at(path))),
     readLink: (path) => readlink(at(path)),
     async writeText(path, text) {

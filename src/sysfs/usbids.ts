@@ -43,13 +43,35 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
   return new Map();
 }
 
-/** A device's name for people: from usb.ids, else what the device says of itself, else its ids. */
+/**
+ * A device's name for people: what it says of itself, else what usb.ids calls it, else its ids. Its own words come first: the
+ * makers of chips sell one id to many makers of devices. The product begins it, which tells more than who made it.
+ */
 export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
-  const ids = `${device.vendorId}:${device.productId}`;
-  const vendor = names.get(device.vendorId) ?? device.manufacturer;
-  const product = names.get(ids) ?? device.product;
-  if (vendor === undefined && product === undefined) return `device ${ids}`;
-  // Many products begin with their vendor's name.
-  if (vendor === undefined || product?.toLowerCase().startsWith(vendor.toLowerCase())) return product ?? ids;
-  return product === undefined ? `${vendor} device` : `${vendor} ${product}`;
+  const { vendorId, productId } = device;
+  const [manufacturer, product] = [said(device.manufacturer), said(device.product)];
+  if (product !== undefined) {
+    // Many products have their maker's name in theirs.
+    const isNamed = manufacturer === undefined || contains(product, manufacturer);
+    return isNamed ? product : `${product} (${manufacturer})`;
+  }
+  const maker = manufacturer ?? names.get(vendorId);
+  const ids = `${vendorId}:${productId}`;
+  return listedName(device, names) ?? (maker === undefined ? `device ${ids}` : `${maker} device`);
+}
+
+/** What usb.ids calls a device, its vendor's name first; undefined when it does not have the device. */
+export function listedName({ vendorId, productId }: UsbDevice, names: UsbNames): string | undefined {
+  const [vendor, product] = [names.get(vendorId), names.get(`${vendorId}:${productId}`)];
+  if (vendor === undefined || product === undefined || contains(product, vendor)) return product;
+  return `${vendor} ${product}`;
+}
+
+/** Blanks say nothing. */
+function said(text: string | undefined): string | undefined {
+  return text?.trim() || undefined;
+}
+
+function contains(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
 }

@@ -281,5 +281,5 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
 function parseNumber(payload: Buffer, operation: string): number {
   const text = decodeStrings(payload)[0] ?? '';
   if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new XenstoreError('protocol', operation, undefined, 'the answer is no number');
+  throw new XenstoreError('protocol', operation, undefined, 'the answer is not a number');
 }

@@ -15,7 +15,7 @@ export type {
   PlacedUsbSettings,
   UsbSettings,
 } from './model.js';
-export { isZero, type NumberRule, parseNumber } from './number.js';
+export { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from './number.js';
 export {
   parseXlCfg,
   type XlCfgAtom,

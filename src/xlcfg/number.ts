@@ -10,11 +10,14 @@ export interface NumberRule {
   readonly isOctalToXl?: boolean;
 }
 
+/** What {@link parseNumber} says of a text that stands for none. */
+export const NOT_A_NUMBER = 'is not a number';
+
 /**
  * The number that a text stands for: decimal, or hex after 0x. Leading zeros are taken (lsusb prints them) unless xl would
  * read another number than people do: 010 is 8 to it where 007 is 7.
  *
- * @returns the number, or why there is none: the rest of a sentence, `is no number`
+ * @returns the number, or why there is none: the rest of a sentence, `is not a number`
  */
 export function parseNumber(text: string, { min, max, isOctalToXl = false }: NumberRule): number | string {
   if (isOctalToXl && /^0+\d/.test(text) && !/^0+[0-7]?$/.test(text)) {
@@ -22,7 +25,7 @@ export function parseNumber(text: string, { min, max, isOctalToXl = false }: Num
     const meaning = text.length > 10 ? '' : `, which might mean decimal ${Number(text)}${octal}`;
     return `has a leading zero${meaning}: write it without`;
   }
-  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) return 'is no number';
+  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) return NOT_A_NUMBER;
   const number = Number(text);
   return number < min || number > max ? `is not between ${min} and ${max}` : number;
 }

@@ -24,7 +24,10 @@ describe('the documents', () => {
     const { scripts } = JSON.parse(readProjectFile('package.json')) as {
       scripts: Readonly<Record<string, string>>;
     };
-    const texts = ['README.md', ...namesIn('docs').map(({ name }) => `docs/${name}`)];
+    const texts = [
+      'README.md',
+      ...namesIn('docs').flatMap(({ name, isFolder }) => (isFolder ? [] : `docs/${name}`)),
+    ];
     const used = texts.flatMap((path) => {
       const text = readProjectFile(path);
       return [...text.matchAll(/\bnpm (?:run (?:--?\w+ )*([\w:-]+)|(test)\b)/g)].map(([, run, test]) => ({

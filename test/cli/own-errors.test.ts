@@ -8,7 +8,7 @@ import { buildProgram } from '../../src/cli/program.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { differences, ERROR_TEXT, openStage, runPvusb, type Stage } from './stage.js';
+import { differences, ERROR_TEXT, openStage, runPvusb, type Stage, terminalLike } from './stage.js';
 
 const NOBODY = 65_534;
 
@@ -16,19 +16,14 @@ describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
     it(`${code} ends with its group's, and is told in two lines`, () => {
       let [stdout, stderr] = ['', ''];
-      const terminal = {
-        out: (text: string) => {
+      const terminal = terminalLike({
+        out: (text) => {
           stdout += text;
         },
-        err: (text: string) => {
+        err: (text) => {
           stderr += text;
         },
-        showsProgress: false,
-        hasColour: false,
-        columns: undefined,
-        env: {},
-        signal: new AbortController().signal,
-      };
+      });
       const error = new PvusbError(code, 'It failed.', { where: { domid: 1 }, leftOver: ['a port'] });
       const status = reportError(terminal, error, true);
       assert.equal(status, code === 'aborted' ? 130 : EXIT_STATUS[ERROR_KINDS[code].group]);
@@ -209,13 +204,7 @@ describe('a wrong command line', () => {
       command.commands.length === 0
         ? [command.name()]
         : command.commands.flatMap((sub) => leaves(sub).map((words) => `${command.name()} ${words}`));
-    const silent = { out: () => undefined, err: () => undefined, columns: undefined, env: {} };
-    const terminal = {
-      ...silent,
-      showsProgress: false,
-      hasColour: false,
-      signal: new AbortController().signal,
-    };
+    const terminal = terminalLike({});
     const all = buildProgram(terminal).commands.flatMap(leaves);
     assert.ok(all.includes('controller add') && all.includes('attach') && all.includes('usb-list'));
     for (const words of all.filter((name) => !/^complet/.test(name))) {

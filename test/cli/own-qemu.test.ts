@@ -45,7 +45,7 @@ describe('the commands on guests that a QEMU serves', () => {
     free: port 2-6
 `,
     );
-    assert.match(await stage.done('devices'), /^4-1 .* u2 +no: lent /m);
+    assert.match(await stage.done('devices'), /^4-1 .* u2 +no \(in use\) /m);
   });
 
   it('export prints what a guest has as xl.cfg', async () => {
@@ -70,7 +70,7 @@ describe('the commands on guests that a QEMU serves', () => {
      note it in the saved configuration of domain 4
   2. have the QEMU of domain 4 emulate controller 1 (USB 3, 8 ports)
   3. write /libxl/4/device/vusb/1/port/1 = "2-1",
-     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02",
+     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02;2.2",
      write /libxl/usbback/2-1/2-1@1_0/driver_path = "/sys/bus/usb/drivers/usbhid",
      note it in the saved configuration of domain 4
   4. see that 2-1 is still at address 2.2
@@ -106,7 +106,7 @@ Nothing was changed (--dry-run).
     const { stdout, status } = await stage.run('doctor', '--fix');
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^The QEMU of domain 2 has died; it had been given 4-1\.$/m);
-    assert.match(stdout, /^Mended; nothing is wrong now\.$/m);
+    assert.match(stdout, /^Fixed; nothing is wrong now\.$/m);
     const { stderr } = await stage.run('attach', 'u2', '1-1');
     assert.match(stderr, /^pvusb: The QEMU that served domain 2 has died\.\n.*\(qemu-dead\)\n$/);
   });

@@ -72,13 +72,13 @@ describe('pvusb sim', () => {
     const dir = join(base, 'project');
     mkdirSync(join(dir, 'sys'), { recursive: true });
     writeFileSync(join(dir, 'sys', 'notes'), 'mine');
-    await refuses(['--dir', dir], `${dir}/sys is there already, and was not made by "pvusb sim"`);
-    await refuses(['--dir', '/'], '/sys is there already');
+    await refuses(['--dir', dir], `${dir}/sys already exists, and was not made by "pvusb sim"`);
+    await refuses(['--dir', '/'], '/sys already exists');
     assert.deepEqual(readdirSync(join(dir, 'sys')), ['notes']);
     const other = join(base, 'other');
     mkdirSync(other);
     writeFileSync(join(other, 'socket'), 'mine');
-    await refuses(['--dir', other], `${other}/socket is there already, and is no socket`);
+    await refuses(['--dir', other], `${other}/socket already exists, and is not a socket`);
     assert.deepEqual(readdirSync(other), ['socket']);
   });
 

@@ -116,7 +116,7 @@ describe('pvusb demo', () => {
   it('tells the whole story, also without a terminal', async () => {
     const { status, stdout, stderr } = await pvusb(['demo']);
     assert.equal(status, 0, stderr);
-    assert.equal(stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
+    assert.equal(stderr, 'Looking again in 2 s, in case another program is still at work ...\n');
     const steps = [...stdout.matchAll(/^\$ pvusb (.*)$/gm)].map(([, command]) => command);
     assert.deepEqual(steps, [
       'devices',
@@ -132,9 +132,9 @@ describe('pvusb demo', () => {
     for (const says of [
       'Nothing was changed (--dry-run).',
       '4-1 is attached to port 1 of controller 0 of domain 1.',
-      'Somebody pulls the stick out.',
+      'Someone pulls the stick out.',
       'MISSING: pulled out',
-      'Mended; nothing is wrong now.',
+      'Fixed; nothing is wrong now.',
       '1-1 is detached from port 1 of controller 0 of domain 1.',
       'That was the demo.',
     ]) {

@@ -1,5 +1,5 @@
 /** The built program as real processes. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -56,6 +56,17 @@ export class Program {
     if (status === null) throw new Error(`ended by ${signal}: ${this.stdout}${this.stderr}`);
     return { status, stdout: this.stdout, stderr: this.stderr };
   }
+}
+
+const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0;
+
+/** Runs a command line on a terminal of its own: util-linux's, or else Python's. */
+export function onTerminal(command: string, env: Env): Program {
+  const python =
+    'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(["sh", "-c", sys.argv[1]])))';
+  const full = { ...env, TERM: 'xterm', SHELL: '/bin/sh' };
+  if (isInstalled('script')) return new Program('script', ['-qec', command, '/dev/null'], full);
+  return new Program('python3', ['-c', python, command], full);
 }
 
 /** Starts pvusb. */

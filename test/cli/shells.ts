@@ -1,19 +1,21 @@
 /** The shells that completion is for: the machine's own, else Debian's, unpacked into the cache and never installed. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
 
-/** A shell, and the environment it starts in. */
+/** A shell, and what it starts with. */
 interface ShellKit {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** What an interactive one needs first, in its own language. */
+  readonly prelude: string;
 }
 
-/** A shell's packages: itself and the libraries that not every Debian has. */
+/** A shell's packages: itself, its functions and the libraries that not every Debian has. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bash: ['bash', 'libtinfo6'],
-  zsh: ['zsh', 'libcap2', 'libtinfo6'],
-  fish: ['fish', 'libpcre2-32-0', 'libtinfo6'],
+  zsh: ['zsh', 'zsh-common', 'libcap2', 'libtinfo6'],
+  fish: ['fish', 'fish-common', 'libpcre2-32-0', 'libtinfo6'],
 };
 
 /** A shell that starts, or undefined, loudly; an error where the environment says `CI=true`. */
@@ -33,7 +35,7 @@ export async function shellOrSkip(name: string): Promise<ShellKit | undefined> {
 function installed(name: string): ShellKit | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  return program === undefined ? undefined : { program, environment: {} };
+  return program === undefined ? undefined : { program, environment: {}, prelude: '' };
 }
 
 async function fetched(name: string): Promise<ShellKit> {
@@ -46,5 +48,13 @@ async function fetched(name: string): Promise<ShellKit> {
   if (program === undefined) throw new Error(`Debian's package ${name} has no program ${name}`);
   const triplet = (await run('gcc', ['-print-multiarch'])).trim();
   const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, triplet));
-  return { program, environment: { LD_LIBRARY_PATH: libraries.join(':') } };
+  const prelude = name === 'zsh' ? zshPaths(root, join(root, 'usr/lib', triplet)) : '';
+  return { program, environment: { LD_LIBRARY_PATH: libraries.join(':') }, prelude };
+}
+
+/** Where an unpacked zsh has its modules and functions. */
+function zshPaths(root: string, libraries: string): string {
+  const [version] = readdirSync(join(libraries, 'zsh'));
+  const functions = join(root, 'usr/share/zsh/functions');
+  return `module_path=('${join(libraries, 'zsh', version!)}')\nfpath=('${functions}' '${functions}'/**/*(/N))\n`;
 }

@@ -1,21 +1,18 @@
 /** A real process is killed in the middle of an operation; what it left is mended. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { attachDevice, detachDevice, doctor } from '../../src/pvusb/index.js';
 import { publishStore, publishSysfs, type SimHost } from '../../src/sim/index.js';
+import { startPvusb } from '../cli/program.js';
 import { driversOf } from '../core/support/invariants.js';
 import { endOf } from '../support/hang.js';
 import { invariantsOf } from './invariants-of.js';
 import { SavedFolder } from './saved-folder.js';
-import type { Order } from './victim.js';
 import { smallWorld } from './worlds.js';
 
-const VICTIM = fileURLToPath(new URL('./victim.js', import.meta.url));
 const BUSID = '3-6';
 
 /** All have drivers: for one without, the doctor asks the kernel, and waits for its answer. */
@@ -30,34 +27,21 @@ interface Moment {
 /** How often each of them was seen. */
 type Seen = Readonly<Record<Moment['what'], number>>;
 
-/** A victim is started while the one before it dies: starting takes longest. */
-class Victims {
-  #next: ChildProcess = fork(VICTIM);
+/** What is killed in the middle. */
+const OPERATIONS = { attach: ['attach', '1', BUSID], detach: ['detach', BUSID] } as const;
+type Operation = keyof typeof OPERATIONS;
 
-  async take(): Promise<ChildProcess> {
-    const victim = this.#next;
-    this.#next = fork(VICTIM);
-    if (!victim.connected) throw new Error('a victim ended before its time');
-    return victim;
-  }
-
-  close(): void {
-    this.#next.kill('SIGKILL');
-  }
-}
-
-/** Runs the operation in a victim, killed at a moment; false when it came to its end before. */
-async function killed(stage: Stage, victims: Victims, operation: Order['operation'], moment?: Moment) {
+/** Runs an operation as a process of its own, killed at a moment; or it came to its end before. */
+async function killed(stage: Stage, operation: Operation, moment?: Moment) {
   const { sim, folder, dir } = stage;
   const socket = join(dir, 'xenstored.sock');
   const sysfs = await publishSysfs(sim.usb, dir);
   const store = await publishStore(sim.store, socket);
-  const victim = await victims.take();
   const seen = { request: 0, driver: 0, file: 0 };
   const count = (what: Moment['what']): boolean => {
     const now = seen[what]++;
     if (moment?.what !== what || moment.at !== now) return false;
-    victim.kill('SIGKILL');
+    victim.child.kill('SIGKILL');
     return true;
   };
   sim.store.intercept = () => (count('request') ? 'hold' : 'pass');
@@ -65,10 +49,13 @@ async function killed(stage: Stage, victims: Victims, operation: Order['operatio
     if (kind === 'bind' || kind === 'unbind') count('driver');
   });
   folder.onChange(() => count('file'));
-  const roots = { sysfsRoot: join(dir, 'sys'), userdataRoot: folder.path };
-  const order: Order = { socket, ...roots, operation, busid: BUSID };
-  victim.send(order);
-  const end = await endOf(victim);
+  const victim = startPvusb(OPERATIONS[operation], {
+    XENSTORED_PATH: socket,
+    PVUSB_SYSFS: join(dir, 'sys'),
+    PVUSB_USERDATA: folder.path,
+    PVUSB_QMP: dir,
+  });
+  const end = await endOf(victim.child);
   stop();
   folder.onChange(() => undefined);
   delete sim.store.intercept;
@@ -78,7 +65,7 @@ async function killed(stage: Stage, victims: Victims, operation: Order['operatio
   await sim.idle();
   await store.close();
   await sysfs.close();
-  assert.ok(end === 0 || end === 'SIGKILL', `the victim ended with ${end}`);
+  assert.ok(end === 0 || end === 'SIGKILL', `the victim ended with ${end}: ${victim.stderr}`);
   return { killed: end === 'SIGKILL', ...seen };
 }
 
@@ -104,7 +91,7 @@ class Stage implements AsyncDisposable {
     this.folder = new SavedFolder(sim, join(this.dir, 'libxl'));
   }
 
-  static async before(operation: Order['operation']): Promise<Stage> {
+  static async before(operation: Operation): Promise<Stage> {
     return new Stage(await smallWorld({ lent: operation === 'attach' ? {} : { 1: BUSID }, busids: BUSIDS }));
   }
 
@@ -116,27 +103,26 @@ class Stage implements AsyncDisposable {
 }
 
 /** The operation with nothing happening to it: what may be counted. */
-async function uninterrupted(victims: Victims, operation: Order['operation']): Promise<Seen> {
+async function uninterrupted(operation: Operation): Promise<Seen> {
   await using stage = await Stage.before(operation);
-  const whole = await killed(stage, victims, operation);
+  const whole = await killed(stage, operation);
   assert.equal(whole.killed, false);
   assert.deepEqual([...stage.folder.violations(), ...stage.folder.others], []);
   return whole;
 }
 
 describe('a process that is killed', () => {
-  const victims = new Victims();
   let kills = 0;
   let halves = 0;
   for (const operation of ['attach', 'detach'] as const) {
     it(`leaves what the doctor mends, in the middle of an ${operation}`.replace('an d', 'a d'), async (t) => {
       const natural = driversOf((await smallWorld({ lent: {}, busids: BUSIDS })).usb);
-      const whole = await uninterrupted(victims, operation);
+      const whole = await uninterrupted(operation);
       for (const moment of momentsOf(whole)) {
         const name = `killed at ${moment.what} ${moment.at}`;
         await using stage = await Stage.before(operation);
         const { sim, folder } = stage;
-        if ((await killed(stage, victims, operation, moment)).killed) kills++;
+        if ((await killed(stage, operation, moment)).killed) kills++;
         assert.equal(sim.store.openTransactions, 0, name);
         halves += folder.others.filter((file) => file.startsWith('userdata-n.')).length;
         assert.deepEqual(await folder.locksLeft(), [], name);
@@ -161,7 +147,6 @@ describe('a process that is killed', () => {
     });
   }
   after(() => {
-    victims.close();
     process.stdout.write(`killed processes: ${kills}, ${halves} with a file half written\n`);
   });
 });

@@ -1,6 +1,6 @@
 /** The small hosts that the sweep and the random runs work on. */
 import type { ControllerType } from '../../src/pvusb/index.js';
-import { SimHost, type SimQemu, shortWorld } from '../../src/sim/index.js';
+import { SimHost, type SimQemu, shortWorld, type World } from '../../src/sim/index.js';
 import { SavedFiles, savedFile, uuidOf } from './saved-files.js';
 
 /** The devices of every world: a single interface, two claimed by one driver in two ways, one without driver. */
@@ -24,25 +24,36 @@ interface SmallWorld {
   readonly seed?: number;
 }
 
+/** Checked and completed once: a sweep begins thousands of times with the same. */
+const worlds = new Map<string, World>();
+
+function worldOf({ type = 'pv', lent, busids, seed = 7 }: SmallWorld): World {
+  const shape = shapeOf(type);
+  const guest = { type: type === 'devicemodel' ? 'hvm' : 'pv', deviceModel: type !== 'pv' } as const;
+  return shortWorld({
+    usbback: type === 'pv',
+    devices: DEVICES.filter(({ busid }) => busids?.includes(busid) ?? true),
+    domains: [
+      { domid: 1, name: 'one', uuid: uuidOf(1), hostile: seed, ...guest },
+      { domid: 2, name: 'two', uuid: uuidOf(2), hostile: seed + 1, ...guest },
+    ],
+    controllers: [...(lent ? [{ domid: 1, ...shape, devices: lent }] : []), { domid: 2, ...shape }],
+  });
+}
+
+/** Of the emulated controllers an xHCI alone has as few ports as the others. */
+function shapeOf(type: ControllerType) {
+  return { type, devid: 0, ports: 2, version: type === 'devicemodel' ? 3 : 2 };
+}
+
 /** Guests 1 and 2, which are not to be trusted; guest 2 has a controller, guest 1 one if it is given devices. */
 export async function smallWorld(options: SmallWorld): Promise<SimHost> {
-  const { type = 'pv', lent, busids, seed = 7 } = options;
-  // Of the emulated ones an xHCI alone has as few ports as the others.
-  const shape = { type, devid: 0, ports: 2, version: type === 'devicemodel' ? 3 : 2 };
-  const guest = { type: type === 'devicemodel' ? 'hvm' : 'pv', deviceModel: type !== 'pv' } as const;
-  const controllers = [...(lent ? [{ domid: 1, ...shape, devices: lent }] : []), { domid: 2, ...shape }];
-  const sim = await SimHost.create(
-    shortWorld({
-      usbback: type === 'pv',
-      devices: DEVICES.filter(({ busid }) => busids?.includes(busid) ?? true),
-      domains: [
-        { domid: 1, name: 'one', uuid: uuidOf(1), hostile: seed, ...guest },
-        { domid: 2, name: 'two', uuid: uuidOf(2), hostile: seed + 1, ...guest },
-      ],
-      controllers,
-    }),
-  );
-  const { devid, version, ports } = shape;
+  const { type = 'pv', lent } = options;
+  const key = JSON.stringify(options);
+  const world = worlds.get(key) ?? worldOf(options);
+  worlds.set(key, world);
+  const sim = await SimHost.create(world);
+  const { devid, version, ports } = shapeOf(type);
   const usbctrls = [{ type, devid, version, ports }];
   const usbdevs = Object.entries(lent ?? {}).map(([port, busid]) => entryOf(sim, Number(port), busid));
   const files = SavedFiles.of(sim);

@@ -11,6 +11,7 @@ import {
   formatIdentity,
   hasIdentity,
   interfaceNumber,
+  listedName,
   parseBusid,
   parseDeviceName,
   parseDriverName,
@@ -206,14 +207,29 @@ describe('usb.ids', () => {
     assert.equal((await readUsbNames(devices, [join(folder, 'none')])).size, 0);
   });
 
-  it('goes before what the device says of itself', async () => {
+  it('comes after what the device says of itself, whose product begins its name', async () => {
     const device = await deviceOf('3-2');
     const { manufacturer: _m, product: _p, ...silent } = device;
     assert.equal(describeDevice(device), 'QEMU USB Keyboard');
-    assert.equal(describeDevice(device, new Map([['0627', 'Adomax']])), 'Adomax QEMU USB Keyboard');
-    assert.equal(describeDevice(device, new Map([['0627:0001', 'QEMU Tablet']])), 'QEMU Tablet');
+    assert.equal(describeDevice(device, new Map([['0627', 'Adomax']])), 'QEMU USB Keyboard');
+    assert.equal(describeDevice(device, new Map([['0627:0001', 'QEMU Tablet']])), 'QEMU USB Keyboard');
     assert.equal(describeDevice(silent), 'device 0627:0001');
     assert.equal(describeDevice(silent, new Map([['0627', 'Adomax']])), 'Adomax device');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme' }), 'Acme device');
     assert.equal(describeDevice({ ...silent, product: 'Keyboard' }), 'Keyboard');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme', product: 'Keyboard' }), 'Keyboard (Acme)');
+    assert.equal(
+      describeDevice({ ...silent, manufacturer: 'acme', product: 'Acme Keyboard' }),
+      'Acme Keyboard',
+    );
+    const listed = new Map([
+      ['0627', 'Adomax'],
+      ['0627:0001', 'QEMU Tablet'],
+    ]);
+    assert.equal(describeDevice({ ...silent, product: '  ' }, listed), 'Adomax QEMU Tablet');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme' }, listed), 'Adomax QEMU Tablet');
+    assert.equal(listedName(device, listed), 'Adomax QEMU Tablet');
+    assert.equal(listedName(device, new Map([['0627', 'Adomax']])), undefined);
+    assert.equal(listedName(device, new Map([['0627:0001', 'Adomax Tablet']])), 'Adomax Tablet');
   });
 });

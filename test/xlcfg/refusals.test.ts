@@ -44,7 +44,7 @@ const KEYS: readonly Row[] = [
 ];
 
 const NUMBERS: readonly Row[] = [
-  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is no number/],
+  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is not a number/],
   ['usbctrl=["ports=x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=4x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=-1"]', 'bad-number', 1, 17],

@@ -1,4 +1,4 @@
-/** `pvusb apply` and `pvusb prepare`: a guest gets what a file says. */
+/** `pvusb apply` and `pvusb prepare`: a guest gets what a file names. */
 
 import {
   type Adjustment,
@@ -33,7 +33,7 @@ export async function runApply(
     const applied = await telling(terminal, options, (onChange) =>
       applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} has what ${printable(file)} says.`);
+    tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
   });
 }
 
@@ -43,7 +43,7 @@ export interface PrepareOptions extends CommonOptions {
   readonly wait?: string;
 }
 
-/** Gives a domain, perhaps before it is there, what a file names. */
+/** Gives a domain, which may not exist yet, what a file names. */
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
   const { usb, notes } = await readSettingsFile(file, options.domain);
@@ -65,13 +65,13 @@ function tellNotes(terminal: Terminal, notes: readonly string[]): void {
   for (const note of notes) terminal.err(`pvusb: ${printable(note)}\n`);
 }
 
-/** The name in a file, which is a name and nothing else: one of digits would be taken for another domain's number. */
+/** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */
 function nameFrom(file: string, name: string | undefined): string {
   if (name !== undefined && !/^\d+$/.test(name)) return name;
   const sentence =
     name === undefined
       ? `${file} does not say which domain it is for: name it with --domain.`
-      : `${file} is for a domain called "${name}", which looks like a number: name its number with --domain.`;
+      : `${file} is for a domain called "${name}", which looks like a number: give its number with --domain.`;
   throw new PvusbError('invalid-configuration', sentence);
 }
 
@@ -81,7 +81,7 @@ function parseWait(text: string | undefined): number | undefined {
   return Number(text) * 1000;
 }
 
-/** Each change as it is made, or with the error: when a later one fails, it is known what was done. */
+/** Reports each change as it is made, or all with the error: when a later one fails, it is known what was done. */
 async function telling<T>(
   terminal: Terminal,
   options: CommonOptions,

@@ -117,7 +117,7 @@ function xenbusLines(controller: Controller, guest: UntrustedFrontend): [string,
 
 function describeQemu({ health, why, devices, controllers }: QemuAnswer, controller: Controller): string {
   if (health === 'dead') return 'has died: see "pvusb doctor"';
-  if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
+  if (health === 'silent') return `cannot be asked: ${why ?? 'the reason is not known'}`;
   const { type, devid } = controller;
   if (traitsOf(controller)?.isEmulated && !controllers.includes(devid))
     return 'does not have it: see "pvusb doctor"';

@@ -6,7 +6,7 @@ import {
   type Inventory,
   isServed,
   libxlUsb,
-  listControllers,
+  listInventory,
   type Port,
   portState,
   type Served,
@@ -18,7 +18,7 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runExport(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const seen = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const seen = await listInventory(host, { domain }, { signal, asksQemu: false });
     const { inventory, strange } = withoutStrangers(seen);
     const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
     if (options.jsonLibxl) printJsonText(terminal, libxlUsb(inventory, findDomain(inventory, domain)));
@@ -28,13 +28,13 @@ export async function runExport(terminal: Terminal, domain: string, options: Com
   });
 }
 
-/** A port names a socket, and another device sits in it now: it was never the guest's, whatever its address. */
+/** A port names a socket, and another device sits in it now: that one was never the guest's, whatever its address. */
 function withoutStrangers(seen: Inventory): { inventory: Inventory; strange: string[] } {
   const strange: string[] = [];
   const controllers = seen.controllers.map((controller): Controller => {
     const ports = controller.ports.map((port): Port => {
       if (portState(seen, { controller, port }) !== 'other-device') return port;
-      strange.push(`Another device is in ${port.busid} now than the one that was attached: it is left out.`);
+      strange.push(`The device in ${port.busid} is not the one that was attached: it is left out.`);
       return { port: port.port };
     });
     return { ...controller, ports };
@@ -42,7 +42,7 @@ function withoutStrangers(seen: Inventory): { inventory: Inventory; strange: str
   return { inventory: { ...seen, controllers }, strange };
 }
 
-/** The settings, and what they cannot say. xl counts controllers by their place in the list. */
+/** The settings, and what they cannot say. xl numbers controllers by their position in the list. */
 function settingsOf(inventory: Inventory, domid: number) {
   const all = inventory.controllers.filter((controller) => controller.domid === domid);
   const ours = all.filter(isServed);
@@ -54,7 +54,7 @@ function settingsOf(inventory: Inventory, domid: number) {
   const left = [
     ...all
       .filter((controller) => !isServed(controller))
-      .map(({ devid }) => `Controller ${devid} is of no kind that pvusb knows, and is left out.`),
+      .map(({ devid }) => `Controller ${devid} is of a type that pvusb cannot serve, and is left out.`),
     ...ours.flatMap(({ ports }) =>
       ports
         .filter(({ busid }) => busid !== undefined && !deviceAt(inventory, busid))
@@ -62,7 +62,7 @@ function settingsOf(inventory: Inventory, domid: number) {
     ),
     ...(moved.length === 0
       ? []
-      : [`xl numbers controllers from 0: ${moved.join(', ')} will have another number.`]),
+      : [`xl numbers controllers from 0: ${moved.join(', ')} will get another number.`]),
   ];
   return { settings, left };
 }

@@ -1,4 +1,4 @@
-/** `pvusb inventory`: the whole host as data, which "pvusb sim --world" plays again elsewhere. */
+/** `pvusb inventory`: the whole host as data, which "pvusb sim --world" simulates elsewhere. */
 
 import { observe } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';

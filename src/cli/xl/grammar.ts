@@ -1,12 +1,22 @@
 /**
- * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
+ * The grammar of xl's five USB commands. What xl accepts we accept, but not what it misreads: octal numbers,
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
 
 import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
 import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
-import { isZero, type NumberRule, parseNumber } from '../../xlcfg/index.js';
+import { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from '../../xlcfg/index.js';
 import { quoteWord } from '../printable.js';
+
+/** What the value of each argument is called. */
+const NOUNS: Readonly<Record<string, string>> = {
+  version: 'USB version',
+  ports: 'number of ports',
+  hostbus: 'bus number',
+  hostaddr: 'device number',
+  controller: 'controller number',
+  port: 'port number',
+};
 
 /**
  * Parses a number: decimal, or hex after 0x.
@@ -17,7 +27,11 @@ import { quoteWord } from '../printable.js';
 export function parseCount(name: string, text: string, rule: NumberRule): number {
   const number = parseNumber(text, rule);
   if (typeof number === 'number') return number;
-  throw new PvusbError('invalid-argument', `${name}=${quoteWord(text)} ${number}.`);
+  const sentence =
+    number === NOT_A_NUMBER
+      ? `${quoteWord(text)} is not a ${NOUNS[name] ?? 'number'}.`
+      : `${name}=${quoteWord(text)} ${number}.`;
+  throw new PvusbError('invalid-argument', sentence);
 }
 
 const DEVID = { min: 0, max: 0xffff };
@@ -25,7 +39,7 @@ const PORT = { min: 1, max: PORTS_MAX };
 const BUS_NUMBER = { min: 1, max: 255, isOctalToXl: true };
 const DEVICE_NUMBER = { min: 1, max: 127, isOctalToXl: true };
 
-/** `name=value` arguments, the last of a repeated name; undefined for an argument that has no known name. */
+/** `name=value` arguments, the last of a repeated name; an argument without a known name is refused. */
 function parsePairs<K extends string>(
   args: readonly string[],
   keys: readonly K[],

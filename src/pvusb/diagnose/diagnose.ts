@@ -1,8 +1,10 @@
 /** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
+
+import { addressIn } from '../../sysfs/identity.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { configDifference } from '../model/config-difference.js';
-import { USBBACK } from '../model/drivers.js';
-import { allPorts, deviceAt, isAlive, type Place, placesOf, qemuOf } from '../model/find.js';
+import { isOnAnother, USBBACK } from '../model/drivers.js';
+import { allPorts, deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type {
   Controller,
@@ -35,7 +37,7 @@ export function diagnose(inventory: Inventory): Finding[] {
   ];
 }
 
-/** A controller that usbback has served before it went. */
+/** A controller that usbback served before it was unloaded. */
 function isWaiting(controller: Controller): boolean {
   const { backendDomid, online, backendState } = controller;
   const isServed = backendDomid === 0 && online && backendState !== XenbusState.initialising;
@@ -47,14 +49,14 @@ function controllerFindings(inventory: Inventory, controller: Controller): Findi
   if (!isServed(controller)) return [];
   const type = servedType(controller.type);
   if (!isAlive(inventory, domid)) return [{ finding: 'dead-domain', controller }];
-  // A backend at Closed while it is online is waiting for its guest to come back (a reboot of the driver).
+  // A backend that is Closed while online is waiting for its guest to come back (the driver restarts).
   if (!controller.online) return [{ finding: 'half-removed', controller }];
   const qemu = type.isOfQemu ? qemuOf(inventory, domid) : undefined;
-  // Told once for all controllers of the domain.
+  // Reported once for all controllers of the domain.
   if (qemu?.health === 'dead') return [];
   if (controller.backendState === XenbusState.initialising)
     return [{ finding: 'unserved-controller', controller }];
-  // Loading the driver mends it all; without it nothing can be said of bindings.
+  // Loading the driver fixes all of it; without it nothing can be said about bindings.
   if (type.needsUsbback && !inventory.usbback) return [];
   if (type.isEmulated && qemu?.health === 'alive' && !qemu.controllers.includes(devid))
     return [{ finding: 'not-emulated', controller }];
@@ -74,11 +76,13 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
-  const finding = type.examine(inventory, place, device, portState(inventory, place));
-  return finding ? [{ finding, place, busid }] : [];
+  const fault = type.examine(inventory, place, device, portState(inventory, place));
+  if (!fault) return [];
+  if (fault !== 'unnoticed-device') return [{ finding: fault, place, busid }];
+  return [{ finding: fault, place, busid, isReplugged: isReplugged(inventory, place, device) }];
 }
 
-/** What a QEMU has that nothing in xenstore says, and what was given to one that is dead. */
+/** What a QEMU has that xenstore does not record, and what was given to a QEMU that is dead. */
 function qemuFindings(inventory: Inventory, { domid, health, controllers, devices }: QemuAnswer): Finding[] {
   const recorded = inventory.controllers.filter((controller) => controller.domid === domid);
   if (health === 'dead') {
@@ -114,8 +118,8 @@ function configFindings(inventory: Inventory, saved: SavedSettings): Finding[] {
 }
 
 /**
- * Devices that no guest has, no program and no driver: perhaps there is no driver for them; perhaps a QEMU died that
- * had them from xl, and nothing says which driver they had.
+ * Devices that no guest, no program and no driver has: there may be no driver for them, or a QEMU died that had them
+ * from xl, so that no record says which driver they had.
  */
 export function findIdle({ devices, ...inventory }: Inventory): UsbDevice[] {
   const saved = new Set(inventory.savedDrivers.map(({ busid }) => busid));
@@ -141,10 +145,33 @@ function bindingFindings(inventory: Inventory, device: UsbDevice): Finding[] {
   return bound && placesOf(inventory, busid).length === 0 ? [{ finding: 'binding-without-port', busid }] : [];
 }
 
+/** Whether a lent device has another address than when it was lent: by our record, or else by libxl's. */
+function isReplugged(inventory: Inventory, { controller, port }: Place, device: UsbDevice): boolean {
+  const address = `${device.bus}.${device.address}`;
+  const recorded = addressIn(savedFor(inventory, device.busid)?.identity ?? '');
+  if (recorded !== undefined) return recorded !== address;
+  const settings = inventory.saved.find(({ domid }) => domid === controller.domid);
+  const entry = settings?.devices.find(({ ctrl, port: at }) => ctrl === controller.devid && at === port.port);
+  return entry !== undefined && `${entry.hostbus}.${entry.hostaddr}` !== address;
+}
+
 function savedFindings(inventory: Inventory, saved: SavedDrivers): Finding[] {
   const { busid } = saved;
+  const device = deviceAt(inventory, busid);
   // With a port or a binding the finding is theirs, and so is the mending.
   if (placesOf(inventory, busid).length > 0) return [];
-  if (deviceAt(inventory, busid)?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
-  return [{ finding: 'stale-saved-driver', busid }];
+  if (device?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
+  const now = new Map(device?.interfaces.map(({ id, driver }) => [id, driver]));
+  const others =
+    !device || !isOf(saved, device)
+      ? []
+      : saved.drivers.flatMap(({ interface: intf, driver: was }) => {
+          const driver = now.get(intf);
+          return driver !== undefined && was !== undefined && isOnAnother(driver, was)
+            ? { interface: intf, driver, was }
+            : [];
+        });
+  if (others.length > 0) return [{ finding: 'other-driver', busid, interfaces: others }];
+  const isBack = saved.drivers.every(({ interface: intf }) => !now.has(intf) || now.get(intf) !== undefined);
+  return [{ finding: 'stale-saved-driver', busid, isBack }];
 }

@@ -1,39 +1,46 @@
 /** What can be wrong with a host. */
-import type { Busid } from '../../sysfs/busid.js';
+import type { Busid, DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { Place } from './find.js';
 import type { Controller, OrphanBackend } from './inventory.js';
 import type { ConfigEdit, Fact } from './plan.js';
 
-/** Something that is not as any finished operation leaves it. */
+/** Something that no finished operation leaves behind. */
 export type Finding =
   /** A port names a device that has been pulled out. */
   | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
   /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
   | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
-  /** A port names one device, another one sits in that socket. */
+  /** A port names one device, but another one is in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
-  /** A device stands in this port and in another one, which keeps it: where a QEMU has it open, else the first. */
+  /** A device is in this port and in another one, which keeps it: the port where a QEMU has it open, or else the first. */
   | { readonly finding: 'claimed-twice'; readonly place: Place; readonly busid: Busid }
-  /** A port node holds something that is no device, or does not belong to the controller. */
+  /** A port node holds something that is not a device, or does not belong to the controller. */
   | { readonly finding: 'bad-port'; readonly place: Place }
   /** A device's interfaces are on usbback, but it is in no port. */
   | { readonly finding: 'binding-without-port'; readonly busid: Busid }
-  /** Drivers are saved for a device that is in no port and not on usbback. */
-  | { readonly finding: 'stale-saved-driver'; readonly busid: Busid }
+  /** Drivers are saved for a device that is in no port and not on usbback. `isBack`: they have it, or it is gone. */
+  | { readonly finding: 'stale-saved-driver'; readonly busid: Busid; readonly isBack: boolean }
+  /** A device is back at the host, with interfaces on other drivers than they had. */
+  | { readonly finding: 'other-driver'; readonly busid: Busid; readonly interfaces: readonly OtherDriver[] }
   /** A backend directory without a toolstack's record. */
   | { readonly finding: 'orphan-backend'; readonly orphan: OrphanBackend }
   /** A controller of a domain that is gone. */
   | { readonly finding: 'dead-domain'; readonly controller: Controller }
   /** A controller whose removal has begun. */
   | { readonly finding: 'half-removed'; readonly controller: Controller }
-  /** Controllers of living guests are not served, since usbback is not loaded. */
+  /** Controllers of living guests are not served because usbback is not loaded. */
   | { readonly finding: 'no-usbback'; readonly count: number }
   /** A controller that usbback or QEMU never took. */
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }
   /** A record of an emulated controller that QEMU does not have. */
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
-  /** A device was plugged in anew while it was lent: QEMU has it, and the guest has not noticed. */
-  | { readonly finding: 'unnoticed-device'; readonly place: Place; readonly busid: Busid }
+  /** QEMU has a lent device, and the guest has not noticed. `isReplugged`: QEMU 7.2 has not told it of a replug. */
+  | {
+      readonly finding: 'unnoticed-device';
+      readonly place: Place;
+      readonly busid: Busid;
+      readonly isReplugged: boolean;
+    }
   /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
@@ -48,6 +55,19 @@ export type Finding =
       readonly port: number;
     }
   | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
+
+/** An interface that is on another driver than it was before its device was lent. */
+export interface OtherDriver {
+  readonly interface: InterfaceId;
+  readonly driver: DriverName;
+  readonly was: DriverName;
+}
+
+/**
+ * `wrong`: somebody lacks something, or will. `note`: what an ordinary operation of xl leaves, or what may be as it should
+ * be; the doctor tells it, and its exit status is 0.
+ */
+export type Severity = 'wrong' | 'note';
 
 /** What would make a saved configuration say what the domain has, and what must still be so then. */
 export interface ConfigDifference {

@@ -1,4 +1,4 @@
-/** Brings a domain to what a configuration says, one change at a time: the first difference is the next change. Pure. */
+/** Makes a domain match a configuration, one change at a time: the first difference is the next change. Pure. */
 import type { Busid } from '../../sysfs/busid.js';
 import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
@@ -19,6 +19,7 @@ import { planAttach } from './attach.js';
 import { planAddController, planRemoveController } from './controller.js';
 import { planDetach, unfinishedDetaches } from './detach.js';
 import { withController, withDevice, withoutController, withoutDevice } from './forecast.js';
+
 import { resolveController, usualPorts } from './resolve.js';
 import {
   type ApplyRules,
@@ -47,7 +48,7 @@ export type Adjustment =
       readonly ports: number;
     };
 
-/** A change, how it is made, and the host after it. */
+/** A change, the plan for it, and the host after it. */
 export interface PlannedAdjustment {
   readonly adjustment: Adjustment;
   readonly plan: Plan;
@@ -60,7 +61,7 @@ const CHANGES_MAX = 10_000;
 /**
  * All changes, each planned on the host as the ones before will leave it.
  *
- * @throws {PvusbError} what refuses an attach or a controller, with where that was said
+ * @throws {PvusbError} what refuses an attach or a controller, with the place where it was asked for
  */
 export function planApply(
   inventory: Inventory,
@@ -80,8 +81,8 @@ export function planApply(
 }
 
 /**
- * The first change that is missing; undefined when the domain is as the configuration says. What is to go goes first,
- * but for controllers that nothing names: a device may need one.
+ * The first change that is missing; undefined when the domain matches the configuration. Removals come first, except
+ * for controllers that nothing names: a device may need one.
  *
  * @throws {PvusbError} as {@link planApply}
  */
@@ -121,7 +122,7 @@ function firstLess(inventory: Inventory, domain: Domain, wanted: FoundUsb): Plan
   return undefined;
 }
 
-/** Whether what is in a port shall be there, and the guest can have it. */
+/** Whether what is in a port belongs there, and the guest can have it. */
 function isWanted(inventory: Inventory, { devices }: FoundUsb, place: Place): boolean {
   const here = devices.find(({ busid, ...at }) => busid === place.port.busid && isAt(place, at));
   const isNamedFor = ({ devid, port }: FoundDevice): boolean =>
@@ -150,7 +151,7 @@ function firstMore(
   return missing && attaching(inventory, domain, missing);
 }
 
-/** A controller that nothing names and nothing is on. */
+/** A controller that nothing names and that has no devices. */
 function firstUnnamed(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
   const unnamed = controllersOf(inventory, domain.domid)
     .filter(isServed)
@@ -161,12 +162,12 @@ function firstUnnamed(inventory: Inventory, domain: Domain, wanted: FoundUsb): P
   return unnamed && removing(inventory, unnamed);
 }
 
-/** Whether a device is where it shall be. */
+/** Whether a device is where it should be. */
 function isAt({ controller, port }: Place, at: Pick<WantedDevice, 'devid' | 'port'>): boolean {
   return (at.devid ?? controller.devid) === controller.devid && (at.port ?? port.port) === port.port;
 }
 
-/** Whether a controller is what was asked for. One whose removal has begun is none. */
+/** Whether a controller is what was asked for. One whose removal has begun does not count. */
 function isSuch(controller: Served, asked: WantedController): boolean {
   const { type = 'auto', version = 2, backendDomid = 0, backendDomname } = asked;
   const isType = type === 'auto' || type === controller.type;
@@ -203,7 +204,7 @@ function attaching(inventory: Inventory, domain: Domain, asked: FoundDevice): Pl
   const { busid, identity } = asked;
   const device = deviceAt(inventory, busid);
   if (!device || !hasIdentity(device, identity)) {
-    const sentence = `${busid} has been pulled out, or changed for another device.`;
+    const sentence = `${busid} has been pulled out, or exchanged for another device.`;
     throw new PvusbError('no-such-device', sentence, { where: { domid: domain.domid, busid } });
   }
   const { plan, target } = saying(asked, () => planAttach(inventory, domain, device, asked));

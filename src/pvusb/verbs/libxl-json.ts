@@ -1,4 +1,4 @@
-/** Domains and controllers in the JSON of libxl (`xl list -l`), out and in, for scripts that know it. */
+/** Domains and controllers in libxl's JSON (`xl list -l`), as output and input, for scripts that use it. */
 import { isLibxlError, SavedConfig } from '../../libxl/index.js';
 import { configDifference } from '../model/config-difference.js';
 import { isPvusbError, PvusbError } from '../model/errors.js';
@@ -12,18 +12,19 @@ import { readConfig } from '../observe/saved-config.js';
 import type { WantedUsb } from '../plan/wanted.js';
 import type { ListRequest } from './listing.js';
 
-/** A guest as libxl tells it. */
+/** A guest in libxl's terms. */
 export interface LibxlDomain {
   readonly domid: number;
   /** JSON (libxl_types.idl: domain_config), each number as libxl wrote it. */
   readonly config: string;
-  /** Why only a part of it is known, a sentence: libxl's file could not be read. */
+  /** Why only part of it is known, a sentence: libxl's file could not be read. */
   readonly problem?: string;
 }
 
 /**
- * The configurations of one guest or all: what libxl keeps of each, with the controllers and devices that it has now. Of
- * a guest that libxl did not build only these, its name, type and uuid; so, of all, of one whose file cannot be read.
+ * The configurations of one guest or all: what libxl stores about each, with the controllers and devices that it has
+ * now. For a guest that libxl did not build, only these, its name, type and uuid; when all are listed, the same for one
+ * whose file cannot be read.
  *
  * @throws {PvusbError} `no-such-domain`, `config-locked`, `config-unusable`, or one of the host's
  */
@@ -89,7 +90,7 @@ function textOf(config: SavedConfig): string {
   return config.toBytes().toString('utf8').replace(/\0$/, '').trimEnd();
 }
 
-/** A controller as libxl tells it (libxl_types.idl: usbctrlinfo). What is not known is left out. */
+/** A controller in libxl's terms (libxl_types.idl: usbctrlinfo). What is not known is left out. */
 export function libxlControllerInfo(controller: Controller): Readonly<Record<string, string | number>> {
   const { domid, devid, type, version, portCount, backend, backendDomid, frontend } = controller;
   const { state, eventChannel, urbRingRef, connRingRef } = controller.untrustedFrontend;
@@ -115,7 +116,7 @@ export function libxlControllerInfo(controller: Controller): Readonly<Record<str
 
 /**
  * What a configuration in libxl's JSON wants: a domain's saved configuration, or a list of them in the form of `xl list
- * -l`, of which the one for the domain of this number or name.
+ * -l`, of which the one for the domain with this number or name is used.
  *
  * @throws {PvusbError} `invalid-configuration`
  */
@@ -156,7 +157,7 @@ function parseConfig(untrustedText: string, domain: DomainName | undefined): Par
     const entry = Array.isArray(value) ? entryFor(value, domain) : value;
     const config = isRecord(entry) && 'config' in entry ? entry.config : entry;
     if (!isRecord(config) || !['c_info', 'usbctrls', 'usbdevs'].some((key) => key in config)) {
-      throw refusal('it has neither c_info, usbctrls nor usbdevs, and so is not of libxl');
+      throw refusal("it has neither c_info, usbctrls nor usbdevs, so it is not libxl's");
     }
     const name = isRecord(config.c_info) ? config.c_info.name : undefined;
     return {

@@ -83,7 +83,7 @@ export class SimHost {
     const host = new SimHost(store, own, new SimUsb({ drivers: world.drivers }));
     // A store lets only domains it knows own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
-    await writeNodes(store.dom0, worldNodes(world));
+    await writeTogether(store.dom0, worldNodes(world));
     // A store is born with it.
     if (world.dom0?.lacks?.includes('name')) await store.dom0.rm('/local/domain/0/name');
     if (world.usbback) await host.loadUsbback(options.usbback, world.asFound);

@@ -186,7 +186,7 @@ export class QusbController {
       this.#say(`device ${busid} illegal specification`);
       return;
     }
-    // atoi: what is no number is bus 0, which no host has; the device then never comes.
+    // atoi: what is not a number is bus 0, which no host has; the device then never comes.
     const match = { hostbus: Number.parseInt(busid, 10) || 0, hostport: busid.slice(dash + 1) };
     const spec = { id: `${this.id}-${port}`, bus: `${this.id}.0`, port: String(port), match };
     const host = new UsbHost(spec, this.#hooks.access);

@@ -72,7 +72,7 @@ function onlyPath(call: Call): string {
   return absolute(call, strings(call.payload, 1)[0]!);
 }
 
-/** As C's atoi: what is no number is 0. */
+/** As C's atoi: what is not a number is 0. */
 function number(text: string): number {
   return Number.parseInt(text, 10) || 0;
 }

@@ -58,6 +58,6 @@ export class ScriptLine {
 }
 
 function numberOf(text: string, what: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`${what} is no number: ${text}`);
+  if (!/^\d+$/.test(text)) throw new Error(`${what} is not a number: ${text}`);
   return Number(text);
 }

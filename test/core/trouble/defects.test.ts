@@ -235,19 +235,6 @@ describe('defects of others', () => {
     }
   });
 
-  defect(
-    '18: when its own driver refuses an interface, the kernel is asked for another',
-    async (lab) => {
-      await lab.sim.usb.addDriver({ name: 'spare', match: ['46f4:0001'] });
-      await lab.attach(1, '4-1');
-      lab.sim.usb.failBind('usb-storage', 'EIO');
-      await detachDevice(lab.host, { device: '4-1' });
-      assert.equal(lab.driver('4-1:1.0'), 'spare');
-      assert.equal(await lab.read('/libxl/usbback'), undefined);
-    },
-    { sound: false },
-  );
-
   defect('18: one interface that is not taken back does not keep the others', async (lab) => {
     const two = keyboardAt('3-9');
     const interfaces = [two.interfaces[0]!, { number: 1, classes: '08/06/50' }];
