@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { ERROR_KINDS, type ErrorGroup, EXIT_STATUS } from '../pvusb/index.js';
 import { buildProgram } from './program.js';
+import { commandRemedy } from './remedies.js';
 import type { Terminal } from './terminal.js';
 import { isXlCommand } from './xl/run.js';
 
@@ -31,7 +32,11 @@ export function formatManPage(version: string): string {
     ...ENVIRONMENT.flatMap(([name, meaning]) => ['.TP', `.B ${name}`, roff(meaning)]),
     '.SH ERRORS',
     'Each error has a code, printed in parentheses after its remedy, and in the output of \\-\\-json.',
-    ...Object.entries(ERROR_KINDS).flatMap(([code, { remedy }]) => ['.TP', `.B ${roff(code)}`, roff(remedy)]),
+    ...(Object.keys(ERROR_KINDS) as PvusbErrorCode[]).flatMap((code) => [
+      '.TP',
+      `.B ${roff(code)}`,
+      roff(commandRemedy(code)),
+    ]),
     '.SH SEE ALSO',
     '.BR xl (1),',
     '.BR xenstore\\-ls (1)',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Command } from 'commander';
 import { buildProgram } from '../../src/cli/program.js';
+import { commandRemedy } from '../../src/cli/remedies.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
@@ -28,7 +29,7 @@ describe('the exit status of each error', () => {
       const status = reportError(terminal, error, true);
       assert.equal(status, code === 'aborted' ? 130 : EXIT_STATUS[ERROR_KINDS[code].group]);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code);
-      const { remedy } = ERROR_KINDS[code];
+      const remedy = commandRemedy(code);
       const told = { code, message: 'It failed.', remedy, where: { domid: 1 }, leftOver: ['a port'] };
       assert.deepEqual(JSON.parse(stdout), { error: told });
     });
