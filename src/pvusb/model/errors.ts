@@ -19,7 +19,7 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, in empty lists for none; the option takeAll takes everything without that.',
+    remedy: 'Name them, in empty lists for none; the option takesAll takes everything without that.',
   },
   'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
   'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
