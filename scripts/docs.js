@@ -1,5 +1,5 @@
-// Makes docs/api.md and docs/api/ from the doc comments of what the package exports: `npm run docs`. With --check it only sees
-// whether they are up to date. Either way every type that an export needs must be exported too.
+// Generates docs/api.md and docs/api/ from the doc comments of what the package exports: `npm run docs`. With --check it only
+// checks that they are up to date. Either way it fails when a type that an export needs is not exported.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +23,7 @@ const compilerOptions = {
   skipLibCheck: true,
 };
 
-/** Types that exports are declared with, and that nobody outside can make or has to name. */
+/** Names in exported declarations that a user of the package can neither make nor needs. */
 const INSIDE = new Set(['Connection', 'shortSchema']);
 
 function run(program, args, input) {
@@ -44,7 +44,7 @@ function entries() {
   );
 }
 
-/** All that an entry declares, in one text; `forgotten` gets what it needs and does not export. */
+/** The declarations of an entry in one text; what they need and the entry does not export is added to `forgotten`. */
 function gather({ Extractor, ExtractorConfig }, { entry, folder }, forgotten) {
   const file = join(types, folder, 'index.d.ts');
   const gathered = join(workshop, `${folder}.d.ts`);
@@ -75,7 +75,7 @@ function gather({ Extractor, ExtractorConfig }, { entry, folder }, forgotten) {
 
 const pathOf = ({ folder }) => (folder === 'pvusb' ? 'docs/api.md' : `docs/api/${folder}.md`);
 
-/** What leads from one page to the others. */
+/** Links from one page to the others. */
 function linksOf(own, all) {
   const others = all.filter((one) => one !== own);
   const to = (other) => relative(dirname(pathOf(own)), pathOf(other));
@@ -110,7 +110,6 @@ for (const own of all) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page);
 }
-for (const name of forgotten) console.error(`# an export needs it, and it is not exported: ${name}`);
-for (const path of stale)
-  console.log(`# ${path} ${isCheck ? 'is not up to date: npm run docs' : 'is made anew'}`);
+for (const name of forgotten) console.error(`# not exported, although an export needs it: ${name}`);
+for (const path of stale) console.log(`# ${path} ${isCheck ? 'is out of date: npm run docs' : 'is updated'}`);
 process.exit(forgotten.length > 0 || (isCheck && stale.length > 0) ? 1 : 0);

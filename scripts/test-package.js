@@ -52,7 +52,7 @@ step('are the types wrong?', tool('attw'), [
   '--no-emoji',
 ]);
 
-step('are docs/api.md and docs/api up to date?', ...node('scripts/docs.js', '--check'));
+step('docs/api.md and docs/api/ are up to date?', ...node('scripts/docs.js', '--check'));
 
 step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'));
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));

@@ -45,11 +45,12 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .description(
       "Makes a running domain's USB match the settings usbctrl and usbdev in a file: takes back what the file does not " +
         'name, adds what it names, and leaves alone what already matches. The file is an xl.cfg, or the JSON of ' +
-        '"pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
+        '"pvusb export --json=libxl"; one that names neither, or belongs to another guest, is refused. What is impossible is refused before anything is changed; ' +
         'after a failure, run it again to continue.',
     )
     .argument('<domain>', 'whose USB it is')
     .argument('<file>', 'its configuration')
+    .option('--take-all', 'take everything back when the file names neither usbctrl nor usbdev')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

@@ -35,7 +35,10 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
   const { code, message, remedy, leftOver, where } = known;
   if (json)
     terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
-  terminal.err(`pvusb: ${printable(message)}\n${remedy} (${code})\n`);
+  // A message may tell of it already.
+  const more = leftOver.filter((sentence) => !message.includes(sentence));
+  const lines = [`pvusb: ${message}`, ...more, `${remedy} (${code})`];
+  terminal.err(lines.map((line) => `${printable(line)}\n`).join(''));
   if (known !== error) terminal.err(`${stackOf(error).split('\n').map(printable).join('\n')}\n`);
   return known.exitStatus;
 }

@@ -12,8 +12,6 @@ import {
 
 /** What a file says. */
 interface SettingsFile {
-  /** The guest's name, when the file has it. */
-  readonly name?: string | undefined;
   readonly usb: WantedUsb;
   /** What people should know of it, a sentence each. */
   readonly notes: readonly string[];
@@ -27,13 +25,14 @@ interface SettingsFile {
 export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
   const bytes = await read(path);
   const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text), notes: [] };
+  if (/^\s*[[{]/.test(text)) return { usb: { ...parseLibxlUsb(text, domain), said: path }, notes: [] };
   try {
     const notes: string[] = [];
     const settings = parseXlCfg(bytes, (warning) =>
       notes.push(`${place(path, warning)}: ${warning.message}`),
     );
-    return { name: nameOf(settings), usb: wantedBy(path, settings), notes };
+    notes.push(...unhandledIn(path, settings));
+    return { usb: wantedBy(path, settings), notes };
   } catch (error) {
     if (!(error instanceof XlCfgError)) throw error;
     const sentence = `${place(path, error)}: ${error.message}`;
@@ -54,19 +53,6 @@ function place(path: string, { line, column }: Position): string {
   return `${path}:${line}:${column}`;
 }
 
-/** The domain's name in libxl's JSON; undefined if there are several, since it is not known which is meant. */
-function nameInJson(text: string): string | undefined {
-  // libxl's file ends with a NUL.
-  const value: unknown = JSON.parse(text.replace(/\0$/, ''));
-  const entry = Array.isArray(value) && value.length === 1 ? memberOf(value, 0) : value;
-  const name = memberOf(memberOf(memberOf(entry, 'config') ?? entry, 'c_info'), 'name');
-  return typeof name === 'string' ? name : undefined;
-}
-
-function memberOf(value: unknown, key: string | number): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
 function nameOf(settings: XlCfgSettings): string | undefined {
   const value = settings.get('name');
   return value?.kind === 'scalar'
@@ -76,14 +62,37 @@ function nameOf(settings: XlCfgSettings): string | undefined {
 
 /** xl numbers controllers by their position in the list. */
 function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
-  const { controllers, devices } = readUsbSettings(settings);
+  const usb = readUsbSettings(settings);
+  const controllers = usb.controllers.map(({ type, version, ports, position }, devid) => {
+    return { devid, type, version, ports, said: place(path, position) };
+  });
+  const devices = usb.devices.map(({ hostbus, hostaddr, controller, port, position }) => {
+    const device = `${hostbus}.${hostaddr}`;
+    return { device, devid: controller, port, said: place(path, position) };
+  });
   return {
-    controllers: controllers.map(({ type, version, ports, position }, devid) => {
-      return { devid, type, version, ports, said: place(path, position) };
-    }),
-    devices: devices.map(({ hostbus, hostaddr, controller, port, position }) => {
-      const device = `${hostbus}.${hostaddr}`;
-      return { device, devid: controller, port, said: place(path, position) };
-    }),
+    name: nameOf(settings),
+    controllers: settings.has('usbctrl') ? controllers : undefined,
+    devices: settings.has('usbdev') ? devices : undefined,
+    said: path,
   };
+}
+
+/** Settings of the USB that the QEMU of an HVM guest has from its start on (xl.cfg(5)). */
+const OF_QEMU = ['usb', 'usbversion', 'usbdevice'];
+
+/** What a file says of USB and is not handled: told when it says nothing else, and when it names devices of the host. */
+function unhandledIn(path: string, settings: XlCfgSettings): string[] {
+  const value = settings.get('usbdevice');
+  const items = value?.kind === 'list' ? value.items : value ? [value] : [];
+  const isOfHost = items.some(
+    (item) => item.kind === 'scalar' && /^.host:/.test(item.parts[0]!.untrustedText),
+  );
+  const isSilent = !settings.has('usbctrl') && !settings.has('usbdev');
+  return OF_QEMU.flatMap((name) => {
+    const setting = settings.get(name);
+    if (!setting || !(isSilent || (isOfHost && name === 'usbdevice'))) return [];
+    const sentence = `${name} is not handled: it is for the QEMU of an HVM guest, when the guest starts.`;
+    return [`${place(path, setting.position)}: ${sentence}`];
+  });
 }

@@ -1,6 +1,6 @@
 /** What things are called in the text that people read. */
 
-import { attachProblem, type Inventory, type PvusbErrorCode, placesOf } from '../pvusb/index.js';
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
 import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
@@ -56,8 +56,8 @@ export function describeGuests(inventory: Inventory, device: UsbDevice): string 
 
 /** Who has a device: guests by name, else the drivers of its interfaces, else nobody. */
 export function describeHolder(inventory: Inventory, device: UsbDevice): string {
-  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
-  return describeGuests(inventory, device) ?? ([...new Set(drivers)].join(',') || '-');
+  const { drivers } = usedBy(inventory, device);
+  return describeGuests(inventory, device) ?? (drivers.join(',') || '-');
 }
 
 /** Why a device cannot be attached, by the code of the error that an attach would end with. */

@@ -1,8 +1,8 @@
 /**
- * Lends a Xen host's USB devices to its guests: the public API, and all that the command line uses.
+ * Lends a Xen host's USB devices to its guests: the public API, which the command line uses too.
  *
- * Every name is listed; `npm run docs` makes docs/api.md of their comments. A comment with an empty line after it begins a
- * section there.
+ * `npm run docs` generates docs/api.md from the comments of these names. A comment followed by an empty line starts a section
+ * of that page.
  */
 
 // Opening a host.
@@ -12,7 +12,7 @@ export type { CallOptions } from './observe/host.js';
 export { type HostEnvironment, type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
 export { type Platform, platformOf } from './observe/platform.js';
 
-// Looking. Nothing is changed.
+// Reading and watching. These functions change nothing.
 
 export { diagnose } from './diagnose/diagnose.js';
 export { severityOf } from './diagnose/severity.js';
@@ -31,6 +31,8 @@ export {
   livingGuests,
   type Place,
   placesOf,
+  type Users,
+  usedBy,
 } from './model/find.js';
 export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
@@ -45,21 +47,17 @@ export {
   type ListRequest,
   listControllers,
   listDevices,
+  listInventory,
 } from './verbs/listing.js';
 export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
 
-// Changing. Each operation is planned first, and only planned with `dryRun`.
+// Operations. Each one is planned first; with `dryRun` it is only planned.
 
 export type { ExecuteOptions, Progress } from './execute/execute.js';
-export type {
-  Adjustment,
-  ApplyRules,
-  WantedController,
-  WantedDevice,
-  WantedUsb,
-} from './plan/apply.js';
+export type { Adjustment } from './plan/apply.js';
 export type { ControllerRequest } from './plan/resolve.js';
 export type { AttachRequest } from './plan/target.js';
+export type { ApplyRules, WantedController, WantedDevice, WantedUsb } from './plan/wanted.js';
 export type { CorrectedAddress } from './verbs/addresses.js';
 export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
 export {
@@ -84,7 +82,7 @@ export type { WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
 export { type WatchOptions, watchDomains } from './watch/watch.js';
 
-// What a host looks like. Plain data, fit for JSON.
+// What a host looks like. Plain data that can be written as JSON.
 
 export {
   CONTROLLER_TYPES,
@@ -116,7 +114,7 @@ export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';
 export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
 
-// Plans. What an operation will do, as plain data: made, looked at, and carried out.
+// Plans. What an operation will do, as plain data: it can be inspected before it is executed.
 
 export { execute } from './execute/execute.js';
 export {
@@ -135,18 +133,13 @@ export {
   type UnclaimedFact,
 } from './model/plan.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
-export {
-  type FoundDevice,
-  type FoundUsb,
-  findWanted,
-  type PlannedAdjustment,
-  planApply,
-} from './plan/apply.js';
+export { type PlannedAdjustment, planApply } from './plan/apply.js';
 export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
 export { resolveController, resolveType } from './plan/resolve.js';
+export { type FoundDevice, type FoundUsb, findWanted, requireMeant } from './plan/wanted.js';
 
 // libxl's JSON.
 
@@ -172,7 +165,7 @@ export {
 } from './model/errors.js';
 export { ConflictError } from './model/failure.js';
 
-// Standing in for a host. What `openHost` opens is a `Host`, and so is whatever has these parts.
+// Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
 export { type Clock, Mutex } from '../async/index.js';
 export type {

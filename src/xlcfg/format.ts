@@ -3,8 +3,8 @@ import type { ControllerSetting, DeviceSetting, UsbSettings } from './model.js';
 
 /**
  * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one in a line, longer ones
- * with a line for each item, an empty one not at all, and only what is not undefined. Expects settings that
- * `parseUsbSettings` could have given: it does not look for contradictions.
+ * with a line for each item, an empty one too (silence is no wish to have nothing), and only what is not undefined.
+ * Expects settings that `parseUsbSettings` could have given: it does not look for contradictions.
  */
 export function formatUsbSettings({ controllers, devices }: UsbSettings): string {
   return (
@@ -28,7 +28,7 @@ function formatSpec(values: Readonly<Record<string, string | number | undefined>
 }
 
 function formatList(name: string, specs: readonly string[]): string {
-  if (specs.length === 0) return '';
+  if (specs.length === 0) return `${name} = [ ]\n`;
   if (specs.length === 1) return `${name} = [ ${specs[0]} ]\n`;
   return `${name} = [\n${specs.map((spec) => `  ${spec},\n`).join('')}]\n`;
 }

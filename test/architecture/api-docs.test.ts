@@ -1,6 +1,6 @@
 /**
- * The API's pages have every name that is exported, with what its comment says. `npm run docs` makes them, and
- * `npm run test:package` sees that they are what it makes, to the letter.
+ * The API pages have every exported name, with its comment. `npm run docs` generates them, and
+ * `npm run test:package` checks that they are up to date in every detail.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -8,7 +8,7 @@ export interface Room {
   readonly path: string;
   /** The folders of the same table that its files may import; all of them where it says `all`. */
   readonly mayImport: readonly string[];
-  /** Nothing that it runs reaches the world outside. */
+  /** Nothing that it runs reaches the outside world. */
   readonly isPure: boolean;
 }
 
@@ -60,7 +60,7 @@ export const FLOORS: readonly Floor[] = [
   floor('### Inside `lab`', 'lab'),
 ];
 
-/** The files that may touch the world outside of the process, and by which modules of Node. */
+/** The files that may touch the world outside the process, and by which modules of Node. */
 export function outsideFiles(): ReadonlyMap<string, readonly string[]> {
-  return new Map(tableAfter('## The world outside').map(([path, by]) => [path!, by!.split(', ')]));
+  return new Map(tableAfter('## The outside world').map(([path, by]) => [path!, by!.split(', ')]));
 }

@@ -1,10 +1,10 @@
 /** The commands that know xl's files, and libxl's JSON. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { qemuWorld, type World } from '../../src/sim/index.js';
-import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
+import { qemuWorld } from '../../src/sim/index.js';
+import { differences, ERROR_TEXT, openMade, openStage, type Stage } from './stage.js';
 
 const CONFIGURATION = `# The guest with the stick.
 name = "u2"
@@ -13,18 +13,6 @@ usbctrl = [ "type=qusb,ports=4" ]
 usbdev = [ "type=hostdev,hostbus=4,hostaddr=2,controller=0,port=3",
            'hostbus=3,hostaddr=2' ]
 `;
-
-/** A published world whose guests libxl has made: their configurations are saved, for which prepare waits. */
-async function openMade(world: World): Promise<Stage> {
-  const stage = await openStage(world);
-  const root = join(stage.dir, 'userdata');
-  mkdirSync(root);
-  for (const { domid, name, type, uuid } of world.domains) {
-    const text = JSON.stringify({ c_info: { type, name, uuid } }, null, 4);
-    writeFileSync(join(root, `userdata-d.${domid}.${uuid}.libxl-json`), `${text}\n\0`, { mode: 0o600 });
-  }
-  return stage;
-}
 
 describe('the commands that know files', () => {
   let stage: Stage;
@@ -157,7 +145,8 @@ describe('the commands that know files', () => {
       const path = file('u2.json', `${JSON.stringify(value)}\0`);
       assert.equal(await stage.done('prepare', path), `Domain 2 has all that ${path} names.\n`);
     }
-    for (const value of [{}, [], [{ config }, { config }], { c_info: { name: 2 } }, [{ config: null }]]) {
+    const nameless = { c_info: { name: 2 }, usbdevs: [] };
+    for (const value of [{}, [], [{ config }, { config }], nameless, [{ config: null }]]) {
       const { status, stderr } = await stage.run('prepare', file('nameless.json', JSON.stringify(value)));
       assert.equal(status, 1);
       assert.match(stderr, ERROR_TEXT);
@@ -171,18 +160,17 @@ describe('the commands that know files', () => {
     for (const [name, text] of [
       ['4.cfg', `name="4"\n${settings}`],
       ['number.cfg', `name=4\n${settings}`],
-      ['4.json', '{"c_info":{"name":"4"}}'],
+      ['4.json', '{"c_info":{"name":"4"},"usbdevs":[]}'],
     ] as const) {
       const { status, stderr } = await stage.run('prepare', file(name, text));
       assert.equal(status, 1);
       assert.match(stderr, /"4", which looks like a number[\s\S]*--domain[\s\S]*\(invalid-configuration\)/);
     }
     assert.deepEqual(differences(before, await stage.look()), []);
-    const path = file('4.cfg', 'name="4"');
-    assert.equal(
-      await stage.done('prepare', path, '--domain', 'u2'),
-      `Domain 2 has all that ${path} names.\n`,
-    );
+    const path = file('4.cfg', `name="4"\n${settings}`);
+    const { status, stderr } = await stage.run('prepare', path, '--domain', 'u2');
+    assert.deepEqual([status, /is for "4", and domain 2 is "u2"\./.test(stderr)], [1, true]);
+    assert.deepEqual(differences(before, await stage.look()), []);
   });
 
   it('apply and prepare that fail halfway tell what they did, in JSON too', async () => {
@@ -229,7 +217,7 @@ describe('the commands that know files', () => {
   });
 
   it('a file is told by a name that is safe to print', async () => {
-    const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"');
+    const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"\nusbctrl=[]\n');
     for (const argv of [
       ['apply', 'u2', path, '--dry-run'],
       ['apply', 'u2', path],
@@ -245,7 +233,7 @@ describe('the commands that know files', () => {
   it('behind -- no word is an option', async () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u2', '--', '--json=libxl');
     assert.deepEqual([status, stdout], [1, '']);
-    assert.match(stderr, /^pvusb: "--json=libxl" names no USB device/);
+    assert.match(stderr, /^pvusb: "--json=libxl" is not the name of a USB device/);
     const plain = await stage.run('attach', 'u2', '--', '--json');
     assert.deepEqual([plain.status, plain.stdout], [1, '']);
     assert.match(await stage.done('list', '--json=libxl', '--', 'u2'), /"c_info"/);

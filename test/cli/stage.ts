@@ -1,5 +1,5 @@
 /** A simulated host that is published as files and a socket, and pvusb run on it in this process. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../../src/cli/program.js';
@@ -104,6 +104,18 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A published world whose guests libxl has made: their configurations are saved, for which prepare waits. */
+export async function openMade(world: World): Promise<Stage> {
+  const stage = await openStage(world);
+  const root = join(stage.dir, 'userdata');
+  mkdirSync(root);
+  for (const { domid, name, type, uuid } of world.domains) {
+    const text = JSON.stringify({ c_info: { type, name, uuid } }, null, 4);
+    writeFileSync(join(root, `userdata-d.${domid}.${uuid}.libxl-json`), `${text}\n\0`, { mode: 0o600 });
+  }
+  return stage;
 }
 
 /** The lines that two looks at a host differ in. */

@@ -155,9 +155,9 @@ describe('USB settings of xl.cfg', () => {
 });
 
 describe('printed USB settings', () => {
-  it('have a line for a list of one, a line for each item of longer ones, none for an empty one', () => {
-    assert.equal(formatUsbSettings({ controllers: [], devices: [] }), '');
-    assert.equal(formatUsbSettings({ controllers: [{}], devices: [] }), 'usbctrl = [ "" ]\n');
+  it('have a line for a list of one and for an empty one, a line for each item of longer ones', () => {
+    assert.equal(formatUsbSettings({ controllers: [], devices: [] }), 'usbctrl = [ ]\nusbdev = [ ]\n');
+    assert.equal(formatUsbSettings({ controllers: [{}], devices: [] }), 'usbctrl = [ "" ]\nusbdev = [ ]\n');
     assert.equal(
       formatUsbSettings(FILES['pv-two-controllers.cfg']!),
       [

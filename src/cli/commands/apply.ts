@@ -14,18 +14,24 @@ import { HalfDoneError, UsageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
-/** Makes a domain's USB match a file. */
+/** Options of `apply`. */
+export interface ApplyCommandOptions extends CommonOptions {
+  readonly takeAll?: boolean;
+}
+
+/** Brings a domain to what a file says. */
 export async function runApply(
   terminal: Terminal,
   args: { readonly domain: string; readonly file: string },
-  options: CommonOptions,
+  options: ApplyCommandOptions,
 ): Promise<void> {
   const { domain, file } = args;
+  const request = { domain, takesAll: options.takeAll };
   const { usb, notes } = await readSettingsFile(file, domain);
   tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
     const applied = await telling(terminal, options, (onChange) =>
-      applyUsb(host, { domain, usb }, { ...operation, onChange }),
+      applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
     tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
   });
@@ -40,9 +46,9 @@ export interface PrepareOptions extends CommonOptions {
 /** Gives a domain, which may not exist yet, what a file names. */
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { name, usb, notes } = await readSettingsFile(file, options.domain);
+  const { usb, notes } = await readSettingsFile(file, options.domain);
   tellNotes(terminal, notes);
-  const domain = options.domain ?? nameFrom(file, name);
+  const domain = options.domain ?? nameFrom(file, usb.name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);

@@ -6,7 +6,7 @@ import {
   type Inventory,
   isServed,
   libxlUsb,
-  listControllers,
+  listInventory,
   type Port,
   portState,
   type Served,
@@ -18,7 +18,7 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runExport(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const seen = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const seen = await listInventory(host, { domain }, { signal, asksQemu: false });
     const { inventory, strange } = withoutStrangers(seen);
     const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
     if (options.jsonLibxl) printJsonText(terminal, libxlUsb(inventory, findDomain(inventory, domain)));

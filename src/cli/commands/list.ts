@@ -9,7 +9,7 @@ import {
   isTaken,
   type LibxlDomain,
   libxlDomains,
-  listControllers,
+  listInventory,
   type Place,
   type PortState,
   portState,
@@ -34,7 +34,7 @@ export async function runList(
       for (const { problem } of domains) if (problem) terminal.err(`pvusb: ${printable(problem)}\n`);
       return;
     }
-    const inventory = await listControllers(host, { domain }, { signal });
+    const inventory = await listInventory(host, { domain }, { signal });
     if (options.json) printJson(terminal, listJson(inventory, domain));
     else {
       const names = await usbNames(terminal, inventory.devices);

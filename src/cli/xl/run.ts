@@ -8,7 +8,7 @@ import {
   formatPlan,
   type Host,
   isPvusbError,
-  listControllers,
+  listInventory,
   type Plan,
   removeController,
 } from '../../pvusb/index.js';
@@ -90,7 +90,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     maxArgs: { count: 1, exitStatus: 255 },
     prepare: ([domain]) => {
       return async (host, { signal }) => {
-        const inventory = await listControllers(host, { domain: domain! }, { signal, asksQemu: false });
+        const inventory = await listInventory(host, { domain: domain! }, { signal, asksQemu: false });
         return { text: formatUsbList(inventory), data: inventory.controllers };
       };
     },

@@ -37,7 +37,7 @@ export function diagnose(inventory: Inventory): Finding[] {
   ];
 }
 
-/** A controller that usbback has served before it went. */
+/** A controller that usbback served before it was unloaded. */
 function isWaiting(controller: Controller): boolean {
   const { backendDomid, online, backendState } = controller;
   const isServed = backendDomid === 0 && online && backendState !== XenbusState.initialising;
@@ -49,14 +49,14 @@ function controllerFindings(inventory: Inventory, controller: Controller): Findi
   if (!isServed(controller)) return [];
   const type = servedType(controller.type);
   if (!isAlive(inventory, domid)) return [{ finding: 'dead-domain', controller }];
-  // A backend at Closed while it is online is waiting for its guest to come back (a reboot of the driver).
+  // A backend that is Closed while online is waiting for its guest to come back (the driver restarts).
   if (!controller.online) return [{ finding: 'half-removed', controller }];
   const qemu = type.isOfQemu ? qemuOf(inventory, domid) : undefined;
-  // Told once for all controllers of the domain.
+  // Reported once for all controllers of the domain.
   if (qemu?.health === 'dead') return [];
   if (controller.backendState === XenbusState.initialising)
     return [{ finding: 'unserved-controller', controller }];
-  // Loading the driver mends it all; without it nothing can be said of bindings.
+  // Loading the driver fixes all of it; without it nothing can be said about bindings.
   if (type.needsUsbback && !inventory.usbback) return [];
   if (type.isEmulated && qemu?.health === 'alive' && !qemu.controllers.includes(devid))
     return [{ finding: 'not-emulated', controller }];
@@ -82,7 +82,7 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   return [{ finding: fault, place, busid, isReplugged: isReplugged(inventory, place, device) }];
 }
 
-/** What a QEMU has that nothing in xenstore says, and what was given to one that is dead. */
+/** What a QEMU has that xenstore does not record, and what was given to a QEMU that is dead. */
 function qemuFindings(inventory: Inventory, { domid, health, controllers, devices }: QemuAnswer): Finding[] {
   const recorded = inventory.controllers.filter((controller) => controller.domid === domid);
   if (health === 'dead') {
@@ -118,8 +118,8 @@ function configFindings(inventory: Inventory, saved: SavedSettings): Finding[] {
 }
 
 /**
- * Devices that no guest has, no program and no driver: perhaps there is no driver for them; perhaps a QEMU died that
- * had them from xl, and nothing says which driver they had.
+ * Devices that no guest, no program and no driver has: there may be no driver for them, or a QEMU died that had them
+ * from xl, so that no record says which driver they had.
  */
 export function findIdle({ devices, ...inventory }: Inventory): UsbDevice[] {
   const saved = new Set(inventory.savedDrivers.map(({ busid }) => busid));

@@ -21,7 +21,7 @@ export function describeFinding(finding: Finding): string {
     case 'bad-port':
       return `${describePlace(finding.place)} ${describeBadPort(finding.place.port)}.`;
     case 'binding-without-port':
-      return `${finding.busid} is on usbback, but attached to no guest.`;
+      return `${finding.busid} is on usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
       return finding.isBack
         ? `Drivers are saved for ${finding.busid}, which does not need them any more.`
@@ -35,17 +35,17 @@ export function describeFinding(finding: Finding): string {
     case 'half-removed':
       return `${describeController(finding.controller)} is half removed.`;
     case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
+      return `${describeController(finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'not-emulated':
-      return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
+      return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was plugged in anew' : 'it may be paused, or hung, or without a driver'}.`;
     case 'config-unreadable':
       return `The saved configuration of domain ${finding.domid} cannot be read: ${finding.problem}.`;
     case 'config-differs':
-      return `The saved configuration of domain ${finding.difference.domid} does not say what the domain has: ${describeEdits(finding.difference)}.`;
+      return `The saved configuration of domain ${finding.difference.domid} does not match the domain: ${describeEdits(finding.difference)}.`;
     case 'dead-qemu': {
       const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
       return `The QEMU of domain ${finding.domid} has died; it had been given ${busids}.`;
@@ -53,7 +53,7 @@ export function describeFinding(finding: Finding): string {
     case 'unrecorded-device':
       return `Port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} is free, but QEMU has a device in it.`;
     case 'unrecorded-controller':
-      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU has it still.`;
+      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU still has it.`;
   }
 }
 
@@ -70,20 +70,20 @@ function describeEdit(edit: ConfigEdit): string {
     case 'add-controller':
       return `it lacks controller ${edit.controller.devid}`;
     case 'remove-controller':
-      return `it names controller ${edit.devid}, which is not there`;
+      return `it names controller ${edit.devid}, which does not exist`;
     case 'add-device': {
       const { ctrl, port, hostbus, hostaddr } = edit.device;
       return `it lacks ${hostbus}.${hostaddr} in port ${port} of controller ${ctrl}`;
     }
     case 'remove-device':
-      // As libxl leaves an entry when it has lost the device of it.
+      // libxl leaves an entry like this when it has lost its device.
       if (edit.ctrl < 0) return 'it names a device without a port';
       return `it names a device in port ${edit.port} of controller ${edit.ctrl} that is not there`;
   }
 }
 
 function describeBadPort({ busid, untrustedJunk }: Port): string {
-  if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is no device`;
+  if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is not a device`;
   return `does not exist, but holds ${busid}`;
 }
 
@@ -95,9 +95,9 @@ function describeController(controller: Controller): string {
   return capitalise(nameController(controller));
 }
 
-/** The same for the same finding, whenever it is found: tells what lasts from what is just being done. */
+/** The same for the same finding, whenever it is found: distinguishes what lasts from what is just being done. */
 export function findingKey(finding: Finding): string {
-  // What else is mended changes what is wrong there: it is one finding all the same.
+  // Other repairs change what is wrong with it: it is one finding all the same.
   if (finding.finding === 'config-differs') return `config-differs ${finding.difference.domid}`;
   return describeFinding(finding);
 }

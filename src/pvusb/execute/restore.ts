@@ -1,4 +1,4 @@
-/** Gives interfaces back to the host's drivers, and forgets what has served. */
+/** Gives interfaces back to the host's drivers, and removes the records that are no longer needed. */
 import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
 import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
@@ -16,7 +16,7 @@ import { observeDomains } from '../observe/domains.js';
 import type { Host } from '../observe/host.js';
 import { prune } from './commit.js';
 
-/** How often, and how far apart, the kernel is asked for a driver while usbback still answers. */
+/** How often, and at what interval, the kernel is asked for a driver while it still offers usbback. */
 const PROBES = 10;
 const PROBE_PAUSE_MS = 100;
 
@@ -32,7 +32,7 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
   try {
     let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
-      throw new PvusbError('driver-not-restored', `${intf} is on usbback still, so it was not given back.`);
+      throw new PvusbError('driver-not-restored', `${intf} is still on usbback, so it was not given back.`);
     }
     if (state.present && state.driver === undefined) {
       await giveBack(host, intf, driver, signal);
@@ -48,7 +48,7 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
   }
 }
 
-/** Which records have served is seen in sysfs; whether the device is lent again, in the transaction. */
+/** Sysfs shows which records are no longer needed; the transaction shows whether the device is lent again. */
 export async function forget(host: Host, action: Forget, signal: AbortSignal | undefined): Promise<void> {
   const { busid, records } = action;
   const served: string[] = [];
@@ -94,7 +94,7 @@ async function giveBack(
     signal?.throwIfAborted();
     refusal ??= error;
   }
-  // No driver recorded, none found: it had none.
+  // No driver was recorded and none was found: it had none.
   if (found !== undefined || refusal === undefined) return;
   if (driver !== undefined && (await comesWithSibling(host, intf, driver, signal))) return;
   // Pulled out meanwhile: nothing to give back.
@@ -105,8 +105,8 @@ async function giveBack(
 }
 
 /**
- * A driver of several interfaces takes this one only when it takes the first: so the first is given to it anew, as
- * the last resort.
+ * A driver of several interfaces takes this one only when it takes the first: so, as a last resort, the first is given
+ * to it again.
  */
 async function comesWithSibling(
   host: Host,
@@ -122,7 +122,10 @@ async function comesWithSibling(
   return (await host.sysfs.stateOf(intf, { signal })).driver === driver;
 }
 
-/** usbback takes what is still in its list of ports, which follows xenstore a moment later: then once more. */
+/**
+ * usbback takes what is still in its list of ports, which follows xenstore with a short delay: so the kernel is asked
+ * again.
+ */
 async function probe(
   host: Host,
   intf: InterfaceId,

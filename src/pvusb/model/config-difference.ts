@@ -1,4 +1,4 @@
-/** Finds where a domain's saved configuration says something else than the domain has (I8). Pure. */
+/** Finds where a domain's saved configuration differs from what the domain has (I8). Pure. */
 import { controllersOf, deviceAt, isAlive, isOf, isTaken, savedFor } from './find.js';
 import type { ConfigDifference } from './finding.js';
 import type { Controller, Inventory, SavedSettings } from './inventory.js';
@@ -7,7 +7,10 @@ import type { ConfigEdit, Fact } from './plan.js';
 import { savedDevice } from './saved-config.js';
 import { isServed } from './served.js';
 
-/** The difference of one domain, all of it or the edits that matter; undefined when there is none, or nothing is known. */
+/**
+ * The difference for one domain, all of it or only the edits that matter; undefined when there is none, or nothing is
+ * known.
+ */
 export function configDifference(
   inventory: Inventory,
   saved: SavedSettings,
@@ -16,7 +19,7 @@ export function configDifference(
   const { domid, uuid } = saved;
   if (saved.problem !== undefined || !isAlive(inventory, domid)) return undefined;
   const controllers = controllersOf(inventory, domid);
-  // What is not known, or served by others, is left alone, in the file too.
+  // What is unknown, or served by another domain, is left alone, also in the file.
   const ours = controllers.filter(isServed);
   const others = new Set(controllers.filter((controller) => !isServed(controller)).map(({ devid }) => devid));
   const found = [
@@ -47,12 +50,12 @@ function lacks(saved: SavedSettings, controller: Controller): Found[] {
   return [{ edit, facts: [{ fact: 'present', path: recordPath(controller) }] }];
 }
 
-/** Attached devices that the file does not have, or has under an address that they do not have any more. */
+/** Attached devices that the file does not have, or has under an address that they no longer have. */
 function differs(inventory: Inventory, saved: SavedSettings, controller: Controller): Found[] {
   const { devid, portsAt } = controller;
   return controller.ports.flatMap(({ port, busid }): Found[] => {
     const device = busid === undefined ? undefined : deviceAt(inventory, busid);
-    // Another device in that socket is none of the domain's.
+    // Another device in that socket is not the domain's.
     if (!device || portsAt === undefined || !isOf(savedFor(inventory, device.busid), device, true)) return [];
     const wanted = savedDevice(devid, port, device);
     const entry = saved.devices.find((other) => other.ctrl === devid && other.port === port);
@@ -62,7 +65,7 @@ function differs(inventory: Inventory, saved: SavedSettings, controller: Control
   });
 }
 
-/** An entry for a port that is empty, or that no controller has. One for a device that was pulled out stays. */
+/** Entries for ports that are empty, or that no controller has. An entry for a device that was pulled out stays. */
 function isLeft(controllers: readonly Controller[], device: SavedSettings['devices'][number]): Found[] {
   const { ctrl, port } = device;
   const controller = controllers.find(({ devid }) => devid === ctrl);

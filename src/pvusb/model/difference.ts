@@ -4,7 +4,7 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import type { Controller, Domain, Inventory, OrphanBackend, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
 
-/** One change. `before` and `now` are whole, so that who follows the changes from an inventory on has the next one. */
+/** One change. `before` and `now` are whole, so that applying the changes to an inventory gives the next one. */
 export type InventoryChange =
   | { readonly change: 'device-plugged'; readonly device: UsbDevice }
   | { readonly change: 'device-unplugged'; readonly device: UsbDevice }
@@ -21,18 +21,18 @@ export type InventoryChange =
   | ({ readonly change: 'attached' } & PortChange)
   /** A port lost a device; told together with the change of its controller. */
   | ({ readonly change: 'detached' } & PortChange)
-  /** What is saved of a device's drivers; nothing any more when `now` is absent. */
+  /** What is saved about a device's drivers; nothing any more if `now` is absent. */
   | { readonly change: 'drivers-saved'; readonly busid: Busid; readonly now?: SavedDrivers }
   | { readonly change: 'orphans'; readonly now: readonly OrphanBackend[] }
   | { readonly change: 'usbback'; readonly now: boolean };
 
-/** A device and the port that it came into, or left. */
+/** A device and the port that it entered or left. */
 export interface PortChange extends ControllerId {
   readonly port: number;
   readonly busid: Busid;
 }
 
-/** Everything that differs, what is gone first. What QEMUs and saved configurations say is not compared. */
+/** Everything that differs, starting with what is gone. What QEMUs and saved configurations say is not compared. */
 export function differences(before: Inventory, now: Inventory): InventoryChange[] {
   const ports = comparePorts(before, now);
   const devices = compare(before.devices, now.devices, ({ busid }) => busid);
@@ -82,7 +82,7 @@ function compare<T>(before: readonly T[], now: readonly T[], key: (one: T) => st
 }
 
 function comparePorts(before: Inventory, now: Inventory): Compared<PortChange> {
-  // A look that changed nothing of a controller has kept it: most are the same object.
+  // A look that found a controller unchanged has kept the object: most are the same.
   const kept = new Set(before.controllers.filter((controller) => now.controllers.includes(controller)));
   const lent = ({ controllers }: Inventory): PortChange[] =>
     controllers
@@ -99,7 +99,7 @@ function keyOf({ domid, devid }: ControllerId): string {
   return `${domid}/${devid}`;
 }
 
-/** Plain data, whose fields were written in the same order. */
+/** Compares plain data whose fields were written in the same order. */
 function isSame(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -17,6 +17,11 @@ interface ErrorKind {
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'no-usb-settings': {
+    group: 'refused',
+    remedy: 'Name them, in empty lists for none; "pvusb apply --take-all" takes everything without that.',
+  },
+  'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
   'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
   'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
@@ -146,6 +151,8 @@ export interface PvusbErrorDetails {
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
   readonly leftOver?: readonly string[] | undefined;
+  /** What to do next, where more is known of it than the code says. */
+  readonly remedy?: string;
 }
 
 /** A failed operation. The message is one sentence; {@link remedy} says what to do next. */
@@ -154,22 +161,20 @@ export class PvusbError extends Error {
   readonly code: PvusbErrorCode;
   readonly where: Where;
   readonly leftOver: readonly string[];
+  /** What to do next, one sentence. */
+  readonly remedy: string;
 
   constructor(code: PvusbErrorCode, message: string, details: PvusbErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     this.where = details.where ?? {};
     this.leftOver = details.leftOver ?? [];
+    this.remedy = details.remedy ?? ERROR_KINDS[code].remedy;
   }
 
   /** Where the fix lies. */
   get group(): ErrorGroup {
     return ERROR_KINDS[this.code].group;
-  }
-
-  /** What to do next, one sentence. */
-  get remedy(): string {
-    return ERROR_KINDS[this.code].remedy;
   }
 
   /** The exit status of a command that ends with this error; 130 for an abort, as shells expect for Ctrl-C. */

@@ -1,12 +1,12 @@
 /** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
-import { type Busid, parseDeviceName } from '../../sysfs/busid.js';
+import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
 
-/** A domain by its number or its name; a text of digits is a number. */
+/** A domain by its number or its name; a string of digits is a number. */
 export type DomainName = string | number;
 
 /** A port of a controller, with what is in it. */
@@ -52,7 +52,7 @@ export function findController(inventory: Inventory, domid: number, devid: numbe
   });
 }
 
-/** The controller of that number; undefined when there is none. */
+/** The controller with that number; undefined when there is none. */
 export function findControllerOf(
   inventory: Pick<Inventory, 'controllers'>,
   { domid, devid }: ControllerId,
@@ -82,7 +82,7 @@ export function allPorts({ ports, strayPorts }: Controller): Port[] {
   return [...ports, ...strayPorts];
 }
 
-/** True when a port holds something, be it a device or not. */
+/** True when a port holds something, whether it is a device or not. */
 export function isTaken({ busid, untrustedJunk }: Port): boolean {
   return busid !== undefined || untrustedJunk !== undefined;
 }
@@ -92,17 +92,17 @@ export function savedFor(inventory: Inventory, busid: Busid): SavedDrivers | und
   return inventory.savedDrivers.find((saved) => saved.busid === busid);
 }
 
-/** The domain of this number, be it alive or not; undefined when there is none. */
+/** The domain with this number, alive or not; undefined when there is none. */
 export function domainAt(inventory: Pick<Inventory, 'domains'>, domid: number): Domain | undefined {
   return inventory.domains.find((domain) => domain.domid === domid);
 }
 
-/** The domains that live and are not the host's own. */
+/** The domains that are alive and not the host's own. */
 export function livingGuests({ domains }: Pick<Inventory, 'domains'>): Domain[] {
   return domains.filter(({ domid, alive }) => alive && domid !== 0);
 }
 
-/** True when the domain is more than a record that is left of it. */
+/** True when there is more of the domain than a leftover record. */
 export function isAlive(inventory: Inventory, domid: number): boolean {
   return domainAt(inventory, domid)?.alive ?? false;
 }
@@ -113,8 +113,8 @@ export function qemuOf(inventory: Inventory, domid: number): QemuAnswer | undefi
 }
 
 /**
- * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. What a
- * driver domain writes names devices of its own: it does not count.
+ * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. Ports that
+ * a driver domain serves name its own devices: they do not count.
  */
 export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid): Place[] {
   return hostControllers(inventory).flatMap((controller) =>
@@ -124,21 +124,36 @@ export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid
   );
 }
 
+/** Who has a device. */
+export interface Users {
+  /** The ports of guests that name it. */
+  readonly places: readonly Place[];
+  /** The drivers of its interfaces, each once. */
+  readonly drivers: readonly DriverName[];
+}
+
+/** Who has a device: guests, drivers, or neither. */
+export function usedBy(inventory: Pick<Inventory, 'controllers'>, device: UsbDevice): Users {
+  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
+  return { places: placesOf(inventory, device.busid), drivers: [...new Set(drivers)] };
+}
+
 /** The controllers whose ports hold devices of this host: those that domain 0 serves. */
 export function hostControllers(inventory: Pick<Inventory, 'controllers'>): Controller[] {
   return inventory.controllers.filter(({ backendDomid }) => backendDomid === 0);
 }
 
 /**
- * Whether drivers were saved for this very device: by their identity, if it was kept. One that is being given back
- * from a port, while the device stands in a port, is older than what xl has saved since, and says nothing.
+ * Whether drivers were saved for this very device: by their identity, if it was kept. A record of a device that is
+ * being given back from a port, while the device is in a port, is older than what xl has saved since, and proves
+ * nothing.
  */
 export function isOf(saved: SavedDrivers | undefined, device: UsbDevice, isAttached = false): boolean {
   if (saved?.identity === undefined || (isAttached && saved.origin !== undefined)) return true;
   return hasIdentity(device, saved.identity);
 }
 
-/** The plugged-in device of that sysfs name. */
+/** The plugged-in device with that sysfs name. */
 export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefined {
   return inventory.devices.find((device) => device.busid === busid);
 }
@@ -163,7 +178,7 @@ export function findDevice(inventory: Pick<Inventory, 'devices'>, name: string):
     const candidates = found.map(({ busid, serial }) => `${busid}${serial ? ` (serial ${serial})` : ''}`);
     throw new PvusbError(
       'ambiguous-device',
-      `${found.length} devices answer to ${JSON.stringify(name)}: ${candidates.join(', ')}.`,
+      `${found.length} devices match ${JSON.stringify(name)}: ${candidates.join(', ')}.`,
     );
   }
   return device;
@@ -200,7 +215,7 @@ function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] 
   if (ids === undefined) {
     throw new PvusbError(
       'invalid-argument',
-      `${JSON.stringify(name)} names no USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
+      `${JSON.stringify(name)} is not the name of a USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
         '(46f4:0001) or vendor:product:serial.',
     );
   }

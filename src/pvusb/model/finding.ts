@@ -4,17 +4,17 @@ import type { Place } from './find.js';
 import type { Controller, OrphanBackend } from './inventory.js';
 import type { ConfigEdit, Fact } from './plan.js';
 
-/** Something that is not as any finished operation leaves it. */
+/** Something that no finished operation leaves behind. */
 export type Finding =
   /** A port names a device that has been pulled out. */
   | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
   /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
   | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
-  /** A port names one device, another one sits in that socket. */
+  /** A port names one device, but another one is in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
-  /** A device stands in this port and in another one, which keeps it: where a QEMU has it open, else the first. */
+  /** A device is in this port and in another one, which keeps it: the port where a QEMU has it open, or else the first. */
   | { readonly finding: 'claimed-twice'; readonly place: Place; readonly busid: Busid }
-  /** A port node holds something that is no device, or does not belong to the controller. */
+  /** A port node holds something that is not a device, or does not belong to the controller. */
   | { readonly finding: 'bad-port'; readonly place: Place }
   /** A device's interfaces are on usbback, but it is in no port. */
   | { readonly finding: 'binding-without-port'; readonly busid: Busid }
@@ -28,7 +28,7 @@ export type Finding =
   | { readonly finding: 'dead-domain'; readonly controller: Controller }
   /** A controller whose removal has begun. */
   | { readonly finding: 'half-removed'; readonly controller: Controller }
-  /** Controllers of living guests are not served, since usbback is not loaded. */
+  /** Controllers of living guests are not served because usbback is not loaded. */
   | { readonly finding: 'no-usbback'; readonly count: number }
   /** A controller that usbback or QEMU never took. */
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }

@@ -1,10 +1,10 @@
-/** Where everything stands in xenstore (libxl's layout; `io/usbif.h`). Names of paths, no reading. */
+/** Where everything is in xenstore (libxl's layout; `io/usbif.h`). Only path names; nothing is read. */
 import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/busid.js';
 
-/** Below it, domain by domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
+/** Below it, per domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
 export const LIBXL = '/libxl';
 
-/** Domains and what they may see of themselves. */
+/** Domains and what they may see about themselves. */
 export const DOMAINS = '/local/domain';
 
 /** The drivers that devices had before they went to usbback. */
@@ -52,7 +52,7 @@ export function portPath(portsAt: string, port: number): string {
   return `${portsAt}/port/${port}`;
 }
 
-/** Below it, domain by domain, what is announced of the QEMUs that serve them. */
+/** Below it, per domain, what is announced about the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 
 /** `/local/domain/0/device-model/D`. */
@@ -60,14 +60,14 @@ export function deviceModelPath(domid: number): string {
   return `${DEVICE_MODELS}/${domid}`;
 }
 
-/** There when that QEMU can serve controllers of type qusb. */
+/** Exists when that QEMU can serve controllers of type qusb. */
 export function qusbOfferPath(domid: number): string {
   return `${deviceModelPath(domid)}/backends/qusb`;
 }
 
 /**
- * Checks that a recorded backend path has exactly the form it must have for this controller (XSA-178: anything
- * else must not be followed); undefined when it has not.
+ * Checks that a recorded backend path has exactly the form required for this controller (XSA-178: anything else must
+ * not be followed); undefined when it does not.
  */
 export function parseBackend(
   path: string,
@@ -90,7 +90,7 @@ export function savedInterfacePath(busid: Busid, intf: InterfaceId): string {
   return `${savedDevicePath(busid)}/${encodeName(intf)}`;
 }
 
-/** Our own key beside libxl's in `/libxl/usbback/<busid>`: which device the drivers were saved for. */
+/** Our own key next to libxl's in `/libxl/usbback/<busid>`: which device the drivers were saved for. */
 export const IDENTITY_KEY = 'device';
 
 /** `/libxl/usbback/<busid>/device`. */
@@ -111,12 +111,12 @@ function encodeName(name: Busid | InterfaceId): string {
   return name.replaceAll('.', '_').replaceAll(':', '@');
 }
 
-/** The busid behind an encoded name; undefined when it is none. */
+/** Decodes a busid; undefined when the name is not one. */
 export function decodeBusid(encoded: string): Busid | undefined {
   return parseBusid(encoded.replaceAll('_', '.'));
 }
 
-/** The interface behind an encoded name; undefined when it is none. */
+/** Decodes an interface; undefined when the name is not one. */
 export function decodeInterface(encoded: string): InterfaceId | undefined {
   return parseInterfaceId(encoded.replaceAll('_', '.').replaceAll('@', ':'));
 }

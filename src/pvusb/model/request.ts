@@ -1,4 +1,4 @@
-/** What is to be made and where something is to go, when all of it is decided. */
+/** What is to be made and where something is to go, once everything is decided. */
 import type { ControllerType } from './inventory.js';
 import type { ControllerId } from './layout.js';
 
@@ -15,14 +15,14 @@ export interface Target extends ControllerId {
   readonly port: number;
   /** The node whose `port/N` are the controller's ports. */
   readonly portsAt: string;
-  /** Ports of the same number on other controllers that must stay empty (types whose port numbers clash). */
+  /** Ports with the same number on other controllers that must stay empty (for types whose port numbers clash). */
   readonly keptEmpty: readonly string[];
-  /** Present when the controller has to be made first. */
+  /** Present if the controller has to be created first. */
   readonly created?: NewController;
 }
 
-/** How a controller goes. */
+/** How a controller is removed. */
 export interface RemoveRequest {
-  /** Does not wait for the guest to let go. */
+  /** Do not wait for the guest to let go. */
   readonly destroy: boolean;
 }

@@ -1,4 +1,4 @@
-/** Changes of a domain's saved configuration: what an operation tells it. Pure. */
+/** Changes to a domain's saved configuration: what an operation writes into it. Pure. */
 
 import type { SavedDevice } from '../../libxl/entries.js';
 import type { SavedConfig } from '../../libxl/saved-config.js';
@@ -10,8 +10,8 @@ import type { ConfigChange, ConfigEdit, KnownDevice } from './plan.js';
 import { isServed } from './served.js';
 
 /**
- * The field of a commit that tells a domain's saved configuration; none for a domain that has no uuid. What it says of the
- * domain's other devices is corrected on the occasion: the address of one that was replugged has changed.
+ * The part of a commit that changes a domain's saved configuration; none for a domain without a uuid. It also corrects
+ * what the file says about the domain's other devices: the address of a replugged one has changed.
  */
 export function telling(
   inventory: Inventory,
@@ -25,7 +25,7 @@ export function telling(
   return { config: { domid, uuid, edits, ...(known.length > 0 ? { known } : {}), ...more } };
 }
 
-/** The devices that a domain has, as its file is to name them: not those that are pulled out, or changed for others. */
+/** The devices that a domain has, as its file should name them: not those that were pulled out, or exchanged for others. */
 export function knownDevices(inventory: Inventory, domid: number): KnownDevice[] {
   return controllersOf(inventory, domid)
     .filter(isServed)
@@ -51,7 +51,7 @@ export function savedDevice(ctrl: number, port: number, { bus, address }: UsbDev
   return { ctrl, port, hostbus: bus, hostaddr: address };
 }
 
-/** The configuration with all changes made; the same one when it says so already. */
+/** The configuration with all changes made; the same one if it already says so. */
 export function withEdits(config: SavedConfig, edits: readonly ConfigEdit[]): SavedConfig {
   return edits.reduce(withEdit, config);
 }

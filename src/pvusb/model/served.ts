@@ -17,7 +17,7 @@ export function requireServed(controller: Controller): Served {
   const { domid, devid, type, backendDomid, portsAt } = controller;
   const where = { domid, devid };
   if (type === 'unknown' || portsAt === undefined) {
-    const sentence = `Controller ${devid} of domain ${domid} is of no kind that pvusb knows, and is left alone.`;
+    const sentence = `Controller ${devid} of domain ${domid} is of a type that pvusb does not know, and is left alone.`;
     throw new PvusbError('unsupported-type', sentence, { where });
   }
   if (backendDomid !== 0) {

@@ -1,4 +1,4 @@
-/** How a controller and its ports are called in everything that people read. Said once. */
+/** What a controller and its ports are called in everything that people read, in one place. */
 import type { ControllerId } from './layout.js';
 
 /** `controller 0 of domain 3`. */
@@ -11,7 +11,7 @@ export function namePort(at: ControllerId & { readonly port: number }): string {
   return `port ${at.port} of ${nameController(at)}`;
 }
 
-/** A sentence begins with a capital letter. */
+/** Capitalises the first letter, as in a sentence. */
 export function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,4 +1,4 @@
-/** Looks again at what has changed on a host, and at nothing else: the cost does not grow with the host. */
+/** Looks again only at what has changed on a host: the cost does not grow with the size of the host. */
 import type { Busid } from '../../sysfs/busid.js';
 import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
@@ -16,14 +16,14 @@ export interface Dirty {
   readonly domains: boolean;
   /** These domains, or their controllers, may have changed. */
   readonly domids: ReadonlySet<number>;
-  /** What is saved for these devices may have changed, or these devices themselves. */
+  /** These devices, or what is saved for them, may have changed. */
   readonly busids: ReadonlySet<Busid>;
-  /** Devices may have been plugged in; those that are known and not in `busids` are as they were. */
+  /** Devices may have been plugged in; known devices that are not in `busids` are unchanged. */
   readonly plugged: boolean;
 }
 
 /**
- * The host as it is now, where only what is dirty has changed. What QEMUs and saved configurations say is left out.
+ * The host as it is now, if only what is dirty has changed. What QEMUs and saved configurations say is left out.
  *
  * @throws {PvusbError} of the host's group, `connection-lost` or `aborted`
  */

@@ -1,4 +1,4 @@
-/** Reads controllers and their ports. What the guest can write is read last and believed least. */
+/** Reads controllers and their ports. What the guest can write is read last and trusted least. */
 
 import { isControllerType, PORTS_MAX } from '../../libxl/controller-type.js';
 import { parseBusid } from '../../sysfs/index.js';
@@ -19,7 +19,7 @@ const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
 const BACKEND_KEYS = ['state', 'online'] as const;
 const FRONTEND_KEYS = ['state', 'event-channel', 'urb-ring-ref', 'conn-ring-ref'] as const;
 
-/** A controller as far as the toolstack's record tells. */
+/** A controller as far as the toolstack's record describes it. */
 interface Recorded {
   readonly id: ControllerId;
   readonly type: Controller['type'];
@@ -30,7 +30,7 @@ interface Recorded {
   readonly backendDomid: number;
 }
 
-/** The controllers `ids`: two waves, three where a port node exists that should not. */
+/** The controllers `ids`: two waves, three if there is a port node that should not exist. */
 export async function observeControllers(
   xenstore: XenstoreNodes,
   ids: readonly ControllerId[],
@@ -120,7 +120,7 @@ function describeRecord(entry: Recorded): Controller {
   };
 }
 
-/** Port nodes beyond the count, as other toolstacks write them; the empty ones harm nobody. */
+/** Port nodes beyond the count, as other toolstacks write them; empty ones do no harm. */
 async function observeStrayPorts(
   xenstore: XenstoreNodes,
   served: readonly Recorded[],

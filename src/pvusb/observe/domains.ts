@@ -20,7 +20,7 @@ interface ObservedDomains {
   readonly devids: ControllerId[];
 }
 
-/** The numbers of domains: those that live, those with a record of the toolstack, those with a QEMU. */
+/** The numbers of domains: those that are alive, those with a toolstack record, those with a QEMU. */
 export interface DomainNumbers {
   readonly alive: ReadonlySet<number>;
   readonly recorded: ReadonlySet<number>;
@@ -34,7 +34,7 @@ export async function observeNumbers(xenstore: XenstoreNodes, call: CallOptions)
   return { alive: alive!, recorded: recorded!, served: served! };
 }
 
-/** One wave: the same of these domains alone. */
+/** One wave: the same for these domains only. */
 export async function observeNumbersOf(
   xenstore: XenstoreNodes,
   domids: readonly number[],

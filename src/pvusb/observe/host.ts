@@ -1,4 +1,4 @@
-/** What the operations need of a host: six tiny ports, so that a simulation or a fault injector can stand in. */
+/** What the operations need from a host: six small interfaces, so that a simulation or a fault injector can stand in. */
 import type { Clock, Mutex } from '../../async/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
@@ -21,7 +21,7 @@ export interface XenstoreNodes {
   setPermissions(path: string, permissions: readonly Permission[], options?: CallOptions): Promise<void>;
 }
 
-/** Something that is told of changes below one path. */
+/** Reports changes below one path. */
 export interface Changes {
   next(options?: CallOptions): Promise<IteratorResult<readonly string[], undefined>>;
   close(): Promise<void>;
@@ -53,24 +53,23 @@ export interface Qemu extends QmpCommands {
 export interface Host {
   readonly xenstore: Xenstore;
   readonly sysfs: HostSysfs;
-  /** Opens the monitor of a domain's QEMU when it is our turn; rejects as `QmpClient.open` does. Absent: no QEMU can be asked. */
+  /** Opens the monitor of a domain's QEMU when it is our turn; rejects like `QmpClient.open`. Absent: no QEMU can be asked. */
   readonly qemu?: (domid: number, options: QmpCallOptions) => Promise<Qemu>;
   readonly clock: Clock;
-  /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
+  /** What libxl stores about its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
   /**
-   * Opens something that tells when devices come and go, each by its busid or by its node (`003/011`: bus and address);
-   * by anything else when it is not known which. Absent: nothing tells.
+   * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
+   * address), or by anything else if it is not known which. Absent: nothing reports it.
    */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
   /**
-   * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
-   * first one was lost.
+   * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
    */
   readonly reopen?: () => Promise<Xenstore>;
-  /** Operations of this process that have met others take turns from then on, rather than meet again. */
+  /** Operations of this process that have conflicted with others take turns from then on, so as not to conflict again. */
   readonly turns?: Mutex;
-  /** Plans that are being carried out; whoever closes the host waits for them. */
+  /** Plans that are being carried out; closing the host waits for them. */
   readonly inFlight?: Set<Promise<unknown>>;
   /** Transactions of this process take turns: open at the same time they would only make each other start again. */
   readonly commits?: Mutex;

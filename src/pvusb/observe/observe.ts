@@ -1,6 +1,6 @@
 /**
- * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five where another
- * toolstack has written ports that do not exist), sysfs beside them.
+ * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five if another toolstack
+ * has written ports that do not exist), sysfs at the same time.
  */
 import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
@@ -16,17 +16,17 @@ import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
 /** How much of the host is read. */
 export interface ObserveOptions extends CallOptions {
   /**
-   * `all` (unless given): everything. `controllers`: domains, controllers, the devices in their ports and what is
-   * saved for these; neither orphans nor the host's other devices. Cheaper, enough to list.
+   * `all` (the default): everything. `controllers`: domains, controllers, the devices in their ports and what is saved
+   * for these; neither orphans nor the host's other devices. Cheaper, and enough for a list.
    */
   readonly scope?: 'all' | 'controllers' | undefined;
   /** Only this domain's controllers; with scope `controllers`. */
   readonly only?: number | undefined;
-  /** Which domains' QEMUs are asked: all that have to do with USB, or these; none unless given. */
+  /** Which domains' QEMUs are asked: all that are involved with USB, or these; none unless given. */
   readonly asks?: 'all' | ((seen: Inventory) => readonly number[]) | undefined;
-  /** What libxl keeps of these living domains is read too; none unless given. */
+  /** The living domains for which what libxl stores is read too; none unless given. */
   readonly saved?: 'all' | readonly number[] | undefined;
-  /** A look that was just made: it is only completed by what is asked for here. */
+  /** A look that was just made: only what it lacks is added. */
   readonly from?: Inventory | undefined;
 }
 

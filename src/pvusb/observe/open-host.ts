@@ -11,20 +11,23 @@ import { toPvusbError } from '../model/failure.js';
 import type { CallOptions, Host } from './host.js';
 import { type Platform, platformOf } from './platform.js';
 
-/** What the environment says of where a host is: what `pvusb sim` prints, and what xenstore's own tools know. */
+/** What the environment says about where a host is: what `pvusb sim` prints, and what xenstore's own tools use. */
 export interface HostEnvironment extends XenstoreEnvironment {
   readonly PVUSB_SYSFS?: string | undefined;
   readonly PVUSB_QMP?: string | undefined;
   readonly PVUSB_USERDATA?: string | undefined;
 }
 
-/** Where a host is. An option goes before the environment, the environment before what is usual on the system. */
+/** Where a host is. An option takes precedence over the environment, the environment over the system's default. */
 export interface HostOptions extends CallOptions {
   /** The process's environment unless given. */
   readonly environment?: HostEnvironment | undefined;
   /** The operating system, as Node names it; this one unless given. */
   readonly platform?: string | undefined;
-  /** Where sysfs is mounted (or `PVUSB_SYSFS`); `/sys` unless given. With all three folders given the system does not matter. */
+  /**
+   * Where sysfs is mounted (or `PVUSB_SYSFS`); `/sys` unless given. If all three folders are given the system does not
+   * matter.
+   */
   readonly sysfsRoot?: string | undefined;
   /** Where libxl keeps the configurations of its domains (or `PVUSB_USERDATA`); `/var/lib/xen` unless given. */
   readonly userdataRoot?: string | undefined;
@@ -35,9 +38,9 @@ export interface HostOptions extends CallOptions {
 /** A host that was opened. `await using host = await openHost()` closes it at the end of its block. */
 export interface OpenHost extends Host, AsyncDisposable {
   /**
-   * Waits until every plan that is being carried out has ended, its undo included, then closes the connection. What is
-   * begun after that fails with `connection-lost` and changes nothing; a watch ends with it, too. Never rejects; closing
-   * twice is closing once.
+   * Waits until every plan that is being carried out has ended, its undo included, then closes the connection. Anything
+   * begun after that fails with `connection-lost` and changes nothing; a watch ends with it, too. Never rejects;
+   * closing twice is the same as closing once.
    */
   close(): Promise<void>;
 }
@@ -76,7 +79,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
   }
 }
 
-/** A simulated host is served on any system: what the system says is asked for only where a path is not given. */
+/** A simulated host works on any system: the system's paths are asked for only where a path is not given. */
 function pathsOf(options: HostOptions, environment: HostEnvironment): Platform {
   const sysfsRoot = options.sysfsRoot || environment.PVUSB_SYSFS || undefined;
   const userdataRoot = options.userdataRoot || environment.PVUSB_USERDATA || undefined;

@@ -1,4 +1,4 @@
-/** Reads what libxl keeps of domains. */
+/** Reads what libxl stores about domains. */
 
 import { isLibxlError } from '../../libxl/errors.js';
 import type { SavedConfig } from '../../libxl/saved-config.js';
@@ -7,7 +7,7 @@ import type { Domain, SavedSettings } from '../model/inventory.js';
 import type { CallOptions, Host } from './host.js';
 
 /**
- * What libxl keeps of a domain; undefined when there is nothing.
+ * What libxl stores about a domain; undefined when there is nothing.
  *
  * @throws {LibxlError} of the lock and of the file
  */
@@ -19,7 +19,7 @@ export async function readConfig(
   return userdata?.withLock(of, { ...call, clock }, (held) => held.read());
 }
 
-/** What libxl keeps of the living domains: nothing of those that it did not build. */
+/** What libxl stores about the living domains: nothing for those that it did not build. */
 export async function readSaved(
   host: Host,
   domains: readonly Domain[],
@@ -42,7 +42,7 @@ export async function readSaved(
   return settings;
 }
 
-/** True for trouble with the file itself, which waiting would not end. */
+/** True for problems with the file itself, which waiting would not solve. */
 export function isUnusable(error: unknown): boolean {
   return isLibxlError(error) && !isLibxlError(error, 'timeout');
 }

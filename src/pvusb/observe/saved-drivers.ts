@@ -1,4 +1,4 @@
-/** Reads what is saved of the drivers that lent devices had. */
+/** Reads what is saved about the drivers that lent devices had. */
 
 import { type Busid, parseDriverName } from '../../sysfs/busid.js';
 import type { SavedDriver, SavedDrivers } from '../model/inventory.js';

@@ -1,14 +1,15 @@
 /**
  * Plans that keep the addresses in saved configurations true. libxl names a device by bus and address, which change at
- * every replug and host reboot: a file that is not corrected gives the guest another device at its next start.
+ * every replug and host reboot: an uncorrected file gives the guest another device at its next start.
  */
 import { configDifference } from '../model/config-difference.js';
 import type { Inventory, SavedSettings } from '../model/inventory.js';
 import type { ConfigEdit, Plan } from '../model/plan.js';
 
 /**
- * Has a domain's saved configuration name its devices by the addresses that they have now. Entries that name no device,
- * or no port, are removed: as libxl 4.17 saves some of `usbdev=`, and loses the guest of at its next reboot.
+ * Makes a domain's saved configuration name its devices by their current addresses. Entries without a device or a port
+ * are removed: libxl 4.17 saves some forms of `usbdev=` like that, and loses the guest at its next reboot because of
+ * them.
  */
 export function planAddresses(inventory: Inventory, saved: SavedSettings): Plan {
   const { domid } = saved;

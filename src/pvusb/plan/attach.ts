@@ -20,8 +20,8 @@ export interface AttachPlan {
 }
 
 /**
- * Claims a port in one transaction, which looks again at every port of the host, and hands the device over: every
- * interface to usbback, or the whole to the domain's QEMU. Undone, it leaves the host as it was.
+ * Claims a port in one transaction, which checks every port of the host again, and hands the device over: every
+ * interface to usbback, or the whole device to the domain's QEMU. Undone, it leaves the host as it was.
  *
  * @throws {PvusbError} of the group `refused`, or of the host's when the QEMU cannot be asked
  */
@@ -29,7 +29,7 @@ export function planAttach(
   inventory: Inventory,
   domain: Domain,
   device: UsbDevice,
-  request: AttachRequest,
+  request: AttachRequest = {},
 ): AttachPlan {
   const problem = attachProblem(inventory, device);
   if (problem) throw problem;
@@ -51,8 +51,8 @@ export function planAttach(
 }
 
 /**
- * Why a device cannot be lent now; undefined when it can. Hubs, what some guest has already, and what the host does not
- * let be used: no driver gets an interface of that, usbback and QEMU as little as others.
+ * Why a device cannot be lent now; undefined when it can: it is a hub, some guest already has it, or the host does not
+ * allow its use: then no driver gets an interface of it, neither usbback nor QEMU.
  */
 export function attachProblem(
   inventory: Pick<Inventory, 'controllers'>,
@@ -71,7 +71,8 @@ export function attachProblem(
       where: { ...at, busid },
     });
   }
-  // usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears.
+  // usbback tells a guest about a device when it gets its interfaces: nobody hears of one whose interfaces it already
+  // has.
   if (interfaces.some(({ driver }) => driver === USBBACK))
     return problem('half-attached', `${busid} is on usbback, but in no port.`);
   if (device.unauthorized)
@@ -89,7 +90,7 @@ export function attachProblem(
   return undefined;
 }
 
-/** Nobody may have taken the controller yet, or its QEMU may not have it any more. */
+/** The controller may not have been taken yet, or its QEMU may no longer have it. */
 function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
   const controller = findControllerOf(inventory, id);
   return controller && isServed(controller) ? servedType(type).serveRecorded(inventory, controller) : [];

@@ -1,4 +1,4 @@
-/** The claim of a port for a device, and the looks after it. */
+/** The claim of a port for a device, and the checks after it. */
 import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { formatIdentityAt } from '../../sysfs/identity.js';
@@ -62,14 +62,17 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   return { why, act: { do: 'commit', expect, edits, ...config }, undo };
 }
 
-/** What the interface goes back to. A program that holds it by usbfs opens it again; the kernel cannot do that. */
+/**
+ * The driver that the interface goes back to. A program that holds it through usbfs opens it again; the kernel cannot
+ * do that.
+ */
 function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
   return driver === undefined || driver === USBBACK || driver === USBFS ? [] : [[id, driver]];
 }
 
 /**
- * New records for what has a driver. One for what has none stays if it was recorded for this very device: its
- * driver has not taken it back yet. Others are stale, and go.
+ * New records for interfaces that have a driver. A record for one that has none stays if it was made for this very
+ * device: its driver has not taken it back yet. Others are stale, and are removed.
  */
 function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[] {
   const { busid } = device;
@@ -97,15 +100,15 @@ function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[]
 /** Right after the claim: still the device that was asked for, and not another one in its socket. */
 export function verifyStep(device: UsbDevice): Step {
   const { busid, bus, address } = device;
-  return { why: `see that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
+  return { why: `check that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
 }
 
-/** At the end: xl writes ports without looking, perhaps over ours. */
+/** At the end: xl writes ports without looking, and may have overwritten ours. */
 export function lookStep(device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
   return {
-    why: `see that ${namePort(target)} holds ${busid}`,
+    why: `check that ${namePort(target)} holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },
   };
 }

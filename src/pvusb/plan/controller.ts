@@ -1,4 +1,4 @@
-/** Plans for controllers: the trees that libxl writes, key for key, who takes them, and their removal. Pure. */
+/** Plans for controllers: the trees that libxl writes, key by key, who takes them, and their removal. Pure. */
 import type { Permission } from '../../xenstore/index.js';
 import { allPorts } from '../model/find.js';
 import { type Controller, type Inventory, XenbusState } from '../model/inventory.js';
@@ -22,7 +22,7 @@ import { nameController } from '../model/wording.js';
 import { portsAtOf, servedType } from '../types/types.js';
 import { planDetachSteps } from './detach.js';
 
-/** Makes the trees in one transaction, then waits until usbback or QEMU has taken the controller. */
+/** Creates the trees in one transaction, then waits until usbback or QEMU has taken the controller. */
 export function planAddController(inventory: Inventory, controller: NewController): Plan {
   return {
     title: `add USB controller ${controller.devid} to domain ${controller.domid}`,
@@ -31,7 +31,7 @@ export function planAddController(inventory: Inventory, controller: NewControlle
   };
 }
 
-/** The steps of {@link planAddController}, for a plan that goes on with the new controller. */
+/** The steps of {@link planAddController}, for a plan that continues with the new controller. */
 export function addSteps(inventory: Inventory, controller: NewController): Step[] {
   const { domid, devid, type, version, ports } = controller;
   const saved = { edit: 'add-controller', controller: { devid, type, version, ports } } as const;
@@ -51,7 +51,7 @@ export function addSteps(inventory: Inventory, controller: NewController): Step[
   ];
 }
 
-/** Another toolstack or another of our own operations may have attached a device to it by now: then it stays. */
+/** Another toolstack or another of our own operations may have attached a device to it meanwhile: then it stays. */
 function removeUnused(inventory: Inventory, controller: NewController): Action {
   const portsAt = portsAtOf(controller);
   const ports = Array.from({ length: controller.ports }, (_, k) => portPath(portsAt, k + 1));
@@ -80,7 +80,7 @@ function directory(path: string, permissions: readonly Permission[], keys: Recor
   ];
 }
 
-/** Permissions: the record dom0's alone, the frontend the guest's, the backend readable by the guest. */
+/** Permissions: the record is only dom0's, the frontend is the guest's, the guest can read the backend. */
 function creation(controller: NewController): Edit[] {
   const { domid, type, version, ports } = controller;
   const dom0: Permission = { domid: 0, access: 'none' };
@@ -127,8 +127,8 @@ export function removal(controller: ControllerId, backend: string | undefined): 
 }
 
 /**
- * Detaches every device, closes the backend or has QEMU take the controller away, waits for the guest (not with
- * `destroy`, and not where nobody is left to answer), and removes the trees.
+ * Detaches every device, closes the backend or has QEMU remove the controller, waits for the guest (not with `destroy`,
+ * and not if nobody is left to answer), and removes the trees.
  *
  * @throws {PvusbError} `unsupported-type`, `unsupported-backend`
  */
@@ -161,7 +161,7 @@ export function planRemoveController(
   };
 }
 
-/** The controller, and whatever the saved configuration says of its ports. */
+/** The controller, and whatever the saved configuration says about its ports. */
 function forgotten({ devid, ports }: Controller): ConfigEdit[] {
   return [
     ...ports.map(({ port }): ConfigEdit => ({ edit: 'remove-device', ctrl: devid, port })),

@@ -1,7 +1,7 @@
 /**
- * Plans that give a device back. The order makes every failure one that can be seen and tried again: off usbback or
- * out of QEMU, then the port (with qusb the port first, which QEMU follows), then the host's drivers; a device is
- * never half with the guest and half with the host.
+ * Plans that give a device back. The order is such that every failure can be seen and the detach tried again: off
+ * usbback or out of QEMU, then the port (with qusb the port first, which QEMU follows), then the host's drivers; a
+ * device is never half with the guest and half with the host.
  */
 import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../../sysfs/busid.js';
 import { USBBACK, USBFS } from '../model/drivers.js';
@@ -28,8 +28,8 @@ export function planDetach(inventory: Inventory, place: Place): Plan {
 }
 
 /**
- * The steps of {@link planDetach}. For an empty port: what is left of a detach that was interrupted behind the
- * freeing of the port, if there was one.
+ * The steps of {@link planDetach}. For an empty port: what is left of a detach that was interrupted after it freed the
+ * port, if there was one.
  */
 export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   const { controller, port } = place;
@@ -55,7 +55,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   });
   if (busid === undefined) return [free([])];
   const look: Step = {
-    why: `see that ${name} still holds ${busid}`,
+    why: `check that ${name} still holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },
   };
   // Another port that claims the same device keeps what it has.
@@ -70,10 +70,10 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   ];
 }
 
-/** Gives a device back that is in no port: looked at again, since somebody may have attached it meanwhile. */
+/** Gives a device back that is in no port: checked again, since another program may have attached it meanwhile. */
 export function giveBackSteps(inventory: Inventory, busid: Busid): Step[] {
   const look: Step = {
-    why: `see that ${busid} is in no port`,
+    why: `check that ${busid} is in no port`,
     act: { do: 'commit', expect: [unclaimedFact(inventory, busid)], edits: [] },
   };
   const device = deviceAt(inventory, busid);
@@ -91,7 +91,10 @@ export function unfinishedDetaches(inventory: Inventory, { controller, port }: P
     .map(({ busid }) => busid);
 }
 
-/** Gives every interface of a device back to its driver, lowest number first, and forgets what has served. */
+/**
+ * Gives every interface of a device back to its driver, lowest number first, and removes the records that are no longer
+ * needed.
+ */
 function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
   const drivers = driversToRestore(inventory, busid);
   const restores = deviceAt(inventory, busid) ? restoreActions(drivers) : [];
@@ -103,7 +106,7 @@ function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
 
 /**
  * Which interfaces go back, and to which driver: the recorded one, if it was recorded for this very device;
- * interfaces that usbback took without a record go to whatever the kernel finds.
+ * interfaces that usbback took without a record go to whatever driver the kernel finds.
  */
 function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, DriverName | undefined> {
   const saved = savedFor(inventory, busid);
@@ -114,7 +117,7 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
     drivers.set(intf, same && driver !== USBFS ? driver : undefined);
   }
   const interfaces = device?.interfaces ?? [];
-  // Nothing trustworthy is known of this device, or it was recorded in another configuration: the kernel knows best.
+  // Nothing trustworthy is known about this device, or it was recorded in another configuration: the kernel knows best.
   const isKnown = same && saved !== undefined && interfaces.some(({ id }) => drivers.has(id));
   if (!isKnown && !(same && saved?.identity !== undefined && saved.drivers.length === 0)) {
     const lentBy = [
@@ -139,7 +142,7 @@ export function restoreActions(drivers: ReadonlyMap<InterfaceId, DriverName | un
     }));
 }
 
-/** Forgets the records of these interfaces; one whose driver has not taken it back is kept. */
+/** Removes the records of these interfaces, except where the driver has not taken the interface back. */
 export function forgetAction(
   busid: Busid,
   drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,

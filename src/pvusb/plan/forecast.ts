@@ -6,7 +6,7 @@ import { type ControllerId, frontendPath, portPath } from '../model/layout.js';
 import type { NewController, Target } from '../model/request.js';
 import { portsAtOf, servedType } from '../types/types.js';
 
-/** With a controller that somebody serves and no guest uses yet. */
+/** With a controller that is served but not yet used by the guest. */
 export function withController(inventory: Inventory, controller: NewController): Inventory {
   const { domid, devid, type, version, ports } = controller;
   const { backend, isEmulated } = servedType(type);
@@ -69,7 +69,7 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     ...seen,
     controllers: withPort(seen, target, busid),
     devices: withDrivers(seen, busid, () => lentDriver),
-    // What was saved for another device in that socket is gone then; what is saved for this one decides nothing.
+    // What was saved for another device in that socket is gone then; what is saved for this one makes no difference.
     savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
   };
@@ -87,7 +87,7 @@ export function withoutDevice(
   const freed = {
     ...inventory,
     controllers: withPort(inventory, place, undefined),
-    // What an interrupted detach of this port has left is finished.
+    // An interrupted detach of this port is then finished.
     savedDrivers: inventory.savedDrivers.filter(({ origin }) => origin === undefined || origin !== at),
   };
   if (busid === undefined) return freed;

@@ -10,7 +10,7 @@ import { planRemoveController, removal } from './controller.js';
 import { forgetAction, giveBackSteps, planDetachSteps } from './detach.js';
 import { planHandAnewSteps } from './replug.js';
 
-/** A plan that mends one finding. */
+/** A plan that repairs one finding. */
 export function planRepair(inventory: Inventory, finding: Finding): Plan {
   return { title: repairTitle(finding), steps: repairSteps(inventory, finding), onFailure: 'stop' };
 }
@@ -94,7 +94,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const path = portPath(recordPath({ domid, devid }), port);
       const expect: Fact[] = [{ fact: 'vacant', path }];
       return [
-        { why: `see that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
+        { why: `check that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
         { why: repairTitle(finding), act: { do: 'unlend', domid, devid, port } },
       ];
     }
@@ -104,7 +104,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const expect: Fact[] = [{ fact: 'absent', path }];
       const act = { do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false } as const;
       return [
-        { why: `see that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
+        { why: `check that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
         { why: repairTitle(finding), act },
       ];
     }

@@ -13,8 +13,8 @@ import { unclaimedFact } from './facts.js';
 import { sameNumber } from './target.js';
 
 /**
- * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
- * the device stays, so that an interruption in between is found and mended as any detach.
+ * Out of the port and back into it, since QEMU tells a guest about a device only when it gets one. Whatever is saved
+ * for the device stays, so that an interruption in between is found and repaired like any detach.
  */
 export function planHandAnewSteps(inventory: Inventory, { controller, port }: Place, busid: Busid): Step[] {
   const { domid, devid, portsAt } = controller;
@@ -26,7 +26,7 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   const saved = device
     ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
     : [];
-  // Interrupted in between it is a detach that is not finished, and goes on as one.
+  // Interrupted in between, it is an unfinished detach, and is continued as one.
   const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
   const isFree: Fact[] = [
     { fact: 'value', path, is: '' },
@@ -40,7 +40,7 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
     },
     releaseStep(at, busid),
     {
-      why: `put ${busid} into ${namePort(at)} again`,
+      why: `put ${busid} back into ${namePort(at)}`,
       act: {
         do: 'commit',
         expect: isFree,

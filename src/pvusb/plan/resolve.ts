@@ -1,4 +1,4 @@
-/** What a controller that is asked for will be: its type, its limits and its number. Pure. */
+/** What a requested controller will be: its type, its limits and its number. Pure. */
 
 import { isControllerType, PORT_RANGES, USUAL_VERSION } from '../../libxl/controller-type.js';
 import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
@@ -7,13 +7,13 @@ import type { ControllerType, Domain, Inventory } from '../model/inventory.js';
 import type { NewController } from '../model/request.js';
 import { serviceProblem, usualType } from '../types/types.js';
 
-/** A controller to be made; what is absent is chosen. */
+/** A controller to be added; what is absent is chosen. */
 export interface ControllerRequest {
   readonly type?: ControllerType | 'auto' | undefined;
   readonly version?: number | undefined;
   readonly ports?: number | undefined;
   readonly devid?: number | undefined;
-  /** The domain that serves it: its number, or its name. Only domain 0 can; that is so unless given. */
+  /** The domain that serves it: its number, or its name. Only domain 0 can, which is the default. */
   readonly backendDomid?: number | undefined;
   readonly backendDomname?: string | undefined;
 }
@@ -34,7 +34,7 @@ export function resolveController(
     throw new PvusbError(code, sentence, { where: { domid, devid: request.devid } });
   };
   if (domid === 0) {
-    refuse('invalid-argument', 'Domain 0 has the USB devices already; a controller is for a guest.');
+    refuse('invalid-argument', 'Domain 0 already has the USB devices; controllers are for guests.');
   }
   if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
   const { backendDomname, backendDomid = 0 } = request;
@@ -64,7 +64,7 @@ export function resolveType(
   return type === 'auto' ? usualType(inventory, domain) : type;
 }
 
-/** The ports of a controller unless asked for; undefined for a version that its type does not have. */
+/** The default number of ports of a controller; undefined for a version that its type does not support. */
 export function usualPorts(type: ControllerType, version: number): number | undefined {
   return PORT_RANGES[type][version]?.usual;
 }
@@ -74,28 +74,28 @@ function resolvePorts(type: ControllerType, version: number, asked: number | und
   const range = PORT_RANGES[type][version];
   if (!range) {
     const versions = Object.keys(PORT_RANGES[type]).join(', ');
-    return `USB version ${version} is not one that type ${type} has: ${versions}.`;
+    return `Type ${type} does not support USB version ${version}, only ${versions}.`;
   }
   const ports = asked ?? range.usual;
   if (Number.isInteger(ports) && ports >= range.min && ports <= range.max) return ports;
-  const limits = range.min === range.max ? `always ${range.min}` : `${range.min} to ${range.max}`;
-  return `${ports} ports are not possible: a controller of type ${type}, USB ${version}, has ${limits}.`;
+  const limits = range.min === range.max ? `always has ${range.min}` : `has ${range.min} to ${range.max}`;
+  return `${ports} ports are not possible: a controller of type ${type}, USB ${version}, ${limits}.`;
 }
 
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
   const orphans = inventory.orphanBackends.filter((orphan) => orphan.domid === domid);
   const recorded = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
-  // One that was removed and that the guest has not let go of keeps its number in QEMU.
+  // A removed controller that the guest has not let go of keeps its number in QEMU.
   const taken = [...recorded, ...(qemuOf(inventory, domid)?.controllers ?? [])];
   const devid = asked ?? Math.max(-1, ...taken) + 1;
   const where = { domid, devid };
   if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
-    const sentence = `${devid} is no controller number: they go from 0 to 65535.`;
+    const sentence = `${devid} is not a controller number: they go from 0 to 65535.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!taken.includes(devid)) return devid;
   const sentence = recorded.includes(devid)
-    ? `Domain ${domid} has a USB controller ${devid} already.`
-    : `The QEMU of domain ${domid} has a USB controller ${devid} still: the guest has not let go of it.`;
+    ? `Domain ${domid} already has a USB controller ${devid}.`
+    : `The QEMU of domain ${domid} still has a USB controller ${devid}: the guest has not let go of it.`;
   throw new PvusbError('controller-exists', sentence, { where });
 }

@@ -2,7 +2,7 @@
 import type { UsbDevice } from '../../sysfs/device.js';
 import type { Plan, Step } from '../model/plan.js';
 
-/** Asks the kernel for drivers. That it has none for some of them is no failure. */
+/** Asks the kernel for drivers. It is not a failure if it has none for some of them. */
 export function planRevive(devices: readonly UsbDevice[]): Plan {
   const steps = devices.flatMap(({ busid, interfaces }) =>
     interfaces

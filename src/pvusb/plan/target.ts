@@ -20,7 +20,7 @@ import { nameController } from '../model/wording.js';
 import { portsAtOf, servedType, servedTypeOf, serviceProblem, speedProblem } from '../types/types.js';
 import { resolveController, resolveType, usualPorts } from './resolve.js';
 
-/** Where a device shall go; what is absent is chosen. */
+/** Where a device should go; what is absent is chosen. */
 export interface AttachRequest {
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
@@ -41,7 +41,7 @@ export function chooseTarget(
   const { devid, port } = request;
   const where = { domid, devid, port, busid: device.busid };
   if (domid === 0) {
-    const sentence = `Domain 0 has ${device.busid} already, as it has every device.`;
+    const sentence = `Domain 0 already has ${device.busid}, as it has every device.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!domain.alive) throw new PvusbError('no-such-domain', `Domain ${domid} is dead.`, { where });
@@ -59,7 +59,7 @@ export function chooseTarget(
   return onNewController(inventory, domain, device);
 }
 
-/** A new controller, of what suits the domain and the device. */
+/** A new controller that suits the domain and the device. */
 function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice): Target {
   const { domid } = domain;
   const type = resolveType(inventory, domain, 'auto');
@@ -125,11 +125,11 @@ function portOf(
 function clashHint(inventory: Inventory, controller: Served): string {
   const free = controller.ports.some((port) => !isTaken(port));
   return free && clashes(inventory, controller).size > 0
-    ? ', or are the same ports of another controller in use, which QEMU does not survive'
+    ? ', or have the number of a port in use on another controller, which QEMU does not survive'
     : '';
 }
 
-/** What an automatic choice takes: a controller that somebody serves and that is not being removed. */
+/** What an automatic choice considers: controllers that are served and not being removed. */
 function isUsable(inventory: Inventory, controller: Controller): boolean {
   if (!isServed(controller) || !controller.online) return false;
   const hasBackend = servedType(controller.type).backend !== undefined;
@@ -144,7 +144,7 @@ function freePort(inventory: Inventory, controller: Served): number | undefined 
     ?.port;
 }
 
-/** Ports that QEMU has something in, whatever xenstore says. */
+/** Ports in which QEMU has something, whatever xenstore says. */
 function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<number> {
   const devices = qemuOf(inventory, domid)?.devices ?? [];
   return new Set(
@@ -152,7 +152,7 @@ function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<numbe
   );
 }
 
-/** The other controllers of a domain whose ports must not have the numbers of this one's. */
+/** The other controllers of a domain whose port numbers must differ from this one's. */
 function siblings(
   inventory: Inventory,
   {
@@ -176,7 +176,7 @@ function clashes(
   return new Set(others.filter(isTaken).map(({ port }) => port));
 }
 
-/** The ports of that number on other controllers of the domain that must stay empty while this one holds something. */
+/** The ports with that number on other controllers of the domain that must stay empty while this one holds something. */
 export function sameNumber(
   inventory: Inventory,
   controller: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },

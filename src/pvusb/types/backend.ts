@@ -1,4 +1,4 @@
-/** What the types have in common that are served through xenstore: a backend directory and its states. */
+/** What the types served through xenstore have in common: a backend directory and its states. */
 import { allPorts } from '../model/find.js';
 import { XenbusState } from '../model/inventory.js';
 import { type BackendKind, backendPath, type ControllerId, portPath } from '../model/layout.js';
@@ -16,6 +16,9 @@ export function servedStep(server: string, kind: BackendKind, controller: Contro
     why: `let ${server} take ${nameController(controller)}`,
     act: {
       do: 'await',
+      domid: controller.domid,
+      devid: controller.devid,
+      server,
       path: `${backendPath(controller, kind)}/state`,
       states: [XenbusState.initWait, XenbusState.initialised, XenbusState.connected],
       orGone: false,
@@ -24,12 +27,12 @@ export function servedStep(server: string, kind: BackendKind, controller: Contro
   };
 }
 
-/** A controller that nobody has taken yet. */
+/** A controller that has not been taken yet. */
 export function isNew({ backendState }: Served): boolean {
   return backendState === XenbusState.initialising;
 }
 
-/** Closes a backend and, if somebody is left to answer, waits for the guest; not when it is destroyed. */
+/** Closes a backend and, if anyone is left to answer, waits for the guest; does not wait when it is destroyed. */
 export function closingSteps(
   server: string,
   controller: Served,
@@ -54,6 +57,9 @@ export function closingSteps(
     why: `let ${server} and the guest let go of ${name}`,
     act: {
       do: 'await',
+      domid: controller.domid,
+      devid: controller.devid,
+      server,
       path: `${portsAt}/state`,
       states: [XenbusState.closed],
       orGone: true,

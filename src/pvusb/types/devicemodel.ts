@@ -1,4 +1,4 @@
-/** Type devicemodel: an HVM guest's QEMU emulates a UHCI, EHCI or xHCI and gets devices by command. */
+/** Type devicemodel: an HVM guest's QEMU emulates a UHCI, EHCI or xHCI and gets devices through commands. */
 import { USBFS } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { domainAt, qemuOf } from '../model/find.js';
@@ -22,14 +22,14 @@ import type { ServedType } from './served-type.js';
 /** Mbit/s of the slowest device that is high-speed. */
 const HIGH_SPEED = 480;
 
-/** How long QEMU may take to pass a request on to a guest that is not waited for. */
+/** How long QEMU may take to pass a request on to the guest, which itself is not waited for. */
 const ASKED_WITHIN_MS = 500;
 
 /** The record of type devicemodel. */
 export const DEVICEMODEL: ServedType = {
   server: 'QEMU',
   summary: "emulated by the HVM guest's QEMU",
-  needs: 'needs no driver of Xen in the guest',
+  needs: 'needs no Xen driver in the guest',
   notTaken: "the host's drivers have it, or QEMU does not have it open",
   backend: undefined,
   isOfQemu: true,
@@ -44,13 +44,13 @@ export const DEVICEMODEL: ServedType = {
     const { domid, devid } = controller;
     const where = { domid, devid };
     if (domainAt(inventory, domid)?.type !== 'hvm') {
-      const sentence = `Domain ${domid} is no HVM guest, so nothing can emulate a USB controller for it.`;
+      const sentence = `Domain ${domid} is not an HVM guest, so nothing can emulate a USB controller for it.`;
       return new PvusbError('unsupported-type', sentence, { where });
     }
     return modelProblem(inventory, controller, 'devicemodel', false) ?? silenceProblem(inventory, controller);
   },
 
-  // An EHCI alone takes high-speed devices only.
+  // An EHCI on its own takes only high-speed devices.
   speedProblem: (version, speedMbps) => (version === 2 && speedMbps < HIGH_SPEED ? 'too slow' : undefined),
 
   offer: () => [],
@@ -87,14 +87,14 @@ export const DEVICEMODEL: ServedType = {
   lentState: lentToQemu,
   mayTake: () => true,
   isOpen: isOpenInQemu,
-  // It gets devices by their address, and never what is plugged into a socket later: what it has open was given to it.
+  // It gets devices by address, and never what is plugged into a socket later: what it has open was given to it.
   examine(inventory, place, device, state) {
     const isOpen = isOpenInQemu(inventory, place);
     return examineInQemu(state, isOpen, isOnUsbfs(device) || isOpen === true);
   },
 };
 
-/** All is done by command: a QEMU that cannot be asked can do nothing. */
+/** Everything is done by command: nothing can be done with a QEMU that cannot be asked. */
 function silenceProblem(inventory: Inventory, { domid, devid }: ControllerId): PvusbError | undefined {
   const {
     health = 'silent',
@@ -107,7 +107,7 @@ function silenceProblem(inventory: Inventory, { domid, devid }: ControllerId): P
   });
 }
 
-/** Has QEMU emulate a controller; one that it emulates already (`isNew` false) is as good. */
+/** Has QEMU emulate a controller; with `isNew` false, one that it already emulates is just as good. */
 function emulateStep(
   { domid, devid, version, ports }: Pick<NewController, 'domid' | 'devid' | 'version' | 'ports'>,
   isNew: boolean,
@@ -115,7 +115,7 @@ function emulateStep(
   return {
     why: `have QEMU emulate ${nameController({ domid, devid })}`,
     act: { do: 'emulate', domid, devid, version, ports, isNew },
-    // A guest that has just got it may not have a driver for it yet; QEMU takes it away when it can.
+    // A guest that has just got it may not have a driver for it yet; QEMU removes it when it can.
     ...(isNew
       ? { undo: [{ do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false }] }
       : {}),

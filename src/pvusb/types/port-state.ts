@@ -13,7 +13,7 @@ export function portState(inventory: Inventory, place: Place): PortState | undef
   const device = deviceAt(inventory, busid);
   if (!device) return 'missing';
   if (!isOf(savedFor(inventory, busid), device, true)) return 'other-device';
-  // Of a type that we do not know nothing more can be said than of usbback's.
+  // For an unknown type no more can be said than for usbback's.
   const type = servedTypeOf(controller) ?? PV;
   if (type.isOpen(inventory, place) === false) return 'not-opened';
   return type.lentState(device, controller.untrustedFrontend.state);

@@ -72,7 +72,7 @@ function isOn(interfaces: readonly { readonly driver?: DriverName }[]): boolean 
 
 /**
  * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
- * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
+ * (snd-usb-audio) takes interfaces back only from the first one on, so whatever is off it can go back at any moment.
  */
 function bindSteps(device: UsbDevice): Step[] {
   const { interfaces } = device;

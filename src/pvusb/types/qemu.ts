@@ -1,4 +1,4 @@
-/** What the types have in common whose devices a QEMU has. */
+/** What the types whose devices a QEMU has have in common. */
 import type { DriverName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { USBFS } from '../model/drivers.js';
@@ -11,12 +11,12 @@ import type { PortFault, PortState } from './served-type.js';
 /** How long QEMU may take to follow a port node. */
 export const QEMU_WITHIN_MS = 10_000;
 
-/** The error for a QEMU that nobody listens for any more. */
+/** The error for a QEMU that no longer listens. */
 export function deadError(domid: number, where: Where = { domid }): PvusbError {
   return new PvusbError('qemu-dead', `The QEMU that served domain ${domid} has died.`, { where });
 }
 
-/** Whether a domain has a QEMU that can be told something. */
+/** Whether a domain has a QEMU that takes commands. */
 export function hasQemu(inventory: Inventory, domid: number): boolean {
   return isAlive(inventory, domid) && qemuOf(inventory, domid)?.health !== 'dead';
 }
@@ -53,7 +53,10 @@ export function isOpenInQemu(
   );
 }
 
-/** QEMU takes the interfaces when it opens a device, and shows as usbfs on them when the guest configures it. */
+/**
+ * QEMU takes the interfaces off their drivers when it opens a device, and appears as usbfs on them when the guest
+ * configures it.
+ */
 export function lentToQemu({ interfaces }: UsbDevice): PortState {
   const drivers = interfaces.map(({ driver }) => driver);
   if (drivers.some((driver) => driver !== undefined && driver !== USBFS)) return 'not-opened';
@@ -66,7 +69,7 @@ export function isTakenByQemu(driver: DriverName | undefined): boolean {
 }
 
 /**
- * What is wrong with a device in QEMU. Another one that the guest uses (`isGiven`) was given to it by somebody: then it
+ * What is wrong with a device in QEMU. If the guest uses another one (`isGiven`), someone gave it to the guest: then it
  * is not ours to take away.
  */
 export function examineInQemu(
@@ -75,7 +78,7 @@ export function examineInQemu(
   isGiven: boolean,
 ): PortFault | undefined {
   if (state === 'other-device' && !isGiven) return 'other-device';
-  // One that was pulled out and plugged in again QEMU has in the port, and does not have open.
+  // After a replug QEMU has the device in the port, but does not have it open.
   return state === 'not-opened' || isOpen === false ? 'port-without-binding' : undefined;
 }
 

@@ -41,10 +41,10 @@ export const QUSB: ServedType = {
 
   isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && !usbback,
 
-  // It is served through xenstore, and what becomes of it is seen in sysfs too: its QEMU may be silent.
+  // It is served through xenstore, and sysfs shows what becomes of it: its QEMU may be silent.
   serviceProblem: (inventory, controller) => modelProblem(inventory, controller, 'qusb', true),
 
-  // What QEMU refuses without telling anybody (`hw/usb/xen-usb.c`: "wrong speed").
+  // What QEMU refuses without telling anyone (`hw/usb/xen-usb.c`: "wrong speed").
   speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),
 
   offer: ({ domid }) => [{ fact: 'present', path: qusbOfferPath(domid) }],
@@ -54,14 +54,14 @@ export const QUSB: ServedType = {
     closingSteps(SERVER, controller, request, isAnswered(inventory, controller)),
 
   isThere: isOnline,
-  /** QEMU follows the port node by itself; whether it could open the device is waited for. */
+  /** QEMU follows the port node by itself; the plan waits to see whether it could open the device. */
   handOver: ({ busid }, { domid, devid, port }) => [openStep({ domid, devid, port }, busid)],
   takeBack: (target, { busid }) => [releaseAction(target, busid)],
   letGo(inventory, { controller: { domid, devid }, port: { port, busid } }) {
     if (busid === undefined || !hasQemu(inventory, domid)) return { before: [], after: [] };
     return { before: [], after: [releaseStep({ domid, devid, port }, busid)] };
   },
-  /** A detach through a QEMU that lives, interrupted after the freeing of the port: QEMU may have the device still. */
+  /** A detach through a living QEMU, interrupted after it freed the port: QEMU may still have the device. */
   letGoLate(inventory, { busid }, origin) {
     return hostControllers(inventory)
       .filter(isServed)
@@ -81,13 +81,13 @@ export const QUSB: ServedType = {
     const isOpen = isOpenInQemu(inventory, place);
     const fault = examineInQemu(state, isOpen, isOnUsbfs(device));
     if (fault) return fault;
-    // Seen with QEMU 7.2: it opens what is plugged into the socket again, and does not tell the guest.
+    // Observed with QEMU 7.2: it opens what is plugged into the socket again, but does not tell the guest.
     const mayNotice = place.controller.untrustedFrontend.state === XenbusState.connected;
     return state === 'waiting' && isOpen === true && mayNotice ? 'unnoticed-device' : undefined;
   },
 };
 
-/** QEMU closes when the guest does: one that never opened never will. */
+/** QEMU closes when the guest does: a guest that never connected never will. */
 function isAnswered(inventory: Inventory, { domid, untrustedFrontend: { state } }: Served): boolean {
   if (!isAlive(inventory, domid) || qemuOf(inventory, domid)?.health === 'dead') return false;
   if (!domainAt(inventory, domid)?.deviceModel?.running) return false;

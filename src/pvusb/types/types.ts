@@ -16,11 +16,11 @@ export const SERVED_TYPES: readonly (ServedType & { readonly type: ControllerTyp
   (type) => ({ type, ...TYPES[type] }),
 );
 
-/** What each type is like, in libxl's order. */
+/** All types, in libxl's order. */
 export const CONTROLLER_TRAITS: readonly (ControllerTraits & { readonly type: ControllerType })[] =
   SERVED_TYPES;
 
-/** What a controller's type is like; undefined for one that we do not know. */
+/** The type of a controller; undefined if it is not known. */
 export function traitsOf(controller: Pick<Controller, 'type'>): ControllerTraits | undefined {
   return servedTypeOf(controller);
 }
@@ -35,7 +35,7 @@ export function servedTypeOf({ type }: Pick<Controller, 'type'>): ServedType | u
   return type === 'unknown' ? undefined : TYPES[type];
 }
 
-/** True for a controller whose devices a QEMU has. */
+/** True for a controller whose devices are held by a QEMU. */
 export function isOfQemu(controller: Pick<Controller, 'type'>): boolean {
   return servedTypeOf(controller)?.isOfQemu ?? false;
 }
@@ -45,7 +45,7 @@ export function usualType(inventory: Inventory, domain: Domain): ControllerType 
   return SERVED_TYPES.find((served) => served.isUsualFor(inventory, domain))!.type;
 }
 
-/** Why nobody would serve a controller for its domain; undefined when somebody does. */
+/** Why nothing would serve a controller for its domain; undefined when something does. */
 export function serviceProblem(
   inventory: Inventory,
   { type, ...controller }: ControllerId & { readonly type: ControllerType },
@@ -61,13 +61,13 @@ export function speedProblem(
   return speedMbps === 0 ? undefined : servedTypeOf({ type })?.speedProblem(version, speedMbps);
 }
 
-/** What keeps a controller's ports: its backend, or its record where its type has no backends. */
+/** What holds a controller's ports: its backend, or its record if its type has no backends. */
 export function portsAtOf(controller: ControllerId & { readonly type: ControllerType }): string {
   const kind = TYPES[controller.type].backend;
   return kind === undefined ? recordPath(controller) : backendPath(controller, kind);
 }
 
-/** The types that may have written a port node, by where it stands. */
+/** The types that may have written a port node, judging by its path. */
 export function typesOfPort(path: string): ServedType[] {
   return SERVED_TYPES.filter(({ backend }) =>
     path.startsWith(backend === undefined ? `${LIBXL}/` : `${backendsPath(backend)}/`),

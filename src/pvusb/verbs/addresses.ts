@@ -7,7 +7,7 @@ import type { Host } from '../observe/host.js';
 import { planAddresses } from '../plan/addresses.js';
 import { type OperationOptions, type Outcome, operate, type Planner } from './operate.js';
 
-/** An address that a saved configuration has now. */
+/** An address that a saved configuration now has. */
 export interface CorrectedAddress {
   readonly domid: number;
   readonly busid: Busid;
@@ -15,16 +15,16 @@ export interface CorrectedAddress {
   readonly hostaddr: number;
 }
 
-/** What came of it. */
+/** The result. */
 interface Correction {
-  /** False: libxl keeps nothing of the domain, or has not written it yet. */
+  /** False: libxl stores nothing about the domain, or has not written it yet. */
   readonly hasFile: boolean;
   readonly corrected: readonly CorrectedAddress[];
 }
 
 /**
- * Has a domain's saved configuration name its devices by the addresses that they have now. A file that cannot be read is
- * left alone.
+ * Makes a domain's saved configuration name its devices by their current addresses. A file that cannot be read is left
+ * alone.
  *
  * @throws {PvusbError} `no-such-domain`, `config-locked`, `config-denied`, `config-unusable`, or one of the host's
  */

@@ -24,7 +24,7 @@ export interface Attachment {
 
 /** Options of {@link attachDevice}. */
 export interface AttachOptions extends OperationOptions {
-  /** How long the guest may take to use the device before its state is told as it is; 3,000 ms unless given. */
+  /** How long the guest may take to use the device before its state is reported as it is; default 3,000 ms. */
   readonly watchMs?: number | undefined;
 }
 
@@ -39,13 +39,13 @@ export interface Attached extends Attachment {
 export type DeviceName = string | { readonly hostbus: number; readonly hostaddr: number };
 
 /**
- * Lends a device to a domain: on the port asked for, the first free one of the controller asked for, or the
- * first free one of any controller, made if there is none.
+ * Lends a device to a domain: on the given port, on the first free one of the given controller, or on the first free
+ * one of any controller, adding one if there is none.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
  *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
  *   `no-device-model`, `not-opened`, `port-clash`, `speed-mismatch`, `qemu-dead`, `qemu-busy`, `qemu-timeout`...;
- *   nothing is left of a failed attach, or the code is `rollback-failed`
+ *   a failed attach leaves nothing behind, or the code is `rollback-failed`
  */
 export async function attachDevice(
   host: Host,

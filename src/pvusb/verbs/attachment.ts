@@ -12,17 +12,17 @@ import { servedType } from '../types/types.js';
 interface Watched extends ControllerId {
   readonly type: ControllerType;
   readonly busid: Busid;
-  /** The controller was made for it: its guest has not connected yet. */
+  /** The controller was added for it: the guest has not connected to it yet. */
   readonly isNew: boolean;
 }
 
-/** How long a guest may take to configure a device that it is told of, and the pause between two looks. */
+/** How long a guest may take to configure a device that it has been told about, and the pause between two looks. */
 const GUEST_WITHIN_MS = 3_000;
 const PAUSE_MS = 50;
 
 /**
- * Looks what becomes of a device that was just attached, until the guest has taken it, for at most `withinMs`; once
- * where the guest has no driver that could. Never fails: undefined when it cannot be seen.
+ * Watches what becomes of a device that was just attached, until the guest has taken it, for at most `withinMs`; looks
+ * only once if the guest has no driver that could take it. Never fails: undefined when it cannot be seen.
  */
 export async function watchAttachment(
   host: Host,

@@ -68,7 +68,7 @@ export function removeController(
 
 /**
  * Takes every device of a domain back and removes its controllers, without waiting for the guest; the domain may be
- * dead. Controllers of a kind that is not known are left alone.
+ * dead. Controllers of an unknown type are left alone.
  *
  * @throws {PvusbError} `no-such-domain`, `driver-not-restored`; can be run again from any half-way point
  */

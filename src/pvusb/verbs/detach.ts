@@ -23,14 +23,14 @@ import { planDetach, unfinishedDetaches } from '../plan/detach.js';
 import type { Attachment } from './attach.js';
 import { type OperationOptions, type Outcome, operate } from './operate.js';
 
-/** What to detach: a port, or the port that holds a device (also one that has been pulled out, by its busid). */
+/** What to detach: a port, or the port that holds a device (by its busid also one that has been pulled out). */
 export type DetachRequest =
   | { readonly domain: DomainName; readonly devid: number; readonly port: number }
   | { readonly device: string; readonly domain?: DomainName | undefined };
 
 /**
- * Takes a device back: off usbback or out of QEMU, out of the port, back to the drivers that the host had for it. Can be run
- * again from any half-way point.
+ * Takes a device back: off usbback or out of QEMU, out of the port, back to the drivers that it had on the host. Can be
+ * run again from any half-way point.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`, `no-such-device`,
  *   `driver-not-restored` (the device is detached, but a driver did not take it back)

@@ -1,4 +1,4 @@
-/** The operations that only look. */
+/** The operations that only read. */
 import type { UsbDevice } from '../../sysfs/index.js';
 import { toPvusbError } from '../model/failure.js';
 import {
@@ -27,7 +27,7 @@ export interface ListRequest {
 
 /** Options of {@link listControllers}. */
 export interface ListOptions extends CallOptions {
-  /** QEMUs are asked where only they know whether a guest has a device; true unless given. */
+  /** Whether to ask QEMUs where only they know whether a guest has a device; true unless given. */
   readonly asksQemu?: boolean | undefined;
 }
 
@@ -41,11 +41,25 @@ function qemusInDoubt(seen: Inventory): number[] {
 }
 
 /**
- * The controllers of one domain or of all, with their ports and the devices in them.
+ * The controllers of one domain or of all, with their ports.
  *
  * @throws {PvusbError} `no-such-domain`, or one of the host's
  */
 export async function listControllers(
+  host: Host,
+  request: ListRequest = {},
+  options: ListOptions = {},
+): Promise<readonly Controller[]> {
+  return (await listInventory(host, request, options)).controllers;
+}
+
+/**
+ * What a list is made of: the controllers of one domain or of all, the devices in their ports, the domains. Cheaper than
+ * `observe`, which reads the whole host.
+ *
+ * @throws {PvusbError} `no-such-domain`, or one of the host's
+ */
+export async function listInventory(
   host: Host,
   request: ListRequest = {},
   options: ListOptions = {},
@@ -78,7 +92,7 @@ export async function controllerInfo(
   request: { readonly domain: DomainName; readonly devid: number },
   options: CallOptions = {},
 ): Promise<ControllerDetails> {
-  const inventory = await listControllers(host, { domain: request.domain }, options);
+  const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
   if (!alive || !isOfQemu(controller)) return controller;
@@ -89,7 +103,7 @@ export async function controllerInfo(
   }
 }
 
-/** One attached device, as {@link listDevices} tells it. */
+/** One attached device, as {@link listDevices} reports it. */
 export interface AttachedDevice extends Attachment {
   /** Absent when it has been pulled out. */
   readonly device?: UsbDevice;
@@ -107,7 +121,7 @@ export async function listDevices(
   request: ListRequest = {},
   options: CallOptions = {},
 ): Promise<AttachedDevice[]> {
-  return devicesOf(await listControllers(host, request, options));
+  return devicesOf(await listInventory(host, request, options));
 }
 
 function devicesOf(inventory: Inventory): AttachedDevice[] {
@@ -124,7 +138,7 @@ function devicesOf(inventory: Inventory): AttachedDevice[] {
 }
 
 /**
- * The device in a port of a controller, also one that has been pulled out.
+ * The device in a port of a controller, even one that has been pulled out.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`
  */
@@ -134,7 +148,7 @@ export async function deviceInPort(
   options: CallOptions = {},
 ): Promise<AttachedDevice> {
   const { devid, port } = request;
-  const inventory = await listControllers(host, { domain: request.domain }, options);
+  const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, devid);
   const found = devicesOf(inventory).find((device) => device.devid === devid && device.port === port);

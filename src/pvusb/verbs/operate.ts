@@ -1,4 +1,4 @@
-/** How an operation goes: observe, plan, execute; again when another writer came between. */
+/** How an operation goes: observe, plan, execute; and again if another writer came in between. */
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
@@ -10,7 +10,7 @@ import { isOfQemu } from '../types/types.js';
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
 
-/** Longest pause before it looks again, so that two do not meet for ever. */
+/** Longest pause before it looks again, so that two do not keep colliding. */
 const PAUSE_MS = 100;
 
 /** Options of every operation. */
@@ -25,7 +25,7 @@ export interface Outcome<T> {
   readonly result: T;
 }
 
-/** What a planner has to know beside xenstore and sysfs. */
+/** What a planner has to know besides xenstore and sysfs. */
 interface PlannerNeeds {
   /** The domains whose QEMUs are asked. */
   readonly asks?: (seen: Inventory) => readonly number[];
@@ -39,7 +39,7 @@ interface PlannerNeeds {
 export type Planner<T> = (inventory: Inventory) => Outcome<T>;
 
 /**
- * Plans on a look at the host, and carries the plan out. A conflict is looked at and planned again, at most 20 times.
+ * Plans on a look at the host, and carries the plan out. After a conflict it looks and plans again, at most 20 times.
  *
  * @throws {PvusbError} what the planner refuses with, or what failed
  */

@@ -8,7 +8,7 @@ import { planRevive } from '../plan/revive.js';
 import type { OperationOptions } from './operate.js';
 
 /**
- * Has the kernel find drivers for a device no interface of which has one. Gives the plan; undefined for a device that has
+ * Has the kernel find drivers for a device whose interfaces have none. Gives the plan; undefined for a device that has
  * a driver, or is not plugged in.
  *
  * @throws {PvusbError} `driver-not-restored`, or one of the host's

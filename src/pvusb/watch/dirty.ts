@@ -1,4 +1,4 @@
-/** What events of the store and of the kernel make dirty: read off their paths. */
+/** What events of the store and of the kernel make dirty, judging by their paths. */
 import { type Busid, busidOf, parseDeviceName, parseInterfaceId } from '../../sysfs/busid.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import type { Inventory } from '../model/inventory.js';
@@ -14,7 +14,7 @@ import {
 } from '../model/layout.js';
 import type { Dirty } from '../observe/again.js';
 
-/** The paths that are watched for it. */
+/** The paths that are watched for this. */
 export const WATCHED: readonly string[] = [
   INTRODUCE_DOMAIN,
   RELEASE_DOMAIN,
@@ -30,16 +30,16 @@ export class DirtySet {
   #everything = true;
   #domids = new Set<number>();
   #busids = new Set<Busid>();
-  /** `003/011`, of devices that have come or gone. */
+  /** `003/011`: nodes of devices that have come or gone. */
   #nodes = new Set<string>();
 
-  /** Nothing is known to have changed. */
+  /** Nothing has changed as far as is known. */
   get isEmpty(): boolean {
     const isNamed = this.#domids.size + this.#busids.size + this.#nodes.size > 0;
     return !(this.#everything || this.#domains || this.#plugged || isNamed);
   }
 
-  /** Nothing that was seen counts any more. */
+  /** Nothing that was seen is valid any more. */
   markEverything(): void {
     this.#everything = true;
   }
@@ -66,7 +66,7 @@ export class DirtySet {
     if (domid !== undefined) this.#domids.add(domid);
   }
 
-  /** What was told of a device that came or went. */
+  /** A report of a device that came or went. */
   markPlug(name: string): void {
     this.#plugged = true;
     const intf = parseInterfaceId(name);
@@ -76,7 +76,7 @@ export class DirtySet {
     else this.markEverything();
   }
 
-  /** Takes all of it; `everything` when the whole host is to be looked at. */
+  /** Takes everything that is dirty; `everything` when the whole host is to be looked at. */
   take(before: Inventory | undefined): Dirty | 'everything' {
     const taken: Dirty = {
       domains: this.#domains,
@@ -93,7 +93,7 @@ export class DirtySet {
   }
 }
 
-/** The devices that had these nodes. One that has come has a node that nobody had. */
+/** The devices that had these nodes. A new device has a node that no device had. */
 function busidsOf(nodes: ReadonlySet<string>, before: Inventory | undefined): Busid[] {
   const nodeOf = (bus: number, address: number): string =>
     `${String(bus).padStart(3, '0')}/${String(address).padStart(3, '0')}`;
@@ -107,13 +107,13 @@ function within(path: string, folder: string): string[] | undefined {
   return path.startsWith(`${folder}/`) ? path.slice(folder.length).split('/') : undefined;
 }
 
-/** The domain that an event is about; undefined for what is no affair of ours. */
+/** The domain that an event is about; undefined for what does not concern us. */
 function domidOf(path: string): number | undefined {
   const folders = [LIBXL, DEVICE_MODELS, ...BACKEND_KINDS.map((kind) => backendsPath(kind))];
   const names = folders.map((folder) => within(path, folder)).find((found) => found !== undefined);
   const domid = parseNumber(names?.[1]);
   if (domid === undefined || !path.startsWith(`${LIBXL}/`)) return domid;
-  // Of a domain's record only these matter; the rest of it changes often while a domain is made.
+  // Of a domain's record only these matter; the rest changes often while a domain is being created.
   const [record, controllers] = [`${LIBXL}/${domid}`, controllersPath(domid)];
   const isAbove = controllers === path || controllers.startsWith(`${path}/`);
   return isAbove || path === `${record}/type` || path.startsWith(`${controllers}/`) ? domid : undefined;

@@ -1,11 +1,11 @@
-/** The duty that tells of guests: who has come, gone, got and lost what. The others go by what it has seen. */
+/** The duty that reports guests: who has come and gone, and got and lost what. The others rely on what it has seen. */
 import { livingGuests } from '../model/find.js';
 import type { Duty, DutyContext } from './duty.js';
 import type { GuestsSeen } from './guests-seen.js';
 import type { Leftovers } from './leftovers.js';
 import type { Look } from './monitor.js';
 
-/** Tells of guests, and has what they leave looked after. */
+/** Reports guests, and passes on what they leave behind. */
 export class GuestDuty implements Duty {
   readonly #context: DutyContext;
   readonly #seen: GuestsSeen;

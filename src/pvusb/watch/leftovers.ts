@@ -1,11 +1,11 @@
-/** The duty that looks after what guests leave behind, when their toolstacks have had their time. */
+/** The duty that cleans up what guests leave behind, once their toolstacks have had time to do it. */
 import type { Busid } from '../../sysfs/index.js';
 import { describeFinding } from '../diagnose/wording.js';
 import type { Finding } from '../model/finding.js';
 import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
 
-/** What a dead guest leaves. */
+/** What a dead guest leaves behind. */
 const LEFT: ReadonlySet<Finding['finding']> = new Set([
   'dead-domain',
   'orphan-backend',
@@ -16,12 +16,12 @@ const LEFT: ReadonlySet<Finding['finding']> = new Set([
 /** What a guest that is gone, or one that has lost a device, may have left. */
 interface Leftover {
   readonly domid?: number;
-  /** What it had: a QEMU that has died does not give its devices back. */
+  /** What it had: a QEMU that died does not give its devices back. */
   readonly busids: readonly Busid[];
   readonly sinceMs: number;
 }
 
-/** Mends what guests have left. */
+/** Fixes what guests have left behind. */
 export class Leftovers implements Duty {
   readonly #context: DutyContext;
   readonly #toolstackMs: number;
@@ -35,20 +35,20 @@ export class Leftovers implements Duty {
     this.#left = [{ busids: [], sinceMs: context.host.clock.nowMs() }];
   }
 
-  /** Something may be left from now on. */
+  /** Something may be left over from now on. */
   add(...leftovers: readonly Leftover[]): void {
     this.#left.push(...leftovers);
   }
 
-  /** When the first of them is to be looked after. */
+  /** When the first of them is due. */
   dueMs(): number | undefined {
     if (this.#left.length === 0) return undefined;
     return Math.min(...this.#left.map(({ sinceMs }) => sinceMs)) + this.#toolstackMs;
   }
 
   /**
-   * Mends what is due, if it lasts; not where a toolstack may still be at work. What could not be mended is due again after as
-   * long a time.
+   * Fixes what is due, if it lasts; not where a toolstack may still be at work. What could not be fixed is due again
+   * after the same time.
    */
   async see(): Promise<void> {
     const { host, trouble } = this.#context;
@@ -68,7 +68,7 @@ export class Leftovers implements Duty {
     }
   }
 
-  /** Gives whether nothing failed. */
+  /** Returns whether everything succeeded. */
   async #mend(ripe: readonly Leftover[]): Promise<boolean> {
     const { host, options, tell } = this.#context;
     const recent = this.#left;

@@ -1,4 +1,5 @@
 /** Follows a host: what is dirty is looked at again, and the differences are told. */
+import { channel } from 'node:diagnostics_channel';
 import { withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { differences, type InventoryChange } from '../model/difference.js';
@@ -10,31 +11,31 @@ import type { CallOptions, Changes, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { DirtySet, WATCHED } from './dirty.js';
 
-/** What a look has brought. */
+/** The result of a look. */
 export interface Look {
   readonly inventory: Inventory;
-  /** Since the look before; none at the first one. */
+  /** Since the previous look; none at the first one. */
   readonly changes: readonly InventoryChange[];
   readonly isFirst: boolean;
 }
 
-/** Who is told of looks. */
+/** Who is told about looks. */
 export interface MonitorClient {
-  /** When it wants to be called though nothing happens (the clock's milliseconds); undefined: never. */
+  /** When it wants to be called even if nothing happens (the clock's milliseconds); undefined: never. */
   dueMs(nowMs: number): number | undefined;
   /** Called after each look, and when it is due. The next look waits for it. */
   see(look: Look): Promise<void>;
-  /** A look has failed; it is made again. What is thrown ends the monitor. */
+  /** A look has failed; it will be repeated. Whatever this throws ends the monitor. */
   trouble(error: unknown): void;
 }
 
 /** How a host is followed. */
 export interface MonitorOptions extends CallOptions {
-  /** The whole host is looked at at least so often, since not everything is told by an event; 30,000 ms unless given. */
+  /** The whole host is looked at at least this often, since not every change has an event; default 30,000 ms. */
   readonly lookEveryMs?: number | undefined;
 }
 
-/** Events that come together are looked at once. */
+/** Events that come together lead to one look. */
 const GATHER_MS = 100;
 
 /** The pause after a look that failed. */
@@ -42,8 +43,11 @@ const RETRY_MS = 1_000;
 
 const LOOK_EVERY_MS = 30_000;
 
-/** A device that came into a port, or left one, changes its drivers after that, which nothing tells: it is looked at again. */
+/** A device that entered or left a port changes its drivers after that, which no event reports: it is looked at again. */
 const DRIVERS_AFTER_MS = 1_000;
+
+/** Every change that some monitor of the process sees: an {@link InventoryChange} each, on `pvusb:change`. */
+const CHANGES = channel('pvusb:change');
 
 /** Follows a host for one client, until the signal aborts. */
 export class Monitor {
@@ -52,7 +56,7 @@ export class Monitor {
   readonly #lookEveryMs: number;
   readonly #dirty = new DirtySet();
   #last: Inventory | undefined;
-  /** When the whole host was looked at last. */
+  /** When the whole host was last looked at. */
   #wholeMs = 0;
   /** Devices that are to be looked at again, and when. */
   #again: { readonly busid: Busid; readonly atMs: number }[] = [];
@@ -66,7 +70,7 @@ export class Monitor {
   }
 
   /**
-   * Looks, tells and waits until the signal aborts.
+   * Looks, reports and waits until the signal aborts.
    *
    * @throws {XenstoreError} `connection-lost`
    * @throws the signal's reason; what the first look, or the client, throws
@@ -88,7 +92,7 @@ export class Monitor {
       }),
     );
     try {
-      // Rejects as the one did that could not be opened.
+      // Rejects like the one that could not be opened.
       await Promise.all(opening);
       for (;;) {
         await this.#look(client);
@@ -100,7 +104,7 @@ export class Monitor {
     }
   }
 
-  /** A watch fires once when it is set, for nothing. */
+  /** A watch fires once when it is set, for no reason. */
   async #fired(changes: Changes): Promise<Changes> {
     try {
       await changes.next({ signal: this.#signal });
@@ -126,7 +130,7 @@ export class Monitor {
     }
   }
 
-  /** A look that fails is told, and made again, at the whole host. */
+  /** A failed look is reported and repeated, for the whole host. */
   async #look(client: MonitorClient): Promise<void> {
     const before = this.#last;
     try {
@@ -138,6 +142,7 @@ export class Monitor {
         if (change.change !== 'attached' && change.change !== 'detached') continue;
         this.#again.push({ busid: change.busid, atMs });
       }
+      if (CHANGES.hasSubscribers) for (const change of changes) CHANGES.publish(change);
       await client.see({ inventory, changes, isFirst: before === undefined });
     } catch (error) {
       if (before === undefined) throw error;
@@ -189,16 +194,17 @@ export class Monitor {
 
 /** Options of {@link followHost}. */
 export interface FollowOptions extends MonitorOptions {
-  /** Called once, with the host as it is. */
+  /** Called once, with the host as it is now. */
   readonly onStart?: ((inventory: Inventory) => void) | undefined;
   /** Called with each change from then on. */
   readonly onChange?: ((change: InventoryChange) => void) | undefined;
 }
 
 /**
- * Tells how a host changes until the signal aborts: first the host as it is, then each difference. It changes nothing.
+ * Reports how a host changes until the signal aborts: first the host as it is, then each difference. It changes
+ * nothing.
  *
- * @throws {PvusbError} when the host cannot be followed any more: `connection-lost`, or one of the host's
+ * @throws {PvusbError} when the host can no longer be followed: `connection-lost`, or one of the host's
  */
 export async function followHost(host: Host, options: FollowOptions = {}): Promise<void> {
   const client: MonitorClient = {

@@ -1,4 +1,4 @@
-/** The duty that gives a guest that came back what it had. */
+/** The duty that gives a returned guest what it had. */
 
 import type { Busid } from '../../sysfs/busid.js';
 import { isPvusbError } from '../model/errors.js';
@@ -15,25 +15,25 @@ import type { Look } from './monitor.js';
 /** How long a guest that came back may take to be ready for its devices. */
 const READY_WITHIN_MS = 120_000;
 
-/** How long libxl may take to make the controllers that the guest had; then one is made here. */
+/** How long libxl may take to recreate the guest's controllers; after that one is added here. */
 const CONTROLLERS_WITHIN_MS = 60_000;
 
-/** A guest that is gone has it still, or it is being given back. */
+/** A guest that is gone still has it, or it is being given back. */
 const MAY_CHANGE = ['no-such-device', 'already-attached', 'half-attached'] as const;
 
 /** The pause between two tries. */
 const RETRY_MS = 1_000;
 
-/** What has come of it; nothing when the guest has the device already. */
+/** The result; nothing when the guest already has the device. */
 interface Reattached {
   readonly attachment?: Attached;
-  /** Of a dry run. */
+  /** In a dry run. */
   readonly plans?: readonly Plan[];
-  /** Why it does not get it. */
+  /** Why the guest does not get it. */
   readonly why?: string;
 }
 
-/** Attaches what guests that are back had before. */
+/** Attaches what returned guests had before. */
 export class Reattach implements Duty {
   readonly #context: DutyContext;
   readonly #seen: GuestsSeen;
@@ -93,8 +93,9 @@ export class Reattach implements Duty {
   }
 
   /**
-   * libxl kills the QEMU of a guest that reboots, and a QEMU that is killed gives no device back to its drivers. Lent again
-   * like that, it would have none to be given back to. A driver that does not come is told, and no reason not to attach.
+   * libxl kills the QEMU of a rebooting guest, and a killed QEMU gives no device back to its drivers. Lent again like
+   * that, the device would have no driver to go back to. A driver that does not take it is reported, but is no reason
+   * not to attach.
    */
   async #revive(busid: Busid): Promise<Plan | undefined> {
     const { host, options, trouble } = this.#context;

@@ -1,4 +1,4 @@
-/** The duty that keeps the addresses in saved configurations true. */
+/** The duty that keeps the addresses in saved configurations correct. */
 import { livingGuests } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { knownDevices } from '../model/saved-config.js';
@@ -9,23 +9,23 @@ import type { Look } from './monitor.js';
 /** The pause between two looks for a file that libxl has not written yet. */
 const FILE_RETRY_MS = 3_000;
 
-/** How long after its coming a domain may get its file: libxl writes it last of all. */
+/** How long after it appears a domain may get its file: libxl writes it last of all. */
 const FILE_WITHIN_MS = 120_000;
 
-/** What was seen of domains and their devices last, so that files are read only when they may be wrong. */
+/** What was last seen of domains and their devices, so that files are read only when they may be wrong. */
 class AddressesSeen {
   /** By port node. */
   #seen = new Map<string, string>();
-  /** Since when domains are there, and whose file is to be looked at. */
+  /** Since when domains have been there, and whose file is to be checked. */
   readonly #since = new Map<number, number>();
   readonly #open = new Set<number>();
 
-  /** Some file has still to be looked at, or was not there yet. */
+  /** Some file still has to be checked, or did not exist yet. */
   get isWaiting(): boolean {
     return this.#open.size > 0;
   }
 
-  /** The domains whose files are to be looked at: new ones, and those with a device that has another address than it had. */
+  /** The domains whose files are to be checked: new ones, and those with a device whose address has changed. */
   see(inventory: Inventory, nowMs: number): number[] {
     const domids = livingGuests(inventory).map(({ domid }) => domid);
     for (const domid of this.#since.keys()) {
@@ -45,18 +45,18 @@ class AddressesSeen {
     }
     this.#seen = now;
     const due = [...this.#open];
-    // Later there is a file, or there will be none.
+    // After that there is a file, or there will be none.
     for (const domid of due) if (nowMs - this.#since.get(domid)! > FILE_WITHIN_MS) this.#open.delete(domid);
     return due;
   }
 
-  /** A domain's file was there, and says what it should. */
+  /** A domain's file exists and is correct. */
   settle(domid: number): void {
     this.#open.delete(domid);
   }
 }
 
-/** Corrects the files of domains that are new, and of those with a device that was plugged in anew. */
+/** Corrects the files of new domains, and of those with a replugged device. */
 export class AddressDuty implements Duty {
   readonly #context: DutyContext;
   readonly #addresses = new AddressesSeen();

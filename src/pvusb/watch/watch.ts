@@ -1,6 +1,6 @@
 /**
- * The watch on guests. What a guest leaves is cleaned up when its toolstack has not done it, and a guest that comes back (a
- * reboot gives it a new number) gets its devices again.
+ * The watch on guests. What a guest leaves behind is cleaned up if its toolstack does not do it, and a guest that comes
+ * back (a reboot gives it a new number) gets its devices again.
  */
 import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
@@ -14,22 +14,22 @@ import { Monitor, type MonitorClient, type MonitorOptions } from './monitor.js';
 import { Reattach } from './reattach.js';
 import { AddressDuty } from './saved-addresses.js';
 
-/** Options of {@link watchDomains}. In a dry run nothing is changed, and what would be done is told. */
+/** Options of {@link watchDomains}. In a dry run nothing is changed, and what would be done is reported. */
 export interface WatchOptions extends OperationOptions, MonitorOptions {
   readonly onEvent?: ((event: WatchEvent) => void) | undefined;
-  /** How long a toolstack may take to clean up behind a guest; 12,000 ms (more than libxl's longest wait) unless given. */
+  /** How long a toolstack may take to clean up after a guest; default 12,000 ms (more than libxl's longest wait). */
   readonly toolstackMs?: number | undefined;
-  /** How long a port must be empty to count as detached, rather than as the end of its guest; 5,000 ms unless given. */
+  /** How long a port must be empty to count as detached, rather than as the end of its guest; default 5,000 ms. */
   readonly wishMs?: number | undefined;
 }
 
-/** Longer than the longest wait of libxl's. */
+/** Longer than libxl's longest wait. */
 const TOOLSTACK_MS = 12_000;
 
 /**
  * Watches guests come and go until the signal aborts.
  *
- * @throws {PvusbError} when the host cannot be watched any more: `connection-lost`, or one of the host's
+ * @throws {PvusbError} when the host can no longer be watched: `connection-lost`, or one of the host's
  */
 export async function watchDomains(host: Host, options: WatchOptions = {}): Promise<void> {
   const { signal, dryRun, onStep, toolstackMs = TOOLSTACK_MS, wishMs } = options;

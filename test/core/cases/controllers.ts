@@ -4,12 +4,12 @@ import {
   addController,
   controllerInfo,
   doctor,
-  listControllers,
   listDevices,
+  listInventory,
   removeController,
 } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
-import { controllerOf, failure, labWith } from '../support/test-host.js';
+import { assertSentence, controllerOf, failure, labWith } from '../support/test-host.js';
 import type { Case } from './case.js';
 
 export const controllerCases: readonly Case[] = [
@@ -58,6 +58,8 @@ export const controllerCases: readonly Case[] = [
       const error = await failure(() => addController(lab.host, { domain: 1 }));
       assert.equal(error.code, 'state-timeout');
       assert.equal(error.group, 'host');
+      assertSentence(error.message, ['usbback', 'controller 0', 'domain 1', '10 s']);
+      assert.deepEqual([error.where, error.leftOver], [{ domid: 1, devid: 0 }, []]);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },
   },
@@ -113,6 +115,10 @@ export const controllerCases: readonly Case[] = [
       lab.beHasty();
       const error = await failure(() => removeController(lab.host, { domain: 1, devid }));
       assert.equal(error.code, 'state-timeout');
+      assertSentence(error.message, ['guest', 'domain 1', `controller ${devid}`, '10 s']);
+      assert.deepEqual(error.where, { domid: 1, devid });
+      assert.match(error.leftOver.join(), /Controller 0 of domain 1 is being removed.*back at the host\./);
+      assert.match(error.remedy, /pvusb controller destroy 1 0/);
       assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
       await removeController(lab.host, { domain: 1, devid, destroy: true });
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
@@ -140,7 +146,7 @@ export const controllerCases: readonly Case[] = [
     },
     async run(lab) {
       const list = async (domain?: string | number): Promise<string[]> => {
-        const { controllers } = await listControllers(lab.host, { domain });
+        const { controllers } = await listInventory(lab.host, { domain });
         return controllers.map(
           ({ domid, devid, version, ports }) => `${domid}/${devid} v${version} ${ports.length}`,
         );

@@ -5,8 +5,8 @@ import {
   type ControllerType,
   controllerInfo,
   detachDevice,
-  listControllers,
   listDevices,
+  listInventory,
   type PvusbErrorCode,
   removeController,
 } from '../../../src/pvusb/index.js';
@@ -46,7 +46,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
       { code, says, act: detachPort(domain, 0, 1) },
       { code, says, act: detach('3-8', domain) },
       { code, says, act: (lab) => listDevices(lab.host, { domain }) },
-      { code, says, act: (lab) => listControllers(lab.host, { domain }) },
+      { code, says, act: (lab) => listInventory(lab.host, { domain }) },
       { code, says, act: (lab) => controllerInfo(lab.host, { domain, devid: 0 }) },
     ];
   }),

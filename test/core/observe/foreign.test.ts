@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatUsbList } from '../../../src/cli/xl/list.js';
-import { addController, detachDevice, doctor, listControllers } from '../../../src/pvusb/index.js';
+import { addController, detachDevice, doctor, listInventory } from '../../../src/pvusb/index.js';
 import type { World } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, type Lab, labWith, openSimulated } from '../support/test-host.js';
@@ -43,7 +43,7 @@ describe('controllers of other kinds', () => {
   test('a device in an emulated controller is listed there', async () => {
     await using lab = await openSimulated({ world: emulatedWorld() });
     assert.equal(await lab.read('/libxl/1/device/vusb/0/port/2'), '3-2');
-    const inventory = await listControllers(lab.host, { domain: 1 });
+    const inventory = await listInventory(lab.host, { domain: 1 });
     const [controller] = inventory.controllers;
     assert.equal(controller?.type, 'devicemodel');
     assert.equal(controller.online, true, 'it is not being removed');

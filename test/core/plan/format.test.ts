@@ -20,7 +20,16 @@ const LINES: readonly (readonly [Action, string])[] = [
   [{ do: 'verify', busid, bus: 4, address: 2 }, 'see that 4-1 is still at address 4.2'],
   [{ do: 'forget', busid, records: [] }, 'forget the drivers saved for 4-1'],
   [
-    { do: 'await', path: '/b/state', states: [2, 4], orGone: false, withinMs: 10_000 },
+    {
+      do: 'await',
+      domid: 1,
+      devid: 0,
+      server: 'usbback',
+      path: '/b/state',
+      states: [2, 4],
+      orGone: false,
+      withinMs: 10_000,
+    },
     'wait up to 10 s until /b/state is 2 or 4',
   ],
   [

@@ -8,8 +8,8 @@ import {
   doctor,
   formatPlan,
   isPvusbError,
-  listControllers,
   listDevices,
+  listInventory,
   removeController,
 } from '../../../src/pvusb/index.js';
 import type { SimGuest, SimStore } from '../../../src/sim/index.js';
@@ -33,7 +33,7 @@ const OPERATIONS: readonly ((lab: Lab) => Promise<unknown>)[] = [
   ({ host }) => listDevices(host),
   ({ host }) => attachDevice(host, { domain: 2, device: '4-1' }),
   ({ host }) => attachDevice(host, { domain: 1, device: '3-7', devid: 0 }),
-  ({ host }) => listControllers(host),
+  ({ host }) => listInventory(host),
   ({ host }) => detachDevice(host, { device: '3-6' }),
   ({ host }) => detachDevice(host, { device: '4-1' }),
   ({ host }) => attachDevice(host, { domain: 1, device: '3-8' }),
@@ -109,7 +109,7 @@ async function survives(open: OpenLab, seed: number, start: (lab: Lab) => Rampag
   }
   assert.ok(deeds > OPERATIONS.length, 'the guest has done next to nothing');
   for (const domid of [1, 2]) {
-    const { controllers } = await listControllers(lab.host, { domain: domid });
+    const { controllers } = await listInventory(lab.host, { domain: domid });
     for (const { devid } of controllers.filter((each) => each.domid === 1 || each.devid > 0))
       await removeController(lab.host, { domain: domid, devid, destroy: true });
   }
@@ -132,7 +132,7 @@ describe('a hostile guest', () => {
     const guest = lab.sim.store.handle(1);
     await guest.write('device/vusb/0/backend', '/local/domain/0/backend/vusb/2/0');
     await guest.write('device/vusb/0/backend-id', '2');
-    const { controllers } = await listControllers(lab.host, { domain: 1 });
+    const { controllers } = await listInventory(lab.host, { domain: 1 });
     assert.equal(controllers[0]?.backend, '/local/domain/0/backend/vusb/1/0');
     assert.deepEqual(await listDevices(lab.host, { domain: 1 }), []);
     await removeController(lab.host, { domain: 1, devid: 0, destroy: true });

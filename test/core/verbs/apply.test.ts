@@ -7,7 +7,7 @@ import {
   attachDevice,
   detachDevice,
   findWanted,
-  listControllers,
+  listInventory,
   observe,
   type Progress,
   planApply,
@@ -22,7 +22,7 @@ const world = qemuWorld({ usbback: true });
 
 /** What a domain has: `0 pv 2/8: 4-1@1`. */
 async function has(lab: Lab, domain: number): Promise<string[]> {
-  const { controllers } = await listControllers(lab.host, { domain });
+  const { controllers } = await listInventory(lab.host, { domain });
   return controllers.map(({ devid, type, version, portCount, ports }) => {
     const devices = ports.flatMap(({ port, busid }) => (busid === undefined ? [] : `${busid}@${port}`));
     return [`${devid} ${type} ${version}/${portCount}:`, ...devices].join(' ');

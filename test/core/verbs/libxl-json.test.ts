@@ -95,6 +95,7 @@ describe("domains in libxl's JSON", () => {
     const inventory = await observe(lab.host);
     const text = libxlUsb(inventory, inventory.domains.find(({ domid }) => domid === 1)!);
     const expected = {
+      name: 'u1',
       controllers: [
         {
           devid: 0,
@@ -114,12 +115,15 @@ describe("domains in libxl's JSON", () => {
     assert.deepEqual(parseLibxlUsb(`[${entry}]`), expected);
     assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u1'), expected);
     assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 1), expected);
-    assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u2'), { controllers: [], devices: [] });
+    // Silence is no wish to have nothing.
+    assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u2'), { name: 'u2' });
+    const empty = libxlUsb(inventory, inventory.domains.find(({ domid }) => domid === 2)!);
+    assert.deepEqual(parseLibxlUsb(empty), { name: 'u2', controllers: [], devices: [] });
   });
 
   test('that leave the choice to libxl leave it to us', () => {
     const text = '{ "usbctrls": [ {} ], "usbdevs": [ { "type.hostdev": { "hostbus": 1, "hostaddr": 2 } } ] }';
-    const { controllers, devices } = parseLibxlUsb(text);
+    const { controllers = [], devices = [] } = parseLibxlUsb(text);
     const [controller] = controllers;
     assert.deepEqual([controller?.devid, controller?.type, controller?.ports], [0, 'auto', undefined]);
     assert.deepEqual(

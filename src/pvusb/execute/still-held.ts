@@ -1,0 +1,17 @@
+/** What is said when a controller that is to go is not let go of. */
+import { PvusbError } from '../model/errors.js';
+import type { ControllerId } from '../model/layout.js';
+import { capitalise, nameController } from '../model/wording.js';
+
+/** The error, with what has been done and what to do next. */
+export function stillHeld(where: ControllerId, sentence: string, cause: unknown): PvusbError {
+  const { domid, devid } = where;
+  return new PvusbError('state-timeout', sentence, {
+    where,
+    cause,
+    leftOver: [
+      `${capitalise(nameController(where))} is being removed and takes no more devices; those that it had are back at the host.`,
+    ],
+    remedy: `Run it again when the guest answers, or "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`,
+  });
+}
