@@ -1,10 +1,11 @@
 // Builds dist/: the library with the TypeScript compiler, the program as one bundle (a process that starts often must
 // not load a hundred files).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { bundleProgram, options, requiring, root, version } from './bundle.js';
+import { sourceSeconds } from './source-date.js';
 
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
@@ -27,4 +28,6 @@ const man = `${root}/build/man.mjs`;
 await build({ ...options, ...requiring, entryPoints: [`${root}/src/cli/man.ts`], outfile: man });
 const { formatManPage } = await import(`file://${man}`);
 mkdirSync(`${root}/dist/man`);
-writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage(version));
+const date = new Date(sourceSeconds() * 1000).toISOString().slice(0, 10);
+const errors = readFileSync(`${root}/docs/errors.md`, 'utf8');
+writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage({ version, date, errors }));

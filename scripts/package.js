@@ -15,6 +15,7 @@ import {
   runtime,
   workshop,
 } from './package/tools.js';
+import { sourceSeconds } from './source-date.js';
 
 /** Debian 12's C library: the minimum that a host must have. */
 const GLIBC = '2.36';
@@ -47,7 +48,7 @@ if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0) {
 }
 
 console.log('# making the package');
-const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? lastCommit('%ct'));
+const seconds = sourceSeconds();
 const { DEBFULLNAME, DEBEMAIL } = process.env;
 const maintainer = DEBFULLNAME && DEBEMAIL ? `${DEBFULLNAME} <${DEBEMAIL}>` : lastCommit('%an <%ae>');
 const share = join(folder, 'usr/share');

@@ -2,6 +2,7 @@
 
 import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
 import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
+import { CONTROLLER_STATES, XENBUS_STATES } from './states.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
 const CLASSES: Readonly<Record<string, string>> = {
@@ -90,17 +91,7 @@ export function tellingSerials(devices: readonly UsbDevice[]): ReadonlyMap<Busid
   );
 }
 
-const STATES = [
-  'unknown',
-  'initialising',
-  'waiting for the guest',
-  'initialised',
-  'connected',
-  'closing',
-  'closed',
-];
-
 /** A xenbus state in words. */
 export function describeState(state: number | undefined): string {
-  return state === undefined ? 'gone' : (STATES[state] ?? `state ${state}`);
+  return state === undefined ? CONTROLLER_STATES.gone.word : (XENBUS_STATES[state]?.word ?? `state ${state}`);
 }

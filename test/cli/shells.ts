@@ -1,12 +1,11 @@
-/** The shells that completion is for: the machine's own, else Debian's, unpacked into the cache and never installed. */
+/** The shells that completion is for. */
 import { existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
+import { join } from 'node:path';
+import { type Tool, toolOrSkip } from '../support/debian-tool.js';
+import type { Found } from '../support/needs.js';
 
 /** A shell, and what it starts with. */
-interface ShellKit {
-  readonly program: string;
-  readonly environment: Readonly<Record<string, string>>;
+interface Shell extends Tool {
   /** What an interactive one needs first, in its own language. */
   readonly prelude: string;
 }
@@ -18,43 +17,21 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fish: ['fish', 'fish-common', 'libpcre2-32-0', 'libtinfo6'],
 };
 
-/** A shell that starts, or undefined, loudly; an error where the environment says `CI=true`. */
-export async function shellOrSkip(name: string): Promise<ShellKit | undefined> {
-  try {
-    const kit = installed(name) ?? (await fetched(name));
-    const settings = Object.entries(kit.environment).map(([variable, value]) => `${variable}=${value}`);
-    await run('env', [...settings, kit.program, '--version']);
-    return kit;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    report(`SKIPPING THE COMPLETION OF ${name.toUpperCase()}: ${String(error).toUpperCase()}`);
-    return undefined;
-  }
-}
-
-function installed(name: string): ShellKit | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  return program === undefined ? undefined : { program, environment: {}, prelude: '' };
-}
-
-async function fetched(name: string): Promise<ShellKit> {
-  const packages = PACKAGES[name]!;
-  const root = join(cacheFolder(), `${name}-${key(process.arch, ...packages)}`);
-  await provide(root, `downloading ${name} from Debian`, (folder) => unpackPackages(folder, name, packages));
-  const program = [`bin/${name}`, `usr/bin/${name}`]
-    .map((path) => join(root, path))
-    .find((path) => existsSync(path));
-  if (program === undefined) throw new Error(`Debian's package ${name} has no program ${name}`);
-  const triplet = (await run('gcc', ['-print-multiarch'])).trim();
-  const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, triplet));
-  const prelude = name === 'zsh' ? zshPaths(root, join(root, 'usr/lib', triplet)) : '';
-  return { program, environment: { LD_LIBRARY_PATH: libraries.join(':') }, prelude };
+/** A shell that starts, or why its tests are skipped; with `CI=true` a missing one is an error. */
+export async function shellOrSkip(name: string): Promise<Found<Shell>> {
+  const tool = await toolOrSkip({ name, packages: PACKAGES[name]!, check: ['--version'] });
+  if (tool.skip !== false) return tool;
+  return { found: { ...tool.found, prelude: name === 'zsh' ? zshPaths(tool.found) : '' }, skip: false };
 }
 
 /** Where an unpacked zsh has its modules and functions. */
-function zshPaths(root: string, libraries: string): string {
-  const [version] = readdirSync(join(libraries, 'zsh'));
-  const functions = join(root, 'usr/share/zsh/functions');
-  return `module_path=('${join(libraries, 'zsh', version!)}')\nfpath=('${functions}' '${functions}'/**/*(/N))\n`;
+function zshPaths({ unpacked }: Tool): string {
+  if (!unpacked) return '';
+  const modules = unpacked.libraries
+    .map((folder) => join(folder, 'zsh'))
+    .find((folder) => existsSync(folder));
+  if (modules === undefined) throw new Error("Debian's package zsh has no modules");
+  const [version] = readdirSync(modules);
+  const functions = join(unpacked.root, 'usr/share/zsh/functions');
+  return `module_path=('${join(modules, version!)}')\nfpath=('${functions}' '${functions}'/**/*(/N))\n`;
 }

@@ -17,6 +17,7 @@ import {
 } from '../../pvusb/index.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
+import { CONTROLLER_STATES, PORT_STATES } from '../states.js';
 import { fitEnd } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { describeState, tellingSerials } from '../wording.js';
@@ -96,9 +97,9 @@ function controllerState(controller: Controller): string {
   const { online, backendState, backendDomid } = controller;
   const type = traitsOf(controller);
   if (!type) return 'left alone: of a type that pvusb does not know';
-  if (type.isEmulated) return `emulated by ${type.server}`;
+  if (type.isEmulated) return CONTROLLER_STATES.emulated.word;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
-  return `${online ? describeState(backendState) : 'being removed'}${by}`;
+  return `${online ? describeState(backendState) : CONTROLLER_STATES.removed.word}${by}`;
 }
 
 /** Narrowest column of busids. */
@@ -115,7 +116,7 @@ function formatLent(view: View, place: Place, title: string): string {
   const { inventory, names, serials, columns } = view;
   const busid = place.port.busid!;
   const device = deviceAt(inventory, busid);
-  if (!device) return `${title}MISSING: pulled out (see "pvusb doctor")`;
+  if (!device) return `${title}${PORT_STATES.missing.word}: pulled out (see "pvusb doctor")`;
   const serial = serials.has(busid) ? `:${serials.get(busid)}` : '';
   const ids = `${device.vendorId}:${device.productId}${serial}`;
   const state = describePortState(portState(inventory, place), place.controller);
@@ -123,13 +124,14 @@ function formatLent(view: View, place: Place, title: string): string {
 }
 
 function describePortState(state: PortState | undefined, controller: Controller): string {
+  const { word } = PORT_STATES[state ?? 'in-use'];
   switch (state) {
     case 'waiting':
-      return 'WAITING for the guest: ';
+      return `${word}: `;
     case 'not-opened':
-      return `NOT TAKEN by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
+      return `${word} by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
     case 'other-device':
-      return 'ANOTHER DEVICE is in that socket now: ';
+      return `${word} is in that socket now: `;
     default:
       return '';
   }

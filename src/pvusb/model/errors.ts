@@ -19,11 +19,7 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, with empty lists for none; the option takeAll takes everything back without that.',
-  },
-  'other-domain': {
-    group: 'refused',
-    remedy: 'Name the domain that the file is for, or correct the name in it.',
+    remedy: 'Name them, in empty lists for none; the option takesAll takes everything without that.',
   },
   'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
   'no-such-controller': { group: 'refused', remedy: 'See listControllers() for the controllers.' },
