@@ -51,7 +51,7 @@ export async function runTests(names, concurrency) {
   const fileOf = (name) => join(compiled, `${name}.test.js`);
   const nameOf = new Map(names.map((name) => [fileOf(name), name]));
   const [passed, failures, skips, printed, told] = [[], [], new Map(), new Map(), new Set()];
-  /** The suites that the test of the moment is in, and itself. */
+  /** The suites that the current test is in, and the test itself. */
   const path = [];
   const sentence = ({ nesting }) => path.slice(0, nesting + 1).join(': ');
   const seconds = (ms) => `${(ms / 1000).toFixed(1).padStart(6)} s`;
