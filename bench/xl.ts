@@ -20,7 +20,7 @@ const XENSTORED = process.env.XENSTORED_PATH ?? '/var/run/xenstored/socket';
 const HEADER = 16;
 
 /** One of the things that both programs do. */
-interface Deed {
+interface Comparison {
   readonly name: string;
   readonly xl: readonly string[];
   readonly pvusb: readonly string[];
@@ -102,7 +102,7 @@ function measure(domain: string, busid: string, rounds: number, socket: string, 
     sample('node xl', ['true']);
     sample('node pvusb', ['node', '-e', '0']);
     for (const who of ['xl', 'pvusb']) {
-      const deeds: readonly Deed[] = [
+      const comparisons: readonly Comparison[] = [
         {
           name: 'attach',
           xl: ['usbdev-attach', domain, ...addressOf(busid)],
@@ -111,8 +111,8 @@ function measure(domain: string, busid: string, rounds: number, socket: string, 
         { name: 'list', xl: ['usb-list', domain], pvusb: ['list', domain] },
         { name: 'usb-list', xl: ['usb-list', domain], pvusb: ['usb-list', domain] },
       ];
-      for (const deed of deeds)
-        sample(`${deed.name} ${who}`, [who, ...(who === 'xl' ? deed.xl : deed.pvusb)]);
+      for (const comparison of comparisons)
+        sample(`${comparison.name} ${who}`, [who, ...(who === 'xl' ? comparison.xl : comparison.pvusb)]);
       const [devid, port] = placeOf(domain);
       const detach = who === 'xl' ? ['usbdev-detach', domain, devid!, port!] : ['detach', busid];
       sample(`detach ${who}`, [who, ...detach]);

@@ -21,8 +21,8 @@ const GUEST = 'usb-list; dmesg';
 export async function keepLogs(folder: string, files: MachineFiles, ssh: Ssh): Promise<void> {
   await mkdir(folder, { recursive: true });
   // Logs are kept when something is already wrong: what is not available must not prevent the rest.
-  const attempt = async (what: string, deed: () => Promise<void>): Promise<void> => {
-    await deed().catch((error: unknown) => writeFile(join(folder, `${what}.missing`), String(error)));
+  const attempt = async (what: string, body: () => Promise<void>): Promise<void> => {
+    await body().catch((error: unknown) => writeFile(join(folder, `${what}.missing`), String(error)));
   };
   await attempt('console', () => copyFile(files.console, join(folder, 'console.log')));
   for (const [name, command] of Object.entries(DOM0)) {

@@ -38,7 +38,7 @@ function wordsOf(text: string): string {
   return (plain.match(/[\w-]{2,}/g) ?? []).filter((word) => !/^(link|Throws)$/.test(word)).join(' ');
 }
 
-/** The doc comment of a name: what it says, and of each error. */
+/** The doc comment of a name: its text, and that of each error. */
 function commentOf(name: string, path: string): string[] {
   const { text } = SRC.find((one) => one.path === path)!;
   const declared = new RegExp(
@@ -67,7 +67,7 @@ describe("the API's pages", () => {
             ([name, origin]) => !commentOf(name, origin).every((text) => pages.get(name)?.includes(text)),
           )
           .map(([name]) => name),
-        'in the page with another comment than in the sources (npm run docs)',
+        'in the page with a comment that differs from the sources (npm run docs)',
       );
     });
   }

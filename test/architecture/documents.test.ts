@@ -1,4 +1,4 @@
-/** The documents say what the product has. */
+/** The documents match the product. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { commandRemedy } from '../../src/cli/remedies.js';
@@ -7,7 +7,7 @@ import { none } from './none.js';
 import { namesIn, readProjectFile } from './sources.js';
 
 describe('the documents', () => {
-  it('errors.md lists exactly the codes that there are, with their remedies', () => {
+  it('errors.md lists exactly the existing codes, with their remedies', () => {
     let text: string;
     try {
       text = readProjectFile('docs/errors.md');
@@ -21,7 +21,7 @@ describe('the documents', () => {
     assert.deepEqual(remedies, Object.fromEntries(wanted));
   });
 
-  it('name scripts of package.json only', () => {
+  it('name only scripts of package.json', () => {
     const { scripts } = JSON.parse(readProjectFile('package.json')) as {
       scripts: Readonly<Record<string, string>>;
     };
@@ -44,7 +44,7 @@ describe('the documents', () => {
       used
         .filter(({ script }) => !(script in scripts))
         .map(({ path, script }) => `${path}: npm run ${script}`),
-      'scripts that are none',
+      'not scripts',
     );
   });
 });

@@ -1,10 +1,10 @@
-/** What is exported is used: by another file, or by those who use the package. */
+/** What is exported is used: by another file, or by users of the package. */
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { none } from './none.js';
 import { ALL, exportsOf, IMPORTS, readProjectFile } from './sources.js';
 
-/** The files that package.json offers to the users of the package, and those that scripts make programs of. */
+/** The files that package.json offers to the users of the package, and those that scripts make programs from. */
 function publicFiles(): string[] {
   const { exports } = JSON.parse(readProjectFile('package.json')) as {
     readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
@@ -23,7 +23,7 @@ function publicFiles(): string[] {
   return [...offered, ...bundled];
 }
 
-/** `file name` of every export that somebody imports, followed through the files that only pass it on. */
+/** `file name` of every export that is imported anywhere, followed through the files that only re-export it. */
 function usedExports(): ReadonlySet<string> {
   const declared = new Map(ALL.map((source) => [source.path, exportsOf(source)]));
   const passedOn = new Map<string, typeof IMPORTS>();
@@ -55,13 +55,13 @@ function usedExports(): ReadonlySet<string> {
 }
 
 describe('exports', () => {
-  it('are imported by somebody', () => {
+  it('are imported somewhere', () => {
     const used = usedExports();
     const unused = ALL.filter(({ path }) => /\.(ts|js)$/.test(path)).flatMap((source) =>
       exportsOf(source)
         .filter((name) => !used.has(`${source.path} ${name}`))
         .map((name) => `${source.path}: ${name}`),
     );
-    none(unused, 'exported, and imported by nobody');
+    none(unused, 'exported, but never imported');
   });
 });

@@ -1,15 +1,15 @@
-/** Who may import whom: the tables of ARCHITECTURE.md, held against the sources. */
+/** Who may import whom: the tables of ARCHITECTURE.md, checked against the sources. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FLOORS, type Floor, type Room } from './map.js';
 import { none } from './none.js';
 import { ALL, BESIDE, IMPORTS, namesIn, readProjectFile, SRC_IMPORTS } from './sources.js';
 
-/** The files of other folders that the simulator may use; of some more it may know the types. */
+/** The files of other folders that the simulator may use; of some others it may use the types. */
 const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|async\/[a-z]+)\.ts$/;
 const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp)\/|^src\/pvusb\/model\/inventory\.ts$/;
 
-/** The files of libraries that load a package, and which. */
+/** The library files that load a package, and which package. */
 const PACKAGES: Readonly<Record<string, string>> = { 'src/libxl/flock.ts': 'koffi' };
 
 function roomOf({ rooms }: Floor, path: string): Room | undefined {
@@ -31,13 +31,13 @@ for (const floor of FLOORS) {
       assert.deepEqual(there.toSorted(), rooms.map(({ path }) => path).toSorted());
     });
 
-    it('import only what the map lets them', () => {
+    it('import only what the map allows', () => {
       const broken = IMPORTS.filter(({ from, target, isType }) => {
         const [own, other] = [roomOf(floor, from), roomOf(floor, target)];
         if (!own || own === other || own.mayImport.includes(other?.path ?? '')) return false;
         if (own.path === 'src/sim' && other)
           return !(SIM_MAY_USE.test(target) || (isType && SIM_MAY_KNOW.test(target)));
-        // A folder does not know what stands over it, but for the files beside all of them.
+        // A folder does not know what is above it, except for the files next to the top folders.
         return other !== undefined || (folder !== '' && target.startsWith(`${folder}/`));
       });
       none(
@@ -47,7 +47,7 @@ for (const floor of FLOORS) {
     });
   });
 
-  it(`the folders of ${folder || 'the project'} have no circle`, () => {
+  it(`the folders of ${folder || 'the project'} have no cycle`, () => {
     const order = rooms.filter(({ mayImport }) => mayImport.length < rooms.length);
     const broken = order.flatMap((room, at) =>
       order
@@ -69,7 +69,7 @@ for (const floor of FLOORS) {
         .flatMap(({ path, mayImport }) =>
           mayImport.filter((other) => !needed.has(`${path} ${other}`)).map((other) => `${path}: ${other}`),
         ),
-      'allowed, and never imported',
+      'allowed, but never imported',
     );
   });
 }
@@ -79,7 +79,7 @@ function hasCode(folder: string): boolean {
 }
 
 describe('imports', () => {
-  it('are of files that are there', () => {
+  it('are of existing files', () => {
     const known = new Set(ALL.map(({ path }) => path));
     const own = IMPORTS.filter(
       ({ target }) => /^[a-z]+\/.*\.(ts|js)$/.test(target) && !target.includes('node_modules'),
@@ -89,15 +89,15 @@ describe('imports', () => {
       own
         .filter(({ from, target }) => !known.has(target) && !isMade(from, target))
         .map(({ from, target }) => `${from}: ${target}`),
-      'imports of what is not there',
+      'imports of what does not exist',
     );
   });
 
-  it('have no circle, not even of types', () => {
+  it('have no cycle, not even of types', () => {
     none(circles(), 'files that import each other');
   });
 
-  it('of the command line are of what other folders offer, and of nothing inside them', () => {
+  it('of the command line use what other folders offer, and nothing inside them', () => {
     const inside = SRC_IMPORTS.filter(
       ({ from, target }) =>
         from.startsWith('src/cli/') && /^src\/(?!cli\/)/.test(target) && !target.endsWith('/index.ts'),
@@ -108,7 +108,7 @@ describe('imports', () => {
     );
   });
 
-  it('of packages are in the command line and for worlds only, but for those listed', () => {
+  it('of packages occur only in the command line and for worlds, except for those listed', () => {
     const packages = SRC_IMPORTS.filter(
       ({ target }) => !target.startsWith('node:') && !target.endsWith('.ts'),
     );
@@ -131,12 +131,12 @@ describe('imports', () => {
   });
 });
 
-/** Scripts run what the compiler makes of the sources. */
+/** Scripts run what the compiler makes from the sources. */
 function isMade(from: string, target: string): boolean {
   return from.startsWith('scripts/') && /^(dist|build)\//.test(target);
 }
 
-/** Strongly connected files (Tarjan), each circle as a line. */
+/** Strongly connected files (Tarjan), one line per cycle. */
 function circles(): string[] {
   const targets = new Map<string, string[]>();
   for (const { from, target } of IMPORTS) targets.set(from, [...(targets.get(from) ?? []), target]);

@@ -1,4 +1,4 @@
-/** ARCHITECTURE.md as data: its tables are the rules that the tests of this folder hold. */
+/** ARCHITECTURE.md as data: its tables are the rules that the tests in this folder enforce. */
 import assert from 'node:assert/strict';
 import { readProjectFile } from './sources.js';
 
@@ -52,7 +52,7 @@ function floor(heading: string, folder: string): Floor {
   return { folder, rooms };
 }
 
-/** The tables of folders: of the project, and of those folders of it that have inner ones. */
+/** The tables of folders: of the project, and of its folders that have inner ones. */
 export const FLOORS: readonly Floor[] = [
   floor('## The tree', ''),
   floor('### Inside `src/pvusb`', 'src/pvusb'),
@@ -60,7 +60,7 @@ export const FLOORS: readonly Floor[] = [
   floor('### Inside `lab`', 'lab'),
 ];
 
-/** The files that may touch the world outside the process, and by which modules of Node. */
+/** The files that may touch the world outside the process, and through which Node modules. */
 export function outsideFiles(): ReadonlyMap<string, readonly string[]> {
   return new Map(tableAfter('## The outside world').map(([path, by]) => [path!, by!.split(', ')]));
 }

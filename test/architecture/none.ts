@@ -1,4 +1,4 @@
-/** How the tests of the architecture say what breaks a rule. */
+/** How the architecture tests report what breaks a rule. */
 import assert from 'node:assert/strict';
 
 /** Fails with a list of what breaks a rule. */

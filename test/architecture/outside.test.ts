@@ -5,14 +5,14 @@ import { FLOORS, outsideFiles } from './map.js';
 import { none } from './none.js';
 import { type Import, linesWith, SRC, SRC_IMPORTS } from './sources.js';
 
-/** Modules of Node that reach nothing outside of the process. */
+/** Node modules that reach nothing outside the process. */
 const INSIDE =
   /^(path|os|util|events|url|crypto|buffer|string_decoder|diagnostics_channel|timers(\/promises)?)$/;
 
-/** Of these also what is pure may use; their results depend on their arguments alone. */
+/** Those that pure code may use too; their results depend only on their arguments. */
 const PURE = /^node:(path|util|buffer|string_decoder)$/;
 
-/** What gives another answer at another time, or changes what others see. */
+/** What gives a different answer at another time, or changes what others see. */
 const IMPURE =
   /\b(Date\s*\.\s*now|new\s+Date\b|Math\s*\.\s*random|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|fetch|console)\b/;
 
@@ -24,7 +24,7 @@ describe('the outside world', () => {
     return INSIDE.test(module) ? [] : { from, module };
   });
 
-  it('is touched by the files listed only', () => {
+  it('is touched only by the files listed', () => {
     none(
       touching
         .filter(({ from, module }) => !OUTSIDE.get(from)?.includes(module))
@@ -38,11 +38,11 @@ describe('the outside world', () => {
     const used = new Set(touching.map(({ from, module }) => `${from}: ${module}`));
     none(
       listed.filter((one) => !used.has(one)),
-      'listed, and never imported',
+      'listed, but never imported',
     );
   });
 
-  it('gives its environment to the command line, and to what finds the host and its xenstored', () => {
+  it('gives its environment only to the command line, and to what finds the host and its xenstored', () => {
     const libraries = SRC.filter(
       ({ path }) => !/^src\/(cli\/|xenstore\/open\.ts$|pvusb\/observe\/open-host\.ts$)/.test(path),
     );
@@ -66,7 +66,7 @@ describe('what is pure', () => {
     ]),
   );
 
-  /** The first way from a file to something impure, by imports of values. */
+  /** The first path from a file to something impure, through imports of values. */
   const wayOut = (path: string, seen: Set<string>): string | undefined => {
     seen.add(path);
     const own = impure.get(path);
@@ -82,7 +82,7 @@ describe('what is pure', () => {
 
   const pure = FLOORS.flatMap(({ rooms }) => rooms).filter(({ isPure }) => isPure);
   for (const { path: folder } of pure) {
-    it(`${folder} reaches nothing outside of its arguments`, () => {
+    it(`${folder} reaches nothing outside its arguments`, () => {
       const files = SRC.filter(({ path }) => path.startsWith(`${folder}/`));
       assert.ok(files.length > 0);
       none(
@@ -92,7 +92,7 @@ describe('what is pure', () => {
     });
   }
 
-  it('is also whatever calls itself so', () => {
+  it('is also whatever calls itself pure', () => {
     const heads = SRC.filter(({ text }) => /\bPure\b/.test(/^\/\*\*[\s\S]*?\*\//.exec(text)?.[0] ?? ''));
     none(
       heads.flatMap(({ path }) => wayOut(path, new Set()) ?? []),

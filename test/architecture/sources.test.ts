@@ -32,11 +32,11 @@ describe('the sources', () => {
     );
   });
 
-  it('have no variable of a module: state belongs to somebody', () => {
+  it('have no module-level variables: state belongs to someone', () => {
     none(linesWith(SRC, /^(export\s+)?(let|var)\s/), 'module-level variables');
   });
 
-  it('inherit from Error only, but for the client, which is a view of the store', () => {
+  it('inherit only from Error, except for the client, which is a view of the store', () => {
     const broken = linesWith(SRC, /\bclass\s+(?:\w+(?:<[^>]*>)?\s+)?extends\s+(?!Error\b)/);
     none(
       broken.filter((line) => !/class XenstoreClient extends StoreView\b/.test(line)),
@@ -44,7 +44,7 @@ describe('the sources', () => {
     );
   });
 
-  it('say of every export what it is', () => {
+  it('document every export', () => {
     const declared =
       /^export\s+(?:declare\s+)?(?:abstract\s+)?(?:async\s+)?(?:function\*?|class|interface|type|const)\s+\w/;
     const broken = SRC.flatMap(({ path, text }) => {
@@ -58,7 +58,7 @@ describe('the sources', () => {
     none(broken, 'without a comment right before it');
   });
 
-  it('have no test that is left out or put off', () => {
+  it('have no test that is skipped or postponed', () => {
     const tests = ALL.filter(({ path }) => path.startsWith('test/') && path.endsWith('.ts'));
     none(
       linesWith(tests, /\b(?:it|test|describe)\s*\.\s*(?:skip|todo|only)\b|\b(?:todo|only)\s*:\s*(?:true|')/),

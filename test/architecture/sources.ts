@@ -10,7 +10,7 @@ interface Source {
   /** From the project's folder: `src/xenstore/wire.ts`. */
   readonly path: string;
   readonly text: string;
-  /** The text without comments and the contents of strings. */
+  /** The text without comments and without the contents of strings. */
   readonly code: string;
 }
 
@@ -20,7 +20,7 @@ export interface Import {
   /** `node:fs`, a package, or the path of a source. */
   readonly target: string;
   readonly isType: boolean;
-  /** An `export ... from`: it passes on what it names. */
+  /** An `export ... from`: it re-exports what it names. */
   readonly isPassedOn: boolean;
   /** The names by which the other file exports them; `*` for all of them. */
   readonly names: readonly string[];
@@ -49,7 +49,7 @@ function filesBelow(folder: string, ending: RegExp): Source[] {
     });
 }
 
-/** Blanks comments and what stands in strings and regular expressions, so that only code is looked at. */
+/** Blanks comments and the contents of strings and regular expressions, so that only code is looked at. */
 function codeOf(text: string): string {
   return text.replace(
     /\/\*[\s\S]*?\*\/|(?<![:\\])\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<=[(=,:!&|?{};\n]\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\/[a-z]*/g,
@@ -60,7 +60,7 @@ function codeOf(text: string): string {
 const IMPORT =
   /^(import|export)\s+(type\s+)?(?:(\*(?:\s+as\s+\w+)?|\w+|\{[^}]*\})\s+from\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
 
-/** The imports of a file, lazy ones too. One whose names are all types is one of types. */
+/** The imports of a file, including lazy ones. One whose names are all types counts as an import of types. */
 function importsOf({ path, text }: Source): Import[] {
   return [...text.matchAll(IMPORT)].map(([, verb, type, clause = '*', fixed, lazy]) => {
     const written = (fixed ?? lazy)!;
@@ -88,10 +88,10 @@ export function exportsOf({ text }: Source): string[] {
   return [...new Set([...text.matchAll(EXPORTED)].map(([, name]) => name!))];
 }
 
-/** What the product is made of. */
+/** The files of the product. */
 export const SRC = filesBelow('src', /\.ts$/);
 
-/** The folders beside `src` that hold code. */
+/** The folders besides `src` that contain code. */
 export const BESIDE = ['test', 'bench', 'lab', 'scripts', 'examples'] as const;
 
 /** Every file of code, whatever its language. */
@@ -100,7 +100,7 @@ export const ALL = [...SRC, ...BESIDE.flatMap((folder) => filesBelow(folder, /\.
 /** All imports of TypeScript and JavaScript. */
 export const IMPORTS = ALL.filter(({ path }) => /\.(ts|js)$/.test(path)).flatMap(importsOf);
 
-/** The imports of the product alone. */
+/** The imports of the product only. */
 export const SRC_IMPORTS = IMPORTS.filter(({ from }) => from.startsWith('src/'));
 
 /** The lines of code in which a pattern is found, as `path:line: text`. */

@@ -1,4 +1,4 @@
-/** The completion scripts in the shells that they are for, typed at on terminals. */
+/** The completion scripts in the shells that they are for, with typing on terminals. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { openStage, type Stage } from './stage.js';
 
 const [TAB, KILL_LINE] = ['\t', '\u0015'];
 
-/** What says that a shell reads lines by itself: before that the terminal would edit them. */
+/** Shows that a shell reads lines by itself: before that the terminal would edit them. */
 const PROMPT = 'ready> ';
 
 /** How a shell is made to read a script, twice, and to complete a word rather than to expand it. */
@@ -40,7 +40,7 @@ const WAYS: readonly { readonly name: string; readonly start: string; readonly s
   },
 ];
 
-/** What would run if a shell evaluated what was typed; each would make a file of another name. */
+/** What would run if a shell evaluated what was typed; each would create a file with a different name. */
 const EVIL = [
   'pvusb attach $(touch 1) ',
   'pvusb attach `touch 2` ',
@@ -80,7 +80,8 @@ for (const { name, start, setup } of WAYS) {
       // zsh reads .zshrc in ZDOTDIR.
       for (const rc of ['rc', '.zshrc']) writeFileSync(join(folder, rc), `${kit!.prelude}${setup}\n`);
       const stand = join(folder, 'bin', 'pvusb');
-      // What the shell asks is answered, if need be by asking until a busy machine has an answer; what it runs is written down.
+      // The shell's queries are answered, if need be by asking until a busy machine has an answer; what it runs is
+      // recorded.
       const lines = [
         '#!/bin/sh',
         'to=run; [ "$1" = complete ] && to=asked',
@@ -101,7 +102,7 @@ for (const { name, start, setup } of WAYS) {
 
     const linesOf = (file: string): string[] => readFileSync(join(folder, file), 'utf8').trim().split('\n');
 
-    /** Types lines, each killed or entered as it ends, and waits until the shell has read them all. */
+    /** Types lines, each killed or entered by how it ends, and waits until the shell has read them all. */
     async function type(
       lines: readonly string[],
       more: Readonly<Record<string, string>> = {},
@@ -157,7 +158,7 @@ for (const { name, start, setup } of WAYS) {
 
     it('never evaluates what was typed', async () => {
       writeFileSync(join(folder, 'asked'), '');
-      // Whatever it is, the shell shall look for files of that name too.
+      // Whatever it is, the shell should look for files with that name too.
       const ANSWER = 'u1\\tdomain 1\\n:files';
       await type(
         EVIL.map((line) => `${line}${TAB}${KILL_LINE}`),

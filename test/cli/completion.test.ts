@@ -1,4 +1,4 @@
-/** What may come next on a command line, as the scripts of shells are told. */
+/** What may come next on a command line, as the shells' scripts are told. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { buildProgram } from '../../src/cli/program.js';
 import { pvusb } from './program.js';
 import { openStage, runPvusb, type Stage } from './stage.js';
 
-/** Words that a shell takes as they are; what they stand for, in one line. */
+/** Words that a shell takes as they are, with what they stand for on one line. */
 const OFFER = /^[\w.+=/-]+\t[^\p{Cc}]+$/u;
 
 describe('completion', () => {
@@ -24,7 +24,7 @@ describe('completion', () => {
     assert.deepEqual([words, status, stderr], [words, 0, '']);
     return stdout.split('\n').slice(0, -1);
   };
-  /** What there is some of. A shell does not wait for long: on a busy machine it has to be asked again. */
+  /** An answer that is not empty. A shell does not wait for long: on a busy machine it has to be asked again. */
   const some = async (...words: readonly string[]): Promise<string[]> => {
     const lines = await answer(...words);
     return lines.length > 0 ? lines : some(...words);
@@ -95,7 +95,7 @@ describe('completion', () => {
     assert.deepEqual(await answer('apply', 'u1', 'u1.cfg', ''), []);
   });
 
-  it('offers single words, each with one line, for every command there is', async () => {
+  it('offers single words, each with one line, for every command', async () => {
     const program = buildProgram({ ...stage, out: () => undefined, err: () => undefined } as never);
     const all: string[][] = [];
     const collect = (command: Command, words: string[]): void => {
@@ -125,7 +125,7 @@ describe('completion', () => {
     assert.deepEqual(values, ['u1', 'u2', '7', '8', '9', '']);
   });
 
-  it('offers nothing, silently, when xenstored is not there or does not answer', async () => {
+  it('offers nothing, silently, when xenstored is missing or does not answer', async () => {
     const path = join(stage.dir, 'silent');
     const server = createServer(() => undefined);
     await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -139,7 +139,7 @@ describe('completion', () => {
     server.close();
   });
 
-  it('has no script for another shell, and says for which it has', async () => {
+  it('has no script for another shell, and says which it has', async () => {
     const { status, stdout, stderr } = await runPvusb(['completion', 'powershell']);
     assert.deepEqual([status, stdout], [2, '']);
     assert.equal(stderr, 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n');

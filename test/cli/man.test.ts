@@ -1,4 +1,4 @@
-/** The man page: that it has all that it should, that groff and mandoc find nothing wrong with it, and what they show. */
+/** The man page: that it has everything it should, that groff and mandoc find nothing wrong with it, and what they show. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ const page = formatManPage({
   errors: readProjectFile('docs/errors.md'),
 });
 
-/** What a formatter prints, without the overstriking that stands for bold and italics. */
+/** What a formatter prints, without the overstriking for bold and italics. */
 function shown({ program, environment }: Tool, args: readonly string[]): string[] {
   const env = { ...process.env, LC_ALL: 'C.UTF-8', ...environment };
   const { status, stdout, stderr } = spawnSync(program, args, { env, input: page, encoding: 'utf8' });
@@ -49,7 +49,7 @@ function shown({ program, environment }: Tool, args: readonly string[]): string[
 describe('the man page', () => {
   const sections = page.match(/^\.SH .*$/gm)!.map((line) => line.slice('.SH '.length));
 
-  it('has the sections that one looks for, in the usual order', () => {
+  it('has the usual sections in the usual order', () => {
     assert.deepEqual(sections, [
       'NAME',
       'SYNOPSIS',
@@ -132,7 +132,7 @@ describe('the man page', () => {
       isThere('eval "$(grep ^export /tmp/host.env)"');
       isThere('WAITING for the guest', 'usbback or QEMU has it; the guest has not taken it yet');
       isThere('/var/run/xen/qmp-libxl-DOMID');
-      for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what nobody could paste');
+      for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what cannot be pasted');
     });
   }
 });
@@ -144,13 +144,13 @@ describe('roff', () => {
     assert.equal(usage('a <b> [c] [d=<e>]'), '\\fBa\\fR \\fIb\\fR [\\fIc\\fR] [\\fBd=\\fR\\fIe\\fR]');
   });
 
-  it('fills prose into short lines, none of which is a request', () => {
+  it('fills prose into short lines, none of which is a roff request', () => {
     const lines = prose(`${'word '.repeat(30)}${'x'.repeat(100)} ${'w'.repeat(77)} .dot`);
     assert.ok(lines.every((line) => line.length <= 78 || line === 'x'.repeat(100)));
     assert.equal(lines.at(-1), '\\&.dot');
   });
 
-  it('tells lists and what is typed in a help by how they are indented', () => {
+  it('recognises lists and examples in a help text by their indentation', () => {
     assert.deepEqual(formatHelp('One\nline:\n  a  first\n     goes on\n  bb: second\n\nNext:\n  type this'), [
       'One line:',
       '.RS',

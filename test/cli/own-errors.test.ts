@@ -15,7 +15,7 @@ const NOBODY = 65_534;
 
 describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
-    it(`${code} ends with its group's, and is told in lines of its own`, () => {
+    it(`${code} ends with its group's, and is reported on lines of its own`, () => {
       let [stdout, stderr] = ['', ''];
       const terminal = terminalLike({
         out: (text) => {
@@ -45,7 +45,7 @@ describe('the exit status of each error', () => {
   }
 });
 
-describe('trouble with the host', () => {
+describe('problems with the host', () => {
   let stage: Stage;
   before(async () => {
     stage = await openStage();
@@ -65,7 +65,7 @@ describe('trouble with the host', () => {
     return { status, code, stderr };
   }
 
-  /** Runs something as a user without rights; as root that takes a change of user, else we are one already. */
+  /** Runs something as a user without rights; as root that takes a change of user, otherwise we already are one. */
   async function withoutRights<T>(act: () => Promise<T>): Promise<T> {
     if (process.geteuid!() !== 0) return act();
     process.seteuid!(NOBODY);
@@ -85,7 +85,7 @@ describe('trouble with the host', () => {
     }
   });
 
-  it('a socket that is not for everybody ends with 3 and "Run it as root."', async () => {
+  it('a socket that is not for everyone ends with 3 and "Run it as root."', async () => {
     const socket = join(stage.dir, 'socket');
     chmodSync(stage.dir, 0o755);
     chmodSync(socket, 0);
@@ -95,7 +95,7 @@ describe('trouble with the host', () => {
     assert.match(stderr, /\(EACCES\).*\nRun it as root\. /);
   });
 
-  it('a sysfs that may not be written ends with 3, and what was begun is taken back', async () => {
+  it('a sysfs that may not be written ends with 3, and what was begun is undone', async () => {
     chmodSync(stage.dir, 0o755);
     chmodSync(join(stage.dir, 'socket'), 0o777);
     const before = await stage.look();
@@ -117,7 +117,7 @@ describe('trouble with the host', () => {
     rmSync(empty, { recursive: true });
   });
 
-  it('a driver that refuses ends with 3, and what was begun is taken back', async () => {
+  it('a driver that refuses ends with 3, and what was begun is undone', async () => {
     const before = await stage.look();
     stage.sim.usb.failBind('usbback', 'EIO');
     const { status, code, stderr } = await fails(['attach', 'u1', '4-1']);
@@ -126,7 +126,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('a connection that is lost ends with 4, and what was begun is taken back over another', async () => {
+  it('a lost connection ends with 4, and what was begun is undone over another one', async () => {
     const before = await stage.look();
     let armed = true;
     stage.sim.store.intercept = ({ type }) => {
@@ -139,7 +139,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('another writer again and again ends with 4, and nothing was changed', async () => {
+  it('another writer that keeps interfering ends with 4, and nothing was changed', async () => {
     const before = await stage.look();
     stage.sim.store.intercept = ({ type }) =>
       type === MessageType.transactionEnd ? { error: 'EAGAIN' } : 'pass';
@@ -150,7 +150,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('a driver that does not take its device back ends with 5; the doctor goes on with it', async () => {
+  it('a driver that does not take its device back ends with 5; the doctor continues', async () => {
     await stage.done('attach', 'u1', '4-1');
     stage.sim.usb.failBind('usb-storage', 'EIO');
     const { status, code, stderr } = await fails(['detach', '4-1']);
@@ -178,7 +178,7 @@ describe('trouble with the host', () => {
 });
 
 describe('a wrong command line', () => {
-  /** What is wrong, and what is said of it. */
+  /** What is wrong, and what is said about it. */
   const WRONG: readonly (readonly [command: string, says: string])[] = [
     ['frob', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
     ['atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
@@ -209,7 +209,7 @@ describe('a wrong command line', () => {
     ['completion tcsh', 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n'],
   ];
 
-  it('is one where the version of pvusb is asked for behind a command: nothing that was asked for is swallowed', async () => {
+  it('is one that asks for the version of pvusb after a command: nothing that was asked for is swallowed', async () => {
     const leaves = (command: Command): string[] =>
       command.commands.length === 0
         ? [command.name()]

@@ -45,7 +45,7 @@ describe('the commands that know files', () => {
     assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
   });
 
-  it('what export prints is what is there: applied, it changes nothing', async () => {
+  it('what export prints is what exists: applied, it changes nothing', async () => {
     for (const form of [[], ['--json=libxl']]) {
       const path = file('exported', await stage.done('export', 'u2', ...form));
       assert.deepEqual(JSON.parse(await stage.done('apply', 'u2', path, '--json')), {
@@ -92,7 +92,7 @@ describe('the commands that know files', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('what xl takes is taken, in ISO 8859-1 and with dotted names; of what it does not read a note tells', async () => {
+  it('what xl accepts is accepted, in ISO 8859-1 and with dotted names; a note tells what xl does not read', async () => {
     const usb =
       'name = "u2"\nusbctrl=["type=qusb,ports=04"]\nusbdev=["hostbus=004,hostaddr=002,port=03,controller=0", "hostbus=03,hostaddr=2"]\n';
     const commented = Buffer.from(`# cl\xe9 USB r\xe9serv\xe9e\n${usb}`, 'latin1');
@@ -173,7 +173,7 @@ describe('the commands that know files', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('apply and prepare that fail halfway tell what they did, in JSON too', async () => {
+  it('apply and prepare that fail halfway report what they did, in JSON too', async () => {
     await using other = await openMade(qemuWorld({ usbback: true }));
     const text = 'name="u1"\nusbctrl=["type=pv"]\nusbdev=["hostbus=4,hostaddr=2", "hostbus=3,hostaddr=2"]\n';
     const path = file('halfway.cfg', text);
@@ -196,7 +196,7 @@ describe('the commands that know files', () => {
     assert.match(stderr, ERROR_TEXT);
   });
 
-  it('export leaves out what was put into the socket of a device of the guest', async () => {
+  it("export leaves out what was put into the socket of a guest's device", async () => {
     await using other = await openStage(qemuWorld({ usbback: true }));
     await other.done('attach', 'u1', '4-1');
     await other.done('attach', 'u1', '3-2');
@@ -216,7 +216,7 @@ describe('the commands that know files', () => {
     }
   });
 
-  it('a file is told by a name that is safe to print', async () => {
+  it('a file is named in a way that is safe to print', async () => {
     const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"\nusbctrl=[]\n');
     for (const argv of [
       ['apply', 'u2', path, '--dry-run'],
@@ -230,7 +230,7 @@ describe('the commands that know files', () => {
     assert.match(await stage.done('prepare', path), /x\\x1b\[31m\\x9b1m\.cfg names\.\n$/);
   });
 
-  it('behind -- no word is an option', async () => {
+  it('after -- no word is an option', async () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u2', '--', '--json=libxl');
     assert.deepEqual([status, stdout], [1, '']);
     assert.match(stderr, /^pvusb: "--json=libxl" is not the name of a USB device/);

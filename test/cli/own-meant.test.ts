@@ -18,7 +18,7 @@ describe('a file', () => {
   });
   after(() => stage[Symbol.asyncDispose]());
 
-  /** Files that say nothing of the USB of u2, and why. */
+  /** Files that say nothing about the USB of u2, and why. */
   const NOT_MEANT: readonly (readonly [what: string, text: string, code: string, says: string])[] = [
     [
       'empty',
@@ -69,7 +69,7 @@ describe('a file', () => {
     });
   }
 
-  it('everything is taken in so many words: --take-all, or an empty list', async () => {
+  it('everything is taken only when asked for explicitly: --take-all, or an empty list', async () => {
     const has = await stage.done('export', 'u2', '--json=libxl');
     for (const [text, ...options] of [
       ['', '--take-all'],
@@ -86,7 +86,7 @@ describe('a file', () => {
     }
   });
 
-  it('a host device for the QEMU of an HVM guest is told of beside what is handled, an emulated one is not', async () => {
+  it('a host device for the QEMU of an HVM guest is reported besides what is handled, an emulated one is not', async () => {
     for (const [devices, notes] of [
       ['["tablet"]', 0],
       ['["tablet", "host:046d:c52b"]', 1],

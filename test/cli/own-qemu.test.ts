@@ -1,4 +1,4 @@
-/** What the commands say of guests that a QEMU serves. */
+/** What the commands say about guests that a QEMU serves. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { qemuWorld } from '../../src/sim/index.js';
@@ -8,7 +8,7 @@ describe('the commands on guests that a QEMU serves', () => {
   let stage: Stage;
   before(async () => {
     const world = qemuWorld({ usbback: false });
-    // A device without a driver is looked at for 11 s.
+    // The doctor looks at a device without a driver for 11 s.
     stage = await openStage({ ...world, devices: world.devices.filter(({ busid }) => busid !== '3-8') });
   });
   after(() => stage[Symbol.asyncDispose]());
@@ -93,7 +93,7 @@ Nothing was changed (--dry-run).
     assert.deepEqual(data.qemu.devices, [{ type: 'devicemodel', devid: 0, port: 1, open: true }]);
   });
 
-  it('a device in limbo, a dead QEMU and what it had are told', async () => {
+  it('a device in limbo, a dead QEMU and what it had are reported', async () => {
     const { spec } = stage.sim.usb.device('4-1')!;
     await stage.sim.unplug('4-1');
     await stage.sim.plug({ ...spec, serial: 'OTHER' });
@@ -111,7 +111,7 @@ Nothing was changed (--dry-run).
     assert.match(stderr, /^pvusb: The QEMU that served domain 2 has died\.\n.*\(qemu-dead\)\n$/);
   });
 
-  it('the inventory plays again as the same host', async () => {
+  it('the inventory is simulated as the same host', async () => {
     const inventory = JSON.parse(await stage.done('inventory'));
     const of = (domid: number) =>
       inventory.domains.find((domain: { domid: number }) => domain.domid === domid);

@@ -6,7 +6,7 @@ import { formatRanges } from '../../src/cli/commands/list.js';
 import { parseWorldText } from '../../src/sim/index.js';
 import { openStage, type Stage } from './stage.js';
 
-/** As far as these tests look into it. */
+/** As much of it as these tests look at. */
 interface Shown {
   readonly busid: string;
   readonly bus: number;
@@ -77,7 +77,7 @@ describe('the commands that read', () => {
     );
   });
 
-  it('devices tells beside the name of a device what the usb.ids of PVUSB_USBIDS calls it', async () => {
+  it('devices shows next to the name of a device what the usb.ids in PVUSB_USBIDS calls it', async () => {
     const place = join(stage.dir, 'usb.ids');
     writeFileSync(place, '46f4  Sticks\n\t0001  Stick\n');
     assert.match(await stage.done('devices'), /^4-1 .* QEMU USB HARDDRIVE +Sticks Stick$/m);
@@ -125,7 +125,7 @@ Domain 2, "u2", pv
     assert.deepEqual(JSON.parse(await stage.done('list', 'u2', '--json')), [u2]);
   });
 
-  it('controller info shows all about one controller, the same as data', async () => {
+  it('controller info shows everything about one controller, the same as data', async () => {
     const text = await stage.done('controller', 'info', 'u1', '0');
     const facts = new Map(text.split('\n').map((line) => [line.slice(0, 18).trim(), line.slice(18)]));
     const data = JSON.parse(await stage.done('controller', 'info', 'u1', '0', '--json'));
@@ -173,14 +173,14 @@ Domain 2, "u2", pv
     assert.deepEqual(JSON.parse(await again.done('list', '--json')), []);
   });
 
-  it('a domain that is called like the number of another is not taken for it', async () => {
+  it("a domain whose name is another's number is not taken for it", async () => {
     await stage.sim.addDomain({ domid: 7, name: '2' });
     assert.match(await stage.done('list', '2'), /^Domain 2, "u2"/);
     assert.match(await stage.done('list', '7'), /^Domain 7, "2", pv: no USB controller\n$/);
     await stage.sim.killDomain(7);
   });
 
-  it('numbers of ports are told as ranges', () => {
+  it('port numbers are shown as ranges', () => {
     assert.equal(formatRanges([]), '');
     assert.equal(formatRanges([1, 3, 4, 5, 8, 10]), '1, 3-5, 8, 10');
   });

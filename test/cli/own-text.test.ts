@@ -7,11 +7,11 @@ import { labWorld } from '../../src/sim/index.js';
 import { printable } from '../../src/sysfs/text.js';
 import { openStage, runPvusb, type Stage, terminalLike } from './stage.js';
 
-/** Whatever steers a terminal or the reading of a line. */
+/** Whatever controls a terminal or the reading of a line. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
 describe('what others chose', () => {
-  it('is printed without anything that steers a terminal, and stays told apart', () => {
+  it('is printed without anything that controls a terminal, and stays distinguishable', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         assert.ok(!STEERING.test(printable(text)));
@@ -26,20 +26,20 @@ describe('what others chose', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const json = printableJson({ [text]: [text] });
         assert.ok(!STEERING.test(json.replaceAll('\n', '')));
-        // A lone surrogate is an escape in JSON by itself; all else is compared as it is.
+        // JSON escapes a lone surrogate by itself; everything else is compared as it is.
         assert.deepEqual(JSON.parse(json), { [text]: [text] });
       }),
     );
   });
 
-  it('stands in strings of JSON: the white space between its tokens stays', () => {
+  it('is in JSON strings: the white space between tokens stays', () => {
     const text = '{\r\n\t"a":\r\n\t\t"\u009b",\t"b": 2\r\n}';
     const json = printableJsonText(text);
     assert.equal(json, text.replace('\u009b', '\\u009b'));
     assert.deepEqual(JSON.parse(json), { a: '\u009b', b: 2 });
   });
 
-  it('never reaches the output as it is: names of devices and domains, junk in ports', async () => {
+  it('never reaches the output unescaped: names of devices and domains, junk in ports', async () => {
     const evil = '\u001b[2J\u001b]0;owned\u0007\u009b31m\u202e\r\nDomain 0, "root"';
     const world = labWorld();
     const devices = world.devices.map((device) =>
@@ -118,7 +118,7 @@ describe('a terminal', () => {
     }
   });
 
-  it('shows a line for a step that takes long, and takes it away', async (test) => {
+  it('shows a line for a step that takes long, and removes it', async (test) => {
     test.mock.timers.enable({ apis: ['setTimeout'] });
     let shown = '';
     const terminal = terminalLike({

@@ -9,7 +9,7 @@ describe('the commands that write', () => {
   });
   after(() => stage[Symbol.asyncDispose]());
 
-  /** Each command, what it says, and what it gives as data; run in this order on one host. */
+  /** Each command, what it prints, and what it gives as data; run in this order on one host. */
   const STORY: readonly (readonly [command: string, says: string, data: Record<string, unknown>])[] = [
     [
       'attach u1 4-1',
@@ -56,7 +56,7 @@ describe('the commands that write', () => {
   it('say what they did in one sentence, and leave the host as it was in the end', async () => {
     const before = await stage.look();
     for (const [command, says] of STORY) assert.equal(await stage.done(...words(command)), says);
-    // Folders that are empty in the end go, as with libxl; the one of all backends stays.
+    // Directories that are empty in the end are removed, as with libxl; the one for all backends stays.
     assert.deepEqual(differences(before, await stage.look()), [
       '- /libxl/1/device = ""   (n0)',
       '- /libxl/2/device = ""   (n0)',
@@ -79,7 +79,7 @@ describe('the commands that write', () => {
     }
   });
 
-  it('a name that two devices answer to lists them and attaches nothing', async () => {
+  it('a name that matches two devices lists them and attaches nothing', async () => {
     const before = await stage.look();
     const { status, stdout, stderr } = await stage.run('attach', 'u1', '46f4:0001');
     assert.deepEqual([status, stdout], [1, '']);
@@ -140,7 +140,7 @@ describe('the commands that write', () => {
     await stage.done('controller', 'remove', 'u1', '0');
   });
 
-  it('doctor has nothing to say of a sound host, nor of a device for which there is no driver', async () => {
+  it('doctor has nothing to say about a sound host, nor about a device for which there is no driver', async () => {
     assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
     const data = JSON.parse(await stage.done('doctor', '--json'));
     const none = { findings: [], plans: [], remaining: [], failures: [], revived: [] };
@@ -148,7 +148,7 @@ describe('the commands that write', () => {
   });
 });
 
-describe('the doctor, after what xl leaves', () => {
+describe('the doctor, after what xl leaves behind', () => {
   it('has notes, and nothing wrong: its exit status is 0', async () => {
     await using stage = await openStage();
     // As libxl leaves the record of a device that is back on its driver.

@@ -15,7 +15,7 @@ describe('pvusb as a process', () => {
   let stage: Stage;
   before(async () => {
     stage = await openStage();
-    // Folders that come with a domain's first controller and go with its last.
+    // Directories that appear with a domain's first controller and disappear with its last.
     await stage.done('controller', 'add', 'u1');
     await stage.done('controller', 'remove', 'u1', '0');
   });
@@ -25,7 +25,7 @@ describe('pvusb as a process', () => {
     stage.sim.store.releaseHeld();
   });
 
-  /** Holds the first request that `chosen` picks; resolves when it came. */
+  /** Holds back the first request that `chosen` picks; resolves when it has arrived. */
   function hold(chosen: (request: StoreRequest) => boolean): Promise<void> {
     return new Promise((resolve) => {
       let held = false;
@@ -47,7 +47,7 @@ describe('pvusb as a process', () => {
   ];
 
   for (const [when, chosen] of MOMENTS) {
-    it(`takes back at Ctrl-C what an attach has begun: in ${when}`, async () => {
+    it(`undoes on Ctrl-C what an attach has begun: in ${when}`, async () => {
       const before = await stage.look();
       const reached = hold(chosen);
       const attach = startPvusb(['attach', 'u1', '4-1'], stage.env);
@@ -63,7 +63,7 @@ describe('pvusb as a process', () => {
     });
   }
 
-  it('shows on a terminal what takes long, and there only', { skip: terminal.skip }, async () => {
+  it('shows on a terminal what takes long, and only there', { skip: terminal.skip }, async () => {
     const { usbback } = stage.sim;
     assert.ok(usbback);
     usbback.manner = 'slow';
@@ -93,7 +93,7 @@ describe('pvusb as a process', () => {
     assert.match(wide!, /^1-1 .* usb-storage +yes +QEMU USB HARDDRIVE\r$/m);
   });
 
-  it('ends without a word when nobody reads on', async () => {
+  it('ends silently when nobody reads any further', async () => {
     for (const command of [
       'pvusb devices --json | head -1',
       'pvusb inventory | true',

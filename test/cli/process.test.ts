@@ -85,7 +85,7 @@ describe('pvusb sim as a process', () => {
     if (kit) assert.equal(await tells('xenstore-read', '/local/domain/0/backend/vusb/1/0/port/1'), '4-1\n');
   });
 
-  it('is played again from its inventory, with the same devices and the same list', async (t) => {
+  it('is simulated again from its inventory, with the same devices and the same list', async (t) => {
     const world = join(base, 'world.json');
     writeFileSync(world, await done('inventory', '--json'));
     const again = await startSim(join(base, 'again'), '--world', world);
@@ -98,7 +98,7 @@ describe('pvusb sim as a process', () => {
     assert.ok(!existsSync(join(base, 'again')));
   });
 
-  it('ends at SIGTERM with 0 and removes what it made', async () => {
+  it('ends on SIGTERM with 0 and removes what it made', async () => {
     assert.equal(await done('detach', '4-1'), '4-1 is detached from port 1 of controller 0 of domain 1.\n');
     sim.child.kill('SIGTERM');
     assert.equal((await sim.ended()).status, 0);

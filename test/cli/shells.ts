@@ -6,7 +6,7 @@ import type { Found } from '../support/needs.js';
 
 /** A shell, and what it starts with. */
 interface Shell extends Tool {
-  /** What an interactive one needs first, in its own language. */
+  /** What an interactive shell needs first, in its own language. */
   readonly prelude: string;
 }
 

@@ -14,7 +14,7 @@ import {
   type World,
 } from '../../src/sim/index.js';
 
-/** The environment of a command. */
+/** A command's environment. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a command did. */
@@ -24,10 +24,10 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** What a terminal is like, beside where it prints. */
+/** What a terminal is like, besides where it prints. */
 type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
 
-/** A terminal in all that is not given: nobody reads it, and nobody interrupts. */
+/** The defaults of a terminal: nobody reads it, and nobody interrupts. */
 export function terminalLike(given: Partial<Terminal>): Terminal {
   return {
     out: () => undefined,
@@ -77,7 +77,7 @@ export interface Stage extends AsyncDisposable {
   look(): Promise<string>;
 }
 
-/** Publishes a world, the recorded one unless given. */
+/** Publishes a world; by default the recorded one. */
 export async function openStage(world: World = labWorld()): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'pvusb-cli-'));
   const sim = await SimHost.create(world);
@@ -115,7 +115,7 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
   };
 }
 
-/** A published world whose guests libxl has made: their configurations are saved, for which prepare waits. */
+/** A published world whose guests libxl has built: their configurations are saved, which prepare waits for. */
 export async function openMade(world: World): Promise<Stage> {
   const stage = await openStage(world);
   const root = join(stage.dir, 'userdata');
@@ -127,12 +127,12 @@ export async function openMade(world: World): Promise<Stage> {
   return stage;
 }
 
-/** The lines that two looks at a host differ in. */
+/** The lines in which two looks at a host differ. */
 export function differences(before: string, after: string): string[] {
   const [old, fresh] = [new Set(before.split('\n')), new Set(after.split('\n'))];
   const gone = [...old].filter((line) => !fresh.has(line)).map((line) => `- ${line}`);
   return [...gone, ...[...fresh].filter((line) => !old.has(line)).map((line) => `+ ${line}`)];
 }
 
-/** An error as people see it: one line that is a sentence, one with the remedy and the code. */
+/** An error as people see it: one line with a sentence, one with the remedy and the code. */
 export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n(?:[A-Z][^\n]*\.\n)*[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;

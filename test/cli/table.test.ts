@@ -11,7 +11,7 @@ describe('a table', () => {
     return { title, cells: [cell], ...more };
   };
 
-  it('leaves out first what nothing may be cut for, then what has the lowest rank and no room', () => {
+  it('first leaves out what nothing may be cut for, then what has the lowest rank and no room', () => {
     const columns = [
       column('KEY', 'k'.repeat(10)),
       column('ONE', '1111', { rank: 2 }),
@@ -52,7 +52,7 @@ describe('a table', () => {
 });
 
 describe('the width of lines', () => {
-  it("is what COLUMNS says, else the terminal's, else without end", () => {
+  it("is what COLUMNS says, otherwise the terminal's, otherwise unlimited", () => {
     const terminal = { isTTY: true, columns: 132 };
     assert.equal(columnsOf(terminal, {}), 132);
     assert.equal(columnsOf(terminal, { COLUMNS: '60' }), 60);

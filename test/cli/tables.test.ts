@@ -1,4 +1,4 @@
-/** What has to be typed next is never cut, whatever devices and guests are called and however narrow the terminal is. */
+/** What has to be typed next is never cut, whatever the devices and guests are called and however narrow the terminal is. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,10 +18,10 @@ import {
 } from '../../src/sysfs/index.js';
 import { openStage, runPvusb } from './stage.js';
 
-/** Whatever steers a terminal or the reading of a line. */
+/** Whatever controls a terminal or the reading of a line. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
-/** A text of any characters, those that are two columns wide or none more often. */
+/** A text of any characters, more often those that are two columns wide or none. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 200 }),
   fc.string({
@@ -30,7 +30,7 @@ const anyText = fc.oneof(
   }),
 );
 
-/** As deep as the kernel goes: a root port and five hubs behind each other. */
+/** As deep as the kernel goes: a root port and a chain of five hubs. */
 const anyBusid = fc
   .tuple(
     fc.integer({ min: 1, max: 99 }),
@@ -72,7 +72,7 @@ const anyDevice = fc
 
 const anyDevices = fc.uniqueArray(anyDevice, { minLength: 1, maxLength: 4, selector: ({ busid }) => busid });
 
-/** A host with these devices, the first of which a guest of this name has. */
+/** A host with these devices, the first of which is lent to a guest with this name. */
 function hostOf(devices: readonly UsbDevice[], name: string): Inventory {
   return {
     format: 'pvusb-inventory-1',
@@ -133,7 +133,7 @@ describe('the table of devices', () => {
     );
   });
 
-  it('is cut for a terminal only', () => {
+  it('is cut only for a terminal', () => {
     fc.assert(
       fc.property(anyDevices, (devices) => {
         const text = formatDevices(hostOf(devices, 'u1'), new Map());
@@ -166,7 +166,7 @@ describe('the listing of guests', () => {
 
 const HUBS = ['1-1', '1-1.4', '1-1.4.4', '1-1.4.4.3'];
 
-/** Two cameras behind four hubs; two radios that share the ids of their chip; a keyboard that usb.ids calls otherwise. */
+/** Two cameras behind four hubs; two radios that share their chip's ids; a keyboard that usb.ids gives another name. */
 const DEEP = JSON.stringify({
   format: 'pvusb-world-1',
   devices: [
@@ -193,7 +193,7 @@ const USB_IDS = `0627  Adomax Technology Co., Ltd
 `;
 
 describe('on a host with much behind hubs', () => {
-  it('a pipe and a wide terminal get all of it, with what usb.ids says beside the own names', async () => {
+  it('a pipe and a wide terminal get all of it, with what usb.ids says next to the own names', async () => {
     await using stage = await openStage(parseWorldText(DEEP));
     writeFileSync(join(stage.dir, 'usb.ids'), USB_IDS);
     const text = `BUSID        ADDR  ID         SERIAL  SPEED  CLASS        USED BY                 ATTACHABLE  NAME                                              LISTED AS
@@ -231,7 +231,7 @@ describe('on a host with much behind hubs', () => {
     );
   });
 
-  it('every command that tells of a device names it in full on the narrowest terminal', async () => {
+  it('every command that mentions a device names it in full on the narrowest terminal', async () => {
     await using stage = await openStage(parseWorldText(DEEP));
     await stage.done('attach', 'u1', '1-1.4.4.3.2');
     await stage.done('attach', 'u1', '2-1');

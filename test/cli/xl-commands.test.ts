@@ -131,7 +131,7 @@ describe("xl's commands on a host", () => {
     );
   });
 
-  it('take options anywhere, and all after two hyphens as arguments', async () => {
+  it('take options anywhere, and everything after two hyphens as arguments', async () => {
     assert.deepEqual(await stage.run('usbdev-detach', '-f', 'u1', '-vT', '0', '--', '1'), SILENT);
     assert.deepEqual(await ports(), ['  Port 2: Bus 003 Device 009']);
     const { status, stderr } = await stage.run('usb-list', '--', '--help');
@@ -156,7 +156,7 @@ describe("xl's commands on a host", () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  /** Each row of what xl misreads; and the message that it gets here. */
+  /** What xl misreads, and the message that it gets here. */
   const TRAPS: readonly (readonly [command: string, says: RegExp])[] = [
     ['usbdev-attach u1 hostbus=04 hostaddr=00', /hostaddr="00" is not between 1 and 127\./],
     [

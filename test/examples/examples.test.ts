@@ -9,7 +9,7 @@ import { openStage, type Stage } from '../cli/stage.js';
 import { controllerOf } from '../core/support/test-host.js';
 import { projectRoot } from '../xenstored/fetch.js';
 
-/** Starts an example as it was compiled; it imports the package by its name, as it was built. */
+/** Starts a compiled example; it imports the built package by name. */
 function start({ env }: Stage, name: string, ...args: readonly string[]): Program {
   return new Program(
     process.execPath,
@@ -21,7 +21,7 @@ function start({ env }: Stage, name: string, ...args: readonly string[]): Progra
 /** Runs one to its end. */
 const run = (stage: Stage, name: string, ...args: readonly string[]) => start(stage, name, ...args).ended();
 
-/** Runs one that must succeed; gives its lines. */
+/** Runs one that must succeed; returns its lines. */
 async function linesOf(stage: Stage, name: string, ...args: readonly string[]): Promise<string[]> {
   const { status, stdout, stderr } = await run(stage, name, ...args);
   assert.deepEqual([status, stderr], [0, '']);
@@ -70,9 +70,9 @@ describe('the examples', () => {
     assert.equal(await stage.look(), before);
   });
 
-  test('attach-by-serial: undoes at Ctrl-C what was done', async () => {
+  test('attach-by-serial: undoes on Ctrl-C what was done', async () => {
     await using stage = await openStage();
-    // Folders that come with a domain's first controller stay.
+    // Directories that appear with a domain's first controller stay.
     await stage.done('controller', 'add', 'u1');
     await stage.done('controller', 'remove', 'u1', '0');
     const before = await stage.look();

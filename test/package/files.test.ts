@@ -1,4 +1,4 @@
-/** What the Debian package has inside. */
+/** What the Debian package contains. */
 import assert from 'node:assert/strict';
 import { readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -43,7 +43,7 @@ describe('the Debian package', () => {
     for (const name of ['Pre-Depends', 'Recommends', 'Suggests']) assert.equal(await field(name), '');
   });
 
-  it("has these files, which are root's and of one time", async () => {
+  it("has these files, which are root's and have the same time", async () => {
     const lines = (await run('dpkg-deb', ['-c', deb])).trim().split('\n');
     const entries = lines.map((line) => /^(\S+) (\S+) +\d+ (\S+ \S+) \.(.*)$/.exec(line)!.slice(1));
     const paths = entries.map(([, , , path]) => path!);
@@ -63,7 +63,7 @@ describe('the Debian package', () => {
   });
 
   for (const name of ['usr/bin/pvusb', 'usr/lib/pvusb/koffi.node']) {
-    it(`has what ${basename(name)} needs beside the C library`, async () => {
+    it(`has what ${basename(name)} needs besides the C library`, async () => {
       // A process has koffi's libraries already, those of the program.
       const folder = join(root, 'usr/lib/pvusb');
       const env = name === 'usr/bin/pvusb' ? [] : [`LD_LIBRARY_PATH=${folder}`];
@@ -82,12 +82,12 @@ describe('the Debian package', () => {
     });
   }
 
-  it('tells nothing of the machine that it was made on', () => {
+  it('says nothing about the machine that it was made on', () => {
     const executable = readFileSync(program);
     assert.ok(!executable.includes(projectRoot()));
   });
 
-  it('tells under which licences all that is inside may be used', () => {
+  it('says under which licences everything in it may be used', () => {
     const copyright = readFileSync(join(root, 'usr/share/doc/pvusb/copyright'), 'utf8');
     const named = [...copyright.matchAll(/^License: (.*)$/gm)].flatMap(([, names]) => names!.split(' and '));
     const told = [...copyright.matchAll(/^License: (.*)\n [A-Z]/gm)].map(([, name]) => name!);

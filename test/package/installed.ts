@@ -6,7 +6,7 @@ import { orSkip, programOf } from '../support/needs.js';
 interface Installed {
   /** The package's file. */
   readonly deb: string;
-  /** The folder that stands for `/`. */
+  /** The folder in place of `/`. */
   readonly root: string;
   /** The program in it. */
   readonly program: string;

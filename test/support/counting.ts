@@ -1,4 +1,4 @@
-/** Counts what a client asks of the store. */
+/** Counts what a client asks the store. */
 import type { Transport, TransportEvents } from '../../src/xenstore/index.js';
 import { Decoder } from '../../src/xenstore/wire.js';
 

@@ -1,4 +1,4 @@
-/** Programs that tests need: the machine's own, else Debian's, unpacked into the cache and never installed. */
+/** Programs that tests need: the machine's own, otherwise Debian's, unpacked into the cache and never installed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Found, orSkip, programPath } from './needs.js';
@@ -8,14 +8,14 @@ import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '
 export interface Tool {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The folder that stands for `/` of the unpacked packages, and those of the libraries in it; undefined when it is installed. */
+  /** The folder in place of `/` for the unpacked packages, and the library folders in it; undefined when it is installed. */
   readonly unpacked?: { readonly root: string; readonly libraries: readonly string[] };
 }
 
-/** What a program is made of. */
+/** What a program consists of. */
 interface Recipe {
   readonly name: string;
-  /** Its package, and those that not every Debian has. */
+  /** Its package, and others that not every Debian has. */
   readonly packages: readonly string[];
   /** What makes it start. */
   readonly check: readonly string[];

@@ -1,7 +1,7 @@
-/** What tells that devices come and go, on a simulated host. */
+/** Reports when devices come and go, on a simulated host. */
 import type { SimHost } from '../../src/sim/index.js';
 
-/** Tells when the devices of a simulated host come and go. */
+/** Reports when the devices of a simulated host come and go. */
 export class Plugs {
   readonly #end: () => void;
   readonly #told = new Set<string>();

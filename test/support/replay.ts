@@ -1,7 +1,7 @@
-/** Follows a host by what it is told of it. */
+/** Follows a host by what is reported about it. */
 import type { Inventory, InventoryChange } from '../../src/pvusb/index.js';
 
-/** The inventory after a change, made of nothing but the one before and the change. */
+/** The inventory after a change, made only from the one before and the change. */
 export function replay(before: Inventory, change: InventoryChange): Inventory {
   switch (change.change) {
     case 'device-plugged':

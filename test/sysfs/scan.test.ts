@@ -61,7 +61,7 @@ describe('a scan', () => {
     assert.deepEqual(await sysfs.devices({ wanted: [] }), []);
   });
 
-  it('takes a device class as hex: 09 is a hub, 9 and 10 are none', async () => {
+  it('reads a device class as hex: 09 is a hub, 9 and 10 are not', async () => {
     const files = new MapFiles(recordedHost());
     const sysfs = new Sysfs(files);
     for (const [text, kind, deviceClass] of [
@@ -77,13 +77,13 @@ describe('a scan', () => {
     }
   });
 
-  it('takes what the hub driver takes for a hub, also by an interface', async () => {
+  it('counts as a hub what the hub driver takes, also by an interface', async () => {
     const files = new MapFiles(recordedHost());
     files.entries.set('bus/usb/devices/3-8:1.0/bInterfaceClass', '09\n');
     assert.equal((await deviceOf(files, '3-8'))?.kind, 'hub');
   });
 
-  it('sees what the host does not let be used, and what it could not configure', async () => {
+  it('sees what the host does not allow to be used, and what it could not configure', async () => {
     const files = new MapFiles(recordedHost());
     const state = async () => {
       const { unauthorized, unconfigured, interfaces } = (await deviceOf(files, '3-6'))!;
@@ -94,7 +94,7 @@ describe('a scan', () => {
     assert.deepEqual(await state(), [undefined, undefined, undefined, true]);
     files.entries.set('bus/usb/devices/3-6/authorized', '0\n');
     assert.deepEqual((await state()).slice(0, 2), [true, undefined]);
-    // Nothing at all, or a newline, by the kernel's version.
+    // Nothing at all, or a newline, depending on the kernel's version.
     for (const none of ['', '\n']) {
       files.entries.set('bus/usb/devices/3-6/bConfigurationValue', none);
       assert.deepEqual((await state()).slice(0, 2), [true, true]);
@@ -119,7 +119,7 @@ describe('a scan', () => {
     assert.equal(found?.interfaces[0]?.classes, 'ff/00/00');
   });
 
-  it('knows the speeds that there are, and calls another 0', async () => {
+  it('knows the existing speeds, and gives 0 for any other', async () => {
     const files = new MapFiles(recordedHost());
     const sysfs = new Sysfs(files);
     for (const [text, mbps] of [
@@ -135,7 +135,7 @@ describe('a scan', () => {
     }
   });
 
-  it('leaves out names that are none, and devices whose numbers make no sense', async () => {
+  it('leaves out invalid names, and devices whose numbers make no sense', async () => {
     const files = new MapFiles(recordedHost());
     for (const name of ['3-x', 'usb', 'usb0', '3-0', '..', '3-2:1', '3-2:1.0.0', `3-${'1.'.repeat(40)}1`]) {
       files.set(`${name}/busnum`, '3\n');
@@ -149,7 +149,7 @@ describe('a scan', () => {
     for (const name of ['3-2', '3-3', '3-4', '3-0']) assert.ok(!names.includes(name), name);
   });
 
-  it('escapes what a device says of itself', async (test) => {
+  it('escapes what a device says about itself', async (test) => {
     const evil: Readonly<Record<string, string>> = {
       manufacturer: '\x1b]0;pwned\x07\x1b[2J',
       product: 'abc\u202egnp.exe',
@@ -196,7 +196,7 @@ describe('a device that is pulled out while it is read', () => {
 });
 
 describe('a sysfs that cannot be read', () => {
-  it('that is not there says no-sysfs', async (test) => {
+  it('that does not exist says no-sysfs', async (test) => {
     const root = writeTree(test, {});
     rmSync(join(root, 'bus'), { recursive: true });
     await assert.rejects(openSysfs(root).devices(), fails('no-sysfs', 'read'));
@@ -207,7 +207,7 @@ describe('a sysfs that cannot be read', () => {
     assert.deepEqual(await openSysfs(writeTree(test, {})).devices(), []);
   });
 
-  it('that is closed says EACCES', async (test) => {
+  it('without permission says EACCES', async (test) => {
     const root = writeTree(test, recordedHost());
     chmodSync(join(root, 'bus/usb/devices'), 0o000);
     const isRoot = process.geteuid?.() === 0;
@@ -221,7 +221,7 @@ describe('a sysfs that cannot be read', () => {
     }
   });
 
-  it('in a device’s numbers or an interface’s class fails, and in its texts does not', async () => {
+  it('in a device’s numbers or an interface’s class fails, but not in its texts', async () => {
     for (const attribute of ['3-2/busnum', '3-2/devnum', '3-2:1.0/bInterfaceClass', '3-2:1.0/driver']) {
       const files = new MapFiles(recordedHost());
       files.set(attribute, errno('EIO'));
@@ -243,7 +243,7 @@ describe('a sysfs that cannot be read', () => {
     await assert.rejects(sysfs.devices({ signal }), /given up/);
   });
 
-  it('may have a file in a driver’s place', async (test) => {
+  it('may have a file in place of a driver', async (test) => {
     const root = writeTree(test, recordedHost());
     mkdirSync(join(root, 'devices/pci0000:00/3-8:1.0/driver'));
     await assert.rejects(openSysfs(root).devices(), fails('EINVAL', 'read'));

@@ -1,4 +1,4 @@
-/** What the tests of the sysfs client share: a recorded tree, files that fail on demand, a clock that is quick. */
+/** What the tests of the sysfs client share: a recorded tree, files that fail on demand, a fast clock. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,7 +37,7 @@ export function writeTree(test: TestContext, recorded: Recorded): string {
   return root;
 }
 
-/** A Node error as the file system gives it. */
+/** A Node error like those of the file system. */
 export function errno(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: made up`), { code });
 }
@@ -127,7 +127,7 @@ export class QuickClock implements Clock {
   }
 }
 
-/** One line a device: what the tests compare. */
+/** One line per device: what the tests compare. */
 export function brief({
   busid,
   kind,

@@ -1,4 +1,4 @@
-/** A simulated host in a program's own tests, as `pvusb/testing` gives it. */
+/** A simulated host in a program's own tests, from `pvusb/testing`. */
 import assert from 'node:assert/strict';
 import { channel } from 'node:diagnostics_channel';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import {
 import { labWorld, qemuWorld } from '../../src/sim/index.js';
 import { simulatedHost } from '../../src/testing/index.js';
 
-test('a program is tried on a host in memory, and the host ends with its block', async () => {
+test('a program is tested on an in-memory host, which ends with its block', async () => {
   await using host = await simulatedHost(labWorld());
   const before = await observe(host);
   const stick = findDevice(before, '46f4:0001:LAB0001');
@@ -36,7 +36,7 @@ test('a program is tried on a host in memory, and the host ends with its block',
   await detachDevice(host, { device: '4-1' });
 });
 
-test('a QEMU of it can be asked, and die', async () => {
+test('its QEMU can be asked, and can die', async () => {
   await using host = await simulatedHost(qemuWorld({ usbback: false }));
   await attachDevice(host, { domain: 'u2', device: '4-1' });
   await host.sim.qemus.get(2)!.kill();
@@ -45,7 +45,7 @@ test('a QEMU of it can be asked, and die', async () => {
   );
 });
 
-test('every step of the process is told on a diagnostics channel', async () => {
+test('every step in the process is reported on a diagnostics channel', async () => {
   await using host = await simulatedHost(labWorld());
   const told: string[] = [];
   const listen = (message: unknown): void => {

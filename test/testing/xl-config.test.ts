@@ -5,7 +5,7 @@ import { applyUsb, isPvusbError, parseXlConfig } from '../../src/pvusb/index.js'
 import { labWorld } from '../../src/sim/index.js';
 import { simulatedHost } from '../../src/testing/index.js';
 
-test("an xl.cfg is a guest's wanted USB, and its notes", async () => {
+test("an xl.cfg gives a guest's wanted USB, and notes", async () => {
   await using host = await simulatedHost(labWorld());
   const { usb, notes } = parseXlConfig(
     'name="u1"\nusbctrl=["type=pv,ports=4"]\nusbdev=["hostbus=4,hostaddr=2"]\n',
@@ -18,7 +18,7 @@ test("an xl.cfg is a guest's wanted USB, and its notes", async () => {
   );
 });
 
-test('a fault in it is told by its place', () => {
+test('an error in it is reported with its place', () => {
   assert.throws(
     () => parseXlConfig('usbctrl=["ports=x"]\n', 'u1.cfg'),
     (error) => isPvusbError(error, 'invalid-configuration') && /^u1\.cfg:1:\d+: /.test(error.message),

@@ -64,7 +64,7 @@ class FakeTransport implements Transport {
     this.bytes(encodeReply(request, payload, type));
   }
 
-  /** Answers a request by an errno. */
+  /** Answers a request with an errno. */
   refuse(request: Message, errno: string): void {
     this.answer(request, `${errno}\0`, MessageType.error);
   }
@@ -108,7 +108,7 @@ export interface Subject {
   readonly kind: 'sim' | DaemonKind;
   /** A client of domain 0. */
   open(): Promise<XenstoreClient>;
-  /** Makes a guest, and a client that is it. */
+  /** Makes a guest, and a client for it. */
   openGuest(domid: number): Promise<XenstoreClient>;
   /** Ends a guest. */
   killGuest(domid: number): Promise<void>;
@@ -154,7 +154,7 @@ async function startSim(): Promise<Subject> {
   };
 }
 
-/** The stores to test on: their names, how they start, and why the real ones are left out, if they are. */
+/** The stores to test on: their names, how they start, and why the real ones are skipped, if they are. */
 export function subjectsBy(skip: string | false): [string, () => Promise<Subject>, string | false][] {
   return [
     ['the simulated store', startSim, false],

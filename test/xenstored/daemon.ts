@@ -106,12 +106,12 @@ export class Daemon {
     return { socket };
   }
 
-  /** Lets a domain shut down: it still exists, and the daemon learns that it ended. */
+  /** Makes a domain shut down: it still exists, and the daemon learns that it ended. */
   async shutDown(domid: number): Promise<void> {
     await this.#change(domid, 'shutdown');
   }
 
-  /** Lets a domain die; returns when the daemon has forgotten it and removed its nodes. */
+  /** Makes a domain die; returns when the daemon has forgotten it and removed its nodes. */
   async kill(domid: number): Promise<void> {
     await this.#change(domid, 'dying');
     const question = () => this.request(MessageType.isDomainIntroduced, `${domid}\0`);
@@ -228,7 +228,7 @@ function runTool(
       const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ status, stdout, stderr: stderr || (status === -1 ? String(error) : '') });
     });
-    // A program may end without having read its input: its status tells, not a broken pipe.
+    // A program may end without having read its input: its status matters, not a broken pipe.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input ?? '');
   });

@@ -1,4 +1,4 @@
-/** The syntax of xl.cfg files: what it takes, and what it says of what it does not. */
+/** The syntax of xl.cfg files: what is accepted, and what is said about what is not. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -10,7 +10,7 @@ import {
 } from '../../src/xlcfg/index.js';
 import { assertRefused } from './refused.js';
 
-/** A value as a table has it: strings as they are meant, numbers as they are written after `#`. */
+/** A value as in a table: strings as they are meant, numbers as they are written, after `#`. */
 type Plain = string | readonly Plain[];
 
 function plain(value: XlCfgValue): Plain {
@@ -135,7 +135,7 @@ describe('xl.cfg syntax', () => {
     assert.ok(parseXlCfg(`a=${'['.repeat(32)}${']'.repeat(32)}`).has('a'));
   });
 
-  it('keeps places: those of values and, in longer ones, of their parts', () => {
+  it('keeps places: of values and, in longer ones, of their parts', () => {
     const settings = parseXlCfg('# é\na = [ "x",\n  2 ]\nb="1"; a += [3]; b+=\t4');
     const list = settings.get('a');
     const scalar = settings.get('b');
@@ -171,7 +171,7 @@ describe('bytes', () => {
     ['beyond Unicode', [0xf4, 0x90, 0x80, 0x80]],
   ];
   for (const [what, bytes] of strange) {
-    it(`that are no UTF-8 are taken in comments and strings, as xl takes them: ${what}`, () => {
+    it(`that are not UTF-8 are accepted in comments and strings, as by xl: ${what}`, () => {
       const text = Buffer.concat([
         Buffer.from('# '),
         Buffer.from(bytes),

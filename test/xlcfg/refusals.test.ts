@@ -1,4 +1,4 @@
-/** USB settings that are refused: the code, the exact place, and what is said. */
+/** USB settings that are refused: the code, the exact place, and the message. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseUsbSettings, type XlCfgErrorCode } from '../../src/xlcfg/index.js';
@@ -171,7 +171,7 @@ describe('USB settings that are refused', () => {
     }
   }
 
-  it('are told back in part when they are long', () => {
+  it('are quoted only in part when they are long', () => {
     const text = `usbctrl=["${'x'.repeat(10_000)}"]`;
     const sentence = assertRefused(() => parseUsbSettings(text), {
       code: 'unknown-key',

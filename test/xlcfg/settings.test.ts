@@ -90,7 +90,7 @@ describe('USB settings of xl.cfg', () => {
       assert.deepEqual(withoutPlaces(readUsbSettings(parseXlCfg(fixture(name)))), settings);
     });
 
-    it(`are the same with the line ends of DOS: ${name}`, () => {
+    it(`are the same with DOS line ends: ${name}`, () => {
       const text = fixture(name).toString().replaceAll('\n', '\r\n');
       assert.deepEqual(parseUsbSettings(text), parseUsbSettings(fixture(name)));
     });
@@ -110,7 +110,7 @@ describe('USB settings of xl.cfg', () => {
     });
   }
 
-  it('are none in a file that has none', () => {
+  it('are empty for a file that has none', () => {
     for (const text of [
       '',
       'usbctrl=[]',
@@ -155,7 +155,7 @@ describe('USB settings of xl.cfg', () => {
 });
 
 describe('printed USB settings', () => {
-  it('have a line for a list of one and for an empty one, a line for each item of longer ones', () => {
+  it('have one line for a list of one and for an empty one, a line for each item of longer ones', () => {
     assert.equal(formatUsbSettings({ controllers: [], devices: [] }), 'usbctrl = [ ]\nusbdev = [ ]\n');
     assert.equal(formatUsbSettings({ controllers: [{}], devices: [] }), 'usbctrl = [ "" ]\nusbdev = [ ]\n');
     assert.equal(

@@ -12,7 +12,7 @@ type Value = string | readonly (string | undefined)[];
 /** The settings of a text by name, or why there are none. */
 export type XlReading = ReadonlyMap<string, Value> | 'refused' | 'crashed';
 
-/** Asks libxlutil of each text, in bytes, for the settings of these names. Their values are text of ISO 8859-1. */
+/** Asks libxlutil for the settings with these names in each text, in bytes. Their values are ISO 8859-1 text. */
 export async function xlReads(
   kit: Kit,
   texts: readonly Uint8Array[],

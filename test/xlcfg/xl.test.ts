@@ -1,4 +1,4 @@
-/** What xl reads is read as xl reads it; what xl does not read is told. Asked of xl's own reader. */
+/** What xl reads is read as xl reads it; what xl does not read is reported. Compared with xl's own reader. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -39,7 +39,7 @@ function readHere(text: Uint8Array): Reading {
   }
 }
 
-/** A value as xl gives it, in bytes of which each is a character. */
+/** A value as xl gives it, in bytes, each of which is a character. */
 function plain(value: XlCfgValue): string | (string | undefined)[] {
   if (value.kind === 'scalar') {
     const text = value.parts.map((part) => unquote(part).untrustedText).join('');
@@ -48,12 +48,12 @@ function plain(value: XlCfgValue): string | (string | undefined)[] {
   return value.items.map((item) => (item.kind === 'list' ? undefined : (plain(item) as string)));
 }
 
-/** Fails when a text is read otherwise than xl reads it, and nobody is told. */
+/** Fails if a text is read differently from xl without a warning. */
 function check(text: Uint8Array, xl: XlReading): void {
   const told = JSON.stringify(Buffer.from(text).toString('latin1'));
   const { settings, error, warning } = readHere(text);
   if (!settings) {
-    // xl reads over one character that has no place, when it is the file's last.
+    // xl skips one invalid character if it is the file's last.
     const isTail = !text.includes(0x0a, text.length - 1) && readHere(text.subarray(0, -1)).settings;
     const isStricter = error!.code === 'too-deep' || isTail;
     assert.ok(typeof xl === 'string' || isStricter, `xl reads ${told}, and here: ${error!.code}`);
@@ -69,7 +69,7 @@ function check(text: Uint8Array, xl: XlReading): void {
   }
   for (const name of NAMES) {
     const value: XlCfgValue | undefined = settings.get(name);
-    // Bytes that are no UTF-8 stand for themselves to xl.
+    // For xl bytes that are not UTF-8 stand for themselves.
     const here: unknown = value && plain(value);
     if (!JSON.stringify(here)?.includes('ï¿½')) assert.deepEqual(here, xl.get(name), `${name} of ${told}`);
   }
@@ -111,22 +111,22 @@ function damaged(dice: Dice): Buffer {
   return dice.chance(0.2) ? bytes.subarray(0, dice.int(bytes.length + 1)) : bytes;
 }
 
-/** Files of others, as they are, with what xl makes of them. */
+/** Real-world files, with what xl makes of them. */
 const FILES: readonly (readonly [what: string, text: string, xl: 'reads' | 'refuses' | 'loses'])[] = [
   ['a comment in ISO 8859-1', '# cl\xe9 USB r\xe9serv\xe9e\nname = "u1"\n', 'reads'],
   ['a string in ISO 8859-1', 'extra = "caf\xe9"\nname = "u1"\n', 'reads'],
   ['a name with dots', 'vif.default.script="vif-bridge"\nname = "u1"\n', 'reads'],
-  ['a comment with the line end of DOS', '# x\r\nname = "u1"\n', 'reads'],
-  ['a comment in a last line without newline', 'name = "u1"\n# vim: ft=conf', 'refuses'],
-  ['the line ends of DOS', 'name = "u1"\r\nmemory = 256\r\n', 'refuses'],
+  ['a comment with a DOS line end', '# x\r\nname = "u1"\n', 'reads'],
+  ['a comment in a last line without a newline', 'name = "u1"\n# vim: ft=conf', 'refuses'],
+  ['DOS line ends', 'name = "u1"\r\nmemory = 256\r\n', 'refuses'],
   ['a hexadecimal escape', 'name = "u1"\nextra = "\\x41"\n', 'refuses'],
   ['a short octal escape', 'name = "u1"\nextra = "\\7"\n', 'refuses'],
-  ['an escape that there is not', 'name = "u1"\nextra = "C:\\dir"\n', 'refuses'],
+  ['an unknown escape', 'name = "u1"\nextra = "C:\\dir"\n', 'refuses'],
   ['an octal escape', 'name = "u1"\nextra = "a\\101b"\n', 'loses'],
 ];
 
-describe('a file of xl', { skip }, () => {
-  it('is taken, and where xl does not read it as it is meant a warning says so', async () => {
+describe("one of xl's files", { skip }, () => {
+  it('is accepted, and a warning says where xl does not read it as it is meant', async () => {
     const readings = await xlReads(
       kit!,
       FILES.map(([, text]) => latin1(text)),

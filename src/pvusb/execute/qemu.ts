@@ -64,7 +64,7 @@ export async function performInQemu(
 }
 
 /** What a command is to do, and how to see that it is done. */
-interface Deed {
+interface Command {
   readonly act: (qemu: Qemu, has: Belongings) => Promise<void>;
   readonly isDone: (has: Belongings) => boolean;
 }
@@ -73,7 +73,7 @@ interface Deed {
 async function settle(
   host: Host,
   domid: number,
-  { act, isDone }: Deed,
+  { act, isDone }: Command,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {

@@ -41,12 +41,13 @@ export async function misbehave(store: ActorStore, random: () => number): Promis
   if (devids.length === 0) return;
   const controller = `device/vusb/${pick(random, devids)}`;
   const path = `${controller}/${pick(random, KEYS)}`;
-  const deed = random();
-  if (deed < 0.55) await store.write(path, pick(random, VALUES));
-  else if (deed < 0.7) await store.write(path, garbage(random));
-  else if (deed < 0.8) await store.rm(path);
-  else if (deed < 0.88) await store.mkdir(`${path}/${Math.floor(random() * 1000)}`);
-  else if (deed < 0.94) await store.setPermissions(path, [{ domid: await ownDomid(store), access: 'both' }]);
+  const choice = random();
+  if (choice < 0.55) await store.write(path, pick(random, VALUES));
+  else if (choice < 0.7) await store.write(path, garbage(random));
+  else if (choice < 0.8) await store.rm(path);
+  else if (choice < 0.88) await store.mkdir(`${path}/${Math.floor(random() * 1000)}`);
+  else if (choice < 0.94)
+    await store.setPermissions(path, [{ domid: await ownDomid(store), access: 'both' }]);
   else await store.rm(controller);
 }
 

@@ -24,7 +24,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller has the number, version and ports asked for',
+    name: 'a controller has the requested number, version and ports',
     async run(lab) {
       const asked = { domain: 'u2', devid: 7, version: 1, ports: 31, type: 'pv' } as const;
       const { result } = await addController(lab.host, asked);
@@ -158,7 +158,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller is told by its number, with what the guest has written',
+    name: 'a controller is shown by its number, with what the guest has written',
     async run(lab) {
       await addController(lab.host, { domain: 2, devid: 4, ports: 2 });
       await lab.attach(2, '3-8');
@@ -173,7 +173,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a dry run of adding and removing changes nothing',
+    name: 'a dry run of adding or removing changes nothing',
     async run(lab) {
       const devid = await lab.add(1);
       await lab.attach(1, '3-6');
@@ -188,7 +188,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'what a domain leaves that has died is found and cleaned up, devices given back',
+    name: 'what a dead domain leaves behind is found and cleaned up, and devices are given back',
     async run(lab) {
       await lab.attach(1, '3-6');
       await lab.attach(1, '4-1');

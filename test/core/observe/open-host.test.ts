@@ -1,4 +1,4 @@
-/** The contract of a host that is opened and closed, clause by clause. */
+/** The contract of opening and closing a host, clause by clause. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
@@ -34,14 +34,14 @@ describe('an opened host', () => {
     assert.ok(inventory.domains.some(({ name }) => name === 'u1'));
   });
 
-  test('is another one where an option says so', async () => {
+  test('is another one if an option says so', async () => {
     await using stage = await openStage();
     const sysfsRoot = `${stage.dir}/nowhere`;
     await using host = await openHost({ environment: stage.env, sysfsRoot });
     assert.equal(await code(() => observe(host)), 'sysfs-missing');
   });
 
-  test('is closed at the end of its block, whether that is left by its end or by an error', async () => {
+  test('is closed at the end of its block, whether that ends normally or with an error', async () => {
     await using stage = await openStage();
     const hosts = [];
     {
@@ -59,7 +59,7 @@ describe('an opened host', () => {
     ]);
   });
 
-  test('waits, when it is closed, for what is being carried out', async () => {
+  test('when closed, waits for what is being carried out', async () => {
     await using stage = await openStage();
     let attaching: Promise<unknown> | undefined;
     {
@@ -101,7 +101,7 @@ describe('an opened host', () => {
     assert.equal(await ended, 'aborted');
   });
 
-  test('is closed once, however often it is closed', async () => {
+  test('is closed only once, however often it is closed', async () => {
     await using stage = await openStage();
     await using host = await open(stage);
     await Promise.all([host.close(), host.close()]);
@@ -143,7 +143,7 @@ describe('an opened host', () => {
     assert.equal(await new Promise((resolve) => child.once('exit', resolve)), 0);
   });
 
-  test('is not opened for who gives up first', async () => {
+  test('is not opened if the caller aborts first', async () => {
     await using stage = await openStage();
     assert.equal(
       await code(() => openHost({ environment: stage.env, signal: AbortSignal.abort() })),

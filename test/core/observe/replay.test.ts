@@ -1,4 +1,4 @@
-/** What `inventory --json` writes of a host, the simulator plays: and its inventory is the same one. */
+/** The simulator simulates what `inventory --json` writes about a host, and its inventory is the same. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import { qemusOf } from '../../support/qemus.js';
 import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab, openSimulated } from '../support/test-host.js';
 
-/** The inventory of a simulated host, as the command prints it. */
+/** The inventory of a simulated host, as printed by the command. */
 async function inventoryOf(sim: SimHost): Promise<Inventory> {
   const xenstore = new XenstoreClient(sim.store.connect(0));
   try {
@@ -32,7 +32,7 @@ async function inventoryOf(sim: SimHost): Promise<Inventory> {
   }
 }
 
-/** Plays an inventory, and gives that of the host that is played. */
+/** Simulates an inventory, and returns that of the simulated host. */
 async function replayed(inventory: Inventory): Promise<Inventory> {
   const sim = await SimHost.create(parseWorldText(JSON.stringify(inventory)));
   try {
@@ -48,12 +48,12 @@ async function assertReplays(sim: SimHost): Promise<void> {
   assert.deepEqual(await replayed(inventory), inventory);
 }
 
-describe('an inventory is played as it is', () => {
+describe('an inventory is simulated as it is', () => {
   const world = qemuWorld({ usbback: true });
   const states: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
     'of a host at rest': async () => undefined,
-    'with a device at usbback': (lab) => attachDevice(lab.host, { domain: 'u1', device: '3-6' }),
-    'with a device in a QEMU, by xenstore': async (lab) => {
+    'with a device on usbback': (lab) => attachDevice(lab.host, { domain: 'u1', device: '3-6' }),
+    'with a device in a QEMU, through xenstore': async (lab) => {
       await addController(lab.host, { domain: 'p1', type: 'qusb' });
       await attachDevice(lab.host, { domain: 'p1', device: '4-1' });
     },
@@ -67,13 +67,13 @@ describe('an inventory is played as it is', () => {
       await lab.write('/local/domain/0/backend/vusb/1/0/port/1', 'no device \x1b');
       await lab.write('/local/domain/0/backend/vusb/1/0/port/99', '4-1');
     },
-    'with what is saved of drivers, in all its parts': async (lab) => {
+    'with what is saved about drivers, in all its parts': async (lab) => {
       await lab.write('/libxl/usbback/4-1/4-1@1_0/driver_path', '/sys/bus/usb/drivers/uas');
       await lab.write('/libxl/usbback/3-6/3-6@1_0/driver_path', 'no driver');
       await lab.write('/libxl/usbback/3-6/device', '46f4:0002;;01/01/04');
       await lab.write('/libxl/usbback/3-6/port', '/local/domain/0/backend/vusb/1/0/port/1');
     },
-    'with a controller that nobody has taken': (lab) =>
+    'with a controller that has not been taken': (lab) =>
       lab.sim.addController(
         controllerOf({ domid: 1, devid: 3, type: 'qusb', backendState: 1, frontendState: 1 }),
       ),
@@ -81,7 +81,7 @@ describe('an inventory is played as it is', () => {
       await addController(lab.host, { domain: 'u1' });
       await lab.write('/local/domain/0/backend/vusb/1/0/online', '0');
     },
-    'with a controller of a kind that nobody knows': (lab) =>
+    'with a controller of an unknown type': (lab) =>
       lab.sim.addController(controllerOf({ domid: 1, devid: 0, type: 'usbip', frontendState: 1 })),
     'with a domain that is dead': async (lab) => {
       await attachDevice(lab.host, { domain: 'u1', device: '3-6' });
@@ -96,7 +96,7 @@ describe('an inventory is played as it is', () => {
       await attachDevice(lab.host, { domain: 'p1', device: '4-1' });
       await lab.sim.qemus.get(3)!.kill();
     },
-    'with a domain of which little is known': async (lab) => {
+    'with a domain about which little is known': async (lab) => {
       await lab.rm('/local/domain/1/name');
       await lab.rm('/libxl/2/type');
       await lab.rm('/local/domain/2/vm');
@@ -148,7 +148,7 @@ describe('an inventory is played as it is', () => {
 const HEX = (digits: number) =>
   fc.integer({ min: 0, max: 16 ** digits - 1 }).map((number) => number.toString(16).padStart(digits, '0'));
 
-/** Texts as devices have them: hostile ones, too long ones, with what escapes are made of. */
+/** Texts as devices have them: hostile ones, too long ones, and with what escapes consist of. */
 const text = fc.option(
   fc.oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }),

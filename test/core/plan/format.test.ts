@@ -1,4 +1,4 @@
-/** Plans as people see them: a line a step. What is in them is held by the plan scripts. */
+/** Plans as people see them: one line per step. The plan scripts check their contents. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Action, formatAction, formatPlan, type Plan } from '../../../src/pvusb/index.js';
@@ -58,7 +58,7 @@ const LINES: readonly (readonly [Action, string])[] = [
     },
     'check that /p is "" and /q is absent and 4-1 is in no port',
   ],
-  // What is in a new directory is left out, and what is said of the other devices.
+  // The contents of a new directory are left out, and what is said about the other devices.
   [
     {
       do: 'commit',

@@ -62,7 +62,7 @@ function factLines(fact: Fact): string[] {
   }
 }
 
-/** Paths of one folder in a row as one: `/port/1` and `/port/2` are `/port/{1,2}`. */
+/** Consecutive paths in one folder as one: `/port/1` and `/port/2` are `/port/{1,2}`. */
 function braced(paths: readonly string[]): string[] {
   const groups: { readonly folder: string; readonly names: string[] }[] = [];
   for (const path of paths) {
@@ -104,7 +104,7 @@ function configLines({ domid, uuid, edits, known = [], ...rest }: ConfigChange):
   ];
 }
 
-/** `key=value` for every field that is there, sorted: their order in the sources says nothing. */
+/** `key=value` for every existing field, sorted: their order in the sources means nothing. */
 export function fields(object: object): string[] {
   return Object.entries(object)
     .flatMap(([key, value]) => (value === undefined ? [] : `${key}=${valueText(value)}`))

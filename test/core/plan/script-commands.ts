@@ -1,4 +1,4 @@
-/** The commands of plan scripts: those of the product, which can be planned, and what else befalls a host. */
+/** The commands of plan scripts: those of the product, which can be planned, and what else happens to a host. */
 import {
   addController,
   applyUsb,
@@ -21,7 +21,7 @@ import { fields, planText } from './plan-text.js';
 import type { ScriptHost } from './script-host.js';
 import { ScriptLine } from './script-line.js';
 
-/** A command of the product: gives its plans as text; carried out unless it is a dry run. */
+/** A command of the product: returns its plans as text; carried out unless it is a dry run. */
 type Operation = (on: ScriptHost, line: ScriptLine, options: { readonly dryRun: boolean }) => Promise<string>;
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -85,7 +85,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     line.end();
     return planned(correctAddresses(host, request, options));
   },
-  /** `revive BUSID`: as a watch does with a device that a dead QEMU has left */
+  /** `revive BUSID`: as a watch does with a device that a dead QEMU has left behind */
   revive: async ({ host }, line, options) => {
     const busid = parseBusid(line.word('a device'))!;
     line.end();
@@ -100,7 +100,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** What befalls a host. */
+/** What happens to a host. */
 const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Promise<unknown>>> = {
   /** `write PATH [VALUE]`, as another toolstack would */
   write: ({ lab }, line) => lab.write(line.word('a path'), line.rest()),
@@ -110,7 +110,7 @@ const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Prom
   saved: async ({ saved }, line) => saved.set(line.number('a domain'), Buffer.from(`${line.rest()}\n\0`)),
   /** `unplug BUSID` */
   unplug: ({ lab }, line) => lab.sim.unplug(line.word('a device')),
-  /** `plug BUSID [of=BUSID] [serial=TEXT]`: the world's device of that name, or of another one */
+  /** `plug BUSID [of=BUSID] [serial=TEXT]`: the world's device with that name, or with another one */
   plug: ({ lab, world }, line) => {
     const busid = line.word('a device');
     const name = line.option('of') ?? busid;
@@ -124,7 +124,7 @@ const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Prom
   bind: ({ lab }, line) => lab.sim.usb.bind(line.word('a driver'), line.word('an interface')),
   /** `unbind DRIVER INTERFACE` */
   unbind: ({ lab }, line) => lab.sim.usb.unbind(line.word('a driver'), line.word('an interface')),
-  /** `open INTERFACE`: a program takes it by usbfs */
+  /** `open INTERFACE`: a program takes it through usbfs */
   open: async ({ lab }, line) => {
     const id = line.word('an interface');
     await lab.sim.usb.disconnect(id);
@@ -159,7 +159,7 @@ const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Prom
   },
 };
 
-/** Carries a command out, and waits until the host has nothing left to do. Throws when it is none, or fails. */
+/** Carries out a command, and waits until the host has nothing left to do. Throws for an unknown command, or if it fails. */
 export async function run(on: ScriptHost, text: string): Promise<void> {
   const line = new ScriptLine(text);
   const name = line.word('a command');
@@ -172,7 +172,7 @@ export async function run(on: ScriptHost, text: string): Promise<void> {
   await on.lab.sim.idle();
 }
 
-/** What a command of the product would do, or why it is refused. Throws when it is none, or fails otherwise. */
+/** What a command of the product would do, or why it is refused. Throws for an unknown command, or if it fails otherwise. */
 export async function plannedText(on: ScriptHost, text: string): Promise<string> {
   const line = new ScriptLine(text);
   const name = line.word('a command');

@@ -1,4 +1,4 @@
-/** The simulated host of a plan script: its world, what libxl keeps of its domains, and the devices pulled out of it. */
+/** The simulated host of a plan script: its world, what libxl stores about its domains, and the devices pulled out of it. */
 import { type LockedUserdata, SavedConfig, type Userdata } from '../../../src/libxl/index.js';
 import type { Host } from '../../../src/pvusb/index.js';
 import { labWorld, parseWorld, qemuWorld, type SimQemu, type World } from '../../../src/sim/index.js';
@@ -22,7 +22,7 @@ export class ScriptHost implements AsyncDisposable {
     this.lab = lab;
     this.world = world;
     this.host = { ...lab.host, userdata: userdataOf(this.saved) };
-    // What a script does on the way to a plan is not worth waiting for.
+    // What a script does on the way to a plan needs no waiting.
     lab.beHasty();
   }
 

@@ -1,4 +1,4 @@
-/** The words of one line of a plan script, taken one after the other; what nobody takes is an error. */
+/** The words of one line of a plan script, taken one by one; words that are left over are an error. */
 export class ScriptLine {
   #rest: string[];
 
@@ -18,7 +18,7 @@ export class ScriptLine {
     return numberOf(this.word(what), what);
   }
 
-  /** Whether a word is there. */
+  /** Whether a word occurs. */
   flag(name: string): boolean {
     const at = this.#rest.indexOf(name);
     if (at >= 0) this.#rest.splice(at, 1);
@@ -36,7 +36,7 @@ export class ScriptLine {
   /** The value of a `key=value`, if there is one. */
   option(key: string): string | undefined {
     const [value, ...more] = this.all(key);
-    if (more.length > 0) throw new Error(`${key} is there twice`);
+    if (more.length > 0) throw new Error(`${key} occurs twice`);
     return value;
   }
 
@@ -46,14 +46,14 @@ export class ScriptLine {
     return value === undefined ? undefined : numberOf(value, key);
   }
 
-  /** All that is left. */
+  /** Everything that is left. */
   rest(): string {
     return this.#rest.splice(0).join(' ');
   }
 
   /** Throws when something is left. */
   end(): void {
-    if (this.#rest.length > 0) throw new Error(`"${this.#rest.join(' ')}" says nothing here`);
+    if (this.#rest.length > 0) throw new Error(`"${this.#rest.join(' ')}" means nothing here`);
   }
 }
 

@@ -12,18 +12,18 @@
  *   - claim port 1 ...
  * ```
  *
- * A line is a command (`script-commands.ts`), carried out on the simulated host. After `>` it is a dry run, and below it
- * stands, indented, what it would say and do, or why it is refused. `world` begins a new host.
+ * A line is a command (`script-commands.ts`), carried out on the simulated host. After `>` it is a dry run, and below
+ * it, indented, is what it would say and do, or why it is refused. `world` begins a new host.
  */
 import { plannedText, run } from './script-commands.js';
 import { ScriptHost } from './script-host.js';
 
-/** Makes the text of what a command would do; can be called again, since it changes nothing. */
+/** Returns the text of what a command would do; can be called again, since it changes nothing. */
 type Planning = () => Promise<string>;
 
 /**
- * Plays a script, and gives it back with the plans as they are now. `each` is called for every planning.
- * Rejects, naming the line, for one that is no command or that fails.
+ * Runs a script, and returns it with the plans as they are now. `each` is called for every plan that is made. Rejects,
+ * naming the line, for one that is not a command or that fails.
  */
 export async function playScript(
   script: string,
@@ -62,7 +62,7 @@ export async function playScript(
   return `${played.join('\n').trimEnd()}\n`;
 }
 
-/** The lines but for the plans and the empty ones after them; a world that goes over several lines is one. */
+/** The lines without the plans and the empty ones after them; a world that spans several lines is one line. */
 function withoutPlans(script: string): { readonly line: string; readonly at: number }[] {
   const found: { line: string; readonly at: number }[] = [];
   let isPlan = false;

@@ -1,4 +1,4 @@
-/** Plays the plan scripts: every plan is the one on file, field by field. `UPDATE=1` writes them anew. */
+/** Runs the plan scripts: every plan is the one on file, field by field. `UPDATE=1` rewrites them. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,6 @@ for (const name of readdirSync(FOLDER)) {
     const script = readFileSync(file, 'utf8');
     const played = await playScript(script);
     if (process.env.UPDATE === '1') writeFileSync(file, played);
-    else assert.equal(played, script, `${file}: UPDATE=1 writes it anew`);
+    else assert.equal(played, script, `${file}: UPDATE=1 rewrites it`);
   });
 }

@@ -1,7 +1,7 @@
 /** A watch on a host, as the tests use it. */
 import { type Host, type WatchEvent, type WatchOptions, watchDomains } from '../../../src/pvusb/index.js';
 
-/** A watch on a host, with what it tells. */
+/** A watch on a host, with what it reports. */
 export class Watching implements AsyncDisposable {
   readonly events: WatchEvent[] = [];
   readonly #abort = new AbortController();
@@ -16,7 +16,7 @@ export class Watching implements AsyncDisposable {
     this.#end = watchDomains(host, { ...options, signal: this.#abort.signal, onEvent });
   }
 
-  /** The first event of this kind, now or later. */
+  /** The first event of this kind, past or future. */
   async until<E extends WatchEvent['event']>(kind: E): Promise<Extract<WatchEvent, { event: E }>> {
     for (;;) {
       const found = this.events.find(({ event }) => event === kind);

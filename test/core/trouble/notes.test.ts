@@ -1,4 +1,4 @@
-/** What the doctor tells and how bad it is: another driver than before, a guest that has not noticed its device yet. */
+/** What the doctor reports and how bad it is: a different driver from before, a guest that has not noticed its device yet. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { describeFinding, detachDevice, doctor, severityOf } from '../../../src/pvusb/index.js';
@@ -9,7 +9,7 @@ import { assertSentence, controllerOf, failure, labWith, openSimulated } from '.
 const fix = { fix: true, settleMs: 0 };
 
 describe('a device that is back with the host', () => {
-  test('when its own driver refuses an interface, the kernel is asked for another, which is told and can be undone', async () => {
+  test('when its own driver refuses an interface, the kernel is asked for another, which is reported and can be undone', async () => {
     await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
     await lab.sim.usb.addDriver({ name: 'spare', match: ['46f4:0001'] });
     await lab.attach(1, '4-1');
@@ -32,12 +32,12 @@ describe('a device that is back with the host', () => {
     await lab.assertSound();
   });
 
-  test('drivers that QEMU gave back to others are told, and put back', async () => {
+  test('interfaces that QEMU gave back to other drivers are reported, and put back', async () => {
     await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
     await lab.attach(1, '3-7');
     await lab.sim.usb.addDriver({ name: 'cdc_mbim', match: ['0525:a4a2/1'] });
     await detachDevice(lab.host, { device: '3-7' });
-    // Somebody else's driver had one of them when the records were read again.
+    // Another driver had one of them when the records were read again.
     await lab.write('/libxl/usbback/3-7/3-7@1_1/driver_path', '/sys/bus/usb/drivers/cdc_mbim');
     const { findings } = await doctor(lab.host, { settleMs: 0 });
     assert.deepEqual(findings.map(severityOf), ['wrong']);
@@ -47,7 +47,7 @@ describe('a device that is back with the host', () => {
 });
 
 describe('a device that QEMU has opened', () => {
-  test('the same device, which a guest that is paused has not noticed yet, is left to it', async () => {
+  test('the same device, which a paused guest has not noticed yet, is left to it', async () => {
     await using lab = await openSimulated({ world: qemuWorld({ usbback: false }) });
     await lab.attach(2, '4-1');
     const before = await lab.snapshot();

@@ -18,11 +18,11 @@ describe('a configuration that is not meant for the domain', () => {
   /** Each is refused, whatever else it says; `said` is in the message. */
   const FOREIGN: readonly (readonly [what: string, usb: WantedUsb, code: string, said: string])[] = [
     ['says nothing', {}, 'no-usb-settings', 'The configuration names neither'],
-    ['says its own name only', { name: 'u1', said: 'u1.cfg' }, 'no-usb-settings', 'u1.cfg names neither'],
-    ['is of another', { name: 'u2', devices: [] }, 'other-domain', 'is for "u2", and domain 1 is "u1"'],
-    ['is of another, with nothing', { name: 'u2' }, 'other-domain', '"u2"'],
+    ['says only its own name', { name: 'u1', said: 'u1.cfg' }, 'no-usb-settings', 'u1.cfg names neither'],
+    ['is for another', { name: 'u2', devices: [] }, 'other-domain', 'is for "u2", and domain 1 is "u1"'],
+    ['is for another, with nothing', { name: 'u2' }, 'other-domain', '"u2"'],
     [
-      'is of another, with what is not there',
+      'is for another, with what does not exist',
       { name: 'u2', devices: [{ device: '9-9' }] },
       'other-domain',
       '"u2"',
@@ -56,7 +56,7 @@ describe('a configuration that is not meant for the domain', () => {
     });
   }
 
-  test('takes everything only in so many words', async () => {
+  test('takes everything only when asked for explicitly', async () => {
     for (const usb of [
       { controllers: [] },
       { devices: [] },
@@ -74,7 +74,7 @@ describe('a configuration that is not meant for the domain', () => {
     }
   });
 
-  test('is a silent one of a domain in the JSON of libxl too', async () => {
+  test("is one without USB in libxl's JSON, too", async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     const usb = parseLibxlUsb('{ "c_info": { "name": "u1" }, "b_info": {} }');

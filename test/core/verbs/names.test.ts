@@ -1,4 +1,4 @@
-/** A device answers to every name that people have for it, and to no other device's. */
+/** A device is found by every name that people have for it, and by no other device's. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { findDevice, isPvusbError } from '../../../src/pvusb/index.js';
@@ -26,7 +26,7 @@ const DEVICES = [STICK, PADDED, FAR];
 
 const named = (name: string, devices = DEVICES) => findDevice({ devices }, name).busid;
 
-/** Every spelling of a device, none of which is another's. */
+/** Every spelling for a device, none of which is another's. */
 function spellings({ busid, bus, address, vendorId, productId, serial = '' }: UsbDevice): string[] {
   const [short, long] = [
     [`${bus}`, `${address}`],
@@ -44,12 +44,12 @@ function spellings({ busid, bus, address, vendorId, productId, serial = '' }: Us
 
 describe('a device', () => {
   for (const one of DEVICES) {
-    it(`answers to all of its names: ${one.busid}`, () => {
+    it(`is found by all its names: ${one.busid}`, () => {
       for (const name of spellings(one)) assert.equal(named(name), one.busid, name);
     });
   }
 
-  it('does not answer to a line of lsusb that tells of another device at its address', () => {
+  it('is not found by a line of lsusb that shows another device at its address', () => {
     for (const name of ['Bus 004 Device 002: ID 1d6b:0002 Hub', '/dev/bus/usb/004/003', '004:001', '4-2']) {
       assert.throws(
         () => named(name),
@@ -59,7 +59,7 @@ describe('a device', () => {
     }
   });
 
-  it('is not guessed where lsusb and usb-list, which prints hexadecimal, mean two', () => {
+  it('is not guessed if lsusb and usb-list, which prints hexadecimal, mean two different ones', () => {
     const devices = [...DEVICES, device('1-4', 1, 16), device('1-5', 1, 10)];
     assert.throws(
       () => named('Bus 001 Device 010', devices),
@@ -80,7 +80,7 @@ describe('a device', () => {
     assert.equal(named('Bus 001 Device 127', devices), '1-2');
   });
 
-  it('has no name in what only looks like one', () => {
+  it('is not found by what only looks like a name', () => {
     for (const name of [
       '',
       '4',

@@ -62,7 +62,7 @@ test('a device that comes or goes', () => {
   }
 });
 
-test('a new set has everything to be looked at', () => {
+test('in a new set everything is to be looked at', () => {
   const dirty = new DirtySet();
   assert.equal(dirty.isEmpty, false);
   assert.equal(dirty.take(undefined), 'everything');

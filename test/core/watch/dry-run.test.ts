@@ -1,4 +1,4 @@
-/** A watch that changes nothing tells what it would do. */
+/** A watch that changes nothing reports what it would do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addController, attachDevice, type Progress } from '../../../src/pvusb/index.js';
@@ -42,7 +42,7 @@ test('a dry watch plans the revival of a device that its dead QEMU left without 
   assert.equal(lab.driver('4-1:1.0'), undefined);
 });
 
-test('a dry watch plans the repair of what a dead guest has left, and leaves it', async () => {
+test('a dry watch plans the repair of what a dead guest has left behind, and leaves it', async () => {
   await using lab = await openSimulated({ world });
   lab.beHasty();
   await attachDevice(lab.host, { domain: 'u1', device: '3-6' });
@@ -55,7 +55,7 @@ test('a dry watch plans the repair of what a dead guest has left, and leaves it'
   assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
 });
 
-test('a watch tells the steps of what it does', async () => {
+test('a watch reports the steps of what it does', async () => {
   await using lab = await openSimulated({ world });
   await attachDevice(lab.host, { domain: 'u1', device: '4-1' });
   const steps: Progress[] = [];

@@ -1,4 +1,4 @@
-/** A host that is followed: what changes is told, is all that changes, and costs the same on a large host. */
+/** Following a host: what changes is reported, nothing else is, and it costs the same on a large host. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -18,7 +18,7 @@ import { CountingTransport } from '../../support/counting.js';
 import { replay } from '../../support/replay.js';
 import { controllerOf, openSimulated } from '../support/test-host.js';
 
-/** Somebody who follows a host, and knows of it only what is told. */
+/** Follows a host, and knows only what is reported. */
 class Follower implements AsyncDisposable {
   readonly changes: InventoryChange[] = [];
   inventory: Inventory | undefined;
@@ -42,7 +42,7 @@ class Follower implements AsyncDisposable {
     });
   }
 
-  /** Waits until `holds`, which is asked again after each thing that is told. */
+  /** Waits until `holds`, which is checked again after each report. */
   async until(holds: () => boolean | Promise<boolean>): Promise<void> {
     for (;;) {
       const woken = new Promise<void>((resolve) => {
@@ -53,7 +53,7 @@ class Follower implements AsyncDisposable {
     }
   }
 
-  /** Waits until something is told that was not told before. */
+  /** Waits until something is reported that was not reported before. */
   async untilTold(kind: InventoryChange['change'], happen: () => Promise<unknown>): Promise<void> {
     const before = this.changes.length;
     await happen();
@@ -69,8 +69,8 @@ class Follower implements AsyncDisposable {
 /** Never looks at the whole host again. */
 const ONCE = { lookEveryMs: 1e9 };
 
-describe('a host that is followed', () => {
-  test('is as it was told at every moment, whatever happens to it', async () => {
+describe('following a host', () => {
+  test('gives the host as it is at every moment, whatever happens to it', async () => {
     const world = qemuWorld({ usbback: true });
     await using lab = await openSimulated({ world });
     await using follower = new Follower(lab.host, ONCE);
@@ -101,7 +101,7 @@ describe('a host that is followed', () => {
     }
   });
 
-  test('tells what came into a port and what left it', async () => {
+  test('reports what entered a port and what left it', async () => {
     await using lab = await openSimulated({});
     await using follower = new Follower(lab.host, ONCE);
     await follower.until(() => follower.inventory !== undefined);
@@ -115,7 +115,7 @@ describe('a host that is followed', () => {
     ]);
   });
 
-  test('costs as many requests a change with 1,000 domains as with 10', async () => {
+  test('costs as many requests per change with 1,000 domains as with 10', async () => {
     const [small, large] = [await costs(10), await costs(1000)];
     assert.deepEqual(large, small);
     for (const [what, requests] of Object.entries(small)) assert.ok(requests < 150, `${what}: ${requests}`);
@@ -148,7 +148,7 @@ async function costs(count: number): Promise<Record<string, number>> {
   const port = '/local/domain/0/backend/vusb/7/0/port/1';
   const { spec } = lab.sim.usb.device('4-1')!;
   const happenings = {
-    'a device comes into a port': ['attached', () => lab.write(port, '3-6')],
+    'a device enters a port': ['attached', () => lab.write(port, '3-6')],
     'a device leaves a port': ['detached', () => lab.write(port, '')],
     'a device is pulled out': ['device-unplugged', () => lab.sim.unplug('4-1')],
     'a device is plugged in': ['device-plugged', () => lab.sim.plug(spec)],

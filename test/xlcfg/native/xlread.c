@@ -1,5 +1,5 @@
 /*
- * What xl's own reader of configuration files makes of texts: libxlutil, as Debian has it.
+ * What xl's own reader of configuration files (libxlutil, as in Debian) makes of texts.
  *
  * Standard input: any number of texts, each after its length (four bytes, the lowest first). Standard output, for each a
  * line: "refused", "crashed", or "read" with the values of the names that are the arguments: name=HEX for a string,
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The one thing that libxlutil wants of libxl, for a call that is not made here. */
+/* The only thing that libxlutil needs from libxl, for a call that is not made here. */
 void libxl_defbool_set(libxl_defbool *db, bool b) { (void)db; (void)b; }
 
 static void hex(const char *text) {
