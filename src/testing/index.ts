@@ -9,8 +9,6 @@ import { SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
 import { XenstoreClient } from '../xenstore/index.js';
 
-export type { OpenHost, SimHost, World };
-
 /** A host in memory, and what happens to it. */
 export interface SimulatedHost extends OpenHost {
   /** Plugs and unplugs devices, boots and kills guests. */

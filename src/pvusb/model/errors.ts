@@ -19,9 +19,12 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, in empty lists for none; the option takesAll takes everything without that.',
+    remedy: 'Name them, with empty lists for none; the option takesAll takes everything back without that.',
   },
-  'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
+  'other-domain': {
+    group: 'refused',
+    remedy: 'Name the domain that the file is for, or correct the name in it.',
+  },
   'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
   'no-such-controller': { group: 'refused', remedy: 'See listControllers() for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
