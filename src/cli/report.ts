@@ -2,6 +2,7 @@
 import { PvusbError } from '../pvusb/index.js';
 import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
+import { remedyOf } from './remedies.js';
 import type { Terminal } from './terminal.js';
 
 /** An invalid command line: exit status 2, with a hint where to find help. */
@@ -32,7 +33,8 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
     return USAGE_STATUS;
   }
   const known = error instanceof PvusbError ? error : new PvusbError('internal', tellFault(error));
-  const { code, message, remedy, leftOver, where } = known;
+  const { code, message, leftOver, where } = known;
+  const remedy = remedyOf(known);
   if (json)
     terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
   // A message may tell of it already.

@@ -78,6 +78,7 @@ export { type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
 export type { WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
 export { type WatchOptions, watchDomains } from './watch/watch.js';
@@ -167,7 +168,7 @@ export { ConflictError } from './model/failure.js';
 
 // Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
-export { type Clock, Mutex } from '../async/index.js';
+export { type Clock, Mutex, systemClock } from '../async/index.js';
 export type {
   DomainFiles,
   LockedUserdata,

@@ -9,6 +9,8 @@ import { SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
 import { XenstoreClient } from '../xenstore/index.js';
 
+export type { OpenHost, SimHost, World };
+
 /** A host in memory, and what happens to it. */
 export interface SimulatedHost extends OpenHost {
   /** Plugs, unplugs, boots and kills. */

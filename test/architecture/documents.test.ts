@@ -1,7 +1,8 @@
 /** The documents say what the product has. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ERROR_KINDS } from '../../src/pvusb/model/errors.js';
+import { commandRemedy } from '../../src/cli/remedies.js';
+import { ERROR_KINDS, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { none } from './none.js';
 import { namesIn, readProjectFile } from './sources.js';
 
@@ -16,7 +17,7 @@ describe('the documents', () => {
     const rows = [...text.matchAll(/^\| `([a-z-]+)` \|(.*)\|([^|]*)\|$/gm)];
     assert.deepEqual(rows.map(([, code]) => code).sort(), Object.keys(ERROR_KINDS).sort());
     const remedies = Object.fromEntries(rows.map(([, code, , remedy]) => [code!, remedy!.trim()]));
-    const wanted = Object.entries(ERROR_KINDS).map(([code, { remedy }]) => [code, remedy]);
+    const wanted = (Object.keys(ERROR_KINDS) as PvusbErrorCode[]).map((code) => [code, commandRemedy(code)]);
     assert.deepEqual(remedies, Object.fromEntries(wanted));
   });
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { commandRemedy } from '../../src/cli/remedies.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
@@ -12,7 +13,7 @@ const NOBODY = 65_534;
 
 describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
-    it(`${code} ends with its group's, and is told in two lines`, () => {
+    it(`${code} ends with its group's, and is told in lines of its own`, () => {
       let [stdout, stderr] = ['', ''];
       const terminal = {
         out: (text: string) => {
@@ -28,12 +29,21 @@ describe('the exit status of each error', () => {
         env: {},
         signal: new AbortController().signal,
       };
-      const error = new PvusbError(code, 'It failed.', { where: { domid: 1 }, leftOver: ['a port'] });
+      const error = new PvusbError(code, 'It failed.', {
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      });
       const status = reportError(terminal, error, true);
       assert.equal(status, code === 'aborted' ? 130 : EXIT_STATUS[ERROR_KINDS[code].group]);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code);
-      const { remedy } = ERROR_KINDS[code];
-      const told = { code, message: 'It failed.', remedy, where: { domid: 1 }, leftOver: ['a port'] };
+      const remedy = commandRemedy(code);
+      const told = {
+        code,
+        message: 'It failed.',
+        remedy,
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      };
       assert.deepEqual(JSON.parse(stdout), { error: told });
     });
   }

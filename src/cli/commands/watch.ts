@@ -22,7 +22,9 @@ export async function runWatch(terminal: Terminal, options: CommonOptions): Prom
     const onEvent = (event: WatchEvent): void => {
       terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
     };
-    await watchDomains(host, { ...operation, onEvent });
+    // It may run for months, into a log: no line of progress.
+    const { signal, dryRun } = operation;
+    await watchDomains(host, { signal, dryRun, onEvent });
   });
 }
 

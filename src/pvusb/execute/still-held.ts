@@ -5,13 +5,12 @@ import { capitalise, nameController } from '../model/wording.js';
 
 /** The error, with what has been done and what to do next. */
 export function stillHeld(where: ControllerId, sentence: string, cause: unknown): PvusbError {
-  const { domid, devid } = where;
   return new PvusbError('state-timeout', sentence, {
     where,
     cause,
     leftOver: [
       `${capitalise(nameController(where))} is being removed and takes no more devices; those that it had are back at the host.`,
     ],
-    remedy: `Run it again when the guest answers, or "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`,
+    remedy: 'Remove it again when the guest answers, or with the option destroy, which does not wait for it.',
   });
 }

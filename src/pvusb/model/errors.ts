@@ -19,13 +19,13 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, in empty lists for none; "pvusb apply --take-all" takes everything without that.',
+    remedy: 'Name them, in empty lists for none; the option takeAll takes everything without that.',
   },
   'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
-  'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
-  'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
+  'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
+  'no-such-controller': { group: 'refused', remedy: 'See listControllers() for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
-  'no-such-device': { group: 'refused', remedy: 'See "pvusb devices" for what is plugged in.' },
+  'no-such-device': { group: 'refused', remedy: 'See the devices of observe() for what is plugged in.' },
   'ambiguous-device': { group: 'refused', remedy: 'Name one of them by its busid.' },
   'ambiguous-domain': { group: 'refused', remedy: 'Name it by its number.' },
   'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
@@ -39,15 +39,19 @@ export const ERROR_KINDS = {
     remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
   },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
-  'half-attached': { group: 'refused', remedy: 'Give it back first with "pvusb doctor --fix".' },
+  'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },
-  'port-empty': { group: 'refused', remedy: 'See "pvusb list" for what is attached.' },
+  'port-empty': { group: 'refused', remedy: 'See listDevices() for what is attached.' },
   'controller-full': { group: 'refused', remedy: 'Leave the controller out to have a new one added.' },
   'controller-exists': {
     group: 'refused',
     remedy: 'Choose another number, or leave it out to have one chosen.',
   },
-  'no-usbback': { group: 'refused', remedy: 'Load the kernel module usbback (modprobe usbback).' },
+  'no-usbback': {
+    group: 'refused',
+    remedy:
+      'Load the kernel module usbback (modprobe usbback); where the kernel has none, as mainline Linux, use type qusb, which needs a QEMU.',
+  },
   'no-device-model': {
     group: 'refused',
     remedy:
@@ -63,12 +67,15 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Choose a controller of another USB version, or leave it out to have one chosen.',
   },
-  'controller-closing': { group: 'refused', remedy: 'Finish its removal with "pvusb controller destroy".' },
+  'controller-closing': {
+    group: 'refused',
+    remedy: 'Finish its removal with removeController() and its option destroy.',
+  },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
   'xenstore-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
   'unsupported-platform': { group: 'host', remedy: 'Run it in domain 0 of a Linux host.' },
-  'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or give its root with --sysfs-root.' },
+  'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or give its root as sysfsRoot.' },
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
   'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg), then try again.' },
   'state-timeout': {
@@ -83,7 +90,7 @@ export const ERROR_KINDS = {
   'qemu-dead': {
     group: 'host',
     remedy:
-      'Give its devices back with "pvusb doctor --fix"; the guest gets a new QEMU when it is restarted.',
+      'Give its devices back with doctor() and its option fix; the guest gets a new QEMU when it is restarted.',
   },
   'qemu-unreachable': {
     group: 'host',
@@ -98,7 +105,7 @@ export const ERROR_KINDS = {
   },
   'domain-gone': {
     group: 'host',
-    remedy: 'The guest died; "pvusb doctor" shows what it left behind.',
+    remedy: 'The guest died; doctor() shows what it left behind.',
   },
   'config-locked': {
     group: 'moment',
@@ -106,23 +113,23 @@ export const ERROR_KINDS = {
   },
   'qemu-busy': { group: 'moment', remedy: 'Another program is talking to the QEMU of the guest; try again.' },
   conflict: { group: 'moment', remedy: 'Another program keeps changing the same thing; try again.' },
-  'connection-lost': { group: 'moment', remedy: 'Run "pvusb doctor" once xenstored is back.' },
+  'connection-lost': { group: 'moment', remedy: 'Run doctor() once xenstored is back.' },
   aborted: {
     group: 'moment',
     remedy: 'An attach or add was undone; run a detach or removal again to finish it.',
   },
   'driver-not-restored': {
     group: 'unfinished',
-    remedy: 'Try again with "pvusb doctor --fix", or replug it.',
+    remedy: 'Try again with doctor() and its option fix, or replug the device.',
   },
   'other-driver': {
     group: 'unfinished',
-    remedy: 'Put it back on its old driver with "pvusb doctor --fix".',
+    remedy: 'Put it back on its old driver with doctor() and its option fix.',
   },
-  'rollback-failed': { group: 'unfinished', remedy: 'Run "pvusb doctor --fix".' },
+  'rollback-failed': { group: 'unfinished', remedy: 'Run doctor() with its option fix.' },
   internal: {
     group: 'unfinished',
-    remedy: 'This is a bug in pvusb: please report it. Run "pvusb doctor".',
+    remedy: 'This is a bug in pvusb: please report it. Run doctor().',
   },
 } as const satisfies Record<string, ErrorKind>;
 
