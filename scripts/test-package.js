@@ -62,6 +62,7 @@ const tests = testNames().filter((name) => /^(package\/|cli\/process)/.test(name
 Object.assign(process.env, {
   PVUSB_DEB: deb,
   PVUSB_ROOT: unpacked,
+  PVUSB_TARBALL: tarball,
   PVUSB_PROGRAM: join(unpacked, 'usr/bin/pvusb'),
 });
 console.log(`# ${tests.length} files of tests`);
