@@ -23,10 +23,10 @@ import { formatNotices } from './third-party.js';
 const GLIBC = '2.36';
 
 const ABOUT = `lend the USB devices of a Xen host to its guests
- Does what the USB commands of xl do, on the same xenstore and beside a running
- libxl, and what they do not: names devices by something that lasts, shows what
- it is going to do, undoes what it could not finish, and mends what others left
- half done.`;
+ Does what the USB commands of xl do, on the same xenstore and alongside a
+ running libxl, and more: names devices by something that stays the same, shows
+ what it is going to do, undoes what it could not finish, and repairs what
+ others left half done.`;
 
 if (process.platform !== 'linux' || process.arch !== 'x64') fail('it is made on Linux on x86-64 only');
 run(process.execPath, [join(root, 'scripts/build.js')], { stdio: 'inherit' });

@@ -1,5 +1,5 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
 import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
@@ -15,7 +15,7 @@ import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
-  if (first === 'help' && isXlCommand(rest[0] ?? '')) return runXl(terminal, rest[0]!, ['--help']);
+  if (first === 'help' && rest.length > 0) return runProgram(terminal, [...rest, '--help']);
   // What follows "--" is not an option, whatever it looks like.
   const end = argv.indexOf('--');
   const options = end === -1 ? argv : argv.slice(0, end);
@@ -34,14 +34,29 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
       terminal.out(program.helpInformation());
       return 0;
     }
-    const words = options.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
-    await program.parseAsync([...words, ...argv.slice(words.length)], { from: 'user' });
+    // Of what is no command there is no help: the word is refused instead.
+    const asked = isCommand(program, options) ? options : options.filter((word) => !HELP.includes(word));
+    const words = asked.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
+    await program.parseAsync([...words, ...argv.slice(options.length)], { from: 'user' });
     return exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
     const json = options.some((word) => /^--json(=libxl)?$/.test(word));
     return reportError(terminal, error, json);
   }
+}
+
+const HELP = ['-h', '--help'];
+
+/** Whether a command line begins with the name of a command, of several words where it has them, or with an option. */
+function isCommand(program: Command, words: readonly string[]): boolean {
+  let command: Command | undefined = program;
+  for (const word of words) {
+    if (word.startsWith('-') || command.commands.length === 0) return true;
+    command = command.commands.find((candidate) => candidate.name() === word);
+    if (!command) return false;
+  }
+  return true;
 }
 
 const INTRODUCTION = `Lends the USB devices of a Xen host to its guests.
@@ -72,8 +87,10 @@ export function buildProgram(
     .description(INTRODUCTION)
     .addHelpText('after', EXAMPLES)
     .version(VERSION, '-V, --version', 'print the version')
+    // Only before a command: after one it would swallow what was asked for.
+    .enablePositionalOptions()
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show help for a command')
+    .helpCommand('help [command...]', 'show help for a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: tellMisuse })
@@ -112,8 +129,8 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that tell ' +
-        'devices of the same ids apart, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
+        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that ' +
+        'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
         'fewer columns and shorter names.',
     )
     .option('-a, --all', 'show root hubs too')
@@ -190,6 +207,7 @@ function addController(program: Command, terminal: Terminal): void {
     .argument('<domain>')
     .option('-t, --type <type>', `${TYPE_NAMES} (default: auto)`)
     .option('-u, --usb <version>', `USB version (default: ${USUAL_VERSION})`)
+    .addOption(new Option('--version [version]').hideHelp())
     .option('-n, --ports <number>', PORTS_HELP)
     .option('--devid <devid>', 'its number (default: the next one)')
     .option(...DRY_RUN)

@@ -106,8 +106,8 @@ describe('the man page', () => {
     assert.doesNotMatch(page, /\n\n|[ \t]$/m);
   });
 
-  it('is clean for mandoc', { skip: mandoc ? false : "mandoc can't be had" }, () => {
-    assert.deepEqual(shown(mandoc!, ['-T', 'lint']), ['']);
+  it('is clean for mandoc', { skip: mandoc.skip }, () => {
+    assert.deepEqual(shown(mandoc.found!, ['-T', 'lint']), ['']);
   });
 
   for (const [name, tool, args] of [
@@ -115,9 +115,9 @@ describe('the man page', () => {
     ['groff', groff, ['-man', '-Tutf8', '-ww', '-P-c']],
   ] as const) {
     it(`is shown by ${name} with its lists and lines as they are`, {
-      skip: tool ? false : `${name} can't be had`,
+      skip: tool.skip,
     }, () => {
-      const lines = shown(tool!, args).map((line) => line.trim().replace(/ +/g, ' '));
+      const lines = shown(tool.found!, args).map((line) => line.trim().replace(/ +/g, ' '));
       const isThere = (...wanted: readonly string[]): void => {
         const at = lines.indexOf(wanted[0]!);
         assert.ok(at >= 0, `${wanted[0]} in\n${lines.join('\n')}`);

@@ -3,11 +3,13 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import type { Command } from 'commander';
+import { buildProgram } from '../../src/cli/program.js';
 import { commandRemedy } from '../../src/cli/remedies.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { differences, ERROR_TEXT, openStage, runPvusb, type Stage } from './stage.js';
+import { differences, ERROR_TEXT, openStage, runPvusb, type Stage, terminalLike } from './stage.js';
 
 const NOBODY = 65_534;
 
@@ -15,20 +17,14 @@ describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
     it(`${code} ends with its group's, and is told in lines of its own`, () => {
       let [stdout, stderr] = ['', ''];
-      const terminal = {
-        out: (text: string) => {
+      const terminal = terminalLike({
+        out: (text) => {
           stdout += text;
         },
-        err: (text: string) => {
+        err: (text) => {
           stderr += text;
         },
-        showsProgress: false,
-        hasColour: false,
-        columns: undefined,
-        errColumns: undefined,
-        env: {},
-        signal: new AbortController().signal,
-      };
+      });
       const error = new PvusbError(code, 'It failed.', {
         where: { domid: 1 },
         leftOver: ['A port is left.'],
@@ -201,8 +197,39 @@ describe('a wrong command line', () => {
       'detach u1 4-1',
       'pvusb: detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").\n',
     ],
+    [
+      'controller add u1 --type pv --version 1',
+      'pvusb: The USB version of a controller is --usb 1, not --version.\n',
+    ],
+    ['controller add u1 --version', 'pvusb: The USB version of a controller is --usb N, not --version.\n'],
+    ['controller add u1 -V', 'pvusb: unknown option \'-V\'\nSee "pvusb controller add --help".\n'],
+    ['frob --help', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
+    ['help atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
+    ['help controller frob', 'pvusb: unknown command \'frob\'\nSee "pvusb controller --help".\n'],
     ['completion tcsh', 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n'],
   ];
+
+  it('is one where the version of pvusb is asked for behind a command: nothing that was asked for is swallowed', async () => {
+    const leaves = (command: Command): string[] =>
+      command.commands.length === 0
+        ? [command.name()]
+        : command.commands.flatMap((sub) => leaves(sub).map((words) => `${command.name()} ${words}`));
+    const terminal = terminalLike({});
+    const all = buildProgram(terminal).commands.flatMap(leaves);
+    assert.ok(all.includes('controller add') && all.includes('attach') && all.includes('usb-list'));
+    for (const words of all.filter((name) => !/^complet/.test(name))) {
+      for (const option of ['--version', '-V']) {
+        const { status, stdout, stderr } = await runPvusb([...words.split(' '), option, '1'], {
+          env: { XENSTORED_PATH: '/nonexistent' },
+        });
+        assert.deepEqual([words, status, stdout], [words, 2, ''], stderr);
+        assert.match(
+          stderr,
+          /^pvusb[ :].*(unknown option .--version|unknown option .-V|required (?:argument|option)|--usb)/,
+        );
+      }
+    }
+  });
 
   it('ends with 2 and says what is wrong and where help is', async () => {
     for (const [command, says] of WRONG) {

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { describeEvent } from '../../src/cli/commands/watch.js';
 import { runProgram } from '../../src/cli/program.js';
 import type { WatchEvent } from '../../src/pvusb/watch/duty.js';
-import { openStage, type Run, type Stage } from './stage.js';
+import { openStage, type Run, type Stage, terminalLike } from './stage.js';
 
 /** What steers a terminal. */
 const EVIL = '\u001b[2J\u009b31m\u202e\nDomain 0';
@@ -34,16 +34,12 @@ describe('a command that waits', () => {
       said[stream] += text;
       hears(text, () => control.abort());
     };
-    const terminal = {
+    const terminal = terminalLike({
       out: print('stdout'),
       err: print('stderr'),
-      showsProgress: false,
-      hasColour: false,
-      columns: undefined,
-      errColumns: undefined,
       env: stage.env,
       signal: control.signal,
-    };
+    });
     return { status: await runProgram(terminal, argv), ...said };
   }
 

@@ -27,24 +27,33 @@ export interface Run {
 /** What a terminal is like, beside where it prints. */
 type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
 
-/** Runs a command line in this process, as `main.ts` does. */
-export async function runPvusb(argv: readonly string[], likeness: Likeness = {}): Promise<Run> {
-  let [stdout, stderr] = ['', ''];
-  const terminal: Terminal = {
-    out: (text) => {
-      stdout += text;
-    },
-    err: (text) => {
-      stderr += text;
-    },
+/** A terminal in all that is not given: nobody reads it, and nobody interrupts. */
+export function terminalLike(given: Partial<Terminal>): Terminal {
+  return {
+    out: () => undefined,
+    err: () => undefined,
     showsProgress: false,
     hasColour: false,
     columns: undefined,
     errColumns: undefined,
     env: {},
     signal: new AbortController().signal,
-    ...likeness,
+    ...given,
   };
+}
+
+/** Runs a command line in this process, as `main.ts` does. */
+export async function runPvusb(argv: readonly string[], likeness: Likeness = {}): Promise<Run> {
+  let [stdout, stderr] = ['', ''];
+  const terminal = terminalLike({
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    ...likeness,
+  });
   const [command, ...rest] = argv;
   const status =
     command !== undefined && isXlCommand(command)

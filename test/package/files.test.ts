@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { projectRoot, run } from '../xenstored/fetch.js';
+import { run } from '../support/packages.js';
+import { projectRoot } from '../xenstored/fetch.js';
 import { assertLinks, installed, toolOrSkip } from './installed.js';
 
 const { deb, root, program } = installed();

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Program } from '../cli/program.js';
-import { projectRoot, run } from '../xenstored/fetch.js';
+import { run } from '../support/packages.js';
+import { projectRoot } from '../xenstored/fetch.js';
 import { assertLinks, tarball } from './installed.js';
 
 /** What package.json says, as far as these tests look into it. */
@@ -43,7 +44,8 @@ describe("npm's package", () => {
     const program = join(folder, 'dist/cli/main.cjs');
     assert.match(await node(program, '--help'), /^Usage: pvusb/);
     assert.match(await node(program, 'completion', 'bash'), /complete -F _pvusb pvusb/);
-    assert.match(await node(program, 'demo'), /That was the demo/);
+    const { status, stdout } = await new Program(process.execPath, [program, 'demo']).ended();
+    assert.deepEqual([status, /That was the demo/.test(stdout)], [0, true], stdout);
   });
 
   it('has entries that can be imported with them', async () => {

@@ -1,14 +1,15 @@
 /** Programs that tests need: the machine's own, else Debian's, unpacked into the cache and never installed. */
 import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
+import { join } from 'node:path';
+import { type Found, orSkip, programPath } from './needs.js';
+import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from './packages.js';
 
 /** A program, and where it was unpacked. */
 export interface Tool {
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The folder that stands for `/` of the unpacked packages, and that of the libraries in it; undefined when it is installed. */
-  readonly unpacked?: { readonly root: string; readonly libraries: string };
+  /** The folder that stands for `/` of the unpacked packages, and those of the libraries in it; undefined when it is installed. */
+  readonly unpacked?: { readonly root: string; readonly libraries: readonly string[] };
 }
 
 /** What a program is made of. */
@@ -18,28 +19,24 @@ interface Recipe {
   readonly packages: readonly string[];
   /** What makes it start. */
   readonly check: readonly string[];
-  /** What an unpacked one needs beside its libraries. */
+  /** What an unpacked one needs in addition to its libraries. */
   readonly environment?: (root: string) => Readonly<Record<string, string>>;
 }
 
-/** A program that starts, or undefined, loudly; an error where the environment says `CI=true`. */
-export async function toolOrSkip(recipe: Recipe): Promise<Tool | undefined> {
+/** A program that starts, or why its tests are skipped; with `CI=true` a missing one is an error. */
+export async function toolOrSkip(recipe: Recipe): Promise<Found<Tool>> {
   const { name, check } = recipe;
-  try {
+  const toInstall = `${name}, or apt and dpkg with Debian's archive in reach`;
+  return orSkip(`what needs ${name}`, toInstall, async () => {
     const tool = installed(name) ?? (await fetched(recipe));
     const settings = Object.entries(tool.environment).map(([variable, value]) => `${variable}=${value}`);
     await run('env', [...settings, tool.program, ...check]);
     return tool;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    report(`SKIPPING WHAT NEEDS ${name.toUpperCase()}: ${String(error).toUpperCase()}`);
-    return undefined;
-  }
+  });
 }
 
 function installed(name: string): Tool | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  const program = programPath(name);
   return program === undefined ? undefined : { program, environment: {} };
 }
 
@@ -50,12 +47,10 @@ async function fetched({ name, packages, environment }: Recipe): Promise<Tool> {
     .map((path) => join(root, path))
     .find((path) => existsSync(path));
   if (program === undefined) throw new Error(`Debian's package ${packages[0]} has no program ${name}`);
-  const triplet = (await run('gcc', ['-print-multiarch'])).trim();
-  const libraries = join(root, 'usr/lib', triplet);
-  const path = [join(root, 'lib', triplet), libraries].join(':');
+  const libraries = await libraryFolders(root);
   return {
     program,
-    environment: { LD_LIBRARY_PATH: path, ...environment?.(root) },
+    environment: { LD_LIBRARY_PATH: libraries.join(':'), ...environment?.(root) },
     unpacked: { root, libraries },
   };
 }

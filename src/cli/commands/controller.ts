@@ -12,6 +12,7 @@ import {
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
+import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
@@ -20,6 +21,8 @@ import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 export interface AddOptions extends CommonOptions {
   readonly type?: string;
   readonly usb?: string;
+  /** xl's word for it, which is refused: everywhere else it asks for that of pvusb. */
+  readonly version?: string | boolean;
   readonly ports?: string;
   readonly devid?: string;
 }
@@ -30,6 +33,10 @@ export async function runControllerAdd(
   domain: string,
   options: AddOptions,
 ): Promise<void> {
+  if (options.version !== undefined) {
+    const number = typeof options.version === 'string' ? options.version : 'N';
+    throw new UsageError(`The USB version of a controller is --usb ${number}, not --version.`);
+  }
   const spec = { type: options.type, version: options.usb, ports: options.ports };
   const pairs = Object.entries(spec).flatMap(([key, value]) =>
     value === undefined ? [] : `${key}=${value}`,

@@ -44,13 +44,13 @@ export async function runList(
   });
 }
 
-/** What the lines of a listing are made of. */
+/** What the lines of a listing are made from. */
 interface View {
   readonly inventory: Inventory;
   readonly names: UsbNames;
-  /** By busid, where they tell devices apart. */
+  /** By busid, where they distinguish devices. */
   readonly serials: ReadonlyMap<Busid, string>;
-  /** Width of the terminal; undefined where it is none. */
+  /** Width of the terminal; undefined if there is none. */
   readonly columns: number | undefined;
 }
 

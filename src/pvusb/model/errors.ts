@@ -19,7 +19,7 @@ export const ERROR_KINDS = {
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, in empty lists for none; the option takeAll takes everything without that.',
+    remedy: 'Name them, in empty lists for none; the option takesAll takes everything without that.',
   },
   'other-domain': { group: 'refused', remedy: 'Name the domain that it is for, or correct the name in it.' },
   'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
@@ -158,7 +158,7 @@ export interface PvusbErrorDetails {
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
   readonly leftOver?: readonly string[] | undefined;
-  /** What to do next, where more is known of it than the code says. */
+  /** What to do next, if more is known than the code says. */
   readonly remedy?: string;
 }
 
