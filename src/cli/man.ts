@@ -1,6 +1,6 @@
 /** The man page pvusb(1), made from the commands themselves. */
 import type { Command } from 'commander';
-import { ERROR_KINDS, type ErrorGroup, EXIT_STATUS } from '../pvusb/index.js';
+import { ERROR_KINDS, type ErrorGroup, EXIT_STATUS, type PvusbErrorCode } from '../pvusb/index.js';
 import { buildProgram } from './program.js';
 import { commandRemedy } from './remedies.js';
 import type { Terminal } from './terminal.js';
