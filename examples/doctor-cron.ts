@@ -7,7 +7,7 @@ import { describeFinding, doctor, type Finding, openHost, severityOf } from 'pvu
 await using host = await openHost();
 const { findings, remaining, failures } = await doctor(host, { fix: true });
 
-/** The other findings are notes: nothing that somebody has to act on. */
+/** The other findings are notes: nothing that anyone has to act on. */
 const isWrong = (finding: Finding): boolean => severityOf(finding) === 'wrong';
 
 for (const finding of findings.filter(isWrong)) console.log(`Found: ${describeFinding(finding)}`);

@@ -29,7 +29,7 @@ function describe(change: InventoryChange): string | undefined {
     case 'attached':
       return `domain ${change.domid} has ${change.busid}, in port ${change.port} of controller ${change.devid}`;
     case 'detached':
-      return `domain ${change.domid} does not have ${change.busid} any more`;
+      return `domain ${change.domid} no longer has ${change.busid}`;
     case 'domain-appeared':
       return `domain ${change.domain.domid} (${change.domain.name ?? 'unnamed'}) is here`;
     case 'domain-gone':

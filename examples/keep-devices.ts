@@ -7,7 +7,7 @@ import { openHost, type WatchEvent, watchDomains } from 'pvusb';
 const stopped = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopped.abort());
 
-/** Events that need somebody's attention. */
+/** Events that need someone's attention. */
 const ALARMS: ReadonlySet<WatchEvent['event']> = new Set(['not-returned', 'trouble']);
 
 await using host = await openHost();

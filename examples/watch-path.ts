@@ -1,5 +1,5 @@
 /**
- * Prints everything below a path of xenstore, and whatever changes there, until Ctrl-C. Uses the xenstore client alone:
+ * Prints everything below a path of xenstore, and whatever changes there, until Ctrl-C. Uses only the xenstore client:
  * `node examples/watch-path.ts /local/domain/0/backend/vusb`
  */
 import { openXenstore, type XenstoreClient } from 'pvusb/xenstore';
@@ -18,7 +18,7 @@ for await (const paths of watch) {
 
 async function print(store: XenstoreClient, path: string): Promise<void> {
   const [value, children] = await Promise.all([store.read(path), store.directory(path)]);
-  if (value === undefined) console.log(`${path} is not there`);
+  if (value === undefined) console.log(`${path} does not exist`);
   else console.log(`${path} = ${JSON.stringify(value)}`);
   // Requests made together are sent together.
   await Promise.all((children ?? []).map((name) => print(store, `${path}/${name}`)));

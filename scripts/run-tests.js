@@ -40,6 +40,8 @@ function makeScratch() {
   const folder = mkdtempSync(join(inMemory() ? memory : tmpdir(), 'pvusb-'));
   // Some tests are others than root.
   chmodSync(folder, 0o755);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
   return folder;
 }
 
@@ -48,7 +50,7 @@ export async function runTests(names, concurrency) {
   const compiled = join(root, 'build', 'test');
   const fileOf = (name) => join(compiled, `${name}.test.js`);
   const nameOf = new Map(names.map((name) => [fileOf(name), name]));
-  const [passed, failures, skips, printed] = [[], [], new Map(), new Map()];
+  const [passed, failures, skips, printed, told] = [[], [], new Map(), new Map(), new Set()];
   /** The suites that the test of the moment is in, and itself. */
   const path = [];
   const sentence = ({ nesting }) => path.slice(0, nesting + 1).join(': ');
@@ -56,7 +58,11 @@ export async function runTests(names, concurrency) {
 
   const happened = {
     'test:stdout': ({ file, message }) => printed.set(file, `${printed.get(file) ?? ''}${message}`),
-    'test:stderr': ({ message }) => process.stderr.write(message),
+    // Each file says what is missing; once is enough.
+    'test:stderr': ({ message }) => {
+      if (!told.has(message)) process.stderr.write(message);
+      told.add(message);
+    },
     'test:complete': ({ file, name, details }) => {
       if (name !== file) return;
       console.log(`${details.passed ? 'ok  ' : 'FAIL'} ${seconds(details.duration_ms)}  ${nameOf.get(file)}`);
@@ -81,10 +87,10 @@ export async function runTests(names, concurrency) {
     },
   };
   const startedMs = performance.now();
-  process.env.TMPDIR = makeScratch();
+  const scratch = makeScratch();
+  Object.assign(process.env, { TMPDIR: scratch, PVUSB_TEST_RUN: scratch });
   const running = run({ files: [...nameOf.keys()], concurrency, timeout: HANG_MS });
   for await (const { type, data } of running) happened[type]?.(data);
-  rmSync(process.env.TMPDIR, { recursive: true, force: true });
   const took = seconds(performance.now() - startedMs).trim();
 
   for (const failure of failures) console.log(`\nFAIL ${failure.sentence}\n${failure.text}`);
@@ -93,6 +99,6 @@ export async function runTests(names, concurrency) {
   const slowest = passed.toSorted((one, other) => other.ms - one.ms).slice(0, SLOWEST);
   for (const test of slowest) console.log(`${seconds(test.ms)}  ${test.sentence}`);
   const skipped = [...skips.values()].reduce((sum, { size }) => sum + size, 0);
-  console.log(`\n${passed.length} passed, ${failures.length} failed, ${skipped} skipped, in ${took}`);
+  console.log(`\nin ${took}:\n${passed.length} passed, ${failures.length} failed, ${skipped} skipped`);
   return failures.length === 0 && passed.length + skipped > 0;
 }

@@ -1,13 +1,13 @@
-// A file of declarations, as api-extractor gathers them, taken apart.
+// Takes apart a file of declarations, as api-extractor gathers them.
 
 const HEAD = /^(export )?declare (?:abstract )?(function|class|interface|type|const) (\w+)/;
 
 /**
- * What a file of declarations exports, in its order: `{ name, kind, comment, code }`. The comment has lost its stars, the
- * code what is the same everywhere.
+ * What a file of declarations exports, in order: `{ name, kind, comment, code }`. The comment is without its stars, the
+ * code without what is the same everywhere.
  */
 export function exportedDeclarations(text) {
-  // Each begins at the left margin, its comments too; what is inside is indented, or closes it.
+  // Each begins at the left margin, as do its comments; what is inside is indented, or closes it.
   const parts = text.split(/\n(?=\/\*\*|export |declare |import )/);
   const found = [];
   let comment = '';
@@ -30,7 +30,7 @@ export function withoutStars(comment) {
     .trim();
 }
 
-/** What is private is nobody's business. */
+/** Private members are left out. */
 function tidy(code) {
   return code
     .trim()

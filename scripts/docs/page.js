@@ -1,12 +1,12 @@
-// A page of the API's documentation: what one entry of the package exports, with what the doc comments say.
+// A page of the API documentation: what one entry of the package exports, with its doc comments.
 import { withoutStars } from './declarations.js';
 
-/** What is called comes before what it is given. */
+/** Functions come before what they take. */
 const ORDER = ['function', 'class', 'const', 'interface', 'type'];
 
 /**
- * The sections of an index, `{ title, text, names }`. A comment begins one when an empty line follows it: a title that
- * ends with a full stop, and perhaps more. An index without such comments has none.
+ * The sections of an index, `{ title, text, names }`. A comment followed by an empty line begins one: a title that ends
+ * with a full stop, and perhaps more text. An index without such comments has none.
  */
 function sectionsOf(index) {
   const [, ...parts] = index.split(/\n(?=(?:\/\/ .*\n)+\n)/);
@@ -23,8 +23,8 @@ function sectionsOf(index) {
 }
 
 /**
- * The page of one entry: `entry` is how it is imported, `index` the text of its index, `declared` what it exports, `links` what
- * stands below the introduction.
+ * The page of one entry: `entry` is how it is imported, `index` the text of its index, `declared` what it exports,
+ * `links` what comes below the introduction.
  */
 export function formatPage({ entry, index, declared, links }) {
   const byName = new Map();
@@ -77,7 +77,7 @@ function withoutComments(code) {
   return code.replaceAll(/\/\*\*[\s\S]*?\*\//g, '');
 }
 
-/** A comment's text as markdown: its links lead to names of the page, and nothing is taken for HTML. Code stays as it is. */
+/** A comment's text as markdown: its links lead to names on the page, and nothing is treated as HTML. Code stays as it is. */
 function prose(text, link) {
   return text
     .split(/(```[\s\S]*?```|`[^`]*`)/)
@@ -91,7 +91,7 @@ function prose(text, link) {
     .join('');
 }
 
-/** Where headings are found, in their order: a second one of the same letters has a number. */
+/** The anchors of headings, in order: a second one with the same text has a number. */
 function anchorsOf(headings) {
   const seen = new Map();
   return new Map(

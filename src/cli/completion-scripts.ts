@@ -1,10 +1,10 @@
 /**
- * The scripts that make a shell complete: they hand the words that were typed to `pvusb complete`, and offer what it prints.
- * No word is ever evaluated, neither one that was typed nor one that is offered: no `eval`, no `compgen -W`, and where
- * a shell's own completion of file names would run what stands in backticks, it is not asked.
+ * The scripts that make a shell complete: they pass the words that were typed to `pvusb complete`, and offer what it
+ * prints. No word is ever evaluated, neither a typed one nor an offered one: no `eval`, no `compgen -W`, and where a
+ * shell's own file name completion would run what is in backticks, it is not used.
  *
- * `pvusb complete -- WORD... CURRENT` prints a line for each word that may stand in the place of the last one: the word, a tab, what
- * it stands for. The line `:files` or `:folders` says that the shell's own names belong there.
+ * `pvusb complete -- WORD... CURRENT` prints a line for each word that may replace the last one: the word, a tab, what
+ * it stands for. The line `:files` or `:folders` says that the shell's own names are expected there.
  */
 
 const BASH = `# Completion of pvusb for bash.
@@ -99,7 +99,7 @@ complete -e -c pvusb
 complete -c pvusb -f -a '(__pvusb_offers)'
 `;
 
-/** The scripts by the names of their shells. */
+/** The scripts, by shell. */
 export const COMPLETION_SCRIPTS: ReadonlyMap<string, string> = new Map([
   ['bash', BASH],
   ['zsh', ZSH],

@@ -1,4 +1,4 @@
-/** What may come next on a command line: what `pvusb complete` prints for the scripts of shells. */
+/** What may come next on a command line: what `pvusb complete` prints for the shells' scripts. */
 import type { Command, Option } from 'commander';
 import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } from '../pvusb/index.js';
 import { describeDevice, printable } from '../sysfs/index.js';
@@ -16,7 +16,7 @@ interface Offer {
   readonly description: string;
 }
 
-/** What belongs somewhere: words, or what the shell knows better. */
+/** What is expected somewhere: words, or what the shell knows better. */
 type Kind =
   | 'command'
   | 'domain'
@@ -31,9 +31,9 @@ type Kind =
 /** Where on a command line the next word is. */
 interface Place {
   readonly command: Command;
-  /** How many arguments of the command stand before it. */
+  /** How many arguments of the command come before it. */
   readonly at: number;
-  /** The option whose value it is. */
+  /** The option that takes it as a value. */
   readonly option?: Option | undefined;
   /** After "--" nothing is an option. */
   readonly isPastOptions: boolean;
@@ -44,7 +44,7 @@ const TYPES: readonly Offer[] = [
   ...CONTROLLER_TRAITS.map(({ type, summary }) => ({ value: type, description: summary })),
 ];
 
-/** What belongs to options, by their long names. */
+/** What options expect, by their long names. */
 const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--domain': 'domain',
   '--type': 'type',
@@ -54,7 +54,7 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--json': 'libxl',
 };
 
-/** What belongs to arguments, by their names. */
+/** What arguments expect, by their names. */
 const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
 
 /** How long a completion waits for the host at most. */
@@ -73,7 +73,7 @@ export function runCompletion(terminal: Terminal, shell: string): void {
   terminal.out(script);
 }
 
-/** Runs `complete -- WORD... CURRENT`: prints what may stand in the place of the last word, a line each (completion-scripts.ts). */
+/** Runs `complete -- WORD... CURRENT`: prints what may replace the last word, one per line (completion-scripts.ts). */
 export async function runComplete(
   terminal: Terminal,
   program: Command,
@@ -95,7 +95,7 @@ export async function runComplete(
   }
 }
 
-/** Reads the words before the next one, as far as they say where it is. */
+/** Reads the words before the next one to find out where it is. */
 function placeAfter(program: Command, words: readonly string[]): Place {
   let command = program;
   let at = 0;
@@ -122,7 +122,7 @@ function optionKind(command: Command, { long, required }: Option): Kind | undefi
 }
 
 function argumentKind({ command, at }: Place): Kind | undefined {
-  // "help", which is no command of the parser's list, has commands after it.
+  // "help", which is not in the parser's list, takes commands.
   if (command.commands.length > 0) return at === 0 || (!command.parent && at === 1) ? 'command' : undefined;
   if (isXlCommand(command.name())) return at === 0 ? 'domain' : undefined;
   const { registeredArguments } = command;
@@ -132,7 +132,7 @@ function argumentKind({ command, at }: Place): Kind | undefined {
   return ARGUMENT_KINDS[name ?? ''];
 }
 
-/** Offers what belongs to a place, each word with `before` in front of it. */
+/** Offers what is expected in a place, each word with `before` in front of it. */
 async function offer(
   terminal: Terminal,
   command: Command,
@@ -162,7 +162,7 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
   }
 }
 
-/** What begins as was typed; quotes are the shell's. */
+/** What begins as typed; quotes are the shell's. */
 function print(terminal: Terminal, offers: readonly Offer[], untrustedTyped: string, before = ''): void {
   const typed = untrustedTyped.replace(/^["']/, '').replace(/\\(.)/gs, '$1');
   for (const { value, description } of offers) {
@@ -184,7 +184,7 @@ function describeOptions(command: Command): Offer[] {
   return options.map(({ long, short, description }) => ({ value: (long ?? short)!, description }));
 }
 
-/** A shell waits for this: a host that cannot be asked offers nothing, and says nothing. */
+/** A shell is waiting for this: when the host cannot be asked, nothing is offered and nothing is printed. */
 async function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   try {

@@ -129,8 +129,8 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that tell ' +
-        'devices of the same ids apart, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
+        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that ' +
+        'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
         'fewer columns and shorter names.',
     )
     .option('-a, --all', 'show root hubs too')

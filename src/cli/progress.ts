@@ -6,10 +6,10 @@ import type { Terminal } from './terminal.js';
 /** Nothing quicker than this is worth a line. */
 const AFTER_MS = 300;
 
-/** Width of a terminal of which no width is known. */
+/** Width assumed for a terminal of unknown width. */
 const WIDTH = 80;
 
-/** A line that comes when something takes long and goes when it is over. */
+/** A line that appears when something takes long and disappears when it is over. */
 export class ProgressLine {
   readonly #terminal: Terminal;
   #timer: NodeJS.Timeout | undefined;
@@ -32,7 +32,7 @@ export class ProgressLine {
     this.clear();
     this.#timer = setTimeout(() => {
       this.#shown = true;
-      // A line that the terminal has wrapped could not be taken away.
+      // A line that the terminal has wrapped could not be removed.
       this.#terminal.err(`\r\x1b[K${fit(text, (this.#terminal.errColumns ?? WIDTH) - 1)}`);
     }, AFTER_MS);
     this.#timer.unref();

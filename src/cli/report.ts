@@ -37,7 +37,7 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
   const remedy = remedyOf(known);
   if (json)
     terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
-  // A message may tell of it already.
+  // The message may already say it.
   const more = leftOver.filter((sentence) => !message.includes(sentence));
   const lines = [`pvusb: ${message}`, ...more, `${remedy} (${code})`];
   terminal.err(lines.map((line) => `${printable(line)}\n`).join(''));

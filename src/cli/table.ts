@@ -5,21 +5,22 @@ export interface Column {
   readonly title: string;
   /** A cell for each row. A column of empty cells is left out. */
   readonly cells: readonly string[];
-  /** Narrowest that its cells are cut to. Unless given they are never cut: what has to be typed next is there in full. */
+  /** Its cells are cut to this width at most. Unless given they are never cut: what has to be typed next is shown in full. */
   readonly narrowest?: number;
-  /** May be left out: 1 where anything would be cut for it; others, lower ones sooner, where cutting is not enough. */
+  /** May be left out: with 1, if anything would be cut for it; others, lower ones first, if cutting is not enough. */
   readonly rank?: number;
 }
 
-/** What stands between two columns. */
+/** What separates two columns. */
 const GAP = '  ';
 
-/** Narrowest that {@link fit} cuts the end of a line to: less says nothing. */
+/** {@link fit} cuts the end of a line to this width at most: less says nothing. */
 const TEXT_MIN = 8;
 
 /**
- * Formats rows below a header. Where they are wider than the terminal (`width`; nothing is wider than no terminal),
- * columns that may be are left out or cut, with an ellipsis. What may be neither makes the lines longer than the terminal.
+ * Formats rows below a header. If they are wider than the terminal (`width`; without one nothing is too wide), columns
+ * that allow it are left out or cut, with an ellipsis. Columns that allow neither make the lines longer than the
+ * terminal.
  */
 export function formatTable(columns: readonly Column[], width = Number.POSITIVE_INFINITY): string {
   const shown = choose(
@@ -59,7 +60,7 @@ function lineWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
 }
 
-/** Cuts the widest column that may be cut until the line fits. */
+/** Cuts the widest of the columns that may be cut, until the line fits. */
 function shrink(columns: readonly Column[], widths: number[], width: number): void {
   while (lineWidth(widths) > width) {
     const cuttable = columns.map((column, k) => (widths[k]! > leastWidth(column) ? widths[k]! : 0));

@@ -10,9 +10,12 @@ export interface Terminal {
   readonly showsProgress: boolean;
   /** Whether standard output is a terminal that shows colour. */
   readonly hasColour: boolean;
-  /** What standard output has room for: `COLUMNS`, else the terminal's width. Undefined where it is no terminal: nothing is cut. */
+  /**
+   * What standard output has room for: `COLUMNS`, otherwise the terminal's width. Undefined if it is not a terminal:
+   * nothing is cut.
+   */
   readonly columns: number | undefined;
-  /** The same of standard error. */
+  /** The same for standard error. */
   readonly errColumns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on Ctrl-C and on SIGTERM. */
@@ -45,10 +48,13 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Width of a terminal that does not say how wide it is. */
+/** Width assumed for a terminal of unknown width. */
 const USUAL_WIDTH = 80;
 
-/** How wide the lines of a stream may be; undefined: as wide as they are. `COLUMNS` counts for a pipe too, as for ps(1): watch(1) sets it. */
+/**
+ * How wide the lines of a stream may be; undefined: unlimited. `COLUMNS` also applies to a pipe, as for ps(1): watch(1)
+ * sets it.
+ */
 export function columnsOf(
   stream: { readonly isTTY?: boolean; readonly columns?: number },
   env: Terminal['env'],
@@ -57,7 +63,7 @@ export function columnsOf(
   return asked ?? (stream.isTTY === true ? stream.columns || USUAL_WIDTH : undefined);
 }
 
-/** `pvusb devices | head` is no failure: nobody reads on, but what was begun goes on to its end. */
+/** `pvusb devices | head` is not a failure: nobody reads any further, but what was begun is finished. */
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

@@ -46,7 +46,7 @@ function describeDomain(inventory: Inventory, domid: number): string {
   return untrustedName ? printable(untrustedName) : `domain ${domid}`;
 }
 
-/** The guests that have a device; undefined when none has. */
+/** The guests that have a device; undefined if there are none. */
 export function describeGuests(inventory: Inventory, device: UsbDevice): string | undefined {
   const domids = new Set(placesOf(inventory, device.busid).map(({ controller }) => controller.domid));
   return domids.size === 0
@@ -76,7 +76,7 @@ export function whyNotAttachable(inventory: Inventory, device: UsbDevice): strin
   return problem && (REASONS[problem.code] ?? problem.code);
 }
 
-/** The serial numbers that tell devices of the same ids apart. */
+/** The serial numbers that distinguish devices with the same ids. */
 export function tellingSerials(devices: readonly UsbDevice[]): ReadonlyMap<Busid, string> {
   const alike = (one: UsbDevice, other: UsbDevice): boolean =>
     one !== other && one.vendorId === other.vendorId && one.productId === other.productId;

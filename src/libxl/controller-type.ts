@@ -1,16 +1,16 @@
-/** The types of virtual USB controllers and what each can be (libxl_types.idl: usbctrl_type). */
+/** The types of virtual USB controllers and their limits (libxl_types.idl: usbctrl_type). */
 
-/** Every type there is, in libxl's order. */
+/** Every type, in libxl's order. */
 export const CONTROLLER_TYPES = ['pv', 'qusb', 'devicemodel'] as const;
 
-/** Who serves a controller: the kernel's usbback, or a QEMU by xenstore, or a QEMU that emulates it. */
+/** Who serves a controller: the kernel's usbback, or a QEMU through xenstore, or a QEMU that emulates it. */
 export type ControllerType = (typeof CONTROLLER_TYPES)[number];
 
 /** Ports that a controller can have. */
 export interface PortRange {
   readonly min: number;
   readonly max: number;
-  /** Unless asked for. */
+  /** The default. */
   readonly usual: number;
 }
 
@@ -25,7 +25,7 @@ export const VERSION_MAX = 3;
 
 const PARAVIRTUAL: PortRange = { min: 1, max: PORTS_MAX, usual: 8 };
 
-/** Ports by type, then by USB version (libxl: libxl__device_usbctrl_setdefault). A version that is missing cannot be. */
+/** Ports by type, then by USB version (libxl: libxl__device_usbctrl_setdefault). A missing version is not supported. */
 export const PORT_RANGES: Readonly<Record<ControllerType, Readonly<Partial<Record<number, PortRange>>>>> = {
   pv: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },
   qusb: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },

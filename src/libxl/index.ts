@@ -1,4 +1,4 @@
-/** What libxl keeps of its guests: their saved configurations, the lock on them, its types of controllers. */
+/** What libxl stores about its guests: their saved configurations, the lock on them, its controller types. */
 export type { Clock } from '../async/index.js';
 export {
   CONTROLLER_TYPES,

@@ -1,4 +1,4 @@
-/** Reads USB devices out of sysfs (`Documentation/ABI/testing/sysfs-bus-usb`). */
+/** Reads USB devices from sysfs (`Documentation/ABI/testing/sysfs-bus-usb`). */
 import {
   type Busid,
   busidOf,
@@ -19,12 +19,12 @@ const DEVICES = 'bus/usb/devices';
 /** USB class of hubs (`usb.h: USB_CLASS_HUB`). */
 const HUB_CLASS = '09';
 
-/** Which devices are read: these, or those that it says yes to. */
+/** Which devices are read: these, or those for which it returns true. */
 export type Wanted = readonly Busid[] | ((busid: Busid) => boolean);
 
 /**
- * All USB devices of the host, ordered by bus and address, or only those that are `wanted`. A device that is pulled
- * out while it is read is left out.
+ * All USB devices of the host, ordered by bus and address, or only those that are `wanted`. A device that is pulled out
+ * while it is being read is left out.
  *
  * @throws {SysfsError} `no-sysfs`, or the errno of a failed read
  */
@@ -115,7 +115,7 @@ async function readDevice(
     ...text('product', product),
     ...text('serial', serial),
     ...(isForbidden(authorized) ? { unauthorized: true } : {}),
-    // Empty while it is in none (`sysfs.c: bConfigurationValue_show`).
+    // Empty while it is not configured (`sysfs.c: bConfigurationValue_show`).
     ...(configuration?.trim() === '' ? { unconfigured: true } : {}),
     interfaces: known,
   };
@@ -141,7 +141,7 @@ async function readInterface(files: SysfsFiles, id: InterfaceId): Promise<UsbInt
   };
 }
 
-/** Kernels before 4.4 have no such file for interfaces, none before 2.6.23 for devices. */
+/** Kernels before 4.4 have no such file for interfaces, and those before 2.6.23 none for devices. */
 function isForbidden(authorized: string | undefined): boolean {
   return authorized?.trim() === '0';
 }
@@ -168,8 +168,8 @@ async function readAttribute(files: SysfsFiles, path: string): Promise<string | 
     const value = await files.readText(path);
     return value.endsWith('\n') ? value.slice(0, -1) : value;
   } catch (error) {
-    // EIO, EPROTO...: a device that answers no string request; its other attributes are still good.
-    // An interface that was left out for it would be left out of an attach: then half a device is lent.
+    // EIO, EPROTO...: a device that does not answer string requests; its other attributes are still good.
+    // An interface left out because of this would be left out of an attach: then half a device would be lent.
     if (isGone(error) || !/\/(busnum|devnum|bInterfaceClass)$/.test(path)) return undefined;
     throw toSysfsError(error, 'read', path);
   }

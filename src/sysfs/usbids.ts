@@ -9,7 +9,7 @@ const PLACES = ['/usr/share/misc/usb.ids', '/usr/share/hwdata/usb.ids', '/var/li
 /** Names by vendor id (`46f4`) and by vendor and product id (`46f4:0001`). */
 export type UsbNames = ReadonlyMap<string, string>;
 
-/** Parses usb.ids; of `wanted` ids only, since the whole list is 700 KB. Lines it does not understand are skipped. */
+/** Parses usb.ids; only for `wanted` ids, since the whole list is 700 KB. Lines it does not understand are skipped. */
 export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames {
   const names = new Map<string, string>();
   let vendor = '';
@@ -37,21 +37,22 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
     try {
       return parseUsbIds(await readFile(place, 'utf8'), wanted);
     } catch {
-      // Not installed there.
+      // Not installed here.
     }
   }
   return new Map();
 }
 
 /**
- * A device's name for people: what it says of itself, else what usb.ids calls it, else its ids. Its own words come first: the
- * makers of chips sell one id to many makers of devices. The product begins it, which tells more than who made it.
+ * A device's name for people: what it says about itself, otherwise what usb.ids calls it, otherwise its ids. Its own
+ * words come first: chip makers sell one id to many device makers. It begins with the product, which says more than the
+ * manufacturer.
  */
 export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
   const { vendorId, productId } = device;
   const [manufacturer, product] = [said(device.manufacturer), said(device.product)];
   if (product !== undefined) {
-    // Many products have their maker's name in theirs.
+    // Many product names contain the manufacturer's name.
     const isNamed = manufacturer === undefined || contains(product, manufacturer);
     return isNamed ? product : `${product} (${manufacturer})`;
   }
@@ -67,7 +68,7 @@ export function listedName({ vendorId, productId }: UsbDevice, names: UsbNames):
   return `${vendor} ${product}`;
 }
 
-/** Blanks say nothing. */
+/** Blanks alone say nothing. */
 function said(text: string | undefined): string | undefined {
   return text?.trim() || undefined;
 }

@@ -13,7 +13,7 @@ export type { OpenHost, SimHost, World };
 
 /** A host in memory, and what happens to it. */
 export interface SimulatedHost extends OpenHost {
-  /** Plugs, unplugs, boots and kills. */
+  /** Plugs and unplugs devices, boots and kills guests. */
   readonly sim: SimHost;
 }
 
@@ -43,7 +43,7 @@ export function hostOf(sim: SimHost): OpenHost {
     qemu: async (domid, call) => {
       const qemu = sim.qemus.get(domid);
       if (qemu?.alive) return QmpClient.open(qemu.connectQmp(), call);
-      // A dead one refuses connections, as a socket that nobody listens at.
+      // A dead one refuses connections, like a socket that nothing listens on.
       const cause = Object.assign(new Error('connect'), { code: qemu ? 'ECONNREFUSED' : 'ENOENT' });
       throw new QmpError('unreachable', 'connect', `cannot connect to QEMU ${domid} (${cause.code})`, {
         cause,

@@ -45,8 +45,8 @@ export const HEADER_BYTES = 16;
 export const PAYLOAD_MAX_BYTES = 4096;
 
 /**
- * Largest payload taken from a daemon. oxenstored answers DIRECTORY with more than 4096 bytes, so replies get
- * a far higher ceiling; what is above it is no xenstore.
+ * Largest payload taken from a daemon. oxenstored answers DIRECTORY with more than 4096 bytes, so replies get a far
+ * higher limit; anything above it is not xenstore.
  */
 const REPLY_MAX_BYTES = 16 * 1024 * 1024;
 
@@ -65,7 +65,7 @@ export class ProtocolError extends Error {
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(MessageType).map(([name, type]) => [type, name]));
 
-/** The name of a message type number, for texts. */
+/** The name of a message type number, for messages. */
 export function describeType(type: number): string {
   return TYPE_NAMES.get(type) ?? `type ${type}`;
 }
@@ -103,7 +103,7 @@ export function decodeStrings(payload: Buffer): string[] {
   return payload.toString('utf8', 0, end).split('\0');
 }
 
-/** What a {@link Decoder} hands each message to; the payload is a view that is only valid during the call. */
+/** Receives each message from a {@link Decoder}; the payload is a view that is only valid during the call. */
 type MessageSink = (type: number, requestId: number, transactionId: number, payload: Buffer) => void;
 
 /**

@@ -36,18 +36,19 @@ function readController({ position, values }: Spec<(typeof KEYS)[number]>): Plac
   const limits = ofType[version ?? USUAL_VERSION];
   if (!limits) {
     const has = Object.keys(ofType).join(', ');
-    const sentence = `USB version ${version} is not one that type ${type} has: ${has}.`;
+    const sentence = `Type ${type} does not support USB version ${version}, only ${has}.`;
     return versionValue!.refuse('impossible-controller', sentence);
   }
   if (ports !== undefined && (ports < limits.min || ports > limits.max)) {
-    const range = limits.min === limits.max ? `always ${limits.min}` : `${limits.min} to ${limits.max}`;
-    const kind = `a controller of type ${type ?? 'auto'}, USB ${version ?? USUAL_VERSION}, has ${range}`;
+    const range =
+      limits.min === limits.max ? `always has ${limits.min}` : `has ${limits.min} to ${limits.max}`;
+    const kind = `a controller of type ${type ?? 'auto'}, USB ${version ?? USUAL_VERSION}, ${range}`;
     portsValue!.refuse('impossible-controller', `${ports} ports are not possible: ${kind}.`);
   }
   return { type, version, ports, position };
 }
 
-/** In any case, as for xl; blanks around it are part of it. */
+/** In upper or lower case, as for xl; blanks around it are part of it. */
 function readType(value: SpecValue): ControllerType | undefined {
   const type = TYPES.find((known) => known === value.untrustedText.toLowerCase());
   if (type !== undefined) return type === 'auto' ? undefined : type;

@@ -1,13 +1,13 @@
-/** From the bytes of a file to text that the lexer takes. */
+/** From the bytes of a file to text that the lexer accepts. */
 import { XlCfgError } from './errors.js';
 
 /** Longest file in bytes. */
 export const SIZE_MAX = 1 << 20;
 
 /**
- * The text of a file. xl looks at bytes and asks for no encoding: what is no UTF-8 (a comment in ISO 8859-1) stands as
- * U+FFFD, as it does in what is read from xenstore, so that names can be compared. A byte order mark stays: xl refuses it,
- * and so does the lexer.
+ * The text of a file. xl looks at bytes and requires no encoding: what is not UTF-8 (a comment in ISO 8859-1) becomes
+ * U+FFFD, as it does in what is read from xenstore, so that names can be compared. A byte order mark is kept: xl
+ * refuses it, and so does the lexer.
  *
  * @throws {XlCfgError} `too-long`
  */
@@ -20,11 +20,11 @@ export function decodeText(untrustedText: string | Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(untrustedText);
 }
 
-/** The characters (not the units of UTF-16) of a part of a text. */
+/** The characters (not UTF-16 units) of a part of a text. */
 export function characterCount(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at++) {
-    // The second half of a pair is no character of its own.
+    // The second half of a pair is not a character of its own.
     if ((text.charCodeAt(at) & 0xfc00) !== 0xdc00) count++;
   }
   return count;

@@ -24,7 +24,7 @@ export function readDevices(
   settings: XlCfgSettings,
   controllers: readonly ControllerSetting[],
 ): Placed<DeviceSetting>[] {
-  /** The lines of what there is: a port as `controller:port`, a device as `hostbus-hostaddr`. */
+  /** The lines of what was seen so far: a port as `controller:port`, a device as `hostbus-hostaddr`. */
   const lines = new Map<string, number>();
   return specsOf(settings, 'usbdev', KEYS).map((spec) => {
     const device = readDevice(spec);
@@ -50,13 +50,13 @@ function readDevice({ position, values }: DeviceSpec): Placed<DeviceSetting> {
     hostbus: readNumber('hostbus', hostbus, HOSTBUS),
     hostaddr: readNumber('hostaddr', hostaddr, HOSTADDR),
     controller: controller && readNumber('controller', controller, CONTROLLER),
-    // 0 is any port, as for xl.
+    // 0 means any port, as for xl.
     port: port && readChoice('port', port, PORT),
     position,
   };
 }
 
-/** Whether the controller and port are there. */
+/** Whether the controller and port exist. */
 function checkPlace(
   { controller, port }: DeviceSetting,
   { values }: DeviceSpec,
@@ -97,12 +97,12 @@ function checkAlone(
     lines.set(key, position.line);
   };
   claim(`${hostbus}-${hostaddr}`, (line) => {
-    const sentence = `hostbus=${hostbus},hostaddr=${hostaddr} is in the list already, in line ${line}.`;
+    const sentence = `hostbus=${hostbus},hostaddr=${hostaddr} is already in the list, in line ${line}.`;
     return values.get('hostbus')!.refuse('device-twice', sentence);
   });
   if (port === undefined) return;
   claim(`${controller}:${port}`, (line) => {
-    const sentence = `Port ${port} of controller ${controller} has the device of line ${line} already.`;
+    const sentence = `Port ${port} of controller ${controller} already has the device from line ${line}.`;
     return values.get('port')!.refuse('port-taken', sentence);
   });
 }

@@ -1,6 +1,6 @@
-/** What stands for other characters in the strings of a file. */
+/** Escapes in the strings of a file. */
 
-/** What xl knows after a backslash, as in C. */
+/** The letters that xl knows after a backslash, as in C. */
 export const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
   ["'", "'"],

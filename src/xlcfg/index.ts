@@ -1,4 +1,4 @@
-/** The configuration files of xl's guests (xl.cfg(5)), and what they say of USB. Pure: text in, plain data out. */
+/** The configuration files of xl's guests (xl.cfg(5)), and what they say about USB. Pure: text in, plain data out. */
 export { SIZE_MAX } from './decode.js';
 export {
   type OnWarning,

@@ -1,4 +1,4 @@
-/** The words of an xl.cfg file (xl.cfg(5), SYNTAX), each with its place. */
+/** The tokens of an xl.cfg file (xl.cfg(5), SYNTAX), each with its position. */
 import { characterCount } from './decode.js';
 import { type OnWarning, type Position, quoted, XlCfgError, type XlCfgErrorCode } from './errors.js';
 import { ESCAPES } from './escapes.js';
@@ -13,19 +13,19 @@ export interface Token {
   readonly position: Position;
 }
 
-// As xl has them: a name has no capitals; a number is not looked at until somebody needs it.
+// As in xl: a name has no capitals; a number is not checked until it is needed.
 const NAME = /[a-z][._0-9a-z]*/y;
 const NUMBER = /[0-9][0-9a-fx]*/y;
 const SYMBOL = /\+=|[=[\],;]/y;
 const NEWLINE = /\r?\n/y;
 
-/** An octal character: xl takes it and keeps nothing of it. */
+/** An octal character: xl accepts it and drops it. */
 const OCTAL = /[0-7]{3}/y;
 
 /**
- * Cuts a text into tokens, from first to last. Blanks and comments are none; a comment ends before its newline.
- * Takes what xl takes and, beyond that, lines that end in CR LF, a comment in a last line without a newline, and escapes
- * that xl does not know, in strings that nobody asks for: the first of these is warned of.
+ * Cuts a text into tokens, from first to last. Blanks and comments are not tokens; a comment ends before its newline.
+ * Accepts what xl accepts and, beyond that, lines that end in CR LF, a comment in a last line without a newline, and
+ * escapes that xl does not know, in strings that nobody asks for: there is a warning about the first of these.
  *
  * @returns a function that gives the next token, `end` again and again after the last; it throws
  *   {@link XlCfgError} `unexpected-character` or `unterminated-string`
@@ -49,7 +49,7 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
     throw new XlCfgError(code, place(offset), sentence);
   };
 
-  /** Gives whether there was a comment. */
+  /** Returns whether there was a comment. */
   const skipBlanksAndComment = (): boolean => {
     while (untrustedText[at] === ' ' || untrustedText[at] === '\t') {
       at++;
@@ -99,8 +99,8 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
       const character = untrustedText[end];
       if (character === quote) return end + 1;
       if (character === '\n') break;
-      // To xl, which is C, the string would end here.
-      if (character === '\0') fail('unexpected-character', end, 'A NUL has no place in a string.');
+      // For xl, which is written in C, the string would end here.
+      if (character === '\0') fail('unexpected-character', end, 'A NUL is not allowed in a string.');
       const escaped = untrustedText[end + 1];
       if (character !== '\\' || escaped === undefined || escaped === '\n' || escaped === '\0') continue;
       if (!hasWarned && !ESCAPES.has(escaped)) warnOfEscape(end);
@@ -113,7 +113,7 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
     const isAfterComment = skipBlanksAndComment();
     if (at === untrustedText.length) return token('end', '');
     const newline = match(NEWLINE);
-    // To xl a CR before the newline is a part of the comment.
+    // For xl a CR before the newline is part of the comment.
     if (newline === '\r\n' && !isAfterComment)
       warn(at, 'xl does not read this file: its lines end in CR LF.');
     if (newline !== undefined) return token('newline', newline);
@@ -127,6 +127,6 @@ export function lexer(untrustedText: string, onWarning?: OnWarning): () => Token
       return token('string', untrustedText.slice(at, endOfString()));
     }
     const character = String.fromCodePoint(untrustedText.codePointAt(at)!);
-    return fail('unexpected-character', at, `${quoted(character)} has no place outside of a string.`);
+    return fail('unexpected-character', at, `${quoted(character)} is not allowed outside a string.`);
   };
 }

@@ -2,20 +2,20 @@
 import { quoted } from './errors.js';
 import type { SpecValue } from './spec.js';
 
-/** Which numbers a key takes. */
+/** Which numbers a key accepts. */
 export interface NumberRule {
   readonly min: number;
   readonly max: number;
-  /** True: xl takes a leading zero for an octal number. Everywhere else it means nothing. */
+  /** True: xl reads a number with a leading zero as octal. Everywhere else it means nothing. */
   readonly isOctalToXl?: boolean;
 }
 
-/** What {@link parseNumber} says of a text that stands for none. */
+/** What {@link parseNumber} says about a text that is not a number. */
 export const NOT_A_NUMBER = 'is not a number';
 
 /**
- * The number that a text stands for: decimal, or hex after 0x. Leading zeros are taken (lsusb prints them) unless xl would
- * read another number than people do: 010 is 8 to it where 007 is 7.
+ * The number that a text stands for: decimal, or hex after 0x. Leading zeros are accepted (lsusb prints them) unless xl
+ * would read a different number from what people mean: it reads 010 as 8, but 007 as 7.
  *
  * @returns the number, or why there is none: the rest of a sentence, `is not a number`
  */
@@ -36,8 +36,8 @@ export function isZero(text: string): boolean {
 }
 
 /**
- * Reads a number with blanks around it, as xl's strtoul and atoi take them. What those misunderstand is refused: a leading
- * zero that makes another number of it, and anything after the number.
+ * Reads a number with blanks around it, as xl's strtoul and atoi accept them. What those misread is refused: a leading
+ * zero that changes the number, and anything after the number.
  *
  * @throws {XlCfgError} `bad-number`, also when it is out of range
  */
@@ -49,12 +49,12 @@ export function readNumber(key: string, value: SpecValue, rule: NumberRule): num
     : value.refuse('bad-number', `${key}=${quoted(text)} ${number}.`);
 }
 
-/** Reads a number that is undefined when it is 0: any will do. */
+/** Reads a number; 0 gives undefined: any will do. */
 export function readChoice(key: string, value: SpecValue, rule: NumberRule): number | undefined {
   return isZero(withoutBlanks(value.untrustedText)) ? undefined : readNumber(key, value, rule);
 }
 
-/** By hand: a pattern for blanks at the end takes quadratic time where blanks stand in the middle. */
+/** By hand: a pattern for blanks at the end takes quadratic time if there are blanks in the middle. */
 function withoutBlanks(text: string): string {
   const isBlank = (at: number): boolean => text[at] === ' ' || text[at] === '\t';
   let [from, to] = [0, text.length];

@@ -62,9 +62,9 @@ const EVIL = [
 ];
 
 for (const { name, start, setup } of WAYS) {
-  const kit = await shellOrSkip(name);
+  const { found: kit, skip } = await shellOrSkip(name);
   describe(`completion by ${name}${setup.includes('FUNCTIONS') ? ', which finds the script' : ''}`, {
-    skip: kit ? false : `${name} can't be had`,
+    skip,
   }, () => {
     let stage: Stage;
     let folder: string;

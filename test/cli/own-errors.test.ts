@@ -15,7 +15,7 @@ const NOBODY = 65_534;
 
 describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
-    it(`${code} ends with its group's, and is told in two lines`, () => {
+    it(`${code} ends with its group's, and is told in lines of its own`, () => {
       let [stdout, stderr] = ['', ''];
       const terminal = terminalLike({
         out: (text) => {
@@ -25,12 +25,21 @@ describe('the exit status of each error', () => {
           stderr += text;
         },
       });
-      const error = new PvusbError(code, 'It failed.', { where: { domid: 1 }, leftOver: ['a port'] });
+      const error = new PvusbError(code, 'It failed.', {
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      });
       const status = reportError(terminal, error, true);
       assert.equal(status, code === 'aborted' ? 130 : EXIT_STATUS[ERROR_KINDS[code].group]);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code);
       const remedy = commandRemedy(code);
-      const told = { code, message: 'It failed.', remedy, where: { domid: 1 }, leftOver: ['a port'] };
+      const told = {
+        code,
+        message: 'It failed.',
+        remedy,
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      };
       assert.deepEqual(JSON.parse(stdout), { error: told });
     });
   }

@@ -98,7 +98,7 @@ describe('the commands that know files', () => {
     const commented = Buffer.from(`# cl\xe9 USB r\xe9serv\xe9e\n${usb}`, 'latin1');
     for (const text of [commented, `vif.default.script="vif-bridge"\n${usb}`]) {
       const path = file('of-xl.cfg', text);
-      assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+      assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
     }
     for (const [text, at, says] of [
       [

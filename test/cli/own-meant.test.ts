@@ -43,7 +43,7 @@ describe('a file', () => {
     ["another guest's, by its number", 'name=4\nusbctrl=[]\n', 'other-domain', 'is for "4"'],
     ["a guest's JSON without USB", '{ "c_info": { "name": "u2" } }', 'no-usb-settings', 'names neither'],
     ["another guest's JSON", '{ "c_info": { "name": "h1" }, "usbdevs": [] }', 'other-domain', '"h1"'],
-    ['JSON of others', '{ "name": "u2" }', 'invalid-configuration', 'is not of libxl'],
+    ['JSON of others', '{ "name": "u2" }', 'invalid-configuration', "is not libxl's"],
     [
       'a list without the guest',
       '[{ "domid": 4, "config": { "c_info": { "name": "h1" } } }]',
@@ -81,7 +81,7 @@ describe('a file', () => {
       const told = await stage.done('apply', 'u2', path, ...options);
       assert.match(told, /^([134]-\d is detached[^\n]*\n){3}Controller 0 of domain 2 is removed\.\n/);
       const exported = file('exported', await stage.done('export', 'u2'));
-      assert.equal(await stage.done('apply', 'u2', exported), `Domain 2 has what ${exported} says.\n`);
+      assert.equal(await stage.done('apply', 'u2', exported), `Domain 2 matches ${exported}.\n`);
       await stage.done('apply', 'u2', file('before', has));
     }
   });

@@ -59,7 +59,7 @@ describe('the commands on guests that a QEMU serves', () => {
       controllers: [{ type: 'devicemodel', version: 2, ports: 6 }],
       devices: [{ hostbus: 3, hostaddr: 2, controller: 0, port: 1 }],
     });
-    assert.equal(await stage.done('export', 'u1'), '');
+    assert.equal(await stage.done('export', 'u1'), 'usbctrl = [ ]\nusbdev = [ ]\n');
   });
 
   it('a dry run shows what QEMU would be told', async () => {
@@ -73,9 +73,9 @@ describe('the commands on guests that a QEMU serves', () => {
      write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02;2.2",
      write /libxl/usbback/2-1/2-1@1_0/driver_path = "/sys/bus/usb/drivers/usbhid",
      note it in the saved configuration of domain 4
-  4. see that 2-1 is still at address 2.2
+  4. check that 2-1 is still at address 2.2
   5. have the QEMU of domain 4 put 2-1 (2.2) into port 1 of controller 1
-  6. see that /libxl/4/device/vusb/1/port/1 is "2-1"
+  6. check that /libxl/4/device/vusb/1/port/1 is "2-1"
 Nothing was changed (--dry-run).
 `,
     );

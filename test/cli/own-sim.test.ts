@@ -106,8 +106,12 @@ describe('pvusb sim', () => {
     for (const [name, text, says] of [
       ['empty', '', 'cannot be used as a world: The world is not JSON.'],
       ['format', '{"format":"x"}', "The world's format is neither pvusb-world-1 nor pvusb-inventory-1."],
-      ['device', short([device, { ...device, busid: '../..' }]), "The world's devices[1].busid is no name"],
-      ['speed', short([{ ...device, speed: 'fast' }]), "The world's devices[0].speed is no speed."],
+      [
+        'device',
+        short([device, { ...device, busid: '../..' }]),
+        "The world's devices[1].busid is not the name",
+      ],
+      ['speed', short([{ ...device, speed: 'fast' }]), "The world's devices[0].speed is not a speed."],
     ] as const) {
       const world = file(name, text);
       await refuses(['--dir', dir, '--world', world], `${world} cannot be used as a world: `);

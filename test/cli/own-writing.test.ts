@@ -85,7 +85,7 @@ describe('the commands that write', () => {
     assert.deepEqual([status, stdout], [1, '']);
     assert.equal(
       stderr,
-      'pvusb: 2 devices answer to "46f4:0001": 1-1 (serial LAB0002), 4-1 (serial LAB0001).\n' +
+      'pvusb: 2 devices match "46f4:0001": 1-1 (serial LAB0002), 4-1 (serial LAB0001).\n' +
         'Name one of them by its busid. (ambiguous-device)\n',
     );
     assert.deepEqual(differences(before, await stage.look()), []);

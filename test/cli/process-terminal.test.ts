@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { StoreRequest } from '../../src/sim/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
+import { orSkip, programOf } from '../support/needs.js';
 import { onTerminal, SHELL_COMMAND, shell, startPvusb } from './program.js';
 import { differences, openStage, type Stage } from './stage.js';
+
+/** What gives a program a terminal of its own: util-linux's, or else Python's. */
+const terminal = await orSkip('pvusb on a terminal', 'util-linux or python3', () =>
+  programOf('script', 'python3'),
+);
 
 describe('pvusb as a process', () => {
   let stage: Stage;
@@ -57,16 +63,16 @@ describe('pvusb as a process', () => {
     });
   }
 
-  it('shows on a terminal what takes long, and there only', async () => {
+  it('shows on a terminal what takes long, and there only', { skip: terminal.skip }, async () => {
     const { usbback } = stage.sim;
     assert.ok(usbback);
     usbback.manner = 'slow';
     const pipe = startPvusb(['controller', 'add', 'u2'], stage.env);
-    const terminal = onTerminal(`${SHELL_COMMAND} attach u1 4-1`, stage.env);
-    await terminal.says('let usbback take controller 0 of domain 1 ...');
+    const shown = onTerminal(`${SHELL_COMMAND} attach u1 4-1`, stage.env);
+    await shown.says('let usbback take controller 0 of domain 1 ...');
     usbback.manner = 'prompt';
     await usbback.proceed();
-    const { status, stdout } = await terminal.ended();
+    const { status, stdout } = await shown.ended();
     assert.equal(status, 0, stdout);
     assert.ok(
       stdout.endsWith('\r\u001b[K4-1 is attached to port 1 of controller 0 of domain 1.\r\n'),
@@ -76,9 +82,10 @@ describe('pvusb as a process', () => {
     assert.deepEqual([piped.status, piped.stderr], [0, '']);
     assert.ok(!piped.stdout.includes('\u001b'));
     await stage.done('controller', 'remove', 'u2', '0');
+    await stage.done('detach', '4-1');
   });
 
-  it('fits its tables to the terminal, and to COLUMNS', async () => {
+  it('fits its tables to the terminal, and to COLUMNS', { skip: terminal.skip }, async () => {
     const command = `stty cols 60; ${SHELL_COMMAND} devices; COLUMNS=200 ${SHELL_COMMAND} devices`;
     const { stdout } = await onTerminal(command, stage.env).ended();
     const [narrow, wide] = stdout.split(/^(?=BUSID)/m);

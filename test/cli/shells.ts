@@ -1,7 +1,8 @@
 /** The shells that completion is for: the machine's own, else Debian's, unpacked into the cache and never installed. */
 import { existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
+import { join } from 'node:path';
+import { type Found, orSkip, programPath } from '../support/needs.js';
+import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../support/packages.js';
 
 /** A shell, and what it starts with. */
 interface ShellKit {
@@ -18,23 +19,19 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fish: ['fish', 'fish-common', 'libpcre2-32-0', 'libtinfo6'],
 };
 
-/** A shell that starts, or undefined, loudly; an error where the environment says `CI=true`. */
-export async function shellOrSkip(name: string): Promise<ShellKit | undefined> {
-  try {
+/** A shell that starts, or why its tests are skipped; with `CI=true` a missing one is an error. */
+export async function shellOrSkip(name: string): Promise<Found<ShellKit>> {
+  const toInstall = `${name}, or apt and dpkg with Debian's archive in reach`;
+  return orSkip(`the completion of ${name}`, toInstall, async () => {
     const kit = installed(name) ?? (await fetched(name));
     const settings = Object.entries(kit.environment).map(([variable, value]) => `${variable}=${value}`);
     await run('env', [...settings, kit.program, '--version']);
     return kit;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    report(`SKIPPING THE COMPLETION OF ${name.toUpperCase()}: ${String(error).toUpperCase()}`);
-    return undefined;
-  }
+  });
 }
 
 function installed(name: string): ShellKit | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  const program = programPath(name);
   return program === undefined ? undefined : { program, environment: {}, prelude: '' };
 }
 
@@ -46,15 +43,16 @@ async function fetched(name: string): Promise<ShellKit> {
     .map((path) => join(root, path))
     .find((path) => existsSync(path));
   if (program === undefined) throw new Error(`Debian's package ${name} has no program ${name}`);
-  const triplet = (await run('gcc', ['-print-multiarch'])).trim();
-  const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, triplet));
-  const prelude = name === 'zsh' ? zshPaths(root, join(root, 'usr/lib', triplet)) : '';
+  const libraries = await libraryFolders(root);
+  const prelude = name === 'zsh' ? zshPaths(root, libraries) : '';
   return { program, environment: { LD_LIBRARY_PATH: libraries.join(':') }, prelude };
 }
 
 /** Where an unpacked zsh has its modules and functions. */
-function zshPaths(root: string, libraries: string): string {
-  const [version] = readdirSync(join(libraries, 'zsh'));
+function zshPaths(root: string, libraries: readonly string[]): string {
+  const modules = libraries.map((folder) => join(folder, 'zsh')).find((folder) => existsSync(folder));
+  if (modules === undefined) throw new Error("Debian's package zsh has no modules");
+  const [version] = readdirSync(modules);
   const functions = join(root, 'usr/share/zsh/functions');
-  return `module_path=('${join(libraries, 'zsh', version!)}')\nfpath=('${functions}' '${functions}'/**/*(/N))\n`;
+  return `module_path=('${join(modules, version!)}')\nfpath=('${functions}' '${functions}'/**/*(/N))\n`;
 }

@@ -135,4 +135,4 @@ export function differences(before: string, after: string): string[] {
 }
 
 /** An error as people see it: one line that is a sentence, one with the remedy and the code. */
-export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;
+export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n(?:[A-Z][^\n]*\.\n)*[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;

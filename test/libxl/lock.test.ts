@@ -116,7 +116,7 @@ describe('the lock', () => {
     assert.deepEqual(error.holder, { pid: holder.child.pid, command: 'flock' });
     assert.equal(
       error.message,
-      `${folder.file('l')}: held by process ${holder.child.pid} (flock), waited 5000 ms`,
+      `${folder.file('l')}: held by process ${holder.child.pid} (flock), after waiting 5000 ms`,
     );
     assert.deepEqual(folder.files, ['l']);
     assert.equal(openFiles(), before);

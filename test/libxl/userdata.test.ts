@@ -92,7 +92,7 @@ describe("a domain's file", () => {
     assert.deepEqual(folder.files, ['d']);
     await writes;
     for (const use of [() => late.read(), () => late.write(CHANGED), () => late.remove()]) {
-      await assert.rejects(use, /has been given back/);
+      await assert.rejects(use, /has been released/);
     }
     assert.deepEqual(readFileSync(folder.file('d')), BYTES);
   });

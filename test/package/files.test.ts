@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { projectRoot, run } from '../xenstored/fetch.js';
+import { run } from '../support/packages.js';
+import { projectRoot } from '../xenstored/fetch.js';
 import { installed, toolOrSkip } from './installed.js';
 
 const { deb, root, program } = installed();

@@ -1,6 +1,6 @@
 /** The Debian package under test, unpacked; `npm run test:package` makes both. */
 import { join } from 'node:path';
-import { report, run } from '../xenstored/fetch.js';
+import { orSkip, programOf } from '../support/needs.js';
 
 /** Where it is. */
 interface Installed {
@@ -19,20 +19,12 @@ export function installed(): Installed {
   return { deb, root, program: join(root, 'usr/bin/pvusb') };
 }
 
-/**
- * The first of these programs that is installed, or why the tests that need it are skipped. Where the environment says
- * `CI=true` it is an error instead, so that no build server turns green without them.
- */
+/** The first of these programs that is installed, or why the tests that need it are skipped; with `CI=true` an error. */
 export async function toolOrSkip(
   names: readonly string[],
   debianPackage: string,
 ): Promise<{ readonly tool: string; readonly skip: string | false }> {
-  for (const name of names) {
-    const found = await run('which', [name]).catch(() => '');
-    if (found !== '') return { tool: found.trim(), skip: false };
-  }
-  const reason = `${names.join(' or ')} is missing: apt-get install ${debianPackage}`;
-  if (process.env.CI === 'true') throw new Error(reason);
-  report(`SKIPPED: ${reason.toUpperCase()}`);
-  return { tool: '', skip: reason };
+  const tests = `the package by ${names[0]}`;
+  const { found, skip } = await orSkip(tests, debianPackage, () => programOf(...names));
+  return { tool: found ?? '', skip };
 }

@@ -1,8 +1,8 @@
 /** A QEMU for the tests: the machine's own, else Debian's, unpacked into the cache folder and never installed. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { cacheFolder, key, provide, report, run, unpackPackages } from '../xenstored/fetch.js';
+import { join } from 'node:path';
+import { orSkip, programPath } from '../support/needs.js';
+import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../support/packages.js';
 
 /** How to start a QEMU. */
 export interface QemuKit {
@@ -11,6 +11,8 @@ export interface QemuKit {
 }
 
 const PROGRAM = 'qemu-system-x86_64';
+
+const TO_INSTALL = "qemu-system-x86, or apt and dpkg with Debian's archive in reach";
 
 /** QEMU and every library it is linked with, but for those of the C compiler, which any Debian has. */
 const PACKAGES = [
@@ -27,24 +29,17 @@ const PACKAGES = [
 /** Raise it when the way of fetching changes. */
 const RECIPE = 'qemu-1';
 
-/**
- * A QEMU that starts, or why the tests that need it are skipped. Where the environment says `CI=true` that is an
- * error instead.
- */
+/** A QEMU that starts, or why the tests that need it are skipped; with `CI=true` a missing one is an error. */
 export async function qemuOrSkip(): Promise<{
   readonly kit: QemuKit | undefined;
   readonly skip: string | false;
 }> {
-  try {
+  const { found: kit, skip } = await orSkip('the client on a real QEMU', TO_INSTALL, async () => {
     const kit = installed() ?? (await fetched());
     await run('env', [...settings(kit), kit.program, '--version']);
-    return { kit, skip: false };
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    report(`SKIPPING ALL TESTS AGAINST A REAL QEMU: ${reason.toUpperCase()}`);
-    return { kit: undefined, skip: `no QEMU: ${reason}` };
-  }
+    return kit;
+  });
+  return { kit, skip };
 }
 
 function settings(kit: QemuKit): string[] {
@@ -54,22 +49,14 @@ function settings(kit: QemuKit): string[] {
 /** `PVUSB_TEST_QEMU=fetched` passes the machine's own over. */
 function installed(): QemuKit | undefined {
   if (process.env.PVUSB_TEST_QEMU === 'fetched') return undefined;
-  const program = (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, PROGRAM))
-    .find((path) => existsSync(path));
+  const program = programPath(PROGRAM);
   return program === undefined ? undefined : { program, environment: {} };
 }
 
 async function fetched(): Promise<QemuKit> {
   const root = join(cacheFolder(), `qemu-${key(RECIPE, process.arch, ...PACKAGES)}`);
   await provide(root, 'downloading QEMU from Debian', (folder) => unpackPackages(folder, 'QEMU', PACKAGES));
-  // Before the merge of /usr some libraries are in /lib.
-  const bases = [join(root, 'usr/lib'), join(root, 'lib')].filter((folder) => existsSync(folder));
-  const libraries: string[] = [];
-  for (const base of bases) {
-    for (const name of await readdir(base)) if (name.includes('-linux-')) libraries.push(join(base, name));
-  }
+  const libraries = await libraryFolders(root);
   const modules = libraries.map((folder) => join(folder, 'qemu')).find((folder) => existsSync(folder)) ?? '';
   return {
     program: join(root, 'usr/bin', PROGRAM),

@@ -1,6 +1,6 @@
 /** The transport over a character device: a pseudo terminal that leads to the simulated store. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -10,12 +10,14 @@ import { after, before, describe, it, test } from 'node:test';
 import { publishStore, SimStore } from '../../src/sim/index.js';
 import { openDevice, openXenstore, XenstoreClient } from '../../src/xenstore/index.js';
 import { endOf } from '../support/hang.js';
+import { orSkip } from '../support/needs.js';
+import { run } from '../support/packages.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import { fails } from './support.js';
 
-const hasPython = spawnSync('python3', ['-c', 'import tty']).status === 0;
-if (!hasPython && process.env.CI === 'true') throw new Error('the tests of the device need python3');
-const skip = hasPython ? false : 'no python3 to make a character device with';
+const { skip } = await orSkip('the client on a character device', 'python3', () =>
+  run('python3', ['-c', 'import tty']),
+);
 if (skip !== false) test('the client on a character device', { skip });
 
 interface Device {

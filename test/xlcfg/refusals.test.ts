@@ -89,11 +89,17 @@ const NUMBERS: readonly Row[] = [
 ];
 
 const MEANINGS: readonly Row[] = [
-  ['usbctrl=["type=pv,version=3"]', 'impossible-controller', 1, 27, /USB version 3 .* type pv has: 1, 2/],
+  [
+    'usbctrl=["type=pv,version=3"]',
+    'impossible-controller',
+    1,
+    27,
+    /Type pv does not support USB version 3, only 1, 2/,
+  ],
   ['usbctrl=["version=3,ports=16"]', 'impossible-controller', 1, 27, /type auto, USB 3, has 1 to 15/],
-  ['usbctrl=["type=devicemodel,ports=8"]', 'impossible-controller', 1, 34, /USB 2, has always 6/],
+  ['usbctrl=["type=devicemodel,ports=8"]', 'impossible-controller', 1, 34, /USB 2, always has 6/],
   ['usbctrl=["type=devicemodel,ports=5"]', 'impossible-controller', 1, 34],
-  ['usbctrl=["type=devicemodel,version=1,ports=4"]', 'impossible-controller', 1, 44, /always 2/],
+  ['usbctrl=["type=devicemodel,version=1,ports=4"]', 'impossible-controller', 1, 44, /always has 2/],
   ['usbdev=["hostbus=1,hostaddr=1,port=2"]', 'port-without-controller', 1, 36, /port=2 needs/],
   ['usbdev=["hostbus=1,hostaddr=1,controller=0"]', 'no-such-controller', 1, 42, /usbctrl has no controllers/],
   [
@@ -142,14 +148,14 @@ const MEANINGS: readonly Row[] = [
     'port-taken',
     4,
     41,
-    /Port 2 of controller 1 has the device of line 2 already/,
+    /Port 2 of controller 1 already has the device from line 2/,
   ],
   [
     'usbdev=["hostbus=1,hostaddr=2","hostbus=2,hostaddr=1",\n"hostaddr=0x2,hostbus=0x1"]',
     'device-twice',
     2,
     23,
-    /hostbus=1,hostaddr=2 is in the list already, in line 1/,
+    /hostbus=1,hostaddr=2 is already in the list, in line 1/,
   ],
 ];
 

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, type Kit, key, projectRoot, provide, run } from '../xenstored/fetch.js';
+import { cacheFolder, key, provide, run } from '../support/packages.js';
+import { type Kit, projectRoot } from '../xenstored/fetch.js';
 
 /** The value of a setting. A list in a list is undefined. */
 type Value = string | readonly (string | undefined)[];

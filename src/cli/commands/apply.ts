@@ -19,7 +19,7 @@ export interface ApplyCommandOptions extends CommonOptions {
   readonly takeAll?: boolean;
 }
 
-/** Brings a domain to what a file says. */
+/** Makes a domain's USB match a file. */
 export async function runApply(
   terminal: Terminal,
   args: { readonly domain: string; readonly file: string },

@@ -33,10 +33,10 @@ function shown(inventory: Inventory, options: DevicesOptions) {
   return inventory.devices.filter(({ kind }) => options.all || kind !== 'root-hub');
 }
 
-/** Narrowest that the drivers of devices are cut to. */
+/** The column of drivers is cut to this width at most. */
 const DRIVERS_MIN = 8;
 
-/** The table of devices, for a terminal of so many columns; nothing is cut where there is none. */
+/** The table of devices, for a terminal of so many columns; nothing is cut if there is no terminal. */
 export function formatDevices(
   inventory: Inventory,
   names: UsbNames,
@@ -46,7 +46,7 @@ export function formatDevices(
   if (devices.length === 0) return 'No USB device is plugged into this host.\n';
   const cells = (cell: (device: UsbDevice) => string) => ({ cells: devices.map(cell) });
   const serials = tellingSerials(devices);
-  // A guest's name is typed, a driver's is not.
+  // Guests' names have to be typed, drivers' do not.
   const guests = devices.map((device) => displayWidth(describeGuests(inventory, device) ?? ''));
   const columns: readonly Column[] = [
     { title: 'BUSID', ...cells(({ busid }) => busid) },
@@ -73,7 +73,7 @@ function describeAttachable(inventory: Inventory, device: UsbDevice): string {
   return reason === undefined ? 'yes' : `no (${reason})`;
 }
 
-/** What usb.ids calls a device that has a name of its own. */
+/** What usb.ids calls a device that also has its own name. */
 function listedBeside(device: UsbDevice, names: UsbNames): string | undefined {
   const name = listedName(device, names);
   return name === describeDevice(device, names) ? undefined : name;

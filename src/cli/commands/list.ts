@@ -43,13 +43,13 @@ export async function runList(
   });
 }
 
-/** What the lines of a listing are made of. */
+/** What the lines of a listing are made from. */
 interface View {
   readonly inventory: Inventory;
   readonly names: UsbNames;
-  /** By busid, where they tell devices apart. */
+  /** By busid, where they distinguish devices. */
   readonly serials: ReadonlyMap<Busid, string>;
-  /** Width of the terminal; undefined where it is none. */
+  /** Width of the terminal; undefined if there is none. */
   readonly columns: number | undefined;
 }
 
@@ -62,7 +62,7 @@ export function formatList(
   const serials = tellingSerials(inventory.devices);
   const view = { inventory, names, serials, columns: options.columns };
   const blocks = listed(inventory, options.domain).map((entry) => formatDomain(view, entry));
-  return blocks.length > 0 ? blocks.join('\n') : 'There is no guest.\n';
+  return blocks.length > 0 ? blocks.join('\n') : 'There are no guests.\n';
 }
 
 /** Guests, and whatever else has controllers. */
@@ -107,7 +107,7 @@ const BUSID_WIDTH = 8;
 function formatPort(view: View, place: Place, widest: number): string {
   const { port, busid, untrustedJunk } = place.port;
   const title = `    port ${String(port).padEnd(2)}  `;
-  if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is no device\n`;
+  if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is not a device\n`;
   return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
 }
 
@@ -115,7 +115,7 @@ function formatLent(view: View, place: Place, title: string): string {
   const { inventory, names, serials, columns } = view;
   const busid = place.port.busid!;
   const device = deviceAt(inventory, busid);
-  if (!device) return `${title}MISSING: pulled out (mend it with "pvusb doctor")`;
+  if (!device) return `${title}MISSING: pulled out (see "pvusb doctor")`;
   const serial = serials.has(busid) ? `:${serials.get(busid)}` : '';
   const ids = `${device.vendorId}:${device.productId}${serial}`;
   const state = describePortState(portState(inventory, place), place.controller);

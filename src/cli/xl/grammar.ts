@@ -21,8 +21,8 @@ const NOUNS: Readonly<Record<string, string>> = {
 /**
  * Parses a number: decimal, or hex after 0x.
  *
- * @throws {PvusbError} `invalid-argument` for anything else, a leading zero that xl takes for octal too, and when it is
- *   out of range
+ * @throws {PvusbError} `invalid-argument` for anything else, including a leading zero that xl would read as octal, and
+ *   when it is out of range
  */
 export function parseCount(name: string, text: string, rule: NumberRule): number {
   const number = parseNumber(text, rule);

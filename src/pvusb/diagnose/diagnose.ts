@@ -1,4 +1,4 @@
-/** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is mended. */
+/** Finds half-done work and what is left over, in an Inventory. Pure; {@link planRepair} says how each is repaired. */
 
 import { addressIn } from '../../sysfs/identity.js';
 import type { UsbDevice } from '../../sysfs/index.js';
@@ -145,7 +145,7 @@ function bindingFindings(inventory: Inventory, device: UsbDevice): Finding[] {
   return bound && placesOf(inventory, busid).length === 0 ? [{ finding: 'binding-without-port', busid }] : [];
 }
 
-/** Whether a lent device has another address than when it was lent: by our record, or else by libxl's. */
+/** Whether a lent device has a different address from when it was lent: according to our record, or else to libxl's. */
 function isReplugged(inventory: Inventory, { controller, port }: Place, device: UsbDevice): boolean {
   const address = `${device.bus}.${device.address}`;
   const recorded = addressIn(savedFor(inventory, device.busid)?.identity ?? '');
@@ -158,7 +158,7 @@ function isReplugged(inventory: Inventory, { controller, port }: Place, device: 
 function savedFindings(inventory: Inventory, saved: SavedDrivers): Finding[] {
   const { busid } = saved;
   const device = deviceAt(inventory, busid);
-  // With a port or a binding the finding is theirs, and so is the mending.
+  // With a port or a binding, that is the finding, and its repair covers this too.
   if (placesOf(inventory, busid).length > 0) return [];
   if (device?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
   const now = new Map(device?.interfaces.map(({ id, driver }) => [id, driver]));

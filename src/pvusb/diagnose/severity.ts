@@ -2,7 +2,7 @@
 import type { Finding, Severity } from '../model/finding.js';
 import type { ConfigEdit } from '../model/plan.js';
 
-/** Notes are what no one lacks anything by, and what only time or a person can tell. */
+/** Notes are harmless, or something that only time or a person can tell. */
 export function severityOf(finding: Finding): Severity {
   switch (finding.finding) {
     case 'stale-saved-driver':
@@ -16,7 +16,7 @@ export function severityOf(finding: Finding): Severity {
   }
 }
 
-/** An entry of a device that the guest does not have: libxl passes over it, unless it names no port. */
+/** An entry for a device that the guest does not have: libxl ignores it, unless it names no port. */
 function isIgnored(edit: ConfigEdit): boolean {
   return edit.edit === 'remove-device' && edit.ctrl >= 0 && edit.port >= 1;
 }

@@ -24,10 +24,10 @@ export function describeFinding(finding: Finding): string {
       return `${finding.busid} is on usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
       return finding.isBack
-        ? `Drivers are saved for ${finding.busid}, which does not need them any more.`
-        : `Drivers are saved for ${finding.busid}, which is attached to no guest and not back on them.`;
+        ? `Drivers are saved for ${finding.busid}, which no longer needs them.`
+        : `Drivers are saved for ${finding.busid}, which is not attached to any guest, but not back on them either.`;
     case 'other-driver':
-      return `${finding.busid} is back at the host, but ${finding.interfaces.map(describeOther).join(' and ')}.`;
+      return `${finding.busid} is back with the host, but ${finding.interfaces.map(describeOther).join(' and ')}.`;
     case 'orphan-backend':
       return `The backend ${finding.orphan.backend} belongs to no controller.`;
     case 'dead-domain':
@@ -41,7 +41,7 @@ export function describeFinding(finding: Finding): string {
     case 'not-emulated':
       return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was plugged in anew' : 'it may be paused, or hung, or without a driver'}.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was replugged' : 'it may be paused, or hung, or without a driver'}.`;
     case 'config-unreadable':
       return `The saved configuration of domain ${finding.domid} cannot be read: ${finding.problem}.`;
     case 'config-differs':

@@ -67,7 +67,7 @@ async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<vo
   if (failures.length > 0) throw joined(failures);
 }
 
-/** Told to who asked, and to every subscriber of the process: a {@link Progress} a step, on `pvusb:step`. */
+/** Reported to the caller, and to every subscriber in the process: one {@link Progress} per step, on `pvusb:step`. */
 const STEPS = channel('pvusb:step');
 
 function report({ onStep }: ExecuteOptions, progress: Progress): void {

@@ -108,11 +108,11 @@ async function awaitState(host: Host, action: Await, signal: AbortSignal | undef
 }
 
 function goneWhile({ domid, devid, server, path }: Await): PvusbError {
-  const sentence = `Domain ${domid}, or its controller ${devid}, has gone while ${server} was to take it: ${path} is gone.`;
+  const sentence = `Domain ${domid}, or its controller ${devid}, disappeared while waiting for ${server} to take it: ${path} is gone.`;
   return new PvusbError('domain-gone', sentence, { where: { domid, devid } });
 }
 
-/** Who has not answered: of a controller that is to go it is the guest, unless that has closed its end. */
+/** Who has not answered: for a controller that is being removed it is the guest, unless that has closed its end. */
 async function timeoutOf(
   host: Host,
   { domid, devid, server, orGone, withinMs }: Await,

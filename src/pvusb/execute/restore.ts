@@ -24,8 +24,8 @@ type Restore = Extract<Action, { do: 'restore' }>;
 type Forget = Extract<Action, { do: 'forget' }>;
 
 /**
- * To the recorded driver. Another one that has taken it meanwhile keeps it, and is told: the record stays, and with it the
- * doctor's finding. What a program holds by usbfs is that program's.
+ * To the recorded driver. If another one has taken it meanwhile, that one keeps it, which is reported: the record
+ * stays, and with it the doctor's finding. What a program holds through usbfs is that program's.
  */
 export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
   const { interface: intf, driver } = action;
@@ -39,7 +39,7 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
       state = await host.sysfs.stateOf(intf, { signal });
     }
     if (!isOnAnother(state.driver, driver)) return;
-    const sentence = `${intf} is on the driver ${state.driver} now, not on ${driver} as before.`;
+    const sentence = `${intf} is now on the driver ${state.driver}, not on ${driver} as before.`;
     throw new PvusbError('other-driver', sentence, { where: { busid: busidOf(intf) } });
   } catch (error) {
     if (!(error instanceof SysfsError)) throw error;

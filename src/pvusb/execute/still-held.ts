@@ -1,4 +1,4 @@
-/** What is said when a controller that is to go is not let go of. */
+/** The error for a controller that is to be removed but is not let go of. */
 import { PvusbError } from '../model/errors.js';
 import type { ControllerId } from '../model/layout.js';
 import { capitalise, nameController } from '../model/wording.js';
@@ -9,7 +9,7 @@ export function stillHeld(where: ControllerId, sentence: string, cause: unknown)
     where,
     cause,
     leftOver: [
-      `${capitalise(nameController(where))} is being removed and takes no more devices; those that it had are back at the host.`,
+      `${capitalise(nameController(where))} is being removed and takes no more devices; those that it had are back with the host.`,
     ],
     remedy: 'Remove it again when the guest answers, or with the option destroy, which does not wait for it.',
   });

@@ -17,9 +17,9 @@ export type InventoryChange =
   | { readonly change: 'controller-removed'; readonly controller: Controller }
   /** Its states, its ports, what its guest says. */
   | { readonly change: 'controller-changed'; readonly before: Controller; readonly now: Controller }
-  /** A port got a device; told together with the change of its controller. */
+  /** A port got a device; reported in addition to the change of its controller. */
   | ({ readonly change: 'attached' } & PortChange)
-  /** A port lost a device; told together with the change of its controller. */
+  /** A port lost a device; reported in addition to the change of its controller. */
   | ({ readonly change: 'detached' } & PortChange)
   /** What is saved about a device's drivers; nothing any more if `now` is absent. */
   | { readonly change: 'drivers-saved'; readonly busid: Busid; readonly now?: SavedDrivers }

@@ -4,7 +4,7 @@ import type { DriverName } from '../../sysfs/index.js';
 /** The kernel driver that serves type `pv`. */
 export const USBBACK = 'usbback' as DriverName;
 
-/** Whether an interface is on another driver of the host than the one recorded for it. */
+/** Whether an interface is on a host driver other than the one recorded for it. */
 export function isOnAnother(driver: DriverName | undefined, recorded: DriverName | undefined): boolean {
   if (driver === undefined || recorded === undefined || driver === recorded) return false;
   return driver !== USBBACK && driver !== USBFS;

@@ -158,7 +158,7 @@ export interface PvusbErrorDetails {
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
   readonly leftOver?: readonly string[] | undefined;
-  /** What to do next, where more is known of it than the code says. */
+  /** What to do next, if more is known than the code says. */
   readonly remedy?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
+/** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
 import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { hasIdentity } from '../../sysfs/identity.js';
@@ -132,7 +132,7 @@ export interface Users {
   readonly drivers: readonly DriverName[];
 }
 
-/** Who has a device: guests, drivers, or neither. */
+/** Who has a device: guests, drivers, or nobody. */
 export function usedBy(inventory: Pick<Inventory, 'controllers'>, device: UsbDevice): Users {
   const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
   return { places: placesOf(inventory, device.busid), drivers: [...new Set(drivers)] };
@@ -159,9 +159,9 @@ export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefi
 }
 
 /**
- * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its
- * ids (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`); or as others name it: `003:011` and `Bus 003 Device
- * 011`, a whole line of lsusb too, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`.
+ * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its ids
+ * (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`); or as other programs name it: `003:011`, `Bus 003
+ * Device 011` or a whole line of lsusb, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`.
  *
  * @throws {PvusbError} `no-such-device`; `ambiguous-device`, naming the candidates; `invalid-argument`
  */
@@ -184,14 +184,14 @@ export function findDevice(inventory: Pick<Inventory, 'devices'>, name: string):
   return device;
 }
 
-/** The busid that a name is, by itself or as a path of sysfs; undefined for a name of another kind. */
+/** The busid in a name, which is a busid or a sysfs path; undefined for any other kind of name. */
 export function busidNamed(name: string): Busid | undefined {
   return parseDeviceName(/^\/sys\/bus\/usb\/devices\/([^/]+)\/?$/.exec(name)?.[1] ?? name);
 }
 
-/** Bus and device number, decimal with any zeros before: ours, of `lsusb -s`, of the device's file. */
+/** Bus and device number, decimal with any leading zeros: as we write it, as in `lsusb -s`, as in the device's file. */
 const ADDRESS = /^(?:(\d{1,3})[.:](\d{1,3})|\/dev\/bus\/usb\/(\d{3})\/(\d{3}))$/;
-/** A line of lsusb, or what it begins with. */
+/** A line of lsusb, or its beginning. */
 const LSUSB = /^Bus (\d{1,3}) Device (\d{1,3})(?::(?: ID ([0-9a-f]{4}:[0-9a-f]{4})(?: .*)?)?)?$/is;
 const IDS = /^([0-9a-f]{4}:[0-9a-f]{4})(?::(.+))?$/is;
 
@@ -207,7 +207,7 @@ function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] 
     const [, bus, number, ids] = lsusb;
     const meant = at(Number(bus), Number(number));
     if (ids !== undefined) return meant.filter((device) => idsOf(device) === ids.toLowerCase());
-    // xl's usb-list prints the same words with hexadecimal numbers: where both are there it is not known which is meant.
+    // xl's usb-list prints the same words with hexadecimal numbers: if both exist it is not known which is meant.
     const ofXl = meant.length === 0 ? [] : at(Number(`0x${bus}`), Number(`0x${number}`));
     return [...new Set([...meant, ...ofXl])];
   }
@@ -219,7 +219,7 @@ function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] 
         '(46f4:0001) or vendor:product:serial.',
     );
   }
-  // Some devices fill their serial number up with blanks, which nobody sees.
+  // Some devices pad their serial number with blanks, which nobody sees.
   const isMeant = (device: UsbDevice): boolean =>
     serial === undefined || device.serial?.trim() === serial.trim();
   return devices.filter((device) => idsOf(device) === ids.toLowerCase() && isMeant(device));

@@ -18,9 +18,9 @@ export type Finding =
   | { readonly finding: 'bad-port'; readonly place: Place }
   /** A device's interfaces are on usbback, but it is in no port. */
   | { readonly finding: 'binding-without-port'; readonly busid: Busid }
-  /** Drivers are saved for a device that is in no port and not on usbback. `isBack`: they have it, or it is gone. */
+  /** Drivers are saved for a device that is in no port and not on usbback. `isBack`: they have it again, or it is gone. */
   | { readonly finding: 'stale-saved-driver'; readonly busid: Busid; readonly isBack: boolean }
-  /** A device is back at the host, with interfaces on other drivers than they had. */
+  /** A device is back with the host, but has interfaces on drivers other than before. */
   | { readonly finding: 'other-driver'; readonly busid: Busid; readonly interfaces: readonly OtherDriver[] }
   /** A backend directory without a toolstack's record. */
   | { readonly finding: 'orphan-backend'; readonly orphan: OrphanBackend }
@@ -34,14 +34,14 @@ export type Finding =
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }
   /** A record of an emulated controller that QEMU does not have. */
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
-  /** QEMU has a lent device, and the guest has not noticed. `isReplugged`: QEMU 7.2 has not told it of a replug. */
+  /** QEMU has a lent device, but the guest has not noticed. `isReplugged`: QEMU 7.2 has not told it about a replug. */
   | {
       readonly finding: 'unnoticed-device';
       readonly place: Place;
       readonly busid: Busid;
       readonly isReplugged: boolean;
     }
-  /** The saved configuration says something else than the domain has: libxl would make another domain of it. */
+  /** The saved configuration differs from what the domain has: libxl would build a different domain from it. */
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
   | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
@@ -56,7 +56,7 @@ export type Finding =
     }
   | { readonly finding: 'unrecorded-controller'; readonly domid: number; readonly devid: number };
 
-/** An interface that is on another driver than it was before its device was lent. */
+/** An interface that is on a different driver from before its device was lent. */
 export interface OtherDriver {
   readonly interface: InterfaceId;
   readonly driver: DriverName;
@@ -64,12 +64,12 @@ export interface OtherDriver {
 }
 
 /**
- * `wrong`: somebody lacks something, or will. `note`: what an ordinary operation of xl leaves, or what may be as it should
- * be; the doctor tells it, and its exit status is 0.
+ * `wrong`: someone lacks something, or will. `note`: what an ordinary operation of xl leaves behind, or what may be as
+ * it should be; the doctor reports it, and exits with 0.
  */
 export type Severity = 'wrong' | 'note';
 
-/** What would make a saved configuration say what the domain has, and what must still be so then. */
+/** The edits that would make a saved configuration match the domain, and the facts that must still hold then. */
 export interface ConfigDifference {
   readonly domid: number;
   readonly uuid: string;

@@ -67,9 +67,9 @@ export type Action =
       readonly driver?: DriverName | undefined;
     }
   /**
-   * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
-   * which have served is seen only then: those of interfaces that are on their recorded driver (on any,
-   * if none is recorded) or gone, and those that nothing can be done with (`keep` false).
+   * Removes the saved drivers that are no longer needed, unless the device is in some port again. A kind of its own,
+   * since only then can it be seen which those are: those of interfaces that are on their recorded driver (on any, if
+   * none is recorded) or gone, and those that are of no use (`keep` false).
    */
   | {
       readonly do: 'forget';
@@ -83,7 +83,7 @@ export type Action =
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
   | ({
       readonly do: 'await';
-      /** Who is to change it, and whom it waits for: `usbback`. */
+      /** Who is expected to change it: `usbback`. */
       readonly server: string;
       readonly path: string;
       readonly states: readonly number[];

@@ -55,11 +55,11 @@ export interface PlannedAdjustment {
   readonly after: Inventory;
 }
 
-/** No configuration is so far from a domain. */
+/** More changes than any configuration needs. */
 const CHANGES_MAX = 10_000;
 
 /**
- * All changes, each planned on the host as the ones before will leave it.
+ * All changes, each planned on the host as the previous ones will leave it.
  *
  * @throws {PvusbError} what refuses an attach or a controller, with the place where it was asked for
  */
@@ -100,13 +100,13 @@ export function nextAdjustment(
   );
 }
 
-/** A controller of a kind that is not known, or of a driver domain, cannot become what is asked for. */
+/** A controller of an unknown type, or of a driver domain, cannot become what is asked for. */
 function requireOurs(inventory: Inventory, { domid }: Domain, { devid }: WantedController): void {
   const there = findControllerOf(inventory, { domid, devid });
   if (there) requireServed(there);
 }
 
-/** A device to be detached, or a controller to be removed since it is to be another. */
+/** A device to be detached, or a controller to be removed because it is to be replaced. */
 function firstLess(inventory: Inventory, domain: Domain, wanted: FoundUsb): PlannedAdjustment | undefined {
   for (const controller of controllersOf(inventory, domain.domid).filter(isServed)) {
     const asked = wanted.controllers.find(({ devid }) => devid === controller.devid);

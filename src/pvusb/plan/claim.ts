@@ -35,7 +35,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   const edits: Edit[] = [
     { edit: 'write', path: port, value: busid },
     { edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) },
-    // Whatever was giving it back has ended with this.
+    // This ends whatever was giving it back.
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
     ...recordEdits(stale, device),
   ];

@@ -39,8 +39,8 @@ function repairTitle(finding: Finding): string {
       return `correct the saved configuration of domain ${finding.difference.domid}`;
     case 'unnoticed-device':
       return finding.isReplugged
-        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`
-        : `see whether domain ${finding.place.controller.domid} is paused`;
+        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} again`
+        : `check whether domain ${finding.place.controller.domid} is paused`;
     case 'dead-qemu':
       return `give the devices of domain ${finding.domid} back to the host`;
     case 'unrecorded-device':
@@ -84,7 +84,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     case 'other-driver':
       return moveSteps(finding);
     case 'unnoticed-device':
-      // A guest that is paused has had no chance yet.
+      // A paused guest has not had a chance yet.
       if (!finding.isReplugged) return [];
       return planHandAnewSteps(inventory, finding.place, finding.busid);
     case 'dead-qemu':
@@ -116,7 +116,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
   }
 }
 
-/** Lowest interface first: a driver of several interfaces takes the others along. */
+/** Lowest interface first: a driver of several interfaces takes the others as well. */
 function moveSteps({ busid, interfaces }: Extract<Finding, { finding: 'other-driver' }>): Step[] {
   const moves = interfaces.toSorted((a, b) => interfaceNumber(a.interface) - interfaceNumber(b.interface));
   return [

@@ -1,4 +1,4 @@
-/** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
+/** The plan for a device that was replugged while it was lent through qusb, which the guest has not noticed. Pure. */
 
 import { formatIdentityAt } from '../../sysfs/identity.js';
 import type { Busid } from '../../sysfs/index.js';

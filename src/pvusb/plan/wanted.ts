@@ -6,32 +6,32 @@ import { findDevice } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { ControllerRequest } from './resolve.js';
 
-/** What a configuration says of a domain's USB. Silence on both lists is no wish to have nothing: empty lists are. */
+/** What a configuration says about a domain's USB. Leaving out both lists does not ask for nothing; empty lists do. */
 export interface WantedUsb {
-  /** The domain that it is of, where it says so: another does not get it. */
+  /** The domain that it is for, if it says so: no other domain gets it. */
   readonly name?: string | undefined;
-  /** None, when only devices are spoken of. */
+  /** None, if only devices are mentioned. */
   readonly controllers?: readonly WantedController[] | undefined;
-  /** None, when only controllers are spoken of. */
+  /** None, if only controllers are mentioned. */
   readonly devices?: readonly WantedDevice[] | undefined;
-  /** What says all this, for an error: `u1.cfg`. */
+  /** Where all this was said, for errors: `u1.cfg`. */
   readonly said?: string | undefined;
 }
 
-/** A controller that a domain shall have. Without a type any will do; version and ports are the usual ones unless given. */
+/** A controller that a domain should have. Without a type any will do; version and ports have defaults. */
 export interface WantedController extends Omit<ControllerRequest, 'devid'> {
   readonly devid: number;
   /** Where that was said, for the error: `u1.cfg:3:12`. */
   readonly said?: string | undefined;
 }
 
-/** A device that a domain shall have. */
+/** A device that a domain should have. */
 export interface WantedDevice {
   /** As for an attach: busid, `bus.address`, ids, ids and serial number. */
   readonly device: string;
   /** On this controller; any unless given. */
   readonly devid?: number | undefined;
-  /** In this port of it; any unless given. */
+  /** In this port of the controller; any unless given. */
   readonly port?: number | undefined;
   /** Where that was said, for the error. */
   readonly said?: string | undefined;
@@ -39,13 +39,13 @@ export interface WantedDevice {
 
 /** What is left alone. */
 export interface ApplyRules {
-  /** What the domain has beyond the configuration stays, and where it is. */
+  /** Keep what the domain has beyond the configuration, where it is. */
   readonly addsOnly?: boolean | undefined;
-  /** A configuration that says nothing of USB takes everything away. */
+  /** A configuration that says nothing about USB takes everything away. */
   readonly takesAll?: boolean | undefined;
 }
 
-/** What is asked for, with every device found: while changes are made, addresses may change. */
+/** What is asked for, with every device looked up: addresses may change while changes are made. */
 export interface FoundUsb {
   readonly controllers: readonly WantedController[];
   readonly devices: readonly FoundDevice[];
@@ -58,8 +58,8 @@ export interface FoundDevice extends Omit<WantedDevice, 'device'> {
 }
 
 /**
- * Refuses a configuration that is not meant for this domain: of another one, or of anything but USB, which applied would
- * strip it.
+ * Refuses a configuration that is not meant for this domain: one for another domain, or one that is not about USB and
+ * would strip it.
  *
  * @throws {PvusbError} `other-domain`, `no-usb-settings`
  */
@@ -88,7 +88,7 @@ export function findWanted(inventory: Inventory, wanted: WantedUsb): FoundUsb {
   });
   refuseTwice(devices, ({ busid }) => busid);
   refuseTwice(controllers, ({ devid }) => `Controller ${devid}`);
-  // Those that say where go first: the others take what is left.
+  // Devices with a given place go first: the others take what is left.
   const placed = devices.filter(({ port }) => port !== undefined);
   refuseTwice(placed, ({ devid, port }) => `Port ${port} of controller ${devid}`);
   return {
@@ -97,7 +97,7 @@ export function findWanted(inventory: Inventory, wanted: WantedUsb): FoundUsb {
   };
 }
 
-/** Runs a planner for something that was asked for; its refusal says where that was. */
+/** Runs a planner for something that was asked for; its refusal says where it was asked for. */
 export function saying<T>({ said }: { readonly said?: string | undefined }, body: () => T): T {
   try {
     return body();

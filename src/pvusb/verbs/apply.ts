@@ -31,7 +31,8 @@ const MORE_CHANGES = 20;
  * it names are added. Everything is planned before anything is done, so that an impossible request changes nothing.
  * Then each change is an operation of its own: if one fails, those before it stay, and running it again continues.
  *
- * @throws {PvusbError} `other-domain`, `no-usb-settings`: it is not meant for this domain; as attaching, detaching, adding and removing do; `conflict` when another program undoes it
+ * @throws {PvusbError} `other-domain`, `no-usb-settings`: it is not meant for this domain; like attaching, detaching,
+ *   adding and removing; `conflict` when another program undoes it
  */
 export async function applyUsb(
   host: Host,

@@ -68,7 +68,7 @@ function placeOfDevice(
   inventory: Inventory,
   request: { readonly device: string; readonly domain?: DomainName | undefined },
 ): Place {
-  // The busid of a device that is not plugged in any more is still a name for its port.
+  // The busid of a device that is no longer plugged in still names its port.
   const busid = busidNamed(request.device) ?? findDevice(inventory, request.device).busid;
   const domid = request.domain === undefined ? undefined : findDomain(inventory, request.domain).domid;
   const places = placesOf(inventory, busid).filter(

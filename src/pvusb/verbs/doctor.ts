@@ -119,7 +119,7 @@ async function lastingFindings(host: Host, options: DoctorOptions) {
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
   const isSettled = seen.size === 0 && (idle.length === 0 || !options.fix);
   if (isSettled || settleMs === 0) return { inventory: first, findings: found, idle };
-  options.onSettle?.(settleMs);
+  if (seen.size > 0) options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
   const inventory = await look(host, options);
   const lasting = diagnose(inventory).filter((finding) => seen.has(findingKey(finding)));

@@ -52,8 +52,8 @@ export async function libxlDomains(
 }
 
 /**
- * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike libxl's:
- * {@link parseLibxlUsb} takes their absence for silence.
+ * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike by
+ * libxl: for {@link parseLibxlUsb} a missing list says nothing.
  */
 export function libxlUsb(inventory: Inventory, domain: Domain): string {
   const text = textOf(upToDate(inventory, domain, bareConfig(domain)));
@@ -125,14 +125,14 @@ export function parseLibxlUsb(untrustedText: string, domain?: DomainName): Wante
   let next = Math.max(-1, ...config.controllers.map(({ devid }) => devid)) + 1;
   const controllers = config.controllers.map(({ devid, ...controller }) => ({
     ...controller,
-    // -1 and auto: libxl was to choose.
+    // -1 and auto: libxl was left to choose.
     devid: devid < 0 ? next++ : devid,
     said: `usbctrls, controller ${devid}`,
   }));
   const devices = config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
     const said = `usbdevs, port ${port} of controller ${ctrl}`;
     if (hostbus === undefined || hostaddr === undefined) {
-      throw refusal(`${said}: hostbus and hostaddr are missing, so that it names no device`);
+      throw refusal(`${said}: hostbus and hostaddr are missing, so it does not name a device`);
     }
     const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
     return { device: `${hostbus}.${hostaddr}`, ...at, said };
@@ -144,7 +144,7 @@ export function parseLibxlUsb(untrustedText: string, domain?: DomainName): Wante
   };
 }
 
-/** A configuration, and what it says beside its USB. */
+/** A configuration, and what else it says besides its USB. */
 interface ParsedConfig {
   readonly config: SavedConfig;
   readonly name: string | undefined;

@@ -54,8 +54,8 @@ export async function listControllers(
 }
 
 /**
- * What a list is made of: the controllers of one domain or of all, the devices in their ports, the domains. Cheaper than
- * `observe`, which reads the whole host.
+ * What a list is made from: the controllers of one domain or of all, the devices in their ports, the domains. Cheaper
+ * than `observe`, which reads the whole host.
  *
  * @throws {PvusbError} `no-such-domain`, or one of the host's
  */

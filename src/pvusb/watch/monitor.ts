@@ -1,4 +1,4 @@
-/** Follows a host: what is dirty is looked at again, and the differences are told. */
+/** Follows a host: what is dirty is looked at again, and the differences are reported. */
 import { channel } from 'node:diagnostics_channel';
 import { withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';
@@ -46,7 +46,7 @@ const LOOK_EVERY_MS = 30_000;
 /** A device that entered or left a port changes its drivers after that, which no event reports: it is looked at again. */
 const DRIVERS_AFTER_MS = 1_000;
 
-/** Every change that some monitor of the process sees: an {@link InventoryChange} each, on `pvusb:change`. */
+/** Every change that any monitor in the process sees: one {@link InventoryChange} each, on `pvusb:change`. */
 const CHANGES = channel('pvusb:change');
 
 /** Follows a host for one client, until the signal aborts. */

@@ -1,4 +1,4 @@
-/** What a hostile guest does to the nodes that are its own: anything, at any time. */
+/** What a hostile guest does to its own nodes: anything, at any time. */
 import type { ActorStore } from './actor.js';
 import { pick } from './random.js';
 
@@ -35,7 +35,7 @@ const VALUES = [
 /** Longest garbage written: xenstored's own quota for a guest's node (`quota-max-entry-size`). */
 const GARBAGE_MAX_BYTES = 2048;
 
-/** One random misdeed in the frontend directories of the guest `store` belongs to. */
+/** One random hostile operation in the frontend directories of the guest that `store` belongs to. */
 export async function misbehave(store: ActorStore, random: () => number): Promise<void> {
   const devids = (await store.directory('device/vusb')) ?? [];
   if (devids.length === 0) return;

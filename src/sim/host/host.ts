@@ -1,4 +1,4 @@
-/** A simulated Xen host: store, USB core, backend driver and guests, wired together as a world says. */
+/** A simulated Xen host: store, USB core, backend driver and guests, wired together as a world describes. */
 import type { Actor, ActorStore } from '../actors/actor.js';
 import { type GuestOptions, SimGuest } from '../actors/guest.js';
 import { type Manner, SimUsbback } from '../actors/usbback.js';
@@ -17,15 +17,15 @@ import { BACKENDS, simType } from '../world/types.js';
 import type { World, WorldController, WorldDomain } from '../world/world.js';
 import { worldNodes } from './nodes.js';
 
-/** The store a host runs on, when it is not its own. */
+/** The store that a host runs on, if it is not its own. */
 export interface HostStore {
   /** Domain 0's view. */
   readonly dom0: ActorStore;
   /** A guest's view. */
   guest(domid: number): ActorStore | Promise<ActorStore>;
-  /** Told before a guest's view is asked for. */
+  /** Called before a guest's view is asked for. */
   introduce?(domid: number): void | Promise<void>;
-  /** Told when a domain is gone. */
+  /** Called when a domain is gone. */
   release?(domid: number): void | Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export interface HostOptions {
   readonly usbback?: Manner;
 }
 
-/** A domain to add; what is left out is as in {@link WorldDomain}'s usual case: pv, alive, with a driver. */
+/** A domain to add; the defaults are those of {@link WorldDomain}: pv, alive, with a driver. */
 export type NewDomain = Pick<WorldDomain, 'domid'> & Partial<WorldDomain>;
 
 /** A Xen host in memory. */
@@ -44,7 +44,7 @@ export class SimHost {
   readonly usb: SimUsb;
   /** The guests that are alive, by domid. */
   readonly guests = new Map<number, SimGuest>();
-  /** The QEMUs that were started and whose domain is alive, by domid; dead ones too. */
+  /** The QEMUs that were started and whose domain is alive, by domid; including dead ones. */
   readonly qemus = new Map<number, SimQemu>();
 
   readonly #store: HostStore;
@@ -81,10 +81,10 @@ export class SimHost {
     options: HostOptions,
   ): Promise<SimHost> {
     const host = new SimHost(store, own, new SimUsb({ drivers: world.drivers }));
-    // A store lets only domains it knows own nodes.
+    // A store allows only known domains to own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
     await writeTogether(store.dom0, worldNodes(world));
-    // A store is born with it.
+    // A store already has it.
     if (world.dom0?.lacks?.includes('name')) await store.dom0.rm('/local/domain/0/name');
     if (world.usbback) await host.loadUsbback(options.usbback, world.asFound);
     for (const device of world.devices) await host.usb.plug(device);
@@ -96,7 +96,7 @@ export class SimHost {
     return host;
   }
 
-  /** The store. Throws on a host that runs on another's. */
+  /** The store. Throws on a host that runs on another store. */
   get store(): SimStore {
     if (!this.#own) throw new Error('this host runs on a store that is not its own');
     return this.#own;
@@ -115,7 +115,7 @@ export class SimHost {
     await this.usb.addDriver(USBBACK_DRIVER);
   }
 
-  /** Unloads it: its interfaces are without a driver, nobody answers the frontends. */
+  /** Unloads it: its interfaces have no driver, and nobody answers the frontends. */
   async unloadUsbback(): Promise<void> {
     await this.usb.removeDriver(USBBACK);
     await this.#usbback?.close();
@@ -144,8 +144,9 @@ export class SimHost {
   }
 
   /**
-   * Ends a domain. Usually as `xl destroy` does, which also gives its devices back; with `leaveRecords` as if the toolstack had
-   * died with it and had its QEMU killed: records, backends and bindings stay, devices that QEMU had are without a driver.
+   * Ends a domain. Normally as `xl destroy` does, which also gives its devices back; with `leaveRecords` as if the
+   * toolstack had died with it and its QEMU had been killed: records, backends and bindings stay, devices that QEMU had
+   * are left without a driver.
    */
   async killDomain(domid: number, options: { readonly leaveRecords?: boolean } = {}): Promise<void> {
     const { dom0 } = this.#store;
@@ -171,7 +172,7 @@ export class SimHost {
     return this.usb.plug(device);
   }
 
-  /** Pulls a device out; false when it is not there. */
+  /** Pulls a device out; false when it is not plugged in. */
   unplug(busid: string): Promise<boolean> {
     return this.usb.unplug(busid);
   }
@@ -182,7 +183,7 @@ export class SimHost {
       await Promise.all(this.#actors().map((actor) => actor.idle()));
       await this.usb.idle();
       const done = this.#actors().reduce((sum, { workDone }) => sum + workDone, 0);
-      // One actor's work is another's event: done only when a whole round had none.
+      // One actor's work is another's event: it is done only when a whole round had no work.
       if (done === before) return;
       before = done;
     }
@@ -226,7 +227,7 @@ export class SimHost {
     if (announced.qusb) await dom0.mkdir(`${path}/backends/qusb`);
   }
 
-  /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. What QEMU refuses it does not have. */
+  /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. It does not have what QEMU refuses. */
   async #emulate(controller: WorldController, notOpened: readonly string[] = []): Promise<void> {
     const { domid, devid, type, version, portCount, ports } = controller;
     const qemu = this.qemus.get(domid);
@@ -259,7 +260,7 @@ export class SimHost {
           const busid = await dom0.read(`${backend}/port/${port}`);
           if (!busid) continue;
           await dom0.write(`${backend}/port/${port}`, '');
-          // What QEMU had it has given back, or nobody does (recorded).
+          // QEMU has given back what it had, or nobody does (recorded).
           if (isOfUsbback) await this.#giveBack(busid);
         }
         await this.#remove(backend);

@@ -1,4 +1,4 @@
-/** All that stands in xenstore when a world begins. */
+/** Everything that is in xenstore when a world begins. */
 
 import {
   controllerNodes,
@@ -21,7 +21,7 @@ export function* worldNodes(world: World): Generator<Node> {
   }
   for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
   for (const { domid, backend } of world.orphanBackends) {
-    // A path that another wrote is only followed when it is one that a backend can have.
+    // A path that someone else wrote is followed only if a backend can have it.
     const [, kind] = /^\/local\/domain\/0\/backend\/([a-z]+)\/\d+\/\d+$/.exec(backend) ?? [];
     if (BACKENDS.some((type) => type.backend === kind)) {
       yield [backend, '', `n0,r${domid}`];

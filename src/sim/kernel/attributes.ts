@@ -2,13 +2,13 @@
 import { busOf, portPathOf } from './names.js';
 import type { PluggedDevice, PluggedInterface } from './spec.js';
 
-/** What each attribute says of a thing. A string that a device does not have has no attribute. */
+/** What each attribute says about a thing. A string that a device does not have has no attribute. */
 type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
 
 /** The attributes of a device. */
 export const DEVICE_ATTRIBUTES: Attributes<PluggedDevice> = {
   authorized: ({ spec }) => Number(spec.authorized ?? true),
-  // Empty in no configuration (`sysfs.c: bConfigurationValue_show`).
+  // Empty while it is not configured (`sysfs.c: bConfigurationValue_show`).
   bConfigurationValue: ({ spec }) => (spec.configuration === null ? '' : (spec.configuration ?? 1)),
   bDeviceClass: ({ spec }) => spec.deviceClass,
   bDeviceProtocol: ({ spec }) => spec.deviceProtocol ?? '00',

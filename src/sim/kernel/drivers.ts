@@ -1,4 +1,4 @@
-/** Which driver takes which interface (the id tables of Linux' USB drivers, as far as the simulator needs them). */
+/** Which driver takes which interface (the id tables of Linux's USB drivers, as far as the simulator needs them). */
 import type { DeviceSpec, DriverSpec, InterfaceSpec } from './spec.js';
 
 /** The name of the in-kernel PVUSB backend's driver. */
@@ -7,10 +7,10 @@ export const USBBACK = 'usbback';
 /** usbback's driver: its id table takes anything, its probe decides. */
 export const USBBACK_DRIVER: DriverSpec = { name: USBBACK, match: ['*'] };
 
-/** The driver of interfaces that a program holds (QEMU, by way of libusb). */
+/** The driver of interfaces that a program holds (QEMU, through libusb). */
 export const USBFS = 'usbfs';
 
-/** usbfs' driver: it takes nothing of its own accord. The USB core registers it before all others. */
+/** usbfs's driver: it takes nothing by itself. The USB core registers it before all others. */
 export const USBFS_DRIVER: DriverSpec = { name: USBFS, match: [] };
 
 /** The drivers of the recorded host, in the order they register (`match` as in their id tables). */
@@ -49,7 +49,7 @@ export function takes(
   return patterns.some((pattern) => all.includes(pattern) || intf.classes.startsWith(`${pattern}/`));
 }
 
-/** The other interfaces a driver takes along; undefined when it refuses, since `intf` is not the one it starts from. */
+/** The other interfaces a driver takes along; undefined when it refuses, because `intf` is not the one it starts from. */
 export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes' | 'number'>>(
   driver: DriverSpec,
   device: { readonly spec: DeviceSpec; readonly interfaces: readonly T[] },

@@ -1,4 +1,4 @@
-/** What a simulated kernel is told: devices and drivers. Plain data. */
+/** What a simulated kernel is made of: devices and drivers. Plain data. */
 
 /** One interface of a device's active configuration. */
 export interface InterfaceSpec {
@@ -32,9 +32,9 @@ export interface DeviceSpec {
   readonly version?: string;
   /** Mbit/s: 1.5, 12, 480, 5000, ...; 0 when the kernel does not know it. */
   readonly speedMbps: number;
-  /** `busnum`, where a recording has another one than its name says. */
+  /** `busnum`, if it differs from the one in a recorded device's name. */
   readonly bus?: number;
-  /** `bConfigurationValue` of the configuration it is in; 1 when absent, null: it is in none, and has no interfaces. */
+  /** `bConfigurationValue` of the configuration it is in; 1 when absent, null: it is not configured, and has no interfaces. */
   readonly configuration?: number | null;
   /** False: it may not be used (`authorized` is 0), and has no interfaces. */
   readonly authorized?: boolean;
@@ -49,9 +49,9 @@ export interface DeviceSpec {
 }
 
 /**
- * What a driver does with the other interfaces of a device that it takes one of:
+ * What a driver does with the other interfaces of a device when it takes one:
  * - `single`: nothing
- * - `siblings-on-bind`: takes them too, and each is released alone (snd-usb-audio)
+ * - `siblings-on-bind`: takes them too, and each is released separately (snd-usb-audio)
  * - `siblings-both`: takes them too, and releasing one releases all (cdc_ether and other usbnet drivers)
  */
 export type ClaimStyle = 'single' | 'siblings-on-bind' | 'siblings-both';

@@ -10,7 +10,7 @@ export type Node = readonly [path: string, value: string, permissions: string];
 /** Writes nodes, parents before children. */
 export async function writeNodes(store: ActorStore, nodes: Iterable<Node>): Promise<void> {
   for (const [path, value, permissions] of nodes) {
-    // A parent that others use too is left alone, and nobody who watches it is told.
+    // A parent that others also use is left alone, and nobody who watches it gets an event.
     if (value === '' && (await store.read(path)) !== undefined) continue;
     if (value === '') await store.mkdir(path);
     else await store.write(path, value);
@@ -18,10 +18,10 @@ export async function writeNodes(store: ActorStore, nodes: Iterable<Node>): Prom
   }
 }
 
-/** Writes nodes so that no other actor sees some without the others: libxl does it in a transaction. */
+/** Writes nodes so that no other actor sees only some of them: libxl does it in a transaction. */
 export async function writeTogether(store: ActorStore, nodes: Iterable<Node>): Promise<void> {
   const writes: Promise<void>[] = [];
-  // Requests of one view are carried out in their order, and before those that their events cause.
+  // Requests of one view are carried out in order, and before those that their events cause.
   for (const [path, value, permissions] of nodes) {
     writes.push(value === '' ? store.mkdir(path) : store.write(path, value));
     writes.push(store.setPermissions(path, parsePermissions(permissions)!));
@@ -62,12 +62,12 @@ export function dom0Nodes({
   ];
 }
 
-/** `/vm/<uuid>`'s name for a domain. */
+/** A domain's `/vm/<uuid>`. */
 function uuidOf(domain: WorldDomain): string {
   return domain.uuid ?? `00000000-0000-4000-8000-${domain.domid.toString(16).padStart(12, '0')}`;
 }
 
-/** A domain's nodes; only the toolstack's record when it is not alive. */
+/** A domain's nodes; only the toolstack's record if it is not alive. */
 export function domainNodes(domain: WorldDomain): Node[] {
   const { domid, lacks = [] } = domain;
   const record: Node[] = [
@@ -121,7 +121,7 @@ export function domainNodes(domain: WorldDomain): Node[] {
   ];
 }
 
-/** What a QEMU and the toolstack that started it say of it, but its state. HVM guests' have two backends less. */
+/** What a QEMU and the toolstack that started it say about it, except its state. HVM guests' have two backends fewer. */
 export function deviceModelNodes(domain: Pick<WorldDomain, 'domid' | 'type'>, pid: number): Node[] {
   const { domid, type } = domain;
   const model = `/local/domain/0/device-model/${domid}`;
@@ -161,7 +161,7 @@ export function controllerNodes(controller: WorldController): Node[] {
   if (inXenstore || controller.backend !== undefined) nodes.push([`${record}/backend`, backend, 'n0']);
   if (inXenstore || controller.frontend !== undefined) nodes.push([`${record}/frontend`, frontend, 'n0']);
   if (inXenstore) {
-    // The record's copy is of the moment of creation: state 1, no device in a port.
+    // The record's copy shows the moment of creation: state 1, no device in a port.
     for (const [key, value] of keys) {
       const stray = key.startsWith('port/') && Number(key.slice(5)) > controller.portCount;
       if (!stray) nodes.push([`${record}/${key}`, creationValue(key, value), 'n0']);
@@ -211,7 +211,7 @@ function backendNodes(
   const owner = `n${controller.backendDomid}`;
   const parents = backend.split('/').slice(0, -2);
   const nodes: Node[] = [
-    // backend, backend/vusb and backend/vusb/D belong to the backend's domain alone.
+    // backend, backend/vusb and backend/vusb/D belong only to the backend's domain.
     [parents.slice(0, 5).join('/'), '', owner],
     [parents.join('/'), '', owner],
     [`${parents.join('/')}/${controller.domid}`, '', owner],
@@ -219,7 +219,7 @@ function backendNodes(
     [`${backend}/frontend`, frontend, shared],
     ...keys.map(([key, value]): Node => [`${backend}/${key}`, value, shared]),
   ];
-  // QEMU's doing, before it waits for the frontend.
+  // QEMU does this, before it waits for the frontend.
   if (simType(controller.type)?.startsQemu && Number(controller.backendState) > 1)
     nodes.push([`${backend}/hotplug-status`, 'connected', shared]);
   return nodes;

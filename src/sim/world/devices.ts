@@ -1,4 +1,4 @@
-/** What both formats of a world need: hubs in order, unique names, drivers for all that is bound. */
+/** What both formats of a world need: hubs in order, unique names, drivers for everything that is bound. */
 
 import { interfacePattern, isHub, siblingsClaimed } from '../kernel/drivers.js';
 import {
@@ -15,11 +15,11 @@ import {
 import type { WorldFault } from './schema.js';
 import type { WorldDomain, WorldSavedDrivers } from './world.js';
 
-/** Adds the root hubs that are not named, checks that each hub is there, and sorts hubs before what is behind them. */
+/** Adds the root hubs that are not named, checks that each hub exists, and sorts hubs before what is behind them. */
 export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFault): DeviceSpec[] {
   const byName = new Map<string, DeviceSpec>();
   for (const [index, device] of devices.entries()) {
-    if (byName.has(device.busid)) throw fault(`devices[${index}].busid`, 'is there twice');
+    if (byName.has(device.busid)) throw fault(`devices[${index}].busid`, 'occurs twice');
     byName.set(device.busid, device);
     const numbers = device.interfaces.map(({ number }) => number);
     if (new Set(numbers).size < numbers.length) {
@@ -32,13 +32,13 @@ export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFaul
     const parent = parentOf(busid);
     const hub = parent === undefined ? undefined : byName.get(parent);
     if (parent === undefined || (hub && isHub(hub))) continue;
-    throw fault(`devices[${index}].busid`, `is behind ${parent}, which is no hub of this world`);
+    throw fault(`devices[${index}].busid`, `is behind ${parent}, which is not a hub of this world`);
   }
   const addressed = withAddresses([...byName.values()], fault);
   return addressed.sort((a, b) => depthOf(a.busid) - depthOf(b.busid) || a.address - b.address);
 }
 
-/** Gives an address to each device that has none: behind the highest of its bus, in the order of the list. */
+/** Gives an address to each device that has none: after the highest of its bus, in list order. */
 function withAddresses(
   devices: readonly DeviceSpec[],
   fault: WorldFault,
@@ -88,7 +88,7 @@ function rootHub(busid: string, devices: readonly DeviceSpec[]): DeviceSpec {
 }
 
 /**
- * The drivers of a world: `drivers`, and one for each name that an interface or a saved driver has and that would not take it,
+ * The drivers of a world: `drivers`, and one for each driver of an interface, or saved driver, that would not take it,
  * so that what is bound can be bound again.
  */
 export function completeDrivers(
@@ -102,7 +102,8 @@ export function completeDrivers(
     const driver = byName.get(name) ?? { name, match: [] };
     byName.set(name, driver);
     const intf = device?.interfaces.find((other) => other.number === number);
-    // usbfs is a program's doing (QEMU's libusb), never a driver's choice. A driver of several may have it with another.
+    // usbfs is a program's doing (QEMU's libusb), never a driver's choice. A driver of several interfaces may have it
+    // together with another.
     if (!device || !intf || name === 'usbfs' || takes(driver.match, device, intf)) return;
     if (
       device.interfaces.some((other) =>
@@ -123,7 +124,7 @@ export function completeDrivers(
   return [...byName.values()];
 }
 
-/** The driver that would take an interface first, the driver of its siblings included. */
+/** The driver that would take an interface first, including the driver of its siblings. */
 function naturalDriver(
   drivers: readonly DriverSpec[],
   device: DeviceSpec,
@@ -156,16 +157,16 @@ export function savedFor(drivers: readonly DriverSpec[], device: DeviceSpec): Wo
   };
 }
 
-/** Checks that no domid is there twice. */
+/** Checks that no domid occurs twice. */
 export function checkDomains(domains: readonly Pick<WorldDomain, 'domid'>[], fault: WorldFault): void {
   const seen = new Set<number>();
   for (const [index, { domid }] of domains.entries()) {
-    if (seen.has(domid)) throw fault(`domains[${index}].domid`, 'is there twice');
+    if (seen.has(domid)) throw fault(`domains[${index}].domid`, 'occurs twice');
     seen.add(domid);
   }
 }
 
-/** Checks that no controller is there twice and that each has its domain. */
+/** Checks that no controller occurs twice and that each has its domain. */
 export function checkControllers(
   controllers: readonly { readonly domid: number; readonly devid: number }[],
   domains: readonly { readonly domid: number }[],
@@ -174,8 +175,8 @@ export function checkControllers(
   const domids = new Set(domains.map(({ domid }) => domid));
   const seen = new Set<string>();
   for (const [index, { domid, devid }] of controllers.entries()) {
-    if (!domids.has(domid)) throw fault(`controllers[${index}].domid`, 'is no domain of this world');
-    if (seen.has(`${domid}/${devid}`)) throw fault(`controllers[${index}].devid`, 'is there twice');
+    if (!domids.has(domid)) throw fault(`controllers[${index}].domid`, 'is not a domain of this world');
+    if (seen.has(`${domid}/${devid}`)) throw fault(`controllers[${index}].devid`, 'occurs twice');
     seen.add(`${domid}/${devid}`);
   }
 }

@@ -1,4 +1,4 @@
-/** An inventory as a world: the host that someone else saw, to be played with. */
+/** An inventory as a world: a host observed elsewhere, to be simulated. */
 
 import { isHub } from '../kernel/drivers.js';
 import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
@@ -22,7 +22,7 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     interfaces.some(({ driver }) => driver === USBFS);
   const devices = completeDevices(
     inventory.devices.map((device, index) =>
-      // What QEMU holds it takes once more from the driver that would have it.
+      // QEMU takes what it holds again, from the driver that would have it.
       deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
     ),
     fault,
@@ -65,7 +65,7 @@ function domainOf(
   };
 }
 
-/** Domain 0 has no type on a host of libxl's, and its uuid is not always written. */
+/** Domain 0 has no type on a libxl host, and its uuid is not always written. */
 function domainZero({
   name,
   type,
@@ -85,7 +85,7 @@ function lacking(said: Partial<Record<'name' | 'type' | 'uuid', string | undefin
   return (Object.keys(said) as (keyof typeof said)[]).filter((key) => said[key] === undefined);
 }
 
-/** Domains with a QEMU. An inventory without a word of QEMUs has one for each domain that needs it. */
+/** Domains with a QEMU. An inventory that says nothing about QEMUs has one for each domain that needs it. */
 function servedDomids({ domains, controllers, qemus }: CheckedInventory): Set<number> {
   const needs = (domid: number) =>
     controllers.some((controller) => controller.domid === domid && simType(controller.type)?.startsQemu);
@@ -99,7 +99,7 @@ function servedDomids({ domains, controllers, qemus }: CheckedInventory): Set<nu
   );
 }
 
-/** Devices that stand in a port of a controller that a QEMU serves. */
+/** Devices in ports of controllers that a QEMU serves. */
 function namedToQemu({ controllers }: CheckedInventory, served: ReadonlySet<number>): Set<string> {
   return new Set(
     controllers
@@ -115,7 +115,7 @@ function withoutUsbfs(device: CheckedInventory['devices'][number]): CheckedInven
   return { ...device, interfaces };
 }
 
-/** Stands for whichever driver takes an interface when it is plugged in; no driver has a name like it. */
+/** Stands for whichever driver takes an interface when it is plugged in; no driver has such a name. */
 const AS_PLUGGED = '*';
 
 const ROOT_HUB_INTERFACES = [{ number: 0, classes: '09/00/00' }];
@@ -130,11 +130,11 @@ function deviceOf(
   const hub = kind !== 'device';
   const configuration = Number(/:(\d{1,3})\.\d+$/.exec(device.interfaces[0]?.id ?? '')?.[1] ?? 1);
   if (hub !== (kind === 'root-hub' || isHub(device)))
-    throw fault(`devices[${index}].kind`, 'does not go with its classes');
+    throw fault(`devices[${index}].kind`, 'does not match its classes');
   const interfaces = device.interfaces.map(({ id, number, classes, driver, unauthorized }, place) => {
     const field = `devices[${index}].interfaces[${place}]`;
     if (id !== interfaceName(busid, configuration, number))
-      throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
+      throw fault(`${field}.id`, `is not interface ${number} of ${busid}`);
     if (driver === USBBACK && !usbback)
       throw fault(`${field}.driver`, 'is usbback, which this host does not have');
     const given = { number, classes, ...(unauthorized ? { authorized: false } : {}) };
@@ -159,7 +159,7 @@ function deviceOf(
   };
 }
 
-/** An inventory has a device's texts as they are printed: `\\x1b` for the character, `\\\\` for a backslash. */
+/** An inventory has a device's texts in printable form: `\\x1b` for the character, `\\\\` for a backslash. */
 function unescaped(text: string): string {
   return text.replace(/\\(?:\\|x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\})/g, (_, byte, code) =>
     byte === undefined && code === undefined ? '\\' : String.fromCodePoint(Number.parseInt(byte ?? code, 16)),

@@ -41,7 +41,7 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
   };
 }
 
-/** libxl starts a QEMU for a domain that is to have controllers of type qusb. */
+/** libxl starts a QEMU for a domain with controllers of type qusb. */
 function needsModel(short: ShortWorld, domid: number): true | undefined {
   return (
     short.controllers.some((other) => other.domid === domid && simType(other.type)?.startsQemu) || undefined
@@ -58,7 +58,7 @@ function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
   const hub = isRootHub(device.busid) || deviceClass === '09';
   const isUsable = configured && (rest.authorized ?? true);
   const usual = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
-  // The kernel makes no interfaces of a device that it does not configure (`hub.c: usb_new_device`).
+  // The kernel creates no interfaces for a device that it does not configure (`hub.c: usb_new_device`).
   const given = isUsable ? usual : [];
   return {
     ...defined(rest),
@@ -85,7 +85,7 @@ function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
   };
 }
 
-/** Without the fields that are undefined. */
+/** A copy without the undefined fields. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
@@ -107,8 +107,8 @@ function lentDevices(
     }
     for (const [port, busid] of Object.entries(controller.devices)) {
       const field = `controllers[${index}].devices["${port}"]`;
-      if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
-      if (lent.has(busid)) throw fault(field, 'is in another port too');
+      if (Number(port) > portsOf(controller)) throw fault(field, 'is not a port of the controller');
+      if (lent.has(busid)) throw fault(field, 'is also in another port');
       const device = names.get(busid);
       if (device && isHub(device)) throw fault(field, 'is a hub');
       lent.set(busid, type);

@@ -1,9 +1,9 @@
-/** What the types of controllers are to the simulator: its own reading of what libxl and the backends do. */
+/** The controller types as the simulator knows them: its own reading of what libxl and the backends do. */
 import type { ControllerType } from '../../pvusb/model/inventory.js';
 
 /** One type. */
 export interface SimType {
-  /** The kind of its backends in xenstore; undefined: it has a record alone. */
+  /** The kind of its backends in xenstore; undefined: it has only a record. */
   readonly backend: string | undefined;
   /** usbback serves it. */
   readonly isOfUsbback: boolean;
@@ -11,7 +11,7 @@ export interface SimType {
   readonly isOfQemu: boolean;
   /** A QEMU follows its backend in xenstore, and libxl starts one for it. */
   readonly startsQemu: boolean;
-  /** Its ports unless a world says. */
+  /** Its number of ports, unless a world says. */
   usualPorts(version: number): number;
 }
 
@@ -46,7 +46,7 @@ export const TYPE_NAMES = Object.keys(TYPES) as [ControllerType, ...ControllerTy
 /** The types that have backends. */
 export const BACKENDS = Object.values(TYPES).filter(({ backend }) => backend !== undefined);
 
-/** A type by its name; undefined for one that nobody knows. */
+/** A type by its name; undefined for an unknown one. */
 export function simType(type: string): SimType | undefined {
   return Object.hasOwn(TYPES, type) ? TYPES[type as ControllerType] : undefined;
 }

@@ -156,7 +156,7 @@ describe('a domain that libxl is making', () => {
       });
     };
     const { changes } = await prepareDomain(saved.host, { domain: 1, usb }, { onWait });
-    assert.deepEqual(waits, ['Domain 1 is being made by its toolstack.']);
+    assert.deepEqual(waits, ['Domain 1 is being created by its toolstack.']);
     assert.equal(changes.length, 1);
     assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
   });

@@ -17,7 +17,7 @@ const LINES: readonly (readonly [Action, string])[] = [
   [{ do: 'take', interface: intf, driver, record: '/r' }, 'unbind 4-1:1.0 from usb-storage'],
   [{ do: 'restore', interface: intf, driver }, 'give 4-1:1.0 back to usb-storage'],
   [{ do: 'restore', interface: intf }, 'give 4-1:1.0 back to the driver that the kernel chooses'],
-  [{ do: 'verify', busid, bus: 4, address: 2 }, 'see that 4-1 is still at address 4.2'],
+  [{ do: 'verify', busid, bus: 4, address: 2 }, 'check that 4-1 is still at address 4.2'],
   [{ do: 'forget', busid, records: [] }, 'forget the drivers saved for 4-1'],
   [
     {
@@ -36,10 +36,7 @@ const LINES: readonly (readonly [Action, string])[] = [
     { do: 'emulate', ...at, version: 2, ports: 6, isNew: true },
     'have the QEMU of domain 4 emulate controller 0 (USB 2, 6 ports)',
   ],
-  [
-    { do: 'unemulate', ...at, withinMs: 500, mayStay: true },
-    'have the QEMU of domain 4 take controller 0 away',
-  ],
+  [{ do: 'unemulate', ...at, withinMs: 500, mayStay: true }, 'have the QEMU of domain 4 remove controller 0'],
   [
     { do: 'lend', ...at, busid, bus: 4, address: 2 },
     'have the QEMU of domain 4 put 4-1 (4.2) into port 1 of controller 0',
@@ -59,7 +56,7 @@ const LINES: readonly (readonly [Action, string])[] = [
       expect: [{ fact: 'value', path: '/p', is: '' }, { fact: 'absent', path: '/q' }, unclaimed],
       edits: [],
     },
-    'see that /p is "" and /q is absent and 4-1 is in no port',
+    'check that /p is "" and /q is absent and 4-1 is in no port',
   ],
   // What is in a new directory is left out, and what is said of the other devices.
   [

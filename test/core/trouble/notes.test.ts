@@ -8,7 +8,7 @@ import { assertSentence, controllerOf, failure, labWith, openSimulated } from '.
 
 const fix = { fix: true, settleMs: 0 };
 
-describe('a device that is back at the host', () => {
+describe('a device that is back with the host', () => {
   test('when its own driver refuses an interface, the kernel is asked for another, which is told and can be undone', async () => {
     await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
     await lab.sim.usb.addDriver({ name: 'spare', match: ['46f4:0001'] });
@@ -20,7 +20,7 @@ describe('a device that is back at the host', () => {
     assert.equal(lab.driver('4-1:1.0'), 'spare');
     const { findings } = await doctor(lab.host, { settleMs: 0 });
     assert.deepEqual(findings.map(describeFinding), [
-      '4-1 is back at the host, but 4-1:1.0 is on spare, not on usb-storage.',
+      '4-1 is back with the host, but 4-1:1.0 is on spare, not on usb-storage.',
     ]);
     // It stays a finding as long as its own driver refuses it.
     await doctor(lab.host, { fix: true, settleMs: 0 });

@@ -134,9 +134,9 @@ describe("domains in libxl's JSON", () => {
 
   for (const [why, text, says, domain] of [
     ['no JSON', '{ "usbdevs": [', /JSON/],
-    ['no object', '3', /is not of libxl/],
-    ['an object of something else', '{ "controllers": [] }', /is not of libxl/],
-    ['the list of something else', '[ {} ]', /is not of libxl/],
+    ['no object', '3', /is not libxl's/],
+    ['an object of something else', '{ "controllers": [] }', /is not libxl's/],
+    ['the list of something else', '[ {} ]', /is not libxl's/],
     ["another guest's", '[ { "domid": 2, "config": { "c_info": {} } } ]', /none|0 are/, 'u1'],
     ['a device without address', '{ "usbdevs": [ {} ] }', /hostbus and hostaddr/],
     ['several domains and no name', '[ {}, {} ]', /2 domains/],
