@@ -92,7 +92,6 @@ describe('the man page', () => {
       .replaceAll('\\(aq', "'")
       .replace(/\n(?!\.)/g, ' ');
     for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
-      const remedy = commandRemedy(code);
       const at = plain.indexOf(`\n.TP \\fB${code}\\fR `);
       assert.ok(at > 0, code);
       const entry = plain.slice(at, plain.indexOf('\n.TP', at + 1));
