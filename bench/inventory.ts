@@ -1,4 +1,4 @@
-/** The whole inventory, against the sequence of requests that libxl's usb-list makes for every domain. */
+/** The whole inventory, compared with the requests that libxl's usb-list makes for every domain. */
 import { listInventory, observe } from '../src/pvusb/index.js';
 import type { Daemon } from '../test/xenstored/daemon.js';
 import { interleave, timed } from './measure.js';

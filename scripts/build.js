@@ -1,5 +1,5 @@
-// Builds dist/: the library by the TypeScript compiler, the program as one bundle (a process that starts often
-// must not look for a hundred files).
+// Builds dist/: the library with the TypeScript compiler, the program as one bundle (a process that starts often must
+// not load a hundred files).
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,7 +25,7 @@ const metafiles = await bundleProgram(`${root}/dist/cli`, requiring);
 writeFileSync(`${root}/dist/cli/THIRD-PARTY-LICENCES.txt`, formatNotices(bundledPackages(metafiles)));
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
-// The man page is made from the commands themselves.
+// The man page is generated from the commands themselves.
 const man = `${root}/build/man.mjs`;
 await build({ ...options, ...requiring, entryPoints: [`${root}/src/cli/man.ts`], outfile: man });
 const { formatManPage } = await import(`file://${man}`);

@@ -1,4 +1,4 @@
-// The program as bundles of esbuild: dist/cli, and what packages are made of.
+// The program as esbuild bundles: dist/cli, and what packages are made from.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -19,11 +19,11 @@ export const options = {
   // The licences of what is in a bundle stand beside it, in full (third-party.js).
   legalComments: 'none',
   define: { PVUSB_VERSION: JSON.stringify(version) },
-  // Native: it finds its binary beside its own files.
+  // Native: it finds its binary next to its own files.
   external: ['koffi'],
 };
 
-/** commander is CommonJS and asks for Node's own modules by require. */
+/** commander is CommonJS and loads Node's own modules with require. */
 export const requiring = {
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

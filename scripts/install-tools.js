@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from './bundle.js';
 
-/** Installs what the package-lock.json of a folder names, unless that is what is there. */
+/** Installs what a folder's package-lock.json names, unless it is already there. */
 export function installTools(folder) {
   const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
   const installed = join(folder, 'node_modules', '.lock-installed');

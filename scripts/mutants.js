@@ -1,6 +1,6 @@
-// Finds, in the compiled planners, whatever plans are made of: the elements of lists (facts, edits, steps, undos), lists
-// as a whole, and fields that may be missing. Instruments the code so that each can be left out while it runs: a mutant is
-// a number, and the global function `leftOut(number)` says whether it is on.
+// Finds, in the compiled planners, everything that plans are made of: the elements of lists (facts, edits, steps,
+// undos), lists as a whole, and fields that may be missing. Instruments the code so that each can be left out while it
+// runs: a mutant is a number, and the global function `leftOut(number)` says whether it is on.
 import { parse } from 'acorn';
 
 /** Fields that a plan may or may not have. */
@@ -9,10 +9,10 @@ const OPTIONAL = new Set(['undo', 'otherwise', 'goOn', 'config', 'known', 'ifPos
 /** What marks a module that makes parts of plans: an object with one of these fields. */
 const MARKS = new Set(['fact', 'edit', 'act', 'undo', 'steps']);
 
-/** What the parts of a plan are not left out of: ways to another list, and what another function gets. */
+/** What parts of a plan are not left out of: ways to another list, and arguments of other functions. */
 const WAYS = new Set(['MemberExpression', 'CallExpression', 'NewExpression', 'SpreadElement']);
 
-/** Methods that give lists. */
+/** Methods that return lists. */
 const LISTS = new Set(['map', 'flatMap', 'filter']);
 
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
@@ -31,17 +31,17 @@ function isMark(node) {
   return node.type === 'ObjectExpression' && node.properties.some(({ key }) => MARKS.has(key?.name));
 }
 
-/** In a function, and in none that is asynchronous: planning only computes. */
+/** In a function, but not in an asynchronous one: planning only computes. */
 function isPure(parents) {
   const functions = parents.filter(({ type }) => FUNCTIONS.has(type));
   return functions.length > 0 && functions.every(({ async }) => !async);
 }
 
-/** The names of the functions and methods of some modules that always give lists. */
+/** The names of the functions and methods of some modules that always return lists. */
 export function listFunctions(trees) {
   const functions = trees.flatMap((tree) => nodesOf(tree).flatMap(({ node }) => namedFunction(node)));
   const lists = new Set(functions.map(({ name }) => name));
-  // Without those that turn out to give something else, until none does any more.
+  // Without those that turn out to return something else, until none does.
   for (let before = Number.POSITIVE_INFINITY; lists.size < before; ) {
     before = lists.size;
     for (const { name, body } of functions) if (!givesLists(body, lists)) lists.delete(name);
@@ -76,7 +76,7 @@ function isList(node, lists) {
 }
 
 /**
- * The mutants of one module, and its code with all of them in it.
+ * The mutants of one module, and its code with all of them included.
  *
  * @param numberOf gives a new number for each
  */
@@ -104,7 +104,7 @@ export function instrument(code, tree, lists, numberOf) {
   return { mutants, code: inserted(code, insertions) };
 }
 
-/** Outer ones come first in `insertions`: at one place they begin first and end last. */
+/** Outer ones come first in `insertions`: at the same place they begin first and end last. */
 function inserted(code, insertions) {
   const befores = new Map();
   for (const [order, { at, text }] of insertions.entries()) {
@@ -124,7 +124,7 @@ function inserted(code, insertions) {
   return result + code.slice(from);
 }
 
-/** Every node below one, with all that it is in, outer ones first; not what is in nodes that `enters` refuses. */
+/** Every node below one, with all its ancestors, outermost first; not those in nodes that `enters` refuses. */
 function nodesOf(root, enters = () => true) {
   const found = [];
   const visit = (node, parents) => {

@@ -1,6 +1,6 @@
-// Shows that the plan scripts would notice if a planner left something out: takes every fact, edit, step and undo out of
-// the compiled planners, one at a time, and makes all plans of test/fixtures/plan-scripts again. `npm run test:mutation`.
-// A mutant is on only while a plan is made, so every host is set up once.
+// Shows that the plan scripts would notice if a planner left something out: removes every fact, edit, step and undo
+// from the compiled planners, one at a time, and makes all plans in test/fixtures/plan-scripts again. `npm run
+// test:mutation`. A mutant is on only while a plan is made, so every host is set up only once.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
@@ -55,7 +55,7 @@ const { length } = mutants;
 console.log(`${length} mutants, ${length - alive.size} killed, ${alive.size} survived`);
 process.exitCode = length > 0 && alive.size === 0 ? 0 : 1;
 
-/** Whether a plan is another one, or none, with this mutant. */
+/** Whether this mutant changes a plan, or prevents it. */
 async function isNoticed(number, plan, text) {
   isOn = number;
   try {
@@ -67,7 +67,7 @@ async function isNoticed(number, plan, text) {
   }
 }
 
-/** Copies what was compiled, with all mutants in it, and gives them. */
+/** Copies what was compiled, with all mutants included, and returns them. */
 async function prepare() {
   for (const folder of ['src', 'test'])
     cpSync(join(root, 'build', folder), join(copy, 'build', folder), { recursive: true });

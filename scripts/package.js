@@ -1,4 +1,4 @@
-// Makes out/pvusb_<version>_amd64.deb, which needs nothing of a host but its C library: `npm run package`.
+// Makes out/pvusb_<version>_amd64.deb, which needs nothing on a host but its C library: `npm run package`.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root, version } from './bundle.js';
@@ -19,7 +19,7 @@ import {
 import { sourceSeconds } from './source-date.js';
 import { formatNotices } from './third-party.js';
 
-/** Debian 12's C library: what a host must have at least. */
+/** Debian 12's C library: the minimum that a host must have. */
 const GLIBC = '2.36';
 
 const ABOUT = `lend the USB devices of a Xen host to its guests
@@ -28,7 +28,8 @@ const ABOUT = `lend the USB devices of a Xen host to its guests
  what it is going to do, undoes what it could not finish, and repairs what
  others left half done.`;
 
-if (process.platform !== 'linux' || process.arch !== 'x64') fail('it is made on Linux on x86-64 only');
+if (process.platform !== 'linux' || process.arch !== 'x64')
+  fail('the package can only be made on Linux on x86-64');
 run(process.execPath, [join(root, 'scripts/build.js')], { stdio: 'inherit' });
 installPackaging();
 const libraries = fetchLibraries();
@@ -46,7 +47,7 @@ for (const file of [koffi, ...libraries.files]) {
 }
 const needed = needsGlibc([program, koffi, ...libraries.files]);
 if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0) {
-  fail(`what is made here needs glibc ${needed}: make it on Debian 12, whose is ${GLIBC}`);
+  fail(`a package made here would need glibc ${needed}: make it on Debian 12, which has ${GLIBC}`);
 }
 
 console.log('# making the package');

@@ -1,4 +1,4 @@
-// Makes the packages, Debian's and npm's, and tests them: `npm run test:package`.
+// Makes the packages, the Debian and the npm one, and tests them: `npm run test:package`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -31,7 +31,7 @@ step('the Debian package', ...node('scripts/package.js'));
 const first = sum();
 step('the Debian package once more', ...node('scripts/package.js'));
 if (sum() !== first) {
-  console.error('# the same sources have made another package');
+  console.error('# the same sources made a different package');
   process.exit(1);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Everything that a lab boots from, made in stages. A stage's folder is named by a key of all that goes into it, so
- * it is made again exactly when something of that has changed.
+ * Everything that a lab boots from, made in stages. A stage's folder is named by a key of everything that goes into it,
+ * so it is made again exactly when something in that has changed.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export interface Built {
 }
 
 /**
- * Makes what is missing or made of older sources. Packages stay as they are until `fresh` asks apt again.
+ * Makes what is missing or was made from older sources. Packages stay as they are until `fresh` asks apt again.
  *
  * @throws {LabError} saying what the machine lacks
  */
@@ -85,7 +85,7 @@ async function provideKey(): Promise<void> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'pvusb-lab', '-f', path]);
 }
 
-/** The texts of sources of the lab, files or folders: what is made by them or of them changes when they do. */
+/** The texts of sources of the lab, files or folders: what is made by them or from them changes when they do. */
 async function sources(...names: readonly string[]): Promise<string[]> {
   const texts: string[] = [];
   for (const path of names.map((name) => sourcePath(name))) {

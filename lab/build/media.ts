@@ -1,11 +1,11 @@
-/** The contents of the sticks, the same at every build. */
+/** The contents of the sticks, the same in every build. */
 import { createHash } from 'node:crypto';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
 
-/** The sticks by the names of their devices, and their serial numbers. */
+/** The sticks, by the names of their devices, with their serial numbers. */
 export const STICKS = { stick: 'LAB0001', stick2: 'LAB0002' } as const;
 
 /** The name of a stick. */

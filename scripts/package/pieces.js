@@ -1,4 +1,4 @@
-// The program in pieces that an executable keeps inside: JavaScript, and V8's code of it.
+// The program in pieces kept inside an executable: JavaScript, and V8's code for it.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
@@ -25,8 +25,8 @@ export async function makePieces() {
 }
 
 /**
- * A bundle as a function: pieces load each other by its `require`, since an executable has no files for `import` to
- * find.
+ * A bundle as a function: pieces load each other through its `require`, since an executable has no files for `import`
+ * to find.
  */
 async function piece(source) {
   const { code, warnings } = await transform(source, {
@@ -36,12 +36,12 @@ async function piece(source) {
     minify: true,
     supported: { 'dynamic-import': false },
   });
-  // One byte a character is what the executable reads.
+  // The executable reads one byte per character.
   if (warnings.length > 0 || /[^\0-\x7f]/.test(code)) fail('a piece of the program cannot be packed');
   return `(function(exports,require,module){${code}})`;
 }
 
-/** Compiles by the Node of the package: V8 takes no code but its own. */
+/** Compiles with the package's Node: V8 accepts only its own code. */
 function compile(folder) {
   const program = join(root, 'scripts', 'package', 'compile.js');
   // What V8 writes depends on its random numbers.

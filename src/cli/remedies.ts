@@ -1,4 +1,4 @@
-/** What to do next, in commands: where the library's remedy speaks of its functions. */
+/** What to do next, in commands: where the library's remedy names its functions. */
 import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
 
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
@@ -26,10 +26,10 @@ export function commandRemedy(code: PvusbErrorCode): string {
   return COMMANDS[code] ?? ERROR_KINDS[code].remedy;
 }
 
-/** What to do about an error. Of a controller that is half removed the command that ends it is named. */
+/** What to do about an error. For a half-removed controller it names the command that finishes the removal. */
 export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string {
   const { domid, devid } = where;
   if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
-    return `Run it again when the guest answers, or "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
+    return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
 }

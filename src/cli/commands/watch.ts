@@ -22,7 +22,7 @@ export async function runWatch(terminal: Terminal, options: CommonOptions): Prom
     const onEvent = (event: WatchEvent): void => {
       terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
     };
-    // It may run for months, into a log: no line of progress.
+    // It may run for months, writing to a log: no progress line.
     const { signal, dryRun } = operation;
     await watchDomains(host, { signal, dryRun, onEvent });
   });

@@ -11,6 +11,6 @@ export function stillHeld(where: ControllerId, sentence: string, cause: unknown)
     leftOver: [
       `${capitalise(nameController(where))} is being removed and takes no more devices; those that it had are back with the host.`,
     ],
-    remedy: 'Remove it again when the guest answers, or with the option destroy, which does not wait for it.',
+    remedy: 'Remove it again when the guest answers, or use the option destroy, which does not wait for it.',
   });
 }

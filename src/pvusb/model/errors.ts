@@ -53,7 +53,7 @@ export const ERROR_KINDS = {
   'no-usbback': {
     group: 'refused',
     remedy:
-      'Load the kernel module usbback (modprobe usbback); where the kernel has none, as mainline Linux, use type qusb, which needs a QEMU.',
+      'Load the kernel module usbback (modprobe usbback); if the kernel has none, like mainline Linux, use type qusb, which needs a QEMU.',
   },
   'no-device-model': {
     group: 'refused',

@@ -1,4 +1,4 @@
-/** What the text of an xl.cfg file says of a guest's USB. */
+/** What the text of an xl.cfg file says about a guest's USB. */
 
 import {
   type Position,
@@ -15,12 +15,12 @@ import type { WantedUsb } from '../plan/wanted.js';
 export interface XlConfig {
   /** For `applyUsb` and `prepareDomain`. */
   readonly usb: WantedUsb;
-  /** What people should know of it, a sentence each: what xl itself would not read, what is not handled. */
+  /** What people should know about it, one sentence each: what xl itself would not read, what is not handled. */
   readonly notes: readonly string[];
 }
 
 /**
- * Parses the text of an xl.cfg file. `path` is what places in it are told by: `u1.cfg:3:12`.
+ * Parses the text of an xl.cfg file. `path` is used to name places in it: `u1.cfg:3:12`.
  *
  * @throws {PvusbError} `invalid-configuration`, with line and column
  */
@@ -68,10 +68,10 @@ function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
   };
 }
 
-/** Settings of the USB that the QEMU of an HVM guest has from its start on (xl.cfg(5)). */
+/** Settings for the USB that an HVM guest's QEMU has from the start (xl.cfg(5)). */
 const OF_QEMU = ['usb', 'usbversion', 'usbdevice'];
 
-/** What a file says of USB and is not handled: told when it says nothing else, and when it names devices of the host. */
+/** What a file says about USB that is not handled: reported if it says nothing else, and if it names host devices. */
 function unhandledIn(path: string, settings: XlCfgSettings): string[] {
   const value = settings.get('usbdevice');
   const items = value?.kind === 'list' ? value.items : value ? [value] : [];
