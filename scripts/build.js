@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { bundleProgram, options, requiring, root, version } from './bundle.js';
 import { sourceSeconds } from './source-date.js';
+import { bundledPackages, formatNotices } from './third-party.js';
 
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
@@ -20,7 +21,8 @@ if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 rmSync(`${root}/dist/cli`, { recursive: true, force: true });
 rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 
-await bundleProgram(`${root}/dist/cli`, requiring);
+const metafiles = await bundleProgram(`${root}/dist/cli`, requiring);
+writeFileSync(`${root}/dist/cli/THIRD-PARTY-LICENCES.txt`, formatNotices(bundledPackages(metafiles)));
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
 // The man page is generated from the commands themselves.

@@ -16,7 +16,8 @@ export const options = {
   platform: 'node',
   target: 'node20',
   minify: true,
-  legalComments: 'linked',
+  // The licences of what is in a bundle stand beside it, in full (third-party.js).
+  legalComments: 'none',
   define: { PVUSB_VERSION: JSON.stringify(version) },
   // Native: it finds its binary next to its own files.
   external: ['koffi'],
@@ -31,13 +32,13 @@ export const requiring = {
 
 /**
  * Bundles the program into a folder, with esbuild's options changed by `changes`. One file for xl's commands, which
- * scripts call often; the others are loaded in pieces, as needed.
+ * scripts call often; the others are loaded in pieces, as they are needed. Gives esbuild's metafiles: what came in.
  */
 export async function bundleProgram(outdir, changes) {
-  // CommonJS, since Node starts that a few milliseconds faster.
-  await build({
-    ...options,
-    ...changes,
+  // CommonJS, since Node starts that some milliseconds sooner.
+  const common = { ...options, ...changes, metafile: true, absWorkingDir: root };
+  const short = await build({
+    ...common,
     banner: {},
     outdir,
     format: 'cjs',
@@ -45,12 +46,12 @@ export async function bundleProgram(outdir, changes) {
     outExtension: { '.js': '.cjs' },
     external: [...options.external, './program.js'],
   });
-  await build({
-    ...options,
-    ...changes,
+  const others = await build({
+    ...common,
     outdir,
     entryPoints: [`${root}/src/cli/program.ts`],
     splitting: true,
     chunkNames: '[name]-[hash]',
   });
+  return [short.metafile, others.metafile];
 }

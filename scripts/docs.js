@@ -65,8 +65,7 @@ function gather({ Extractor, ExtractorConfig }, { entry, folder }, forgotten) {
       message.handled = true;
       if (message.logLevel === 'error') throw new Error(message.text);
       const [, name] = /The symbol "(\w+)"/.exec(message.text) ?? [];
-      if (message.messageId === 'ae-forgotten-export' && !INSIDE.has(name))
-        forgotten.push(`${entry}: ${name}`);
+      if (message.messageId === 'ae-forgotten-export' && !INSIDE.has(name)) forgotten.push({ entry, name });
     },
   });
   if (!succeeded) throw new Error(`api-extractor failed on ${entry}`);
@@ -98,9 +97,17 @@ run(bin('tsc'), [
   'null',
 ]);
 
-const [all, forgotten, stale] = [entries(), [], []];
+/** Entries that join others, whose types their users have from those. */
+const JOINING = new Set(['pvusb/testing']);
+
+const [all, forgotten, stale, offered] = [entries(), [], [], new Set()];
 for (const own of all) {
-  const declared = exportedDeclarations(gather(extractor, own, forgotten));
+  const text = gather(extractor, own, forgotten);
+  for (const [, name] of text.matchAll(
+    /^export (?:declare )?(?:abstract )?(?:class|interface|type|const) (\w+)/gm,
+  ))
+    offered.add(name);
+  const declared = exportedDeclarations(text);
   const index = readFileSync(join(root, 'src', own.folder, 'index.ts'), 'utf8');
   const page = formatPage({ entry: own.entry, index, declared, links: linksOf(own, all) });
   const path = join(root, pathOf(own));
@@ -110,6 +117,8 @@ for (const own of all) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, page);
 }
-for (const name of forgotten) console.error(`# not exported, although an export needs it: ${name}`);
+const missing = forgotten.filter(({ entry, name }) => !(JOINING.has(entry) && offered.has(name)));
+for (const { entry, name } of missing)
+  console.error(`# not exported, although an export needs it: ${entry}: ${name}`);
 for (const path of stale) console.log(`# ${path} ${isCheck ? 'is out of date: npm run docs' : 'is updated'}`);
-process.exit(forgotten.length > 0 || (isCheck && stale.length > 0) ? 1 : 0);
+process.exit(missing.length > 0 || (isCheck && stale.length > 0) ? 1 : 0);

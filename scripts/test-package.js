@@ -57,11 +57,12 @@ step('docs/api.md and docs/api/ are up to date?', ...node('scripts/docs.js', '--
 step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'));
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));
 step('unpack', 'dpkg-deb', ['-x', deb, unpacked]);
-// Those that start the program as users do, and the package's own.
-const tests = testNames().filter((name) => /^(package\/|cli\/process)/.test(name));
+// Those that start the program as others do, and the package's own.
+const tests = testNames().filter((name) => /^(package\/|cli\/(process|completion-shells))/.test(name));
 Object.assign(process.env, {
   PVUSB_DEB: deb,
   PVUSB_ROOT: unpacked,
+  PVUSB_TARBALL: tarball,
   PVUSB_PROGRAM: join(unpacked, 'usr/bin/pvusb'),
 });
 console.log(`# ${tests.length} files of tests`);

@@ -3,23 +3,25 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 import { bundleProgram, root } from '../bundle.js';
+import { bundledPackages } from '../third-party.js';
 import { fail, run, runtime, workshop } from './tools.js';
 
 /**
- * Makes the pieces and returns their files by name. `main.js` starts, and loads the others when needed; `<name>.code`
- * is what V8 has compiled a piece to.
+ * Makes the pieces; gives their files by their names, and the folders of the packages that are in them. `main.js` begins, and loads the others when they are needed;
+ * `<name>.code` is what V8 has compiled a piece to.
  */
 export async function makePieces() {
   const folder = join(workshop, 'pieces');
   rmSync(folder, { recursive: true, force: true });
-  await bundleProgram(folder, { target: 'node24', legalComments: 'none' });
+  const metafiles = await bundleProgram(folder, { target: 'node24' });
   for (const name of readdirSync(folder)) {
     const made = readFileSync(join(folder, name), 'utf8').replace(/^#!.*\n/, '');
     rmSync(join(folder, name));
     writeFileSync(join(folder, name.replace(/\.cjs$/, '.js')), await piece(made));
   }
   compile(folder);
-  return Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
+  const pieces = Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
+  return { pieces, packages: bundledPackages(metafiles) };
 }
 
 /**

@@ -41,7 +41,7 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
-    'They take xl\\(aqs arguments, print what xl prints and exit as xl does.',
+    ...prose("They take xl's arguments, print what xl prints and exit as xl does."),
     ...xl.flatMap((command) => formatCommand(command)),
     '.SH STATES',
     ...formatStates(),

@@ -9,9 +9,7 @@ import { SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
 import { XenstoreClient } from '../xenstore/index.js';
 
-export type { OpenHost, SimHost, World };
-
-/** A host in memory, and control over what happens to it. */
+/** A host in memory, and what happens to it. */
 export interface SimulatedHost extends OpenHost {
   /** Plugs and unplugs devices, boots and kills guests. */
   readonly sim: SimHost;

@@ -112,22 +112,35 @@ describe('imports', () => {
     const packages = SRC_IMPORTS.filter(
       ({ target }) => !target.startsWith('node:') && !target.endsWith('.ts'),
     );
-    const { dependencies } = JSON.parse(readProjectFile('package.json'));
+    const { dependencies, devDependencies } = JSON.parse(readProjectFile('package.json')) as {
+      readonly dependencies: object;
+      readonly devDependencies: object;
+    };
     none(
       packages
         .filter(({ from, target }) => !/^src\/(cli|sim)\//.test(from) && PACKAGES[from] !== target)
         .map(({ from, target }) => `${from}: ${target}`),
       'packages in a library',
     );
-    const used = new Set(
-      packages.map(({ target }) =>
-        target
-          .split('/')
-          .slice(0, target.startsWith('@') ? 2 : 1)
-          .join('/'),
-      ),
+    const nameOf = (target: string): string =>
+      target
+        .split('/')
+        .slice(0, target.startsWith('@') ? 2 : 1)
+        .join('/');
+    const usedBy = (isCli: boolean): string[] => {
+      const used = packages.filter(({ from }) => from.startsWith('src/cli/') === isCli);
+      return [...new Set(used.map(({ target }) => nameOf(target)))].sort();
+    };
+    // The program is bundled: whoever installs it needs only what the libraries load.
+    assert.deepEqual(
+      usedBy(false),
+      Object.keys(dependencies).sort(),
+      'packages of libraries, and dependencies',
     );
-    assert.deepEqual([...used].sort(), Object.keys(dependencies).sort(), 'packages used, and dependencies');
+    none(
+      usedBy(true).filter((name) => !(name in { ...dependencies, ...devDependencies })),
+      'packages of the command line that are not installed',
+    );
   });
 });
 

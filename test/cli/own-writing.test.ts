@@ -157,7 +157,7 @@ describe('the doctor, after what xl leaves behind', () => {
       .write('/libxl/usbback/4-1/4-1@1_0/driver_path', '/sys/bus/usb/drivers/usb-storage');
     const { status: plain, stdout: text } = await stage.run('doctor');
     assert.equal(plain, 0);
-    assert.match(text, /^Nothing is wrong\.\nNotes:\nDrivers are saved for 4-1, which no longer needs/);
+    assert.match(text, /^Nothing is wrong\.\nNotes:\nDrivers are saved for 4-1, which no longer needs them/);
     const { status, stdout } = await stage.run('doctor', '--json');
     const { healthy, findings } = JSON.parse(stdout);
     assert.deepEqual([status, healthy, findings[0].severity], [0, true, 'note']);

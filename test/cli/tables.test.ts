@@ -8,7 +8,7 @@ import { formatDevices } from '../../src/cli/commands/devices.js';
 import { formatList } from '../../src/cli/commands/list.js';
 import { displayWidth } from '../../src/cli/table.js';
 import type { Inventory } from '../../src/pvusb/model/inventory.js';
-import { parseWorldText } from '../../src/sim/index.js';
+import { labWorld, parseWorldText } from '../../src/sim/index.js';
 import {
   escapeText,
   parseBusid,
@@ -16,6 +16,7 @@ import {
   parseInterfaceId,
   type UsbDevice,
 } from '../../src/sysfs/index.js';
+import { readProjectFile } from '../architecture/sources.js';
 import { openStage, runPvusb } from './stage.js';
 
 /** Whatever controls a terminal or the reading of a line. */
@@ -229,6 +230,17 @@ describe('on a host with much behind hubs', () => {
 2-3          2.4   0627:0001          usbhid        yes         QEMU USB Keyboa…
 `,
     );
+  });
+
+  it('the table in the README is what the command prints', async () => {
+    const { devices, ...rest } = labWorld();
+    const table = /^# pvusb devices\n((?:[^#].*\n)+)/m.exec(readProjectFile('README.md'))![1]!;
+    const busids = linesOf(table)
+      .slice(1)
+      .map((line) => line.split(' ')[0]);
+    const shown = devices.filter(({ busid }) => busid.startsWith('usb') || busids.includes(busid));
+    await using stage = await openStage({ ...rest, devices: shown });
+    assert.equal(await stage.done('devices'), table);
   });
 
   it('every command that mentions a device names it in full on the narrowest terminal', async () => {

@@ -1,11 +1,12 @@
 /** What the Debian package contains. */
 import assert from 'node:assert/strict';
-import { readFileSync, realpathSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { run } from '../support/packages.js';
 import { projectRoot } from '../xenstored/fetch.js';
-import { installed, toolOrSkip } from './installed.js';
+import { assertLinks, installed, toolOrSkip } from './installed.js';
 
 const { deb, root, program } = installed();
 const lintian = await toolOrSkip(['lintian'], 'lintian');
@@ -27,11 +28,27 @@ const FILES = [
   '/usr/share/doc/pvusb/copyright',
   '/usr/share/doc/pvusb/gcc-12-copyright.gz',
   '/usr/share/doc/pvusb/nodejs-licences.gz',
+  '/usr/share/doc/pvusb/third-party-licences.gz',
   '/usr/share/fish/vendor_completions.d/pvusb.fish',
   '/usr/share/lintian/overrides/pvusb',
   '/usr/share/man/man1/pvusb.1.gz',
   '/usr/share/zsh/vendor-completions/_pvusb',
 ];
+
+/** The documents, in the folders that they link to each other in. */
+const DOCUMENTS = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'lab/README.md',
+  ...below('docs'),
+  ...below('examples'),
+].map((path) => `/usr/share/doc/pvusb/${path}`);
+
+function below(folder: string): string[] {
+  return readdirSync(join(projectRoot(), folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(projectRoot(), join(entry.parentPath, entry.name)));
+}
 
 describe('the Debian package', () => {
   it('needs the C library of Debian 12, and no other package', async () => {
@@ -50,7 +67,7 @@ describe('the Debian package', () => {
     const leaves = paths.filter(
       (path) => !paths.some((other) => other.startsWith(path) && other.length > path.length),
     );
-    assert.deepEqual(leaves.sort(), FILES);
+    assert.deepEqual(leaves.sort(), [...FILES, ...DOCUMENTS].sort());
     for (const [mode, owner, , path] of entries) {
       const wanted = path!.endsWith('/')
         ? 'drwxr-xr-x'
@@ -96,6 +113,21 @@ describe('the Debian package', () => {
     for (const part of ['Node.js v24.', 'commander 1', 'zod 4', 'koffi 3', 'gcc-12']) {
       assert.ok(copyright.includes(part), part);
     }
+    const notices = gunzipSync(
+      readFileSync(join(root, 'usr/share/doc/pvusb/third-party-licences.gz')),
+    ).toString();
+    // koffi's binary has code of others inside.
+    for (const folder of ['commander', 'zod', 'koffi', 'koffi/vendor/node-addon-api']) {
+      const [licence] = readdirSync(join(projectRoot(), 'node_modules', folder)).filter((name) =>
+        /^licen[cs]e/i.test(name),
+      );
+      const text = readFileSync(join(projectRoot(), 'node_modules', folder, licence!), 'utf8');
+      assert.ok(notices.includes(text.trim()), folder);
+    }
+  });
+
+  it('has documents whose links lead to what is there', () => {
+    assertLinks(join(root, 'usr/share/doc/pvusb'));
   });
 
   it('has no fault that lintian knows', { skip: lintian.skip }, async () => {

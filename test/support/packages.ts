@@ -103,13 +103,21 @@ const ATTEMPTS: Readonly<Record<string, (scratch: string) => string[] | Promise<
   "the system's package lists": () => [],
   'fresh package lists': ownLists,
   'the package lists of Debian 12': async (scratch) => {
-    // Whatever mirror the system uses.
+    const own = ownLists(scratch);
+    // Whichever mirror the system uses; apt knows whose it is when it has the lists.
+    await run('apt-get', ['-o', 'APT::Sandbox::User=root', ...own, 'update', '-qq']);
     const format = ['--format', '$(REPO_URI)', 'Origin: Debian'];
-    const [mirror] = (await run('apt-get', ['indextargets', ...format])).split('\n');
+    const [mirror] = (await run('apt-get', [...own, 'indextargets', ...format])).split('\n');
     if (!mirror) throw new Error('apt knows no Debian archive');
     const sources = join(scratch, 'sources.list');
     await writeFile(sources, `deb ${mirror} ${RELEASE} main\n`);
-    return [...ownLists(scratch), '-o', `Dir::Etc::SourceList=${sources}`, '-o', 'Dir::Etc::SourceParts=-'];
+    // The versions that the system has are of no interest.
+    const only = [
+      `Dir::Etc::SourceList=${sources}`,
+      'Dir::Etc::SourceParts=-',
+      'Dir::State::status=/dev/null',
+    ];
+    return [...own, ...only.flatMap((option) => ['-o', option])];
   },
 };
 

@@ -4,7 +4,16 @@ import { addressIn } from '../../sysfs/identity.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { configDifference } from '../model/config-difference.js';
 import { isOnAnother, USBBACK } from '../model/drivers.js';
-import { allPorts, deviceAt, isAlive, isOf, type Place, placesOf, qemuOf, savedFor } from '../model/find.js';
+import {
+  allPorts,
+  deviceAt,
+  isAlive,
+  isSamePlug,
+  type Place,
+  placesOf,
+  qemuOf,
+  savedFor,
+} from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type {
   Controller,
@@ -163,7 +172,7 @@ function savedFindings(inventory: Inventory, saved: SavedDrivers): Finding[] {
   if (device?.interfaces.some(({ driver }) => driver === USBBACK)) return [];
   const now = new Map(device?.interfaces.map(({ id, driver }) => [id, driver]));
   const others =
-    !device || !isOf(saved, device)
+    !device || !isSamePlug(saved, device)
       ? []
       : saved.drivers.flatMap(({ interface: intf, driver: was }) => {
           const driver = now.get(intf);

@@ -1,8 +1,15 @@
 /** Gives interfaces back to the host's drivers, and removes the records that are no longer needed. */
-import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
+import {
+  type Busid,
+  busidOf,
+  type DriverName,
+  errnoOf,
+  type InterfaceId,
+  SysfsError,
+} from '../../sysfs/index.js';
 import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
-import { placesOf } from '../model/find.js';
+import { addressOf, placesOf } from '../model/find.js';
 import {
   IDENTITY_KEY,
   ORIGIN_KEY,
@@ -28,7 +35,7 @@ type Forget = Extract<Action, { do: 'forget' }>;
  * stays, and with it the doctor's finding. What a program holds through usbfs is that program's.
  */
 export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
-  const { interface: intf, driver } = action;
+  const { interface: intf, driver, at } = action;
   try {
     let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
@@ -38,7 +45,7 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
       await giveBack(host, intf, driver, signal);
       state = await host.sysfs.stateOf(intf, { signal });
     }
-    if (!isOnAnother(state.driver, driver)) return;
+    if (!isOnAnother(state.driver, driver) || (await isAnotherPlug(host, busidOf(intf), at, signal))) return;
     const sentence = `${intf} is now on the driver ${state.driver}, not on ${driver} as before.`;
     throw new PvusbError('other-driver', sentence, { where: { busid: busidOf(intf) } });
   } catch (error) {
@@ -50,11 +57,11 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
 
 /** Sysfs shows which records are no longer needed; the transaction shows whether the device is lent again. */
 export async function forget(host: Host, action: Forget, signal: AbortSignal | undefined): Promise<void> {
-  const { busid, records } = action;
+  const { busid, records, at } = action;
   const served: string[] = [];
   for (const { interface: intf, driver: recorded, keep } of records) {
     const { present, driver } = await host.sysfs.stateOf(intf, { signal });
-    if (isOnAnother(driver, recorded)) continue;
+    if (isOnAnother(driver, recorded) && !(await isAnotherPlug(host, busid, at, signal))) continue;
     const isBack = driver === undefined ? !present : driver !== USBBACK;
     if (isBack || (!keep && driver !== USBBACK)) served.push(savedInterfacePath(busid, intf));
   }
@@ -70,6 +77,18 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
       await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
     }, call);
   await (host.commits?.run(once, signal) ?? once());
+}
+
+/** Whether another plug may be in the socket than the one recorded: which driver that has is no business of the record. */
+async function isAnotherPlug(
+  host: Host,
+  busid: Busid,
+  at: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (at === undefined) return true;
+  const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
+  return device !== undefined && addressOf(device) !== at;
 }
 
 async function giveBack(

@@ -1,7 +1,7 @@
 /** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
 import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
-import { hasIdentity } from '../../sysfs/identity.js';
+import { addressIn, hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
@@ -151,6 +151,17 @@ export function hostControllers(inventory: Pick<Inventory, 'controllers'>): Cont
 export function isOf(saved: SavedDrivers | undefined, device: UsbDevice, isAttached = false): boolean {
   if (saved?.identity === undefined || (isAttached && saved.origin !== undefined)) return true;
   return hasIdentity(device, saved.identity);
+}
+
+/** Whether a device is the very plug that the drivers were saved for: not replugged since, when the kernel chose anew. */
+export function isSamePlug({ identity }: SavedDrivers, device: UsbDevice): boolean {
+  if (identity === undefined || !hasIdentity(device, identity)) return false;
+  return (addressIn(identity) ?? addressOf(device)) === addressOf(device);
+}
+
+/** A device's address as an identity has it, `3.11`. */
+export function addressOf({ bus, address }: UsbDevice): string {
+  return `${bus}.${address}`;
 }
 
 /** The plugged-in device with that sysfs name. */

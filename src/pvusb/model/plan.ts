@@ -65,6 +65,8 @@ export type Action =
       readonly do: 'restore';
       readonly interface: InterfaceId;
       readonly driver?: DriverName | undefined;
+      /** The address, `3.11`, of the device that had this driver: of any other plug nothing is expected, nor if unknown. */
+      readonly at?: string | undefined;
     }
   /**
    * Removes the saved drivers that are no longer needed, unless the device is in some port again. A kind of its own,
@@ -74,6 +76,8 @@ export type Action =
   | {
       readonly do: 'forget';
       readonly busid: Busid;
+      /** As of `restore`. */
+      readonly at?: string | undefined;
       readonly records: readonly {
         readonly interface: InterfaceId;
         readonly driver?: DriverName | undefined;

@@ -3,7 +3,7 @@ import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { formatIdentityAt } from '../../sysfs/identity.js';
 import { USBBACK, USBFS } from '../model/drivers.js';
-import { isOf, savedFor } from '../model/find.js';
+import { addressOf, isOf, savedFor } from '../model/find.js';
 import type { Inventory, SavedDrivers } from '../model/inventory.js';
 import {
   formatDriverPath,
@@ -54,8 +54,8 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
       ...telling(inventory, target.domid, [taken], { ifPossible: true }),
     },
     ...servedType(target.type).takeBack(target, device),
-    ...restoreActions(drivers),
-    forgetAction(busid, drivers),
+    ...restoreActions(drivers, addressOf(device)),
+    forgetAction(busid, drivers, addressOf(device)),
   ];
   const why = `claim ${namePort(target)} for ${busid}`;
   const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);

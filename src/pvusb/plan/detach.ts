@@ -5,7 +5,7 @@
  */
 import { type Busid, type DriverName, type InterfaceId, interfaceNumber } from '../../sysfs/busid.js';
 import { USBBACK, USBFS } from '../model/drivers.js';
-import { deviceAt, isOf, type Place, placesOf, savedFor } from '../model/find.js';
+import { addressOf, deviceAt, isOf, isSamePlug, type Place, placesOf, savedFor } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, savedOriginPath } from '../model/layout.js';
 import type { Action, Edit, Fact, Plan, Step } from '../model/plan.js';
@@ -97,10 +97,13 @@ export function unfinishedDetaches(inventory: Inventory, { controller, port }: P
  */
 function restoreSteps(inventory: Inventory, busid: Busid): Step[] {
   const drivers = driversToRestore(inventory, busid);
-  const restores = deviceAt(inventory, busid) ? restoreActions(drivers) : [];
+  const device = deviceAt(inventory, busid);
+  const saved = savedFor(inventory, busid);
+  const at = device && saved && isSamePlug(saved, device) ? addressOf(device) : undefined;
+  const restores = device ? restoreActions(drivers, at) : [];
   return [
     ...restores.map((act): Step => ({ why: `give ${busid} back to the host`, act, goOn: true })),
-    { why: `forget ${busid}`, act: forgetAction(busid, drivers) },
+    { why: `forget ${busid}`, act: forgetAction(busid, drivers, at) },
   ];
 }
 
@@ -132,13 +135,16 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
 }
 
 /** Lowest interface number first: drivers of several interfaces (snd-usb-audio) refuse any other. */
-export function restoreActions(drivers: ReadonlyMap<InterfaceId, DriverName | undefined>): Action[] {
+export function restoreActions(
+  drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,
+  at: string | undefined,
+): Action[] {
   return [...drivers]
     .sort(([a], [b]) => interfaceNumber(a) - interfaceNumber(b))
     .map(([intf, driver]) => ({
       do: 'restore',
       interface: intf,
-      ...(driver === undefined ? {} : { driver }),
+      ...(driver === undefined ? {} : { driver, ...(at === undefined ? {} : { at }) }),
     }));
 }
 
@@ -146,11 +152,12 @@ export function restoreActions(drivers: ReadonlyMap<InterfaceId, DriverName | un
 export function forgetAction(
   busid: Busid,
   drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,
+  at: string | undefined,
 ): Action {
   const records = [...drivers].map(([intf, driver]) => ({
     interface: intf,
     ...(driver === undefined ? {} : { driver }),
     keep: driver !== undefined,
   }));
-  return { do: 'forget', busid, records };
+  return { do: 'forget', busid, ...(at === undefined ? {} : { at }), records };
 }

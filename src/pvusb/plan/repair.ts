@@ -1,6 +1,7 @@
 /** A plan for each thing that {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. Pure. */
 
 import { interfaceNumber } from '../../sysfs/busid.js';
+import { addressOf, deviceAt } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
@@ -82,7 +83,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       return [{ why: repairTitle(finding), act: { do: 'commit', expect: facts, edits: [], config } }];
     }
     case 'other-driver':
-      return moveSteps(finding);
+      return moveSteps(inventory, finding);
     case 'unnoticed-device':
       // A paused guest has not had a chance yet.
       if (!finding.isReplugged) return [];
@@ -117,8 +118,13 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
 }
 
 /** Lowest interface first: a driver of several interfaces takes the others as well. */
-function moveSteps({ busid, interfaces }: Extract<Finding, { finding: 'other-driver' }>): Step[] {
+function moveSteps(
+  inventory: Inventory,
+  { busid, interfaces }: Extract<Finding, { finding: 'other-driver' }>,
+): Step[] {
   const moves = interfaces.toSorted((a, b) => interfaceNumber(a.interface) - interfaceNumber(b.interface));
+  const device = deviceAt(inventory, busid);
+  const at = device && addressOf(device);
   return [
     ...moves.map(
       ({ interface: intf, driver }): Step => ({
@@ -129,13 +135,13 @@ function moveSteps({ busid, interfaces }: Extract<Finding, { finding: 'other-dri
     ...moves.map(
       ({ interface: intf, was }): Step => ({
         why: `give ${intf} back to ${was}`,
-        act: { do: 'restore', interface: intf, driver: was },
+        act: { do: 'restore', interface: intf, driver: was, ...(at === undefined ? {} : { at }) },
         goOn: true,
       }),
     ),
     {
       why: `forget ${busid}`,
-      act: forgetAction(busid, new Map(moves.map(({ interface: intf, was }) => [intf, was]))),
+      act: forgetAction(busid, new Map(moves.map(({ interface: intf, was }) => [intf, was])), at),
     },
   ];
 }

@@ -100,7 +100,7 @@ export const devicemodelCases: readonly Case[] = [
       const code = 'invalid-argument';
       await lab.refuses([
         { code, says: ['4 ports', 'USB 1', 'always has 2'], act: () => add({ version: 1, ports: 4 }) },
-        { code, says: ['8 ports', 'USB 2', 'always 6'], act: () => add({ version: 2, ports: 8 }) },
+        { code, says: ['8 ports', 'USB 2', 'always has 6'], act: () => add({ version: 2, ports: 8 }) },
         { code, says: ['16 ports', 'USB 3', '1 to 15'], act: () => add({ version: 3, ports: 16 }) },
         { code, says: ['version 4'], act: () => add({ version: 4 }) },
       ]);

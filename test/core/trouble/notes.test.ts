@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { describeFinding, detachDevice, doctor, severityOf } from '../../../src/pvusb/index.js';
 import { qemuWorld } from '../../../src/sim/index.js';
+import type { Busid } from '../../../src/sysfs/busid.js';
+import { formatIdentity } from '../../../src/sysfs/identity.js';
 import { compareWorlds } from '../support/invariants.js';
 import { assertSentence, controllerOf, failure, labWith, openSimulated } from '../support/test-host.js';
 
@@ -39,6 +41,8 @@ describe('a device that is back with the host', () => {
     await detachDevice(lab.host, { device: '3-7' });
     // Another driver had one of them when the records were read again.
     await lab.write('/libxl/usbback/3-7/3-7@1_1/driver_path', '/sys/bus/usb/drivers/cdc_mbim');
+    const [device] = await lab.host.sysfs.devices({ wanted: ['3-7' as Busid] });
+    await lab.write('/libxl/usbback/3-7/device', formatIdentity(device!));
     const { findings } = await doctor(lab.host, { settleMs: 0 });
     assert.deepEqual(findings.map(severityOf), ['wrong']);
     assert.deepEqual((await doctor(lab.host, { fix: true, settleMs: 0 })).remaining, []);

@@ -117,8 +117,11 @@ describe('following a host', () => {
 
   test('costs as many requests per change with 1,000 domains as with 10', async () => {
     const [small, large] = [await costs(10), await costs(1000)];
-    assert.deepEqual(large, small);
-    for (const [what, requests] of Object.entries(small)) assert.ok(requests < 150, `${what}: ${requests}`);
+    // What is one event is one look. What is many may be two on a busy machine, and each look costs the same.
+    for (const what of ['a device comes into a port', 'a device is pulled out', 'a device is plugged in'])
+      assert.equal(large[what], small[what], what);
+    for (const [what, requests] of Object.entries({ ...small, ...large }))
+      assert.ok(requests < 100, `${what}: ${requests}`);
   });
 });
 
