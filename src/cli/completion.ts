@@ -5,7 +5,7 @@ import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
 import { JSON_LIBXL } from './options.js';
-import { UsageError } from './report.js';
+import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { describeHolder, whyNotAttachable } from './wording.js';
 import { isXlCommand } from './xl/run.js';
@@ -66,9 +66,8 @@ const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 export function runCompletion(terminal: Terminal, shell: string): void {
   const script = COMPLETION_SCRIPTS.get(shell);
   if (script === undefined) {
-    throw new UsageError(
-      `completion takes the name of a shell: ${[...COMPLETION_SCRIPTS.keys()].join(', ')}.`,
-    );
+    const shells = [...COMPLETION_SCRIPTS.keys()].join(', ');
+    throw usageError(`completion takes the name of a shell: ${shells}.`, 'pvusb completion');
   }
   terminal.out(script);
 }

@@ -41,7 +41,7 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
-    ...prose("They take xl's arguments, print what xl prints and exit as xl does."),
+    ...prose("They take xl's arguments, print what xl prints and exit as xl does, but with 2 for any wrong command line."),
     ...xl.flatMap((command) => formatCommand(command)),
     '.SH STATES',
     ...formatStates(),
@@ -91,6 +91,7 @@ const SILENT: Terminal = {
 
 function statuses(): Record<string, string> {
   const meanings: Record<ErrorGroup, string> = {
+    usage: 'A wrong command line.',
     refused: 'Refused; nothing was changed. From doctor: something is still wrong.',
     host: 'Problem with the host.',
     moment: 'Try again.',
@@ -98,7 +99,7 @@ function statuses(): Record<string, string> {
   };
   const groups = Object.entries(EXIT_STATUS) as [ErrorGroup, number][];
   const byGroup = groups.map(([group, status]) => [status, meanings[group]] as const);
-  return { 0: 'Done.', ...Object.fromEntries(byGroup), 2: 'A wrong command line.', 130: 'Interrupted.' };
+  return { 0: 'Done.', ...Object.fromEntries(byGroup), 130: 'Interrupted.' };
 }
 
 /** A command, or its subcommands: how it is called, what it does, its options. Those of the parser alone are not told. */

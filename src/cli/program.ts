@@ -1,12 +1,11 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
-import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
-import { reportError, USAGE_STATUS } from './report.js';
+import { reportError, usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
@@ -40,9 +39,10 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
     await program.parseAsync([...words, ...argv.slice(options.length)], { from: 'user' });
     return exitStatus;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
+    const isHelp = error instanceof CommanderError;
+    if (isHelp && error.exitCode === 0) return 0;
     const json = options.some((word) => /^--json(=libxl)?$/.test(word));
-    return reportError(terminal, error, json);
+    return reportError(terminal, isHelp ? usageError('A command is missing.', 'pvusb') : error, json);
   }
 }
 
@@ -93,7 +93,7 @@ export function buildProgram(
     .helpCommand('help [command...]', 'show help for a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: tellMisuse })
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride();
   addReading(program, terminal);
   addWriting(program, terminal);
@@ -103,24 +103,24 @@ export function buildProgram(
   addFiles(program, terminal);
   addSimulation(program, terminal, setStatus);
   addXl(program);
-  hintAtHelp(program, 'pvusb');
+  refuseMisuse(program, 'pvusb');
   return program;
 }
 
-/** Commander's own message, which repeats what was typed. Only its suggestion is a line of its own. */
-function tellMisuse(untrustedText: string, write: (text: string) => void): void {
-  const lines = untrustedText
-    .trimEnd()
-    .replace(/^error: /, 'pvusb: ')
-    .replace(JSON_LIBXL, '--json=libxl')
-    .split(/\n(?=\(Did you mean [^\n]*$)/);
-  write(`${lines.map(printable).join('\n')}\n`);
-}
-
-/** After a wrong command line: where to find the right one. */
-function hintAtHelp(command: Command, words: string): void {
-  command.showHelpAfterError(`See "${words} --help".`);
-  for (const sub of command.commands) hintAtHelp(sub, `${words} ${sub.name()}`);
+/** Makes an error like all others of what commander refuses, of this command and those below it. */
+function refuseMisuse(command: Command, words: string): void {
+  command.configureOutput({
+    outputError(untrustedText) {
+      const text = untrustedText
+        .trim()
+        .replace(/^error: /, '')
+        .replace(JSON_LIBXL, '--json=libxl');
+      const [, message = text, hint = ''] = /^(.*)\n\((Did you mean [^\n]*\?)\)$/s.exec(text) ?? [];
+      const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}.`;
+      throw usageError(sentence, words, hint);
+    },
+  });
+  for (const sub of command.commands) refuseMisuse(sub, `${words} ${sub.name()}`);
 }
 
 function addReading(program: Command, terminal: Terminal): void {

@@ -232,15 +232,15 @@ describe('the commands that know files', () => {
 
   it('after -- no word is an option', async () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u2', '--', '--json=libxl');
-    assert.deepEqual([status, stdout], [1, '']);
+    assert.deepEqual([status, stdout], [2, '']);
     assert.match(stderr, /^pvusb: "--json=libxl" is not the name of a USB device/);
     const plain = await stage.run('attach', 'u2', '--', '--json');
-    assert.deepEqual([plain.status, plain.stdout], [1, '']);
+    assert.deepEqual([plain.status, plain.stdout], [2, '']);
     assert.match(await stage.done('list', '--json=libxl', '--', 'u2'), /"c_info"/);
   });
 
   it('--json=libxl is for what libxl has a form of', async () => {
     const { status, stderr } = await stage.run('devices', '--json=libxl');
-    assert.deepEqual([status, /unknown option '--json=libxl'/.test(stderr)], [2, true]);
+    assert.deepEqual([status, /Unknown option '--json=libxl'/.test(stderr)], [2, true]);
   });
 });

@@ -102,7 +102,7 @@ describe('the commands that write', () => {
     ['attach u1 4-1 -p 1', 'invalid-argument', 'Name the controller'],
     ['attach u1 4-1 -c 5', 'no-such-controller', '5'],
     ['attach u1 4-1 -c x', 'invalid-argument', '"x" is not a controller number'],
-    ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port="0"'],
+    ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port number "0" is not between'],
     ['attach u1 4-1 -c 0 -p 9', 'no-such-port', 'ports 1 to 2'],
     ['attach u1 4-1 -c 0 -p 1', 'port-in-use', '3-8'],
     ['attach u2 3-8', 'already-attached', 'domain 1'],
@@ -112,8 +112,8 @@ describe('the commands that write', () => {
     ['detach 3-8 -d u2', 'port-empty', 'domain 2'],
     ['detach u1 0 2', 'port-empty', 'port 2'],
     ['controller add u1 --devid 0', 'controller-exists', '0'],
-    ['controller add u1 --usb 9', 'invalid-argument', 'version="9"'],
-    ['controller add u1 --ports 0', 'invalid-argument', 'ports="0"'],
+    ['controller add u1 --usb 9', 'invalid-argument', 'USB version "9" is not between'],
+    ['controller add u1 --ports 0', 'invalid-argument', 'number of ports "0" is not between'],
     ['controller remove u1 4', 'no-such-controller', '4'],
     ['controller destroy u2 0', 'no-such-controller', '0'],
     ['controller info u2 0', 'no-such-controller', '0'],
@@ -126,11 +126,12 @@ describe('the commands that write', () => {
     const before = await stage.look();
     for (const [command, code, says] of REFUSALS) {
       const { status, stdout, stderr } = await stage.run(...words(command));
-      assert.deepEqual([command, status, stdout], [command, 1, '']);
+      const expected = code === 'invalid-argument' ? 2 : 1;
+      assert.deepEqual([command, status, stdout], [command, expected, '']);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code, `${command}: ${stderr}`);
       assert.ok(stderr.includes(says), `${command}: ${stderr}`);
       const asData = await stage.run(...words(command), '--json');
-      assert.deepEqual([asData.status, asData.stderr], [1, stderr]);
+      assert.deepEqual([asData.status, asData.stderr], [expected, stderr]);
       const { error } = JSON.parse(asData.stdout);
       assert.equal(error.code, code);
       assert.equal(stderr, `pvusb: ${error.message}\n${error.remedy} (${code})\n`);

@@ -10,7 +10,8 @@ import {
 } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
-import { HalfDoneError, UsageError } from '../report.js';
+import { quoteWord } from '../printable.js';
+import { HalfDoneError, usageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
@@ -77,7 +78,8 @@ function nameFrom(file: string, name: string | undefined): string {
 
 function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,5}$/.test(text)) throw new UsageError(`--wait takes seconds, not "${text}".`);
+  if (!/^\d{1,5}$/.test(text))
+    throw usageError(`--wait takes seconds, not ${quoteWord(text)}.`, 'pvusb prepare');
   return Number(text) * 1000;
 }
 

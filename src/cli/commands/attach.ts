@@ -2,7 +2,7 @@
 
 import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
 
@@ -70,7 +70,7 @@ function detachRequest(names: readonly string[], options: DetachOptions) {
   if (names.length === 3 && options.domain === undefined) {
     return { domain: first!, devid: parseDevid(controller!), port: parsePort(port!) };
   }
-  throw new UsageError(
-    'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").',
-  );
+  const sentence =
+    'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").';
+  throw usageError(sentence, 'pvusb detach');
 }

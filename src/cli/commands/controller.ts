@@ -12,7 +12,7 @@ import {
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
@@ -35,7 +35,8 @@ export async function runControllerAdd(
 ): Promise<void> {
   if (options.version !== undefined) {
     const number = typeof options.version === 'string' ? options.version : 'N';
-    throw new UsageError(`The USB version of a controller is --usb ${number}, not --version.`);
+    const sentence = `The USB version of a controller is --usb ${number}, not --version.`;
+    throw usageError(sentence, 'pvusb controller add');
   }
   const spec = { type: options.type, version: options.usb, ports: options.ports };
   const pairs = Object.entries(spec).flatMap(([key, value]) =>

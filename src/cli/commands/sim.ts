@@ -139,7 +139,9 @@ export async function readWorld(path: string): Promise<World> {
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof Error && 'code' in error)) throw error;
     const why = error.message.replace(/\.$/, '');
-    throw new PvusbError('invalid-argument', `${path} cannot be used as a world: ${why}.`, { cause: error });
+    throw new PvusbError('invalid-configuration', `${path} cannot be used as a world: ${why}.`, {
+      cause: error,
+    });
   }
 }
 
