@@ -41,7 +41,9 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
-    ...prose("They take xl's arguments, print what xl prints and exit as xl does, but with 2 for any wrong command line."),
+    ...prose(
+      "They take xl's arguments, print what xl prints and exit as xl does, but with 2 for any wrong command line.",
+    ),
     ...xl.flatMap((command) => formatCommand(command)),
     '.SH STATES',
     ...formatStates(),
@@ -82,7 +84,6 @@ const SILENT: Terminal = {
   out: () => undefined,
   err: () => undefined,
   showsProgress: false,
-  hasColour: false,
   columns: undefined,
   errColumns: undefined,
   env: {},
@@ -99,7 +100,12 @@ function statuses(): Record<string, string> {
   };
   const groups = Object.entries(EXIT_STATUS) as [ErrorGroup, number][];
   const byGroup = groups.map(([group, status]) => [status, meanings[group]] as const);
-  return { 0: 'Done.', ...Object.fromEntries(byGroup), 130: 'Interrupted.' };
+  return {
+    0: 'Done.',
+    ...Object.fromEntries(byGroup),
+    6: 'Done, but the output could not be written, and standard error says why.',
+    130: 'Interrupted.',
+  };
 }
 
 /** A command, or its subcommands: how it is called, what it does, its options. Those of the parser alone are not told. */

@@ -75,8 +75,8 @@ Examples:
   pvusb demo                     all of this on a simulated host
 
 Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 host
-problem, 4 try again, 5 something is left over (see "pvusb doctor"), 130
-interrupted.`;
+problem, 4 try again, 5 something is left over (see "pvusb doctor"), 6 done but
+the output could not be written, 130 interrupted.`;
 
 /** The program with all its commands; also what completion is made from. */
 export function buildProgram(

@@ -142,6 +142,9 @@ describe('completion', () => {
   it('has no script for another shell, and says which it has', async () => {
     const { status, stdout, stderr } = await runPvusb(['completion', 'powershell']);
     assert.deepEqual([status, stdout], [2, '']);
-    assert.equal(stderr, 'pvusb: completion takes the name of a shell: bash, zsh, fish.\nSee "pvusb completion --help". (invalid-argument)\n');
+    assert.equal(
+      stderr,
+      'pvusb: completion takes the name of a shell: bash, zsh, fish.\nSee "pvusb completion --help". (invalid-argument)\n',
+    );
   });
 });
