@@ -13,22 +13,22 @@ describe('the commands that write', () => {
   const STORY: readonly (readonly [command: string, says: string, data: Record<string, unknown>])[] = [
     [
       'attach u1 4-1',
-      '4-1 is attached to port 1 of controller 0 of domain 1.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u1.\n',
       { domid: 1, devid: 0, port: 1, busid: '4-1', type: 'pv' },
     ],
     [
       'attach 1 3.8 --port 5 --controller 0',
-      '3-7 is attached to port 5 of controller 0 of domain 1.\n',
+      '3-7 (3.8) is attached to port 5 of controller 0 of domain 1.\n',
       { domid: 1, devid: 0, port: 5, busid: '3-7', type: 'pv' },
     ],
     [
       'attach u2 46F4:0001:LAB0002',
-      '1-1 is attached to port 1 of controller 0 of domain 2.\n',
+      '1-1 (46F4:0001:LAB0002) is attached to port 1 of controller 0 of domain u2.\n',
       { domid: 2, devid: 0, port: 1, busid: '1-1', type: 'pv' },
     ],
     [
       'controller add u1 --type auto --usb 1 --ports 2 --devid 3',
-      'Domain 1 has USB controller 3 now: pv, USB 1, 2 ports.\n',
+      'Domain u1 has USB controller 3 now: pv, USB 1, 2 ports.\n',
       { domid: 1, devid: 3, type: 'pv', version: 1, ports: 2 },
     ],
     [
@@ -38,17 +38,17 @@ describe('the commands that write', () => {
     ],
     [
       'detach u1 0 5',
-      '3-7 is detached from port 5 of controller 0 of domain 1.\n',
+      '3-7 is detached from port 5 of controller 0 of domain u1.\n',
       { domid: 1, devid: 0, port: 5, busid: '3-7' },
     ],
     [
       'detach -d u2 46f4:0001:LAB0002',
-      '1-1 is detached from port 1 of controller 0 of domain 2.\n',
+      '1-1 (46f4:0001:LAB0002) is detached from port 1 of controller 0 of domain u2.\n',
       { domid: 2, devid: 0, port: 1, busid: '1-1' },
     ],
-    ['controller remove u1 3', 'Controller 3 of domain 1 is removed.\n', { domid: 1, devid: 3 }],
-    ['controller destroy u1 0', 'Controller 0 of domain 1 is removed.\n', { domid: 1, devid: 0 }],
-    ['controller destroy u2 0', 'Controller 0 of domain 2 is removed.\n', { domid: 2, devid: 0 }],
+    ['controller remove u1 3', 'Controller 3 of domain u1 is removed.\n', { domid: 1, devid: 3 }],
+    ['controller destroy u1 0', 'Controller 0 of domain u1 is removed.\n', { domid: 1, devid: 0 }],
+    ['controller destroy u2 0', 'Controller 0 of domain u2 is removed.\n', { domid: 2, devid: 0 }],
   ];
 
   const words = (command: string) => command.split(' ');
@@ -105,7 +105,15 @@ describe('the commands that write', () => {
     ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port number "0" is not between'],
     ['attach u1 4-1 -c 0 -p 9', 'no-such-port', 'ports 1 to 2'],
     ['attach u1 4-1 -c 0 -p 1', 'port-in-use', '3-8'],
-    ['attach u2 3-8', 'already-attached', 'domain 1'],
+    [
+      'attach u2 3-8',
+      'already-attached',
+      'already attached to port 1 of controller 0 of domain 1.\nDetach it',
+    ],
+    ['attach u1 3-8', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 2', 'already-attached', 'domain 1.\nDetach it there first.'],
     ['attach 0 4-1', 'invalid-argument', 'Domain 0'],
     ['detach 4-1', 'port-empty', '4-1'],
     ['detach 9-9', 'no-such-device', '"9-9"'],

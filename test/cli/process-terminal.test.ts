@@ -79,7 +79,7 @@ describe('pvusb as a process', () => {
     const { status, stdout } = await shown.ended();
     assert.equal(status, 0, stdout);
     assert.ok(
-      stdout.endsWith('\r\u001b[K4-1 is attached to port 1 of controller 0 of domain 1.\r\n'),
+      stdout.endsWith('\r\u001b[K4-1 is attached to port 1 of controller 0 of domain u1.\r\n'),
       stdout,
     );
     const piped = await pipe.ended();
@@ -101,7 +101,7 @@ describe('pvusb as a process', () => {
       await usbback.proceed();
       const { status, stdout } = await shown.ended();
       assert.equal(status, 0, stdout);
-      assert.equal(stdout, 'begun\r\n4-1 is attached to port 1 of controller 0 of domain 1.\r\n');
+      assert.equal(stdout, 'begun\r\n4-1 is attached to port 1 of controller 0 of domain u1.\r\n');
       await stage.done('detach', '4-1');
       await stage.done('controller', 'remove', 'u1', '0');
     });

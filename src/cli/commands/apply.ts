@@ -14,6 +14,7 @@ import { quoteWord } from '../printable.js';
 import { HalfDoneError, usageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped } from '../wording.js';
 
 /** Options of `apply`. */
 export interface ApplyCommandOptions extends CommonOptions {
@@ -31,10 +32,10 @@ export async function runApply(
   const { usb, notes } = await readSettingsFile(file, domain);
   tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
-    const applied = await telling(terminal, options, (onChange) =>
+    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
       applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
+    tell(terminal, options, applied, `Domain ${asTyped(domain)} matches ${printable(file)}.`);
   });
 }
 
@@ -55,10 +56,10 @@ export async function runPrepare(terminal: Terminal, file: string, options: Prep
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
     };
     const request = { domain, usb };
-    const applied = await telling(terminal, options, (onChange) =>
+    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
       prepareDomain(host, request, { ...operation, withinMs, onWait, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
+    tell(terminal, options, applied, `Domain ${asTyped(domain)} has all that ${printable(file)} names.`);
   });
 }
 
@@ -86,14 +87,14 @@ function parseWait(text: string | undefined): number | undefined {
 /** Reports each change as it is made, or all with the error: when a later one fails, it is known what was done. */
 async function telling<T>(
   terminal: Terminal,
-  options: CommonOptions,
+  options: CommonOptions & { readonly domain: string },
   body: (onChange: (adjustment: Adjustment) => void) => Promise<T>,
 ): Promise<T> {
   const changes: Adjustment[] = [];
   try {
     return await body((adjustment) => {
       changes.push(adjustment);
-      if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
+      if (!options.json) terminal.out(`${describeAdjustment(adjustment, options.domain)}\n`);
     });
   } catch (error) {
     throw new HalfDoneError(error, changes);
@@ -107,21 +108,22 @@ function tell(terminal: Terminal, options: CommonOptions, applied: Applied, done
   else terminal.out(`${plans.map((plan) => formatPlan(plan)).join('')}Nothing was changed (--dry-run).\n`);
 }
 
-/** A change that was made, as a sentence. */
-export function describeAdjustment(adjustment: Adjustment): string {
-  const { change, domid, devid } = adjustment;
+/** A change that was made, as a sentence; the domain is called what it was called on the command line. */
+export function describeAdjustment(adjustment: Adjustment, typed: string): string {
+  const { change, devid } = adjustment;
+  const domain = asTyped(typed);
   switch (change) {
     case 'attached':
     case 'detached': {
       const { busid = 'What was there', port } = adjustment;
       const way = change === 'attached' ? 'attached to' : 'detached from';
-      return `${busid} is ${way} port ${port} of controller ${devid} of domain ${domid}.`;
+      return `${busid} is ${way} port ${port} of controller ${devid} of domain ${domain}.`;
     }
     case 'added': {
       const { type, version, ports } = adjustment;
-      return `Domain ${domid} has USB controller ${devid} now: ${type}, USB ${version}, ${ports} ports.`;
+      return `Domain ${domain} has USB controller ${devid} now: ${type}, USB ${version}, ${ports} ports.`;
     }
     case 'removed':
-      return `Controller ${devid} of domain ${domid} is removed.`;
+      return `Controller ${devid} of domain ${domain} is removed.`;
   }
 }

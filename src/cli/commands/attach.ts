@@ -4,6 +4,7 @@ import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js'
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped, nameDevice } from '../wording.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
 
 /** Options of `attach`. */
@@ -22,19 +23,23 @@ export async function runAttach(
   const port = options.port === undefined ? undefined : parsePort(options.port);
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await attachDevice(host, { ...args, devid, port }, operation);
-    printOutcome(terminal, options, outcome, describeAttached);
+    printOutcome(terminal, options, outcome, (attached) => describeAttached(attached, args));
   });
 }
 
-/** Given is not yet taken: also says what has become of it. */
-export function describeAttached({ busid, domid, devid, port, state }: Attached): string {
-  const given = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+/** Given is not yet taken: also says what has become of it. `named` is what domain and device were called by who asked. */
+export function describeAttached(
+  { busid, domid, devid, port, state }: Attached,
+  named: { readonly domain: string | number; readonly device: string } = { domain: domid, device: busid },
+): string {
+  const [device, domain] = [nameDevice(busid, named.device), asTyped(named.domain)];
+  const given = `${device} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
   switch (state) {
     case undefined:
     case 'in-use':
       return given;
     case 'waiting':
-      return `${given}\nThe guest has not taken it yet; "pvusb list ${domid}" shows when it does.`;
+      return `${given}\nThe guest has not taken it yet; "pvusb list ${domain}" shows when it does.`;
     case 'not-opened':
       return `${given}\nBut the guest no longer has it: see "pvusb doctor".`;
     case 'other-device':
@@ -59,7 +64,9 @@ export async function runDetach(
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await detachDevice(host, request, operation);
     printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
-      return `${busid ?? 'What was there'} is detached from port ${port} of controller ${devid} of domain ${domid}.`;
+      const device = busid === undefined ? 'What was there' : nameDevice(busid, request.device ?? busid);
+      const domain = asTyped(request.domain ?? domid);
+      return `${device} is detached from port ${port} of controller ${devid} of domain ${domain}.`;
     });
   });
 }

@@ -14,7 +14,7 @@ import {
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../wording.js';
+import { asTyped, describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 
 /** Options of `controller add`. */
@@ -46,8 +46,8 @@ export async function runControllerAdd(
   const request = { domain, devid, ...parseControllerSpec(pairs) };
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await addController(host, request, operation);
-    printOutcome(terminal, options, outcome, ({ domid, devid: made, type, version, ports }) => {
-      return `Domain ${domid} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
+    printOutcome(terminal, options, outcome, ({ devid: made, type, version, ports }) => {
+      return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
     });
   });
 }
@@ -65,7 +65,7 @@ export async function runControllerRemove(
       terminal,
       options,
       outcome,
-      ({ domid, devid }) => `Controller ${devid} of domain ${domid} is removed.`,
+      ({ devid }) => `Controller ${devid} of domain ${asTyped(args.domain)} is removed.`,
     );
   });
 }
