@@ -149,6 +149,19 @@ describe('the commands that write', () => {
     await stage.done('controller', 'remove', 'u1', '0');
   });
 
+  it('release takes everything from a guest that runs, as its help says', async () => {
+    const before = await stage.look();
+    await stage.done('attach', 'u1', '4-1');
+    assert.equal(await stage.done('release', 'u1'), 'Domain u1 is released: controller 0, 4-1.\n');
+    assert.equal(await stage.done('release', '1'), 'Domain 1 has no USB controller.\n');
+    assert.deepEqual(differences(before, await stage.look()), []);
+    const help = (await stage.done('release', '--help')).replace(/\s+/g, ' ');
+    assert.match(
+      help,
+      /without waiting for the guest: one that runs loses them as if they were pulled out\./,
+    );
+  });
+
   it('doctor has nothing to say about a sound host, nor about a device for which there is no driver', async () => {
     assert.equal(await stage.done('doctor'), 'Nothing is wrong.\n');
     const data = JSON.parse(await stage.done('doctor', '--json'));
