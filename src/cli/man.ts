@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type ErrorGroup, EXIT_STATUS } from '../pvusb/index.js';
 import { ENVIRONMENT, EXAMPLES, FILES } from './man-lists.js';
 import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import { UNWRITTEN_STATUS } from './output.js';
 import { buildProgram } from './program.js';
 import { bold, formatHelp, list, NO_HYPHENS, prose, roff, usage, verbatim } from './roff.js';
 import { CONTROLLER_STATES, PORT_STATES, XENBUS_STATES } from './states.js';
@@ -103,7 +104,7 @@ function statuses(): Record<string, string> {
   return {
     0: 'Done.',
     ...Object.fromEntries(byGroup),
-    6: 'Done, but the output could not be written, and standard error says why.',
+    [UNWRITTEN_STATUS]: 'Done, but the output could not be written, and standard error says why.',
     130: 'Interrupted.',
   };
 }
@@ -111,7 +112,9 @@ function statuses(): Record<string, string> {
 /** A command, or its subcommands: how it is called, what it does, its options. Those of the parser alone are not told. */
 function formatCommand(command: Command, prefix = ''): string[] {
   const name = `${prefix}${command.name()}`;
-  if (command.commands.length > 0) return command.commands.flatMap((sub) => formatCommand(sub, `${name} `));
+  const below = command.commands.flatMap((sub) => formatCommand(sub, `${name} `));
+  // A command that does nothing by itself has no options.
+  if (below.length > 0 && optionsOf(command).length === 0) return below;
   // A command that is called in two ways has them in two lines, with the program's name in the second.
   const [first, ...others] = command.usage().split(/\n +pvusb /);
   const isCommon = ({ flags, description }: Option): boolean =>
@@ -123,6 +126,7 @@ function formatCommand(command: Command, prefix = ''): string[] {
     ...others.flatMap((other) => ['.TQ', usage(other)]),
     ...formatHelp(command.description()),
     ...(options.length === 0 ? [] : ['.RS', ...list(options.map(formatOption)), '.RE']),
+    ...below,
   ];
 }
 

@@ -6,6 +6,7 @@ import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, usageError } from './report.js';
+import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
@@ -101,7 +102,8 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
-  addSimulation(program, terminal, setStatus);
+  addSimulation(program, terminal, setStatus, runProgram);
+  addCompletion(program, terminal);
   addXl(program);
   refuseMisuse(program, 'pvusb');
   return program;
@@ -243,31 +245,7 @@ function addController(program: Command, terminal: Terminal): void {
     );
 }
 
-function addSimulation(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
-  program
-    .command('sim')
-    .summary('serve a simulated host')
-    .description(
-      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N ' +
-        'the QEMU of domain N. Prints the export ' +
-        'lines that make other shells use it, then "ready", and runs until it is stopped.',
-    )
-    .requiredOption('--dir <dir>', 'the folder')
-    .option(
-      '--world <file>',
-      'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
-    )
-    .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
-    .action(async (options: { dir: string; world?: string; qemu?: boolean }) =>
-      (await import('./commands/sim.js')).runSim(terminal, options),
-    );
-  program
-    .command('demo')
-    .summary('run the main job on a simulated host')
-    .description(
-      'Lends a stick to a guest, pulls it out, fixes that, lends another and takes it back, on a simulated host.',
-    )
-    .action(async () => setStatus(await (await import('./commands/demo.js')).runDemo(terminal, runProgram)));
+function addCompletion(program: Command, terminal: Terminal): void {
   program
     .command('completion')
     .summary('print the completion script of a shell')

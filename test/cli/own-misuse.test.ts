@@ -40,6 +40,9 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
     'See "pvusb controller add --help".',
   ],
   ['controller add u1 -V', "Unknown option '-V'.", 'See "pvusb controller add --help".'],
+  ['sim frob', "Unknown command 'frob'.", 'See "pvusb sim --help".'],
+  ['sim plug', "Missing required argument 'busid'.", 'See "pvusb sim plug --help".'],
+  ['sim plug 4-1', 'Which simulated host? Name its folder with --dir.', 'See "pvusb sim plug --help".'],
   ['sim', "Required option '--dir <dir>' not specified.", 'See "pvusb sim --help".'],
   [
     'detach u1 4-1',
@@ -62,7 +65,8 @@ describe('a wrong command line', () => {
     it(`ends with 2, says what is wrong and what to do, as data too: ${command}`, async () => {
       const stderr = `pvusb: ${message}\n${remedy} (invalid-argument)\n`;
       assert.deepEqual(await run(command.split(' ')), { status: 2, stdout: '', stderr });
-      if (command.startsWith('completion')) return;
+      // Which print no data.
+      if (/^(completion|sim)\b/.test(command)) return;
       const asData = await run([...command.split(' '), '--json']);
       if (command.endsWith('-c')) return;
       const error = { code: 'invalid-argument', message, remedy, where: {}, leftOver: [] };

@@ -54,15 +54,16 @@ describe('pvusb sim', () => {
     assert.deepEqual(readdirSync(dir), ['notes']);
   });
 
-  it('takes over from one that was killed', async () => {
+  it('takes over from one that was killed, in whatever it was killed', async () => {
     const dir = join(base, 'killed');
     mkdirSync(join(dir, 'sys/bus/usb'), { recursive: true });
-    execFileSync('mkfifo', [join(dir, 'sys/bus/usb/drivers_probe')]);
+    writeFileSync(join(dir, '.pvusb-sim'), '');
     // A socket of a program that did not remove it.
     const listening =
       'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, 9))';
-    spawnSync(process.execPath, ['-e', listening, join(dir, 'socket')]);
-    assert.deepEqual(readdirSync(dir).sort(), ['socket', 'sys']);
+    const sockets = ['control', 'qmp-libxl-2', 'qmp-libxl-3~', 'socket'];
+    for (const name of sockets) spawnSync(process.execPath, ['-e', listening, join(dir, name)]);
+    assert.deepEqual(readdirSync(dir).sort(), ['.pvusb-sim', ...sockets, 'sys']);
     const { status, stderr } = await served('--dir', dir);
     assert.deepEqual([status, stderr], [0, '']);
     assert.deepEqual(readdirSync(dir), []);

@@ -1,5 +1,5 @@
 /** `pvusb sim`: a simulated host that every other command, and Debian's xenstore-utils, can work on. */
-import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
@@ -21,6 +21,9 @@ interface Part {
 
 /** Longest path of a Unix socket (`unix(7): sun_path`). */
 const SOCKET_PATH_MAX = 107;
+
+/** Says that what is served in a folder is ours, from before it is made until after it is removed. */
+const MARK = '.pvusb-sim';
 
 /** Longest name of a socket in the folder: `qmp-libxl-65535~`, as it is made. */
 const NAME_MAX = 16;
@@ -59,16 +62,25 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
 
 /** Puts the host into the folder, and what ends that into `parts`. */
 async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void> {
-  const { publishQmp, publishStore, publishSysfs } = await import('../../sim/index.js');
+  const { HostControl, publishControl, publishQmp, publishStore, publishSysfs } = await import(
+    '../../sim/index.js'
+  );
+  const mark = join(dir, MARK);
+  const changes = new HostControl(host);
   try {
     if (await make(dir)) parts.push({ close: () => leave(dir) });
     await clear(dir);
+    await writeFile(
+      mark,
+      'What "pvusb sim" serves in this folder is its own, and is removed when it is over.\n',
+    );
+    parts.push({ close: () => rm(mark, { force: true }) });
     parts.push(await publishSysfs(host.usb, dir));
     parts.push(await publishStore(host.store, join(dir, 'socket')));
     for (const [domid, qemu] of host.qemus) parts.push(await publishQmp(qemu, qmpSocket(dir, domid)));
+    parts.push(await publishControl((request) => changes.perform(request), join(dir, 'control')));
   } catch (error) {
-    if (error instanceof PvusbError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new PvusbError('invalid-argument', `${dir} cannot be used: ${error.message}.`, { cause: error });
+    throw (await import('./sim-errors.js')).simError(error, dir);
   }
 }
 
@@ -81,15 +93,15 @@ async function clear(dir: string): Promise<void> {
   const kind = await kindOf(socket);
   if (kind !== undefined && !kind.isSocket()) refuse(`${socket} already exists, and is not a socket`);
   if (kind !== undefined && (await isServed(socket))) refuse(`${socket} is served by another program`);
-  const probe = await kindOf(join(sys, 'bus', 'usb', 'drivers_probe'));
-  // The real one is a file; ours is a pipe.
-  if ((await kindOf(sys)) !== undefined && !probe?.isFIFO()) {
+  const isOurs = (await kindOf(join(dir, MARK))) !== undefined;
+  if ((await kindOf(sys)) !== undefined && !isOurs) {
     refuse(`${sys} already exists, and was not made by "pvusb sim"`);
   }
   await rm(socket, { force: true });
   for (const name of await readdir(dir)) {
     const path = join(dir, name);
-    if (/^qmp-libxl-\d+$/.test(name) && (await kindOf(path))?.isSocket()) await rm(path, { force: true });
+    if (/^(qmp-libxl-\d+~?|control)$/.test(name) && (await kindOf(path))?.isSocket())
+      await rm(path, { force: true });
   }
   await rm(sys, { recursive: true, force: true });
 }

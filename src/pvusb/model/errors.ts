@@ -17,6 +17,10 @@ interface ErrorKind {
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'usage', remedy: 'Correct the argument.' },
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'simulation-refused': {
+    group: 'refused',
+    remedy: 'See listInventory() for what the simulated host has.',
+  },
   'no-usb-settings': {
     group: 'refused',
     remedy: 'Name them, with empty lists for none; the option takesAll takes everything back without that.',
@@ -74,6 +78,7 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Finish its removal with removeController() and its option destroy.',
   },
+  'simulation-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
   'xenstore-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
