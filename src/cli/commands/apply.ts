@@ -108,8 +108,11 @@ function tell(terminal: Terminal, options: CommonOptions, applied: Applied, done
   else terminal.out(`${plans.map((plan) => formatPlan(plan)).join('')}Nothing was changed (--dry-run).\n`);
 }
 
-/** A change that was made, as a sentence; the domain is called what it was called on the command line. */
-export function describeAdjustment(adjustment: Adjustment, typed: string): string {
+/** A change that was made, as a sentence; the domain is called what it was called on the command line, if it was. */
+export function describeAdjustment(
+  adjustment: Adjustment,
+  typed: string | number = adjustment.domid,
+): string {
   const { change, devid } = adjustment;
   const domain = asTyped(typed);
   switch (change) {
