@@ -197,7 +197,7 @@ describe('the commands about rules', () => {
     );
     assert.equal(
       await stage.done('prepare', '--domain', 'u2'),
-      '4-1 is attached to port 1 of controller 0 of domain 2.\nDomain 2 has all that the rules assign to it.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u2.\nDomain u2 has all that the rules assign to it.\n',
     );
   });
 
