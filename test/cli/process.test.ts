@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { kitOrSkip } from '../xenstored/fetch.js';
+import { kitOrSkip, toolCommand } from '../xenstored/fetch.js';
 import { Program, pvusb, shell, startSim, until } from './program.js';
 import type { Env, Run } from './stage.js';
 
@@ -29,7 +29,7 @@ describe('pvusb sim as a process', () => {
   };
 
   const tool = (name: string, ...args: readonly string[]): Program =>
-    new Program(join(kit!.programs, name), args, { ...env, LD_LIBRARY_PATH: kit!.libraries });
+    new Program(...toolCommand(kit!, name, args), env);
   const tells = async (name: string, ...args: readonly string[]): Promise<string> => {
     const { status, stdout, stderr } = await tool(name, ...args).ended();
     assert.deepEqual([name, args, status, stderr], [name, args, 0, '']);

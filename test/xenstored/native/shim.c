@@ -12,9 +12,13 @@
  *   evt.N        FIFO: one byte per notification daemon -> domain N
  *   socket       (oxenstored only: /var/run/xenstored/... is redirected here)
  *
+ * $XS_SHIM_ROOT is the folder that stands for / (oxenstored loads a plug-in by its full path since Xen 4.20).
+ * XEN, the release that the headers are of, is given to the compiler: 417 for 4.17.
+ *
  * Built by fetch.ts. The process dies with the one that started it, so that no test leaves a daemon behind.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -144,6 +148,22 @@ int bind(int fd, const struct sockaddr *a, socklen_t l)
     return real_bind(fd, a, l);
 }
 
+/* oxenstored's plug-in: it looks what its folder contains, and loads that */
+static const char *in_root(const char *p, char *b, size_t n)
+{
+    const char *root = getenv("XS_SHIM_ROOT");
+    if (!root || !p || !strstr(p, "/xenctrl_plugin/")) return p;
+    snprintf(b, n, "%s%s", root, p);
+    return b;
+}
+
+DIR *opendir(const char *p)
+{ char b[4096]; REAL(DIR *, opendir, (const char *)); return real_opendir(in_root(p, b, sizeof b)); }
+int stat64(const char *p, struct stat64 *s)
+{ char b[4096]; REAL(int, stat64, (const char *, struct stat64 *)); return real_stat64(in_root(p, b, sizeof b), s); }
+void *dlopen(const char *p, int flags)
+{ char b[4096]; REAL(void *, dlopen, (const char *, int)); return real_dlopen(in_root(p, b, sizeof b), flags); }
+
 /* oxenstored insists on raising RLIMIT_NOFILE to fs.nr_open: clamp, never fail */
 int setrlimit(__rlimit_resource_t r, const struct rlimit *rl)
 {
@@ -186,6 +206,7 @@ static int dom_state(uint32_t d)
     return D_RUN;
 }
 
+#if XEN < 418
 int xc_domain_getinfo(xc_interface *x, uint32_t first, unsigned int max, xc_dominfo_t *i)
 {
     int s = dom_state(first);           /* callers only ask for one */
@@ -198,6 +219,7 @@ int xc_domain_getinfo(xc_interface *x, uint32_t first, unsigned int max, xc_domi
     i->dying = s == D_DYING;
     return 1;
 }
+#endif
 
 int xc_domain_getinfolist(xc_interface *x, uint32_t first, unsigned int max, xc_domaininfo_t *i)
 {
@@ -209,6 +231,11 @@ int xc_domain_getinfolist(xc_interface *x, uint32_t first, unsigned int max, xc_
                s == D_DYING ? XEN_DOMINF_dying | XEN_DOMINF_shutdown : XEN_DOMINF_shutdown;
     return 1;
 }
+
+#if XEN >= 418
+int xc_domain_getinfo_single(xc_interface *x, uint32_t domid, xc_domaininfo_t *i)
+{ return xc_domain_getinfolist(x, domid, 1, i) == 1 ? 0 : -1; }
+#endif
 
 static void *map_ring(uint32_t dom)
 {
