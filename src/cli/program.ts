@@ -2,10 +2,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
 import { printable } from '../sysfs/index.js';
+import type { SimOptions } from './commands/sim.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
-import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot, XENSTORE_HELP } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
@@ -258,9 +259,8 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
       'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
     )
     .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
-    .action(async (options: { dir: string; world?: string; qemu?: boolean }) =>
-      (await import('./commands/sim.js')).runSim(terminal, options),
-    );
+    .option('--xenstore <release>', XENSTORE_HELP)
+    .action(async (options: SimOptions) => (await import('./commands/sim.js')).runSim(terminal, options));
   program
     .command('demo')
     .summary('run the main job on a simulated host')

@@ -47,7 +47,7 @@ export async function daemonSubject(kind: DaemonKind, suite: Suite): Promise<Sub
 
 /** The simulated server, as of a release of Xen. */
 export async function simSubject(xen: XenVersion): Promise<Subject> {
-  const store = new SimStore();
+  const store = new SimStore({ version: xen });
   const admin = new Raw(store.connect(0));
   return {
     like: { kind: 'c', xen },

@@ -193,14 +193,29 @@ export const watches: readonly Scenario[] = [
     ask('dom0', request(MessageType.watch, '/t/a\0tok\x001\0'), '!EINVAL'),
   ),
   scenario(
-    'a watch of a path above 2048 bytes is refused by the C daemon',
-    ask('dom0', watch(`/${'p'.repeat(2048)}`, 'tok'), { c: '!EINVAL', o: OK }),
+    'a watch of a path above 2048 bytes is refused by the C daemon, since Xen 4.20 to guests only',
+    ask('dom0', watch(`/${'p'.repeat(2048)}`, 'tok'), { c: '!EINVAL', 'c4.20': OK, o: OK }),
+    ask('dom0', watch(`@${'p'.repeat(2048)}`, 'tok'), { c: '!EINVAL', 'c4.20': OK, o: OK }),
+    ask('guest', watch(`/${'p'.repeat(2048)}`, 'tok'), { c: '!EINVAL', o: OK }),
+    ask('guest', watch(`@${'p'.repeat(2048)}`, 'tok'), { c: '!EINVAL', o: OK }),
   ),
   scenario(
     'the root can be watched, and every change below fires',
     ...watched('/'),
     change('/t/a', '1'),
     sees('dom0', ['/t/a|tok|']),
+  ),
+  scenario(
+    'new permissions of a special watch fire it in the C daemon of Xen 4.20, though no domain came or went',
+    ...watched('@releaseDomain'),
+    ask('other', setPermissions('@releaseDomain', 'n0'), OK),
+    sees('dom0', { c: [], 'c4.20': ['@releaseDomain|tok|'], o: [] }),
+  ),
+  scenario(
+    'new permissions of a special watch are a change below the root for the others',
+    ...watched('/'),
+    ask('other', setPermissions('@releaseDomain', 'n0'), OK),
+    sees('dom0', { c: [], 'c4.20': ['@releaseDomain|tok|'], o: ['/@releaseDomain|tok|'] }),
   ),
   scenario('the special watches fire when set', ...watched('@introduceDomain'), ...watched('@releaseDomain')),
   scenario(

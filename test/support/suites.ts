@@ -63,7 +63,7 @@ export function inSuite(
 }
 
 /** Raise it when the way of fetching changes: the old cache is then left alone. */
-const RECIPE = '1';
+const RECIPE = '2';
 
 /** Fetches what is wanted from a suite, unless the cache has it. */
 export async function unpackSuite(suite: Suite, wanted: Wanted): Promise<SuiteRoot> {
@@ -147,7 +147,10 @@ async function suiteOptions(scratch: string, suite: Suite): Promise<string[]> {
     }).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
   ];
   for (const mirror of await mirrors(scratch)) {
-    await writeFile(sources, `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`);
+    const lines = [`deb [signed-by=${keyring}] ${mirror} ${suite} main`];
+    // A mirror has both, in folders beside each other.
+    if (suite !== 'sid') lines.push(`deb [signed-by=${keyring}] ${beside(mirror)} ${suite}-security main`);
+    await writeFile(sources, `${lines.join('\n')}\n`);
     try {
       await run('apt-get', [...options, 'update', '-qq', '--error-on=any']);
       return options;
@@ -158,17 +161,25 @@ async function suiteOptions(scratch: string, suite: Suite): Promise<string[]> {
   throw new Error(`Debian ${suite} can't be reached: ${[...faults].join('; ')}`);
 }
 
+/** Where a mirror of `.../debian` has what fixes security. */
+function beside(mirror: string): string {
+  return mirror.replace(/\/?$/, '-security');
+}
+
 const ARCHIVE = 'http://deb.debian.org/debian';
 
 /** Where Debian may be found: where this machine's own packages come from, and next to that; then Debian's archive. */
 async function mirrors(scratch: string): Promise<Set<string>> {
   const ask = async (options: readonly string[], origin: string): Promise<string[]> => {
     const filter = ['--format', '$(REPO_URI)', `Origin: ${origin}`, `Label: ${origin}`];
-    return (await run('apt-get', [...options, 'indextargets', ...filter])).split('\n').filter((uri) => uri !== '');
+    return (await run('apt-get', [...options, 'indextargets', ...filter]))
+      .split('\n')
+      .filter((uri) => uri !== '');
   };
   // apt knows whose an archive is only when it has its lists.
   let options: string[] = [];
-  const isKnown = async () => (await ask(options, 'Debian')).length + (await ask(options, 'Ubuntu')).length > 0;
+  const isKnown = async () =>
+    (await ask(options, 'Debian')).length + (await ask(options, 'Ubuntu')).length > 0;
   if (!(await isKnown())) {
     options = ['-o', 'APT::Sandbox::User=root', ...ownLists(join(scratch, 'system'))];
     for (const part of ['lists/partial', 'cache/archives/partial']) {
@@ -176,8 +187,8 @@ async function mirrors(scratch: string): Promise<Set<string>> {
     }
     await run('apt-get', [...options, 'update', '-qq']).catch(() => '');
   }
-  const beside = (await ask(options, 'Ubuntu')).map((uri) => uri.replace(/\/ubuntu\/?$/, '/debian'));
-  return new Set([...(await ask(options, 'Debian')), ...beside, ARCHIVE]);
+  const siblings = (await ask(options, 'Ubuntu')).map((uri) => uri.replace(/\/ubuntu\/?$/, '/debian'));
+  return new Set([...(await ask(options, 'Debian')), ...siblings, ARCHIVE]);
 }
 
 const KEYRING = 'usr/share/keyrings/debian-archive-keyring.gpg';
@@ -186,7 +197,11 @@ const KEYRING = 'usr/share/keyrings/debian-archive-keyring.gpg';
 async function debianKeys(scratch: string): Promise<string> {
   const installed = join('/', KEYRING);
   if (existsSync(installed)) return installed;
-  await run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', '-qq', 'debian-archive-keyring'], scratch);
+  await run(
+    'apt-get',
+    ['-o', 'APT::Sandbox::User=root', 'download', '-qq', 'debian-archive-keyring'],
+    scratch,
+  );
   const [deb = ''] = (await readdir(scratch)).filter((file) => file.endsWith('.deb'));
   await run('dpkg-deb', ['-x', join(scratch, deb), join(scratch, 'keys')]);
   return join(scratch, 'keys', KEYRING);
