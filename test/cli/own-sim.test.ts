@@ -46,6 +46,11 @@ describe('pvusb sim', () => {
     assert.ok(!existsSync(dir));
   });
 
+  it('refuses a release of Xen whose xenstored it cannot be', async () => {
+    const { status, stderr } = await served('--dir', join(base, 'release'), '--xenstore', '4.18');
+    assert.deepEqual([status, stderr], [2, 'pvusb: --xenstore takes 4.17 or 4.20, not 4.18.\n']);
+  });
+
   it('leaves an existing folder, and what else is in it', async () => {
     const dir = join(base, 'kept');
     mkdirSync(dir);

@@ -85,6 +85,16 @@ describe('pvusb sim as a process', () => {
     if (kit) assert.equal(await tells('xenstore-read', '/local/domain/0/backend/vusb/1/0/port/1'), '4-1\n');
   });
 
+  it('has the xenstored of another release of Xen', { skip }, async (t) => {
+    const later = await startSim(join(base, 'later'), '--xenstore', '4.20');
+    t.after(() => later.sim.child.kill('SIGKILL'));
+    const path = `/tool/${'p'.repeat(2048)}`;
+    const written = (where: Env): Promise<{ readonly status: number | null }> =>
+      new Program(...toolCommand(kit!, 'xenstore-write', [path, '1']), where).ended();
+    assert.equal((await written(env)).status, 1);
+    assert.equal((await written(later.env)).status, 0);
+  });
+
   it('is simulated again from its inventory, with the same devices and the same list', async (t) => {
     const world = join(base, 'world.json');
     writeFileSync(world, await done('inventory', '--json'));
