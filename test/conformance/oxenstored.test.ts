@@ -1,4 +1,4 @@
-import { chosenSuite } from '../support/suites.js';
+import { USUAL_SUITE } from '../support/suites.js';
 import { daemonConformance } from './daemons.js';
 
-await daemonConformance('o', chosenSuite() ?? 'bookworm');
+await daemonConformance('o', USUAL_SUITE);

@@ -1,4 +1,4 @@
-import { chosenSuite } from '../support/suites.js';
+import { USUAL_SUITE } from '../support/suites.js';
 import { daemonConformance } from './daemons.js';
 
-await daemonConformance('c', chosenSuite() ?? 'bookworm');
+await daemonConformance('c', USUAL_SUITE);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { orSkip, programPath } from '../support/needs.js';
 import { run } from '../support/packages.js';
-import { chosenSuite, inSuite, SUITES, type Suite, unpackSuite } from '../support/suites.js';
+import { chosenSuite, inSuite, SUITES, type Suite, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** How to start a QEMU. */
 export interface QemuKit {
@@ -26,7 +26,7 @@ export async function qemuOrSkip(): Promise<{
     ? `the client on QEMU ${SUITES[suite].qemu} (Debian ${suite})`
     : 'the client on a real QEMU';
   const { found: kit, skip } = await orSkip(tests, TO_INSTALL, async () => {
-    const kit = (suite === undefined ? installed() : undefined) ?? (await fetched(suite ?? 'bookworm'));
+    const kit = (suite === undefined ? installed() : undefined) ?? (await fetched(USUAL_SUITE));
     const [command, args] = kit.command(['--version']);
     await run('env', [...Object.entries(kit.environment).map((pair) => pair.join('=')), command, ...args]);
     return kit;

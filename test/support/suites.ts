@@ -38,7 +38,7 @@ export interface SuiteRoot {
   readonly loader: string;
 }
 
-/** The suite that `PVUSB_TEST_SUITE` names for tests that run on one only; undefined when it is not set. */
+/** The suite that `PVUSB_TEST_SUITE` names; undefined when it is not set. */
 export function chosenSuite(): Suite | undefined {
   const { PVUSB_TEST_SUITE: name } = process.env;
   if (!name) return undefined;
@@ -49,6 +49,9 @@ export function chosenSuite(): Suite | undefined {
 function isSuite(name: string): name is Suite {
   return Object.hasOwn(SUITES, name);
 }
+
+/** The suite of tests that run on one only. */
+export const USUAL_SUITE: Suite = chosenSuite() ?? 'bookworm';
 
 /**
  * The command that runs an unpacked program with its suite's loader and C library: the machine's own may be older or

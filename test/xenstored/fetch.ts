@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { orSkip } from '../support/needs.js';
 import { cacheFolder, key, provide, run } from '../support/packages.js';
-import { chosenSuite, inSuite, SUITES, type Suite, type SuiteRoot, unpackSuite } from '../support/suites.js';
+import { inSuite, SUITES, type Suite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** Where the pieces of an unpacked kit are. */
 export interface Kit extends SuiteRoot {
@@ -31,9 +31,6 @@ export interface Kit extends SuiteRoot {
 
 /** A release of Xen that there is a kit of. */
 export type XenVersion = (typeof SUITES)[Suite]['xen'];
-
-/** What a release is tested with where there is no need to test others. */
-export const USUAL_SUITE: Suite = chosenSuite() ?? 'bookworm';
 
 /** What `fetchKit` runs. */
 const TO_INSTALL = "gcc, apt and dpkg, with Debian's archive in reach";
@@ -80,12 +77,14 @@ async function fetchKit(suite: Suite): Promise<Kit> {
   });
   const { root } = place;
   const sources = join(projectRoot(), 'test', 'xenstored', 'native');
-  const [shim, bridge] = [join(sources, 'shim.c'), join(sources, 'xsbridge.c')];
-  const made = key(root, await readFile(shim, 'utf8'), await readFile(bridge, 'utf8'));
+  const inSources = (name: string): string => join(sources, name);
+  const [bridge, shim] = [inSources('xsbridge.c'), ['shim.c', 'paths.c'].map(inSources)];
+  const texts = [bridge, ...shim, inSources('shim.h')].map((file) => readFile(file, 'utf8'));
+  const made = key(root, ...(await Promise.all(texts)));
   const native = join(cacheFolder(), `native-${made}`);
   await provide(native, `compiling the stand-ins for Xen ${xen}`, async (folder) => {
     const flags = [...compilerFlags(place), `-DXEN=${xen.replace('.', '')}`, '-o'];
-    await run('gcc', [...flags, join(folder, 'shim.so'), '-shared', '-fPIC', shim, '-ldl']);
+    await run('gcc', [...flags, join(folder, 'shim.so'), '-shared', '-fPIC', ...shim, '-ldl']);
     await run('gcc', [...flags, join(folder, 'xsbridge'), '-static', bridge]);
   });
   const programs = join(root, 'usr/lib', `xen-${xen}`, 'bin');
