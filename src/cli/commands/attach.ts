@@ -40,7 +40,7 @@ export async function runAttach(
 
 /** Given is not yet taken: also says what has become of it. `named` is what domain and device were called by who asked. */
 export function describeAttached(
-  { busid, domid, devid, port, state }: Attached,
+  { busid, domid, devid, port, state }: Omit<Attached, 'type'>,
   named: { readonly domain: string | number; readonly device: string } = { domain: domid, device: busid },
 ): string {
   const [device, domain] = [nameDevice(busid, named.device), asTyped(named.domain)];

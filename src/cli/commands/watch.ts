@@ -45,9 +45,8 @@ export function describeEvent(event: WatchEvent): string {
     case 'mended':
       return `Fixed: ${printable(event.what)}`;
     case 'returned': {
-      const { state: _, ...attachment } = event.attachment;
       const guest = event.name === undefined ? 'A guest' : `"${printable(event.name)}"`;
-      return `${guest} is back: ${describeAttached(attachment)}`;
+      return `${guest} is back: ${describeAttached(event.attachment)}`;
     }
     case 'not-returned':
       return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
