@@ -129,7 +129,7 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that ' +
+        '("in use": a guest has it; "half attached": see "pvusb doctor"; otherwise what the host itself needs it for). SERIAL has the serial numbers that ' +
         'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
         'fewer columns and shorter names.',
     )
@@ -164,12 +164,14 @@ function addWriting(program: Command, terminal: Terminal): void {
     .summary('lend a device to a domain')
     .description(
       'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. ' +
-        'If anything fails, or on Ctrl-C, the host is left as it was.',
+        'If anything fails, or on Ctrl-C, the host is left as it was. A device that the host itself needs (a mounted ' +
+        'disk, its only keyboard, its network connection...) is refused, and the reason is told; "pvusb devices" shows it, too.',
     )
     .argument('<domain>', 'who gets it')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
+    .option('--force <reason>', 'lend it even if the host needs it; the reason is recorded')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

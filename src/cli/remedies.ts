@@ -7,6 +7,7 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-such-domain': 'See "pvusb list" for the domains.',
   'no-such-controller': 'See "pvusb list" for the controllers.',
   'no-such-device': 'See "pvusb devices" for what is plugged in.',
+  'host-needs-it': 'End that use of it first, or attach it all the same with "pvusb attach --force=REASON".',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
   'port-empty': 'See "pvusb list" for what is attached.',
   'controller-closing': 'Finish its removal with "pvusb controller destroy".',

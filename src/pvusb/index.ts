@@ -31,11 +31,13 @@ export {
   livingGuests,
   type Place,
   placesOf,
+  savedFor,
   type Users,
   usedBy,
 } from './model/find.js';
 export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
+export type { UsesAsked } from './observe/uses.js';
 export { portState } from './types/port-state.js';
 export type { PortState } from './types/served-type.js';
 export {
@@ -85,6 +87,7 @@ export { type WatchOptions, watchDomains } from './watch/watch.js';
 
 // What a host looks like. Plain data that can be written as JSON.
 
+export type { HostUse, HostUseKind } from '../hostuse/index.js';
 export {
   CONTROLLER_TYPES,
   type ControllerType,
@@ -135,7 +138,7 @@ export {
 } from './model/plan.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
 export { type PlannedAdjustment, planApply } from './plan/apply.js';
-export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
+export { type AttachPlan, attachProblem, neededUses, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
@@ -169,6 +172,7 @@ export { ConflictError } from './model/failure.js';
 // Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
 export { type Clock, Mutex, systemClock } from '../async/index.js';
+export type { DiskExport, UsesOptions } from '../hostuse/index.js';
 export type {
   DomainFiles,
   LockedUserdata,
@@ -190,6 +194,7 @@ export type {
   Changes,
   Host,
   HostSysfs,
+  HostUsesReader,
   Qemu,
   Xenstore,
   XenstoreNodes,

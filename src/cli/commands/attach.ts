@@ -10,6 +10,8 @@ import { parseDevid, parsePort } from '../xl/grammar.js';
 export interface AttachOptions extends CommonOptions {
   readonly controller?: string;
   readonly port?: string;
+  /** Why, if the host needs the device. */
+  readonly force?: string;
 }
 
 /** Attaches a device, named in any way, to a domain. */
@@ -20,15 +22,18 @@ export async function runAttach(
 ): Promise<void> {
   const devid = options.controller === undefined ? undefined : parseDevid(options.controller);
   const port = options.port === undefined ? undefined : parsePort(options.port);
+  const { force } = options;
   await withHost(terminal, options, async (host, operation) => {
-    const outcome = await attachDevice(host, { ...args, devid, port }, operation);
+    const outcome = await attachDevice(host, { ...args, devid, port, force }, operation);
     printOutcome(terminal, options, outcome, describeAttached);
   });
 }
 
-/** Given is not yet taken: also says what has become of it. */
-export function describeAttached({ busid, domid, devid, port, state }: Attached): string {
-  const given = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+/** Given is not yet taken: also says what has become of it, and what the host has lost. */
+export function describeAttached({ busid, domid, devid, port, state, usedByHost = [] }: Attached): string {
+  const attached = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+  const lost = usedByHost.map(({ sentence }) => sentence).join('; ');
+  const given = lost === '' ? attached : `${attached}\nThe host was using it: ${lost}.`;
   switch (state) {
     case undefined:
     case 'in-use':

@@ -41,6 +41,11 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
   },
+  'host-needs-it': {
+    group: 'refused',
+    remedy:
+      'End that use of it first, or attach it all the same with the option force, which takes a reason.',
+  },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
   'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },

@@ -1,5 +1,6 @@
-/** What the operations need from a host: six small interfaces, so that a simulation or a fault injector can stand in. */
+/** What the operations need from a host: seven small interfaces, so that a simulation or a fault injector can stand in. */
 import type { Clock, Mutex } from '../../async/index.js';
+import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
@@ -49,6 +50,11 @@ export interface Qemu extends QmpCommands {
   close(): void;
 }
 
+/** Says what the host itself does with its devices. `HostUses` is one. */
+export interface HostUsesReader {
+  usesOf(devices: readonly UsbDevice[], options?: UsesOptions): Promise<HostUse[]>;
+}
+
 /** A host to observe and to change. */
 export interface Host {
   readonly xenstore: Xenstore;
@@ -58,6 +64,8 @@ export interface Host {
   readonly clock: Clock;
   /** What libxl stores about its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
+  /** What the host itself does with its devices. Absent: nothing is known about that, and nothing refused because of it. */
+  readonly uses?: HostUsesReader;
   /**
    * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
    * address), or by anything else if it is not known which. Absent: nothing reports it.

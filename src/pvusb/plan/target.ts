@@ -24,6 +24,8 @@ import { resolveController, resolveType, usualPorts } from './resolve.js';
 export interface AttachRequest {
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
+  /** Why the device is lent even if the host needs it: a reason for whoever asks later, at most 200 characters. */
+  readonly force?: string | undefined;
 }
 
 /**

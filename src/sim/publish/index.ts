@@ -1,3 +1,4 @@
 export { publishQmp, type QmpConnectable } from './qmp.js';
 export { type ConnectableStore, publishStore } from './store.js';
 export { type Published, publishSysfs } from './sysfs.js';
+export { MADE_HERE, publishUses, USE_FOLDERS } from './uses.js';

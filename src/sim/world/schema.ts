@@ -1,6 +1,6 @@
 /** The two formats of a world, with their limits. */
 import { z } from 'zod';
-import { isDeviceName } from '../kernel/index.js';
+import { isDeviceName, USE_NAMES, type UseSpec } from '../kernel/index.js';
 import { TYPE_NAMES } from './types.js';
 
 /** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
@@ -33,6 +33,17 @@ const portText = z.string('is not a string').max(3500);
 const list = <T extends z.ZodType>(item: T, max: number) =>
   z.array(item, 'is not a list').max(max, `has more than ${max} entries`);
 
+/** The kernel's names are file names; those of device files may have a folder. */
+const usedName = z
+  .string('is not a string')
+  .max(500)
+  .refine((name) => Buffer.byteLength(name) <= 128, 'is longer than 128 bytes')
+  .refine(
+    (name) => /^[^/\0\n]+(\/[^/\0\n]+)?$/.test(name),
+    'is not the name of a disk, a network interface...',
+  )
+  .refine((name) => name.split('/').every((part) => part !== '.' && part !== '..'), 'is not a name');
+
 /** The limits of a world: far above what a host has, but low enough to stay fast. */
 const DEVICES_MAX = 4096;
 const DOMAINS_MAX = 4096;
@@ -42,6 +53,18 @@ const inventoryPort = z.object({
   port: portNumber,
   busid: busid.optional(),
   untrustedJunk: portText.optional(),
+});
+
+/** One use of a device by the host. */
+export const useSchema = z.strictObject({
+  use: z.enum(USE_NAMES, `is none of ${USE_NAMES.join(', ')}`),
+  name: usedName,
+  of: z
+    .string('is not a string')
+    .min(1, 'is empty')
+    .max(4096)
+    .refine((of) => !of.includes('\0'), 'has a NUL in it')
+    .optional(),
 });
 
 /** What `pvusb inventory --json` prints (`Inventory` of the model); unknown fields are ignored. */
@@ -115,11 +138,16 @@ export const inventorySchema = z.object({
       busid,
       identity: text.optional(),
       origin: portText.optional(),
+      forced: portText.optional(),
       drivers: list(z.object({ interface: interfaceId, driver: driverName.optional() }), 255),
     }),
     DEVICES_MAX,
   ),
   orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+  uses: list(
+    z.object({ busid, use: z.string().max(32), name: text, of: text.optional() }),
+    DEVICES_MAX,
+  ).optional(),
   qemus: list(z.object({ domid, health: z.enum(['alive', 'dead', 'silent']) }), DOMAINS_MAX).optional(),
 });
 
@@ -166,6 +194,8 @@ export const shortSchema = z.strictObject({
         ),
         64,
       ).default([]),
+      /** What the host itself does with it. */
+      uses: list(useSchema, 256).optional(),
     }),
     DEVICES_MAX,
   ).default([]),
@@ -208,6 +238,11 @@ export const shortSchema = z.strictObject({
     CONTROLLERS_MAX,
   ).default([]),
 });
+
+/** A use without the undefined field. */
+export function definedUse({ use, name, of }: z.output<typeof useSchema>): UseSpec {
+  return { use, name, ...(of === undefined ? {} : { of }) };
+}
 
 /** A checked inventory. */
 export type CheckedInventory = z.output<typeof inventorySchema>;
