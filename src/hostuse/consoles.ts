@@ -18,7 +18,7 @@ export function consoleUses(
   return consoles.flatMap((name) => {
     const busid = ownerOf(paths.get(name) ?? '');
     return busid !== undefined && busids.has(busid)
-      ? [describeUse({ busid, use: 'console', untrustedName: name })]
+      ? [describeUse({ busid, use: 'kernel-console', untrustedName: name })]
       : [];
   });
 }

@@ -4,7 +4,7 @@ import { ownerOf } from './owner.js';
 import { describeUse, type HostUse } from './use.js';
 
 /** A keyboard on USB. */
-export interface Keyboard {
+interface Keyboard {
   readonly busid: Busid;
   readonly untrustedName: string;
 }

@@ -2,8 +2,41 @@
 import type { Busid } from '../sysfs/busid.js';
 import { escapeText } from '../sysfs/text.js';
 
+/** A kind of use, the weightiest first. */
+export type HostUseKind =
+  | 'mounted'
+  | 'swap'
+  | 'btrfs'
+  | 'exported'
+  | 'default-route'
+  | 'ssh'
+  | 'kernel-console'
+  | 'keyboard'
+  | 'address'
+  | 'route'
+  | 'netns'
+  | 'lvm'
+  | 'crypt'
+  | 'md'
+  | 'multipath'
+  | 'mapped'
+  | 'loop'
+  | 'member'
+  | 'claimed'
+  | 'usbfs'
+  | 'held'
+  | 'open'
+  | 'sound'
+  | 'inactive';
+
+/** Whether a kind of use forbids lending, and its sentence. */
+interface UseKind {
+  readonly grade: 'refuse' | 'warn';
+  readonly says: (name: string, of: string) => string;
+}
+
 /** What is known about each kind of use: whether it forbids lending, and its sentence. The first ones are told first. */
-const USES = {
+const USES: Readonly<Record<HostUseKind, UseKind>> = {
   mounted: { grade: 'refuse', says: (name, of) => `${name} on it is mounted at ${of}` },
   swap: { grade: 'refuse', says: (name) => `${name} on it is swap space in use` },
   btrfs: {
@@ -14,7 +47,7 @@ const USES = {
   exported: { grade: 'refuse', says: (name, of) => `${name} on it is a disk of domain ${of}` },
   'default-route': { grade: 'refuse', says: (name) => `${name} on it carries the default route` },
   ssh: { grade: 'refuse', says: (name, of) => `${name} on it carries an SSH connection from ${of}` },
-  console: { grade: 'refuse', says: (name) => `${name} on it is a console of the kernel` },
+  'kernel-console': { grade: 'refuse', says: (name) => `${name} on it is a console of the kernel` },
   keyboard: { grade: 'refuse', says: () => "it is the host's only keyboard" },
   address: { grade: 'refuse', says: (name, of) => `${name} on it has the address ${of}` },
   route: { grade: 'refuse', says: (name, of) => `${name} on it has a route to ${of}` },
@@ -41,16 +74,10 @@ const USES = {
   open: { grade: 'warn', says: (name, of) => `${name} on it is open in ${of}` },
   sound: { grade: 'warn', says: (name) => `${name} on it is playing or recording sound` },
   inactive: { grade: 'warn', says: (name, of) => `${name} on it belongs to ${of} that is not active` },
-} as const satisfies Record<
-  string,
-  { readonly grade: 'refuse' | 'warn'; readonly says: (name: string, of: string) => string }
->;
+};
 
 /** Every kind of use, the weightiest first. */
 export const USE_KINDS = Object.keys(USES) as readonly HostUseKind[];
-
-/** A kind of use: `mounted`, `default-route`, `keyboard`... */
-export type HostUseKind = keyof typeof USES;
 
 /** One use of a device by the host. Its texts are escaped: they are names and paths that others chose. */
 export interface HostUse {
@@ -67,7 +94,7 @@ export interface HostUse {
 }
 
 /** What is known about a use before it is put into words. */
-export interface UseFacts extends Pick<HostUse, 'busid' | 'use'> {
+interface UseFacts extends Pick<HostUse, 'busid' | 'use'> {
   readonly untrustedName: string;
   readonly untrustedOf?: string | undefined;
   /** The name is that of something above the device's own: a bridge over its network interface. */
@@ -78,7 +105,7 @@ export interface UseFacts extends Pick<HostUse, 'busid' | 'use'> {
 export function describeUse({ busid, use, untrustedName, untrustedOf, isOver = false }: UseFacts): HostUse {
   const { grade, says } = USES[use];
   const [name, of] = [escapeText(untrustedName), escapeText(untrustedOf ?? '')];
-  const words: string = (says as (name: string, of: string) => string)(name, of);
+  const words = says(name, of);
   // A bridge is not on the device; it would go on without it, but not with the same connections.
   const sentence = isOver ? words.replace(`${name} on it`, `${name} over it`) : words;
   return { busid, use, name, ...(of === '' ? {} : { of }), sentence, grade };

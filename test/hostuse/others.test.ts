@@ -67,12 +67,12 @@ const ROWS: Readonly<Record<string, Row>> = {
         'sys/class/tty/console/active': 'tty0 ttyUSB0\n',
       },
     ],
-    told: ['1-4 refuse console: ttyUSB0 on it is a console of the kernel'],
+    told: ['1-4 refuse kernel-console: ttyUSB0 on it is a console of the kernel'],
   },
   'a serial console that only sysfs names': {
     devices: [SERIAL],
     trees: [classed('tty', 'ttyUSB0', '1-4'), { 'sys/class/tty/console/active': 'ttyUSB0\n' }],
-    told: ['1-4 refuse console: ttyUSB0 on it is a console of the kernel'],
+    told: ['1-4 refuse kernel-console: ttyUSB0 on it is a console of the kernel'],
   },
   'a serial line with a login': {
     devices: [SERIAL],

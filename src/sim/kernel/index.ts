@@ -5,6 +5,4 @@ export type { UsbCore } from './files.js';
 export { busOf, interfaceName, isBehind, isDeviceName, isRootHub, parentOf, portPathOf } from './names.js';
 export type * from './spec.js';
 export { SimUsb, type SimUsbOptions } from './usb.js';
-export { diskPath } from './use-blocks.js';
 export type { Entry } from './use-entries.js';
-export { USE_NAMES } from './uses.js';

@@ -25,7 +25,7 @@ export const USE_NAMES = [
   'route',
   'netns',
   'member',
-  'console',
+  'kernel-console',
   'keyboard',
   'sound',
   'held',
@@ -46,7 +46,7 @@ function otherEntries(entries: Entries, device: UsedDevice, { use, name, of = ''
     case 'netns':
       entries.folder(`sys/bus/usb/devices/${name}/net`);
       break;
-    case 'console':
+    case 'kernel-console':
       entries.classed('tty', name, device);
       entries.append('proc/consoles', `${name.padEnd(20)} -W- (EC p a)    4:64\n`);
       break;

@@ -1,7 +1,8 @@
 /** An inventory as a world: a host observed elsewhere, to be simulated. */
 
 import { isHub } from '../kernel/drivers.js';
-import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS, USE_NAMES } from '../kernel/index.js';
+import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
+import { USE_NAMES } from '../kernel/uses.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
 import { type CheckedInventory, definedUse, useSchema, type WorldFault } from './schema.js';
 import { simType } from './types.js';

@@ -1,6 +1,7 @@
 /** The two formats of a world, with their limits. */
 import { z } from 'zod';
-import { isDeviceName, USE_NAMES, type UseSpec } from '../kernel/index.js';
+import { isDeviceName, type UseSpec } from '../kernel/index.js';
+import { USE_NAMES } from '../kernel/uses.js';
 import { TYPE_NAMES } from './types.js';
 
 /** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
@@ -55,17 +56,38 @@ const inventoryPort = z.object({
   untrustedJunk: portText.optional(),
 });
 
+/** The uses about which there is no more to say, or need not be. */
+const SIMPLE_USES: readonly string[] = [
+  'swap',
+  'btrfs',
+  'default-route',
+  'netns',
+  'kernel-console',
+  'keyboard',
+  'sound',
+];
+
+/** The uses whose `of` is the name of something that has a folder of its own. */
+const FILE_USES: readonly string[] = ['md', 'loop', 'member'];
+
 /** One use of a device by the host. */
-export const useSchema = z.strictObject({
-  use: z.enum(USE_NAMES, `is none of ${USE_NAMES.join(', ')}`),
-  name: usedName,
-  of: z
-    .string('is not a string')
-    .min(1, 'is empty')
-    .max(4096)
-    .refine((of) => !of.includes('\0'), 'has a NUL in it')
-    .optional(),
-});
+export const useSchema = z
+  .strictObject({
+    use: z.enum(USE_NAMES, `is none of ${USE_NAMES.join(', ')}`),
+    name: usedName,
+    of: z
+      .string('is not a string')
+      .min(1, 'is empty')
+      .max(4096)
+      .refine((of) => !of.includes('\0'), 'has a NUL in it')
+      .optional(),
+  })
+  .refine(({ use, of }) => of !== undefined || SIMPLE_USES.includes(use), 'does not say what for ("of")')
+  .refine(
+    ({ use, of }) =>
+      !FILE_USES.includes(use) || (of !== undefined && /^[^/\0\n]{1,64}$/.test(of) && !/^\.{1,2}$/.test(of)),
+    'has no file name in "of"',
+  );
 
 /** What `pvusb inventory --json` prints (`Inventory` of the model); unknown fields are ignored. */
 export const inventorySchema = z.object({
