@@ -5,8 +5,9 @@ import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
-import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
+import { addRules } from './rule-commands.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
@@ -98,6 +99,7 @@ export function buildProgram(
   addReading(program, terminal);
   addWriting(program, terminal);
   addController(program, terminal);
+  addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
@@ -163,15 +165,14 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('attach')
     .summary('lend a device to a domain')
     .description(
-      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. ' +
-        'If anything fails, or on Ctrl-C, the host is left as it was. A device that the host itself needs (a mounted ' +
-        'disk, its only keyboard, its network connection...) is refused, and the reason is told; "pvusb devices" shows it, too.',
+      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. If anything fails, or on Ctrl-C, the host is left as it was. What the host needs (a mounted disk, its only keyboard...) is refused.',
     )
     .argument('<domain>', 'who gets it')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
-    .option('--force <reason>', 'lend it even if the host needs it; the reason is recorded')
+    .option(...FORCE)
+    .option('--always', 'also make a rule: see "assign"')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

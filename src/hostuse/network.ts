@@ -81,7 +81,8 @@ function nicOf({ routes, addresses }: NetworkFacts, { name, address }: Address):
   if (addresses.some((other) => other.name !== undefined && other.address === address)) return undefined;
   const connected = routes.filter((route) => route.isConnected && isIn(address, route.network));
   const lengthOf = ({ network }: Route): number => Number(network.split('/')[1]);
-  return connected.toSorted((a, b) => lengthOf(b) - lengthOf(a))[0]?.name;
+  // Two with the same network: either, but always the same one.
+  return connected.toSorted((a, b) => lengthOf(b) - lengthOf(a) || (a.name < b.name ? -1 : 1))[0]?.name;
 }
 
 /** Every interface that is up has one. */

@@ -3,6 +3,7 @@
 import type { HostUse } from '../../hostuse/use.js';
 import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
+import type { RuleFile } from '../../rules/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
 
@@ -171,4 +172,6 @@ export interface Inventory {
   readonly orphanBackends: readonly OrphanBackend[];
   /** What the host does with the devices that were asked about; absent: none were. */
   readonly uses?: readonly HostUse[];
+  /** The files of rules, by their names in their folder; absent when they were not read. */
+  readonly ruleFiles?: readonly RuleFile[];
 }

@@ -2,9 +2,10 @@
 import type { Clock, Mutex } from '../../async/index.js';
 import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
+import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
-import type { Wanted } from '../../sysfs/scan.js';
+import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
 
 /** Options of every call. */
@@ -37,7 +38,7 @@ export interface Xenstore extends XenstoreNodes {
 
 /** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
 export interface HostSysfs {
-  devices(options?: CallOptions & { readonly wanted?: Wanted }): Promise<UsbDevice[]>;
+  devices(options?: CallOptions & ScanOptions): Promise<UsbDevice[]>;
   hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
   stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
   bind(binding: Binding, options?: CallOptions): Promise<void>;
@@ -66,6 +67,8 @@ export interface Host {
   readonly userdata?: Userdata;
   /** What the host itself does with its devices. Absent: nothing is known about that, and nothing refused because of it. */
   readonly uses?: HostUsesReader;
+  /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */
+  readonly rules?: RuleFiles;
   /**
    * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
    * address), or by anything else if it is not known which. Absent: nothing reports it.

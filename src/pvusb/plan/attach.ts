@@ -12,6 +12,7 @@ import { namePort } from '../model/wording.js';
 import { servedType } from '../types/types.js';
 import { claimStep, lookStep, verifyStep } from './claim.js';
 import { addSteps } from './controller.js';
+import { denialProblem } from './denied.js';
 import { type AttachRequest, chooseTarget } from './target.js';
 
 /** Longest reason of a forced attach. */
@@ -42,8 +43,9 @@ export function planAttach(
   if (force !== undefined) requireReason(force);
   const problem = attachProblem(inventory, device, request);
   if (problem) throw problem;
-  // A reason is worth keeping only if there was a need for one.
-  const forced = attachProblem(inventory, device) ? force : undefined;
+  const denial = force === undefined ? denialProblem(inventory, device, domain) : undefined;
+  if (denial) throw denial;
+  const forced = isOverridden(inventory, device, domain) ? force : undefined;
   const target = chooseTarget(inventory, domain, device, request);
   return {
     target,
@@ -103,6 +105,17 @@ export function attachProblem(
   const needs = neededUses(inventory, busid);
   if (needs.length === 0 || force !== undefined) return undefined;
   return problem('host-needs-it', `The host needs ${busid}: ${listUses(needs)}.`);
+}
+
+/** Whether a reason is needed, and so worth keeping. Rules that cannot be read might deny it. */
+function isOverridden(inventory: Inventory, device: UsbDevice, domain: Domain): boolean {
+  if (neededUses(inventory, device.busid).length > 0) return true;
+  try {
+    return denialProblem(inventory, device, domain) !== undefined;
+  } catch (error) {
+    if (error instanceof PvusbError) return true;
+    throw error;
+  }
 }
 
 /** The uses of a device that forbid lending it. */

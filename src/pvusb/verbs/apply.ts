@@ -43,6 +43,7 @@ export async function applyUsb(
   const { usb } = request;
   const needsOf = (name: DomainName, lends: (seen: Inventory) => readonly Busid[]) => ({
     lends,
+    rules: true,
     asks(seen: Inventory) {
       const domain = findDomain(seen, name);
       const there = controllersOf(seen, domain.domid).map(({ type }) => type);

@@ -34,6 +34,8 @@ interface PlannerNeeds {
   readonly saved?: readonly number[];
   /** The devices that may be lent: what the host itself does with them is looked for. */
   readonly lends?: (seen: Inventory) => readonly Busid[];
+  /** The rules are read too. */
+  readonly rules?: boolean;
   /** A look that was just made: the first plan is made on it. */
   readonly seen?: Inventory;
 }

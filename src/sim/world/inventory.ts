@@ -1,7 +1,16 @@
 /** An inventory as a world: a host observed elsewhere, to be simulated. */
 
 import { isHub } from '../kernel/drivers.js';
-import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
+import {
+  busOf,
+  type DeviceSpec,
+  interfaceName,
+  type PortSpec,
+  parentOf,
+  portPathOf,
+  USBBACK,
+  USBFS,
+} from '../kernel/index.js';
 import { USE_NAMES } from '../kernel/uses.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
 import { type CheckedInventory, definedUse, useSchema, type WorldFault } from './schema.js';
@@ -21,16 +30,19 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
   const named = namedToQemu(inventory, served);
   const isHeld = ({ interfaces }: CheckedInventory['devices'][number]) =>
     interfaces.some(({ driver }) => driver === USBFS);
-  const devices = completeDevices(
-    inventory.devices.map((device, index) =>
-      // QEMU takes what it holds again, from the driver that would have it.
-      withUses(
-        inventory,
-        deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
-        fault,
+  const devices = withPorts(
+    inventory,
+    completeDevices(
+      inventory.devices.map((device, index) =>
+        // QEMU takes what it holds again, from the driver that would have it.
+        withUses(
+          inventory,
+          deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+          fault,
+        ),
       ),
+      fault,
     ),
-    fault,
   );
   return {
     usbback: inventory.usbback,
@@ -41,12 +53,29 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     asFound: true,
     controllers: inventory.controllers.map(controllerOf),
     savedDrivers,
+    ...(inventory.ruleFiles === undefined ? {} : { ruleFiles: inventory.ruleFiles }),
     notOpened: inventory.devices
       .filter((device) => !isHeld(device))
       .map(({ busid }) => busid)
       .filter((busid) => named.has(busid)),
     orphanBackends: inventory.orphanBackends,
   };
+}
+
+/** What a device says about its socket, as its hub's. */
+function withPorts({ devices }: CheckedInventory, specs: readonly DeviceSpec[]): DeviceSpec[] {
+  const known = new Map<string, Record<string, PortSpec>>();
+  for (const { busid, peer, connectType } of devices) {
+    const hub = parentOf(busid);
+    if (hub === undefined || (peer === undefined && connectType === undefined)) continue;
+    const port = portPathOf(busid).split('.').at(-1)!;
+    const spec = { ...(peer === undefined ? {} : { peer }), ...(connectType ? { connectType } : {}) };
+    known.set(hub, { ...known.get(hub), [port]: spec });
+  }
+  return specs.map((spec) => {
+    const ports = known.get(spec.busid);
+    return ports === undefined ? spec : { ...spec, ports };
+  });
 }
 
 function domainOf(
@@ -156,6 +185,7 @@ function deviceOf(
     ...(bus === busOf(busid) ? {} : { bus }),
     ...(device.unauthorized ? { authorized: false } : {}),
     ...(hub ? { maxChild: 8 } : {}),
+    ...(device.descriptors === undefined ? {} : { descriptors: device.descriptors }),
     ...(manufacturer === undefined ? {} : { manufacturer: unescaped(manufacturer) }),
     ...(product === undefined ? {} : { product: unescaped(product) }),
     ...(serial === undefined ? {} : { serial: unescaped(serial) }),

@@ -21,14 +21,17 @@ import { qemusOf } from '../../support/qemus.js';
 import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab, openSimulated } from '../support/test-host.js';
 
-/** The inventory of a simulated host, as printed by the command; or as it was before the host's uses were looked for. */
-async function inventoryOf(sim: SimHost, asksForUses = true): Promise<Inventory> {
+/** What an inventory has besides what every one has. */
+const ALL = { details: true, asksForUses: true };
+
+/** The inventory of a simulated host, as printed by the command. */
+async function inventoryOf(sim: SimHost, { details, asksForUses } = ALL): Promise<Inventory> {
   const xenstore = new XenstoreClient(sim.store.connect(0));
   try {
     const qemu = qemusOf(sim, systemClock);
     const uses = new HostUses(sim.usb.hostFiles);
     const host = { xenstore, sysfs: new Sysfs(sim.usb.files), qemu, clock: systemClock, uses };
-    const asked = asksForUses ? ({ asks: 'all', uses: 'all' } as const) : ({ asks: 'all' } as const);
+    const asked = { asks: 'all', details, uses: asksForUses ? 'all' : undefined } as const;
     return JSON.parse(JSON.stringify(await observe(host, asked)));
   } finally {
     xenstore.close();
@@ -37,9 +40,11 @@ async function inventoryOf(sim: SimHost, asksForUses = true): Promise<Inventory>
 
 /** Simulates an inventory, and returns that of the simulated host. */
 async function replayed(inventory: Inventory): Promise<Inventory> {
+  // Recorded before these were.
+  const details = inventory.devices.some(({ descriptors }) => descriptors !== undefined);
   const sim = await SimHost.create(parseWorldText(JSON.stringify(inventory)));
   try {
-    return await inventoryOf(sim, inventory.uses !== undefined);
+    return await inventoryOf(sim, { details, asksForUses: inventory.uses !== undefined });
   } finally {
     await sim.close();
   }
@@ -246,6 +251,7 @@ function anyWorld() {
       serial: text,
       authorized: fc.constantFrom(true, true, true, false),
       configured: fc.constantFrom(true, true, true, false),
+      descriptors: fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('base64')),
       interfaces,
       uses: fc.subarray([...USES], { maxLength: 6 }),
     },
@@ -257,6 +263,17 @@ function anyWorld() {
     const isMade = (name: string): boolean => own.some(({ of }) => of === name);
     const shared = ['md0', 'br0', `vg${rest.busid}-root`];
     return { ...rest, uses: own.filter(({ name }) => !shared.includes(name) || isMade(name)) };
+  });
+  const rootHub = fc.record({
+    busid: fc.constantFrom('usb1', 'usb2'),
+    id: fc.constant('1d6b:0002'),
+    ports: fc.dictionary(
+      fc.constantFrom('1', '2'),
+      fc.record(
+        { peer: fc.constantFrom('9-1', '9-1.2'), connectType: fc.constantFrom('hotplug', 'not used') },
+        { requiredKeys: [] },
+      ),
+    ),
   });
   const domain = fc.record(
     {
@@ -271,7 +288,10 @@ function anyWorld() {
   );
   return fc.record({
     usbback: fc.boolean(),
-    devices: fc.uniqueArray(used, { selector: ({ busid }) => busid, maxLength: 6 }),
+    devices: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: used }, rootHub), {
+      selector: ({ busid }) => busid,
+      maxLength: 6,
+    }),
     domains: fc.uniqueArray(domain, { selector: ({ domid }) => domid, maxLength: 4 }),
   });
 }
