@@ -144,6 +144,24 @@ describe('what the host needs', () => {
     await refuses(said, 'prepare', both);
   });
 
+  it('is refused by reconcile, whatever the rules give', async () => {
+    await stage.done('assign', 'u1', '1-1');
+    await stage.done('assign', 'u1', '1-5');
+    const before = await stage.look();
+    const states = (await stage.done('assignments')).split('\n');
+    assert.match(states[1]!, / denied +1-1 /);
+    assert.ok(states.includes(`assignments.conf:4: ${MOUNTED}`), states.join('\n'));
+    const { status, stderr } = await stage.run('reconcile');
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /: The host needs 1-5: ttyUSB0 on it is open in agetty \(9\)\.\n.*\(host-needs-it\)/,
+    );
+    assert.deepEqual(differences(before, await stage.look()), []);
+    await stage.done('unassign', 'u1', '1-1');
+    await stage.done('unassign', 'u1', '1-5');
+  });
+
   it('is lent for a reason, which is recorded, shown, and forgotten with the drivers', async () => {
     await stage.done('controller', 'add', 'u1');
     const before = await stage.look();
