@@ -42,7 +42,7 @@ export function planAttach(
   const { force } = request;
   if (force !== undefined) requireReason(force);
   const problem = attachProblem(inventory, device, request);
-  if (problem) throw problem;
+  if (problem) throw isThere(problem, domain, request) ? thereAlready(problem) : problem;
   const denial = force === undefined ? denialProblem(inventory, device, domain) : undefined;
   if (denial) throw denial;
   const forced = isOverridden(inventory, device, domain) ? force : undefined;
@@ -82,7 +82,7 @@ export function attachProblem(
   if (place) {
     const { domid, devid } = place.controller;
     const at = { domid, devid, port: place.port.port };
-    return new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
+    return new PvusbError('already-attached', `${busid} is already attached to ${namePort(at)}.`, {
       where: { ...at, busid },
     });
   }
@@ -138,6 +138,17 @@ function requireReason(force: string): void {
     'invalid-argument',
     `The reason for a forced attach has 1 to ${REASON_MAX} characters and no control characters.`,
   );
+}
+
+/** Whether a device cannot be attached because it already is, just where it was asked to be. */
+function isThere({ code, where }: PvusbError, { domid }: Domain, { devid, port }: AttachRequest): boolean {
+  const isMeant = where.devid === (devid ?? where.devid) && where.port === (port ?? where.port);
+  return code === 'already-attached' && where.domid === domid && isMeant;
+}
+
+function thereAlready({ code, message, where }: PvusbError): PvusbError {
+  const remedy = 'It is where it was asked to be; if the guest cannot use it, detach it first.';
+  return new PvusbError(code, message, { where, remedy });
 }
 
 /** The controller may not have been taken yet, or its QEMU may no longer have it. */
