@@ -58,6 +58,8 @@ export const USB_DEVICES = {
   card: { driver: 'usb-ccid', bus: 'xhci.0', port: '8' },
   /** 2-1, at low speed. */
   mouse2: { driver: 'usb-mouse', bus: 'uhci.0', port: '1' },
+  /** 2-2: dom0 does not lend its last keyboard. */
+  keyboard2: { driver: 'usb-kbd', bus: 'uhci.0', port: '2' },
 } as const satisfies Readonly<Record<string, UsbDevice>>;
 
 /** A lab device by its name. */

@@ -6,6 +6,8 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['XENSTORED_RUNDIR', "The folder of xenstored's socket."],
   ['PVUSB_SYSFS', 'Where sysfs is; default /sys.'],
   ['PVUSB_USERDATA', "Where libxl keeps guests' configurations; default /var/lib/xen."],
+  ['PVUSB_PROC', 'Where the kernel says what the host does with its devices; default /proc.'],
+  ['PVUSB_DEV', 'Where the device files are; default /dev.'],
   ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],

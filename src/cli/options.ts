@@ -7,6 +7,12 @@ export const JSON_OPTION = ['--json', 'print data instead of text'] as const;
 /** Nothing is changed. */
 export const DRY_RUN = ['--dry-run', 'show the steps, change nothing'] as const;
 
+/** Lending what is needed or denied. */
+export const FORCE = [
+  '--force <reason>',
+  'lend it even if the host needs it or a rule denies it; the reason is recorded',
+] as const;
+
 /** Another sysfs. */
 export function sysfsRoot(): Option {
   return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; default: /sys)');

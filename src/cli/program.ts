@@ -4,7 +4,7 @@ import { USUAL_VERSION } from '../libxl/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
-import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
@@ -133,7 +133,7 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that ' +
+        '("in use": a guest has it; "half attached": see "pvusb doctor"; otherwise what the host itself needs it for). SERIAL has the serial numbers that ' +
         'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
         'fewer columns and shorter names.',
     )
@@ -167,13 +167,13 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('attach')
     .summary('lend a device to a domain')
     .description(
-      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. ' +
-        'If anything fails, or on Ctrl-C, the host is left as it was.',
+      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. If anything fails, or on Ctrl-C, the host is left as it was. What the host needs (a mounted disk, its only keyboard...) is refused.',
     )
     .argument('<domain>', 'who gets it')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
+    .option(...FORCE)
     .option('--always', 'also make a rule: see "assign"')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)

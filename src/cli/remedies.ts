@@ -8,6 +8,7 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-such-domain': 'See "pvusb list" for the domains.',
   'no-such-controller': 'See "pvusb list" for the controllers.',
   'no-such-device': 'See "pvusb devices" for what is plugged in.',
+  'host-needs-it': 'End that use of it first, or attach it all the same with "pvusb attach --force=REASON".',
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
   'rules-invalid': 'Correct the rule at the place named, or give a reason with --force.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',

@@ -1,6 +1,13 @@
 /** What things are called in the text that people read. */
 
-import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
+import {
+  attachProblem,
+  type Inventory,
+  neededUses,
+  type PvusbErrorCode,
+  placesOf,
+  usedBy,
+} from '../pvusb/index.js';
 import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
 import { quoteWord } from './printable.js';
 import { CONTROLLER_STATES, XENBUS_STATES } from './states.js';
@@ -89,7 +96,14 @@ const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
 /** Why a device cannot be attached, in a word or two that complete "no (...)"; undefined when it can. */
 export function whyNotAttachable(inventory: Inventory, device: UsbDevice): string | undefined {
   const problem = attachProblem(inventory, device);
+  const [need] = problem?.code === 'host-needs-it' ? neededUses(inventory, device.busid) : [];
+  if (need) return printable(shortened(need.sentence));
   return problem && (REASONS[problem.code] ?? problem.code);
+}
+
+/** The row says which device it is: `sdb1 is mounted at /srv`. */
+function shortened(sentence: string): string {
+  return sentence.replace(/^it is /, '').replace(/ (on|over) it(?= )/, '');
 }
 
 /** The serial numbers that distinguish devices with the same ids. */

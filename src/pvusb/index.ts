@@ -31,11 +31,13 @@ export {
   livingGuests,
   type Place,
   placesOf,
+  savedFor,
   type Users,
   usedBy,
 } from './model/find.js';
 export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
+export type { UsesAsked } from './observe/uses.js';
 export { portState } from './types/port-state.js';
 export type { PortState } from './types/served-type.js';
 export {
@@ -92,6 +94,7 @@ export { type WatchOptions, watchDomains } from './watch/watch.js';
 
 // What a host looks like. Plain data that can be written as JSON.
 
+export type { HostUse, HostUseKind } from '../hostuse/index.js';
 export {
   CONTROLLER_TYPES,
   type ControllerType,
@@ -150,7 +153,7 @@ export {
   assignmentsOf,
   type Followed,
 } from './plan/assigned.js';
-export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
+export { type AttachPlan, attachProblem, neededUses, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { denialProblem } from './plan/denied.js';
 export { planDetach } from './plan/detach.js';
@@ -185,6 +188,7 @@ export { ConflictError } from './model/failure.js';
 // Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
 export { type Clock, Mutex, systemClock } from '../async/index.js';
+export type { DiskExport, UsesOptions } from '../hostuse/index.js';
 export type {
   DomainFiles,
   LockedUserdata,
@@ -225,6 +229,7 @@ export type {
   Changes,
   Host,
   HostSysfs,
+  HostUsesReader,
   Qemu,
   Xenstore,
   XenstoreNodes,

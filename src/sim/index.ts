@@ -1,4 +1,5 @@
 /** The simulated host. */
+export type { HostFiles } from '../hostuse/index.js';
 export type { SysfsFiles } from '../sysfs/index.js';
 export type { Access, Permission, Transport, TransportEvents } from '../xenstore/index.js';
 export type { Actor, ActorStore } from './actors/actor.js';

@@ -3,6 +3,7 @@
  * `pvusb/sim`.
  */
 import { systemClock } from '../async/index.js';
+import { HostUses } from '../hostuse/index.js';
 import type { OpenHost, RuleFiles } from '../pvusb/index.js';
 import { QmpClient, QmpError } from '../qmp/index.js';
 import { type HostOptions, SimHost, type World } from '../sim/index.js';
@@ -38,6 +39,7 @@ export function hostOf(sim: SimHost): OpenHost {
   return {
     xenstore,
     sysfs: new Sysfs(sim.usb.files),
+    uses: new HostUses(sim.usb.hostFiles),
     qemu: async (domid, call) => {
       const qemu = sim.qemus.get(domid);
       if (qemu?.alive) return QmpClient.open(qemu.connectQmp(), call);

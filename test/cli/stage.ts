@@ -10,6 +10,7 @@ import {
   publishQmp,
   publishStore,
   publishSysfs,
+  publishUses,
   SimHost,
   type World,
 } from '../../src/sim/index.js';
@@ -80,13 +81,20 @@ export interface Stage extends AsyncDisposable {
 export async function openStage(world: World = labWorld()): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'pvusb-cli-'));
   const sim = await SimHost.create(world);
-  const parts = [sim, await publishSysfs(sim.usb, dir), await publishStore(sim.store, join(dir, 'socket'))];
+  const parts = [
+    sim,
+    await publishSysfs(sim.usb, dir),
+    publishUses(sim.usb, dir),
+    await publishStore(sim.store, join(dir, 'socket')),
+  ];
   for (const [domid, qemu] of sim.qemus) parts.push(await publishQmp(qemu, join(dir, `qmp-libxl-${domid}`)));
   const env = {
     XENSTORED_PATH: join(dir, 'socket'),
     PVUSB_SYSFS: join(dir, 'sys'),
     PVUSB_QMP: dir,
     PVUSB_USERDATA: join(dir, 'userdata'),
+    PVUSB_PROC: join(dir, 'proc'),
+    PVUSB_DEV: join(dir, 'dev'),
     PVUSB_RULES: join(dir, 'rules'),
     PVUSB_USBIDS: join(dir, 'usb.ids'),
   };

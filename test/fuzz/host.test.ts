@@ -74,9 +74,11 @@ describe('generated hosts', () => {
       const store = new SimStore();
       await growTree(store, dice);
       const xenstore = new XenstoreClient(store.connect(0), { random: () => 0 });
-      const host: Host = { xenstore, sysfs: new Sysfs(randomFiles(dice)), clock: systemClock };
+      // What they do with the disks that xenstore tells them about is tested elsewhere.
+      const uses = { usesOf: async () => [] };
+      const host: Host = { xenstore, sysfs: new Sysfs(randomFiles(dice)), clock: systemClock, uses };
       try {
-        const inventory = await observe(host);
+        const inventory = await observe(host, { uses: 'all' });
         JSON.stringify(inventory);
         const findings = diagnose(inventory);
         const plans = findings.map((finding) => planRepair(inventory, finding));
@@ -228,6 +230,9 @@ async function growTree(store: SimStore, dice: Dice): Promise<void> {
       ['/libxl/usbback/2-1_4/device', value()],
       ['/libxl/usbback/1-2/port', dice.pick([`${backend}/port/1`, value()])],
       ['/libxl/usbback/nonsense/x/driver_path', value()],
+      ['/libxl/usbback/1-1/forced', value()],
+      [`/local/domain/0/backend/vbd/${domid}/51712/physical-device`, dice.pick(['8:10', 'x:y', value()])],
+      [`/local/domain/0/backend/qdisk/${domid}/51728/params`, dice.pick(['aio:/dev/sdb', value()])],
     ];
     for (const [path, text] of nodes) if (dice.chance(0.85)) await dom0.write(path, text);
   }

@@ -43,8 +43,8 @@ function installed(name: string): Tool | undefined {
 async function fetched({ name, packages, environment }: Recipe): Promise<Tool> {
   const root = join(cacheFolder(), `${name}-${key(process.arch, ...packages)}`);
   await provide(root, `downloading ${name} from Debian`, (folder) => unpackPackages(folder, name, packages));
-  const program = [`bin/${name}`, `usr/bin/${name}`]
-    .map((path) => join(root, path))
+  const program = ['bin', 'usr/bin', 'sbin', 'usr/sbin']
+    .map((folder) => join(root, folder, name))
     .find((path) => existsSync(path));
   if (program === undefined) throw new Error(`Debian's package ${packages[0]} has no program ${name}`);
   const libraries = await libraryFolders(root);

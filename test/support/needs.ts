@@ -27,6 +27,16 @@ export async function orSkip<T>(
   }
 }
 
+/**
+ * Why tests cannot run on this machine whatever is installed: its kernel lacks something. Also said at once, but no
+ * error with `CI=true`; false if it does not.
+ */
+export function skipFor(tests: string, lacks: string | undefined): string | false {
+  if (lacks === undefined) return false;
+  report(`SKIPPED: ${tests}: ${lacks}`);
+  return lacks;
+}
+
 /** Where a program is on the machine; undefined when it is not installed. */
 export function programPath(name: string): string | undefined {
   return (process.env.PATH ?? '')

@@ -9,7 +9,7 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runAssignments(terminal: Terminal, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const inventory = await observe(host, { signal, rules: true, asks: 'all' });
+    const inventory = await observe(host, { signal, rules: true, asks: 'all', uses: 'all' });
     const assignments = assignmentsOf(inventory);
     if (options.json) printJson(terminal, assignments.map(assignmentJson));
     else terminal.out(formatAssignments(inventory, assignments, terminal.columns));

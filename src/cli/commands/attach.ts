@@ -12,6 +12,8 @@ import { assign, describeAdded } from './assign.js';
 export interface AttachOptions extends CommonOptions {
   readonly controller?: string;
   readonly port?: string;
+  /** Why, if the host needs the device. */
+  readonly force?: string;
   /** Also makes a rule. */
   readonly always?: boolean;
 }
@@ -24,8 +26,9 @@ export async function runAttach(
 ): Promise<void> {
   const devid = options.controller === undefined ? undefined : parseDevid(options.controller);
   const port = options.port === undefined ? undefined : parsePort(options.port);
+  const { force } = options;
   await withHost(terminal, options, async (host, operation) => {
-    const outcome = await attachDevice(host, { ...args, devid, port }, operation);
+    const outcome = await attachDevice(host, { ...args, devid, port, force }, operation);
     const sentence = (attached: Attached): string => describeAttached(attached, args);
     if (!options.always) return printOutcome(terminal, options, outcome, sentence);
     // By what was attached, and where: not by the names that were typed, which may mean something else by now.
@@ -38,13 +41,18 @@ export async function runAttach(
   });
 }
 
-/** Given is not yet taken: also says what has become of it. `named` is what domain and device were called by who asked. */
+/**
+ * Given is not yet taken: also says what has become of it, and what the host has lost. `named` is what domain and device
+ * were called by who asked.
+ */
 export function describeAttached(
-  { busid, domid, devid, port, state }: Omit<Attached, 'type'>,
+  { busid, domid, devid, port, state, usedByHost = [] }: Omit<Attached, 'type'>,
   named: { readonly domain: string | number; readonly device: string } = { domain: domid, device: busid },
 ): string {
   const [device, domain] = [nameDevice(busid, named.device), asTyped(named.domain)];
-  const given = `${device} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
+  const attached = `${device} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
+  const lost = usedByHost.map(({ sentence }) => sentence).join('; ');
+  const given = lost === '' ? attached : `${attached}\nThe host was using it: ${lost}.`;
   switch (state) {
     case undefined:
     case 'in-use':

@@ -11,6 +11,7 @@ import {
   traitsOf,
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
@@ -91,12 +92,17 @@ function formatController(controller: ControllerDetails): string {
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
+  const forced = (controller.forced ?? []).map(({ busid, reason }): [string, string] => [
+    'forced',
+    `${busid}: ${printable(reason)}`,
+  ]);
   const lines: [string, string][] = [
     ['domain', String(controller.domid)],
     ['controller', String(controller.devid)],
     ['type', controller.type],
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
+    ...forced,
     ...(type ? [['served by', type.server] satisfies [string, string]] : []),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
     ...(type?.isEmulated ? [] : xenbusLines(controller, guest)),

@@ -66,6 +66,8 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
+      PVUSB_PROC: join(dir, 'proc'),
+      PVUSB_DEV: join(dir, 'dev'),
       PVUSB_RULES: join(dir, 'rules'),
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };

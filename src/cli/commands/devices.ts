@@ -22,7 +22,7 @@ export interface DevicesOptions extends CommonOptions {
 /** Runs the command. */
 export async function runDevices(terminal: Terminal, options: DevicesOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const inventory = await observe(host, { signal });
+    const inventory = await observe(host, { signal, uses: 'all' });
     const names = await usbNames(terminal, inventory.devices);
     if (options.json) printJson(terminal, devicesJson(inventory, names, options));
     else terminal.out(formatDevices(inventory, names, { ...options, columns: terminal.columns }));
@@ -35,6 +35,9 @@ function shown(inventory: Inventory, options: DevicesOptions) {
 
 /** The column of drivers is cut to this width at most. */
 const DRIVERS_MIN = 8;
+
+/** What the host needs a device for may be a long path, and is cut to this width at most. Other reasons are shorter. */
+const REASON_MIN = 18;
 
 /** The table of devices, for a terminal of so many columns; nothing is cut if there is no terminal. */
 export function formatDevices(
@@ -60,7 +63,11 @@ export function formatDevices(
       ...cells((device) => describeHolder(inventory, device)),
       narrowest: Math.max(DRIVERS_MIN, ...guests),
     },
-    { title: 'ATTACHABLE', ...cells((device) => describeAttachable(inventory, device)) },
+    {
+      title: 'ATTACHABLE',
+      ...cells((device) => describeAttachable(inventory, device)),
+      narrowest: REASON_MIN,
+    },
     { title: 'NAME', ...cells((device) => describeDevice(device, names)), narrowest: 16 },
     { title: 'LISTED AS', ...cells((device) => listedBeside(device, names) ?? ''), rank: 1 },
   ];
@@ -89,6 +96,7 @@ function devicesJson(inventory: Inventory, names: UsbNames, options: DevicesOpti
       usedBy: describeHolder(inventory, device),
       assignable: reason === undefined,
       reason,
+      uses: inventory.uses?.filter(({ busid }) => busid === device.busid),
     };
   });
 }

@@ -13,6 +13,7 @@ import {
   type Place,
   type PortState,
   portState,
+  savedFor,
   traitsOf,
 } from '../../pvusb/index.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
@@ -120,7 +121,9 @@ function formatLent(view: View, place: Place, title: string): string {
   const serial = serials.has(busid) ? `:${serials.get(busid)}` : '';
   const ids = `${device.vendorId}:${device.productId}${serial}`;
   const state = describePortState(portState(inventory, place), place.controller);
-  return fitEnd(`${title}${state}${ids}  `, describeDevice(device, names), columns);
+  const forced = savedFor(inventory, busid)?.forced;
+  const why = forced === undefined ? '' : `, forced: ${printable(forced)}`;
+  return fitEnd(`${title}${state}${ids}  `, `${describeDevice(device, names)}${why}`, columns);
 }
 
 function describePortState(state: PortState | undefined, controller: Controller): string {
@@ -174,5 +177,7 @@ function portJson(inventory: Inventory, place: Place) {
   if (port.busid === undefined) return port;
   const state = portState(inventory, place);
   const device = deviceAt(inventory, port.busid);
-  return device ? { ...port, state, device } : { ...port, state, missing: true };
+  const forced = savedFor(inventory, port.busid)?.forced;
+  const seen = { ...port, state, ...(forced === undefined ? {} : { forced }) };
+  return device ? { ...seen, device } : { ...seen, missing: true };
 }

@@ -59,6 +59,8 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
+      PVUSB_PROC: join(dir, 'proc'),
+      PVUSB_DEV: join(dir, 'dev'),
       PVUSB_RULES: join(dir, RULES),
       // Does not exist unless someone creates it: what the host prints is the same on every machine.
       PVUSB_USBIDS: join(dir, 'usb.ids'),
@@ -85,20 +87,21 @@ async function writeRules(folder: string, { ruleFiles = [] }: World): Promise<vo
 
 /** Puts the host into the folder, and what ends that into `parts`. */
 async function publish(host: SimHost, dir: string, parts: Part[], world: World): Promise<void> {
-  const { HostControl, publishControl, publishQmp, publishStore, publishSysfs } = await import(
+  const { HostControl, publishControl, publishQmp, publishStore, publishSysfs, publishUses } = await import(
     '../../sim/index.js'
   );
   const mark = join(dir, MARK);
   const changes = new HostControl(host);
   try {
     if (await make(dir)) parts.push({ close: () => leave(dir) });
-    await clear(dir);
+    await clear(dir, host);
     await writeFile(
       mark,
       'What "pvusb sim" serves in this folder is its own, and is removed when it is over.\n',
     );
     parts.push({ close: () => rm(mark, { force: true }) });
     parts.push(await publishSysfs(host.usb, dir));
+    parts.push(publishUses(host.usb, dir));
     parts.push(await publishStore(host.store, join(dir, 'socket')));
     for (const [domid, qemu] of host.qemus) parts.push(await publishQmp(qemu, qmpSocket(dir, domid)));
     await writeRules(join(dir, RULES), world);
@@ -109,7 +112,7 @@ async function publish(host: SimHost, dir: string, parts: Part[], world: World):
 }
 
 /** Removes what a killed simulated host has left behind, and nothing that anyone else made. */
-async function clear(dir: string): Promise<void> {
+async function clear(dir: string, host: SimHost): Promise<void> {
   const [socket, sys] = [join(dir, 'socket'), join(dir, 'sys')];
   const refuse = (why: string): never => {
     throw new PvusbError('invalid-argument', `${why}: choose another folder.`);
@@ -128,6 +131,15 @@ async function clear(dir: string): Promise<void> {
       await rm(path, { force: true });
   }
   await rm(sys, { recursive: true, force: true });
+  const { MADE_HERE, USE_FOLDERS } = await import('../../sim/index.js');
+  for (const name of USE_FOLDERS) {
+    const folder = join(dir, name);
+    if ((await kindOf(folder)) === undefined) continue;
+    const isOurs = (await kindOf(join(folder, MADE_HERE))) !== undefined;
+    if (isOurs) await rm(folder, { recursive: true, force: true });
+    else if (host.usb.useEntries().size > 0)
+      refuse(`${folder} already exists, and was not made by "pvusb sim"`);
+  }
 }
 
 /** As libxl names them. */

@@ -11,6 +11,7 @@ import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { addressOf, placesOf } from '../model/find.js';
 import {
+  FORCED_KEY,
   IDENTITY_KEY,
   ORIGIN_KEY,
   SAVED_DRIVERS,
@@ -72,7 +73,7 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
       const controllers = await observeControllers(nodes, devids, call);
       if (placesOf({ controllers }, busid).length > 0) return;
       await Promise.all(served.map((path) => nodes.rm(path, call)));
-      const ignoring = [IDENTITY_KEY, ORIGIN_KEY];
+      const ignoring = [IDENTITY_KEY, ORIGIN_KEY, FORCED_KEY];
       await prune(nodes, { edit: 'prune', path: savedDevicePath(busid), ignoring }, signal);
       await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
     }, call);

@@ -45,6 +45,11 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
   },
+  'host-needs-it': {
+    group: 'refused',
+    remedy:
+      'End that use of it first, or attach it all the same with the option force, which takes a reason.',
+  },
   'denied-by-rule': {
     group: 'refused',
     remedy: 'Change the rule, or give a reason with the option force.',

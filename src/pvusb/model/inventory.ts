@@ -1,5 +1,6 @@
 /** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
 
+import type { HostUse } from '../../hostuse/use.js';
 import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { RuleFile } from '../../rules/index.js';
@@ -136,6 +137,8 @@ export interface SavedDrivers {
   readonly identity?: string;
   /** The port node that it was taken from, when a detach has freed the port but not yet given the interfaces back. */
   readonly origin?: string;
+  /** Why it was lent although the host needed it, in the words of whoever did that. Unescaped: escape it before printing. */
+  readonly forced?: string;
   readonly drivers: readonly SavedDriver[];
 }
 
@@ -167,6 +170,8 @@ export interface Inventory {
   readonly saved: readonly SavedSettings[];
   readonly savedDrivers: readonly SavedDrivers[];
   readonly orphanBackends: readonly OrphanBackend[];
+  /** What the host does with the devices that were asked about; absent: none were. */
+  readonly uses?: readonly HostUse[];
   /** The files of rules, by their names in their folder; absent when they were not read. */
   readonly ruleFiles?: readonly RuleFile[];
 }

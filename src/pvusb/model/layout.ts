@@ -42,6 +42,11 @@ export function backendsPath(kind: BackendKind, backendDomid = 0): string {
   return `${DOMAINS}/${backendDomid}/backend/${kind}`;
 }
 
+/** `/local/domain/0/backend/KIND`: the disks that domain 0 serves to guests. */
+export function diskBackendsPath(kind: 'vbd' | 'qdisk'): string {
+  return `${DOMAINS}/0/backend/${kind}`;
+}
+
 /** `/local/domain/B/backend/KIND/D/N`: the backend directory. */
 export function backendPath(controller: ControllerId, kind: BackendKind, backendDomid = 0): string {
   return `${backendsPath(kind, backendDomid)}/${controller.domid}/${controller.devid}`;
@@ -104,6 +109,14 @@ export const ORIGIN_KEY = 'port';
 /** `/libxl/usbback/<busid>/port`. */
 export function savedOriginPath(busid: Busid): string {
   return `${savedDevicePath(busid)}/${ORIGIN_KEY}`;
+}
+
+/** Our own key there: why a device was lent that the host needs. */
+export const FORCED_KEY = 'forced';
+
+/** `/libxl/usbback/<busid>/forced`. */
+export function savedForcedPath(busid: Busid): string {
+  return `${savedDevicePath(busid)}/${FORCED_KEY}`;
 }
 
 /** xenstore paths allow neither `.` nor `:`; libxl writes `3-1@2_1` for `3-1:2.1`. */

@@ -1,5 +1,6 @@
 /** What the operations need from a host: seven small interfaces, so that a simulation or a fault injector can stand in. */
 import type { Clock, Mutex } from '../../async/index.js';
+import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
@@ -50,6 +51,11 @@ export interface Qemu extends QmpCommands {
   close(): void;
 }
 
+/** Says what the host itself does with its devices. `HostUses` is one. */
+export interface HostUsesReader {
+  usesOf(devices: readonly UsbDevice[], options?: UsesOptions): Promise<HostUse[]>;
+}
+
 /** A host to observe and to change. */
 export interface Host {
   readonly xenstore: Xenstore;
@@ -59,6 +65,8 @@ export interface Host {
   readonly clock: Clock;
   /** What libxl stores about its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
+  /** What the host itself does with its devices. Absent: nothing is known about that, and nothing refused because of it. */
+  readonly uses?: HostUsesReader;
   /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */
   readonly rules?: RuleFiles;
   /**

@@ -12,6 +12,7 @@ import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
 import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
+import { observeUses, type UsesAsked } from './uses.js';
 
 /** How much of the host is read. */
 export interface ObserveOptions extends CallOptions {
@@ -26,6 +27,11 @@ export interface ObserveOptions extends CallOptions {
   readonly asks?: 'all' | ((seen: Inventory) => readonly number[]) | undefined;
   /** The living domains for which what libxl stores is read too; none unless given. */
   readonly saved?: 'all' | readonly number[] | undefined;
+  /**
+   * Which devices' uses by the host itself are looked for: `all`, as far as that is cheap; or, thoroughly, those of
+   * devices that are about to be lent. None unless given.
+   */
+  readonly uses?: UsesAsked | undefined;
   /** The rules too; and if there are any, devices with details. */
   readonly rules?: boolean | undefined;
   /** Devices with what only rules look at: the other halves of their sockets, descriptors, hashes. */
@@ -46,11 +52,12 @@ export async function observe(host: Host, options: ObserveOptions = {}): Promise
     const call = { signal: options.signal };
     const asks = options.asks === 'all' ? qemusToAsk : options.asks;
     const domids = asks?.(seen) ?? [];
-    const [qemus, saved] = await Promise.all([
+    const [qemus, saved, uses] = await Promise.all([
       Promise.all(domids.map((domid) => askQemu(host, domid, call))),
       options.saved === undefined ? [] : readSaved(host, domainsOf(seen, options.saved), call),
+      options.uses === undefined ? undefined : observeUses(host, seen, options.uses, call),
     ]);
-    return { ...seen, qemus, saved };
+    return { ...seen, qemus, saved, ...(uses === undefined ? {} : { uses }) };
   } catch (error) {
     throw toPvusbError(error, { doing: 'observing the host', signal: options.signal });
   }

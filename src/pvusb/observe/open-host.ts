@@ -2,6 +2,7 @@
 
 import { systemClock } from '../../async/clock.js';
 import { Mutex } from '../../async/mutex.js';
+import { type HostRoots, openHostUses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
 import { QmpClient } from '../../qmp/client.js';
@@ -17,6 +18,8 @@ export interface HostEnvironment extends XenstoreEnvironment {
   readonly PVUSB_SYSFS?: string | undefined;
   readonly PVUSB_QMP?: string | undefined;
   readonly PVUSB_USERDATA?: string | undefined;
+  readonly PVUSB_PROC?: string | undefined;
+  readonly PVUSB_DEV?: string | undefined;
   readonly PVUSB_RULES?: string | undefined;
 }
 
@@ -71,6 +74,8 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
+      // A simulated host says where its files are. Where there are none, nothing is in use.
+      uses: openHostUses({ sysfsRoot, ...processRoots(environment) }),
       rules: openRuleFiles(options.rulesRoot || environment.PVUSB_RULES || RULES_ROOT, systemClock),
       reopen: () => openXenstore({ environment }),
       turns: new Mutex(),
@@ -97,5 +102,14 @@ function pathsOf(options: HostOptions, environment: HostEnvironment): Platform {
     userdataRoot: userdataRoot ?? usual.userdataRoot,
     qmpRoot: qmpRoot ?? usual.qmpRoot,
     elsewhere: usual.elsewhere,
+  };
+}
+
+/** Where /proc and its like are; a simulated host has its own, side by side. */
+function processRoots({ PVUSB_PROC: proc, PVUSB_DEV: dev }: HostEnvironment): Omit<HostRoots, 'sysfsRoot'> {
+  return {
+    procRoot: proc || '/proc',
+    devRoot: dev || '/dev',
+    ...(proc ? { runRoot: `${proc}/../run` } : {}),
   };
 }

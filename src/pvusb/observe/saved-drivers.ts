@@ -6,6 +6,7 @@ import {
   decodeBusid,
   decodeInterface,
   driverFolder,
+  FORCED_KEY,
   IDENTITY_KEY,
   ORIGIN_KEY,
   SAVED_DRIVERS,
@@ -29,7 +30,7 @@ export async function observeSavedOf(
   call: CallOptions,
 ): Promise<SavedDrivers[]> {
   const devices = busids.map((busid) => ({ busid, path: savedDevicePath(busid) }));
-  const [children, identities, origins] = await Promise.all([
+  const [children, identities, origins, forced] = await Promise.all([
     xenstore.directoryMany(
       devices.map(({ path }) => path),
       call,
@@ -40,6 +41,10 @@ export async function observeSavedOf(
     ),
     xenstore.readMany(
       devices.map(({ path }) => `${path}/${ORIGIN_KEY}`),
+      call,
+    ),
+    xenstore.readMany(
+      devices.map(({ path }) => `${path}/${FORCED_KEY}`),
       call,
     ),
   ]);
@@ -59,6 +64,7 @@ export async function observeSavedOf(
       busid,
       ...(identities[i] === undefined ? {} : { identity: identities[i] }),
       ...(origins[i] === undefined ? {} : { origin: origins[i] }),
+      ...(forced[i] === undefined ? {} : { forced: forced[i] }),
       drivers: interfaces.flatMap((entry, k) =>
         entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
       ),

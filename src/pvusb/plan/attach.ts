@@ -1,5 +1,6 @@
 /** Plans that lend a device to a guest. Pure. */
-import type { UsbDevice } from '../../sysfs/index.js';
+import type { HostUse } from '../../hostuse/index.js';
+import type { Busid, UsbDevice } from '../../sysfs/index.js';
 import { USBBACK } from '../model/drivers.js';
 import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { findControllerOf, placesOf } from '../model/find.js';
@@ -13,6 +14,12 @@ import { claimStep, lookStep, verifyStep } from './claim.js';
 import { addSteps } from './controller.js';
 import { denialProblem } from './denied.js';
 import { type AttachRequest, chooseTarget } from './target.js';
+
+/** Longest reason of a forced attach. */
+const REASON_MAX = 200;
+
+/** Uses that one message tells. */
+const USES_SAID_MAX = 3;
 
 /** The plan, and the port that it chose. */
 export interface AttachPlan {
@@ -32,10 +39,13 @@ export function planAttach(
   device: UsbDevice,
   request: AttachRequest = {},
 ): AttachPlan {
-  const problem = attachProblem(inventory, device);
+  const { force } = request;
+  if (force !== undefined) requireReason(force);
+  const problem = attachProblem(inventory, device, request);
   if (problem) throw isThere(problem, domain, request) ? thereAlready(problem) : problem;
-  const denial = request.force === undefined ? denialProblem(inventory, device, domain) : undefined;
+  const denial = force === undefined ? denialProblem(inventory, device, domain) : undefined;
   if (denial) throw denial;
+  const forced = isOverridden(inventory, device, domain) ? force : undefined;
   const target = chooseTarget(inventory, domain, device, request);
   return {
     target,
@@ -43,7 +53,7 @@ export function planAttach(
       title: `attach ${device.busid} to ${namePort(target)}`,
       steps: [
         ...(target.created ? addSteps(inventory, target.created) : serveSteps(inventory, target)),
-        claimStep(inventory, device, target),
+        claimStep(inventory, device, target, forced),
         verifyStep(device),
         ...servedType(target.type).handOver(device, target),
         lookStep(device, target),
@@ -54,12 +64,14 @@ export function planAttach(
 }
 
 /**
- * Why a device cannot be lent now; undefined when it can: it is a hub, some guest already has it, or the host does not
- * allow its use: then no driver gets an interface of it, neither usbback nor QEMU.
+ * Why a device cannot be lent now; undefined when it can: it is a hub, some guest already has it, the host does not
+ * allow its use (then no driver gets an interface of it, neither usbback nor QEMU), or the host itself needs it, as far
+ * as the inventory says so. Only the last can be overridden, with `force`.
  */
 export function attachProblem(
-  inventory: Pick<Inventory, 'controllers'>,
+  inventory: Pick<Inventory, 'controllers' | 'uses'>,
   device: UsbDevice,
+  { force }: Pick<AttachRequest, 'force'> = {},
 ): PvusbError | undefined {
   const { busid, kind, interfaces } = device;
   const problem = (code: PvusbErrorCode, sentence: string): PvusbError =>
@@ -90,7 +102,42 @@ export function attachProblem(
     return problem('no-interfaces', `${busid} is not configured: the host could not start it.`);
   if (interfaces.length === 0)
     return problem('no-interfaces', `${busid} has no interfaces, so there is nothing to give to a guest.`);
-  return undefined;
+  const needs = neededUses(inventory, busid);
+  if (needs.length === 0 || force !== undefined) return undefined;
+  return problem('host-needs-it', `The host needs ${busid}: ${listUses(needs)}.`);
+}
+
+/** Whether a reason is needed, and so worth keeping. Rules that cannot be read might deny it. */
+function isOverridden(inventory: Inventory, device: UsbDevice, domain: Domain): boolean {
+  if (neededUses(inventory, device.busid).length > 0) return true;
+  try {
+    return denialProblem(inventory, device, domain) !== undefined;
+  } catch (error) {
+    if (error instanceof PvusbError) return true;
+    throw error;
+  }
+}
+
+/** The uses of a device that forbid lending it. */
+export function neededUses({ uses = [] }: Pick<Inventory, 'uses'>, busid: Busid): HostUse[] {
+  return uses.filter((use) => use.busid === busid && use.grade === 'refuse');
+}
+
+/** The first ones say enough: a volume group can have a hundred volumes. */
+function listUses(uses: readonly HostUse[]): string {
+  const said = uses.slice(0, USES_SAID_MAX).map(({ sentence }) => sentence);
+  const more = uses.length - said.length;
+  return [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+/** A reason is one line, and short. */
+function requireReason(force: string): void {
+  if (force.trim() !== '' && [...force].length <= REASON_MAX && !/\p{Cc}|\p{Cs}|[\u2028\u2029]/u.test(force))
+    return;
+  throw new PvusbError(
+    'invalid-argument',
+    `The reason for a forced attach has 1 to ${REASON_MAX} characters and no control characters.`,
+  );
 }
 
 /** Whether a device cannot be attached because it already is, just where it was asked to be. */

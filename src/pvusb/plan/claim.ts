@@ -1,5 +1,5 @@
 /** The claim of a port for a device, and the checks after it. */
-import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
+import type { Busid, DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { formatIdentityAt } from '../../sysfs/identity.js';
 import { USBBACK, USBFS } from '../model/drivers.js';
@@ -8,6 +8,7 @@ import type { Inventory, SavedDrivers } from '../model/inventory.js';
 import {
   formatDriverPath,
   portPath,
+  savedForcedPath,
   savedIdentityPath,
   savedInterfacePath,
   savedOriginPath,
@@ -20,8 +21,11 @@ import { servedType } from '../types/types.js';
 import { forgetAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
 
-/** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
-export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
+/**
+ * The claim: the port, the device's identity and the drivers to give it back to, all at once; and the reason, if it had
+ * to be forced.
+ */
+export function claimStep(inventory: Inventory, device: UsbDevice, target: Target, forced?: string): Step {
   const { busid } = device;
   const port = portPath(target.portsAt, target.port);
   const stale = savedFor(inventory, busid);
@@ -37,6 +41,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
     { edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) },
     // This ends whatever was giving it back.
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
+    ...forcedEdits(stale, busid, forced),
     ...recordEdits(stale, device),
   ];
   const saved = savedDevice(target.devid, target.port, device);
@@ -60,6 +65,13 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   const why = `claim ${namePort(target)} for ${busid}`;
   const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
   return { why, act: { do: 'commit', expect, edits, ...config }, undo };
+}
+
+/** The reason of this claim, and none of an earlier one. */
+function forcedEdits(stale: SavedDrivers | undefined, busid: Busid, forced: string | undefined): Edit[] {
+  const path = savedForcedPath(busid);
+  if (forced !== undefined) return [{ edit: 'write', path, value: forced }];
+  return stale?.forced === undefined ? [] : [{ edit: 'rm', path }];
 }
 
 /**

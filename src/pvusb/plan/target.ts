@@ -24,7 +24,10 @@ import { resolveController, resolveType, usualPorts } from './resolve.js';
 export interface AttachRequest {
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
-  /** Why it is attached although a rule denies it, or the host needs it; absent: then it is not. */
+  /**
+   * Why it is attached although the host needs it or a rule denies it: a reason for whoever asks later, at most 200
+   * characters. Absent: then it is not attached.
+   */
   readonly force?: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Makes a domain's USB match a configuration. */
+import type { Busid } from '../../sysfs/busid.js';
 import { PvusbError } from '../model/errors.js';
-import { controllersOf, type DomainName, findDomain } from '../model/find.js';
+import { controllersOf, type DomainName, findDomain, placesOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
@@ -32,7 +33,7 @@ const MORE_CHANGES = 20;
  * Then each change is an operation of its own: if one fails, those before it stay, and running it again continues.
  *
  * @throws {PvusbError} `other-domain`, `no-usb-settings`: it is not meant for this domain; like attaching, detaching,
- *   adding and removing; `conflict` when another program undoes it
+ *   adding and removing (`host-needs-it`: what it names is in use here); `conflict` when another program undoes it
  */
 export async function applyUsb(
   host: Host,
@@ -40,7 +41,8 @@ export async function applyUsb(
   options: ApplyOptions = {},
 ): Promise<Applied> {
   const { usb } = request;
-  const needsOf = (name: DomainName) => ({
+  const needsOf = (name: DomainName, lends: (seen: Inventory) => readonly Busid[]) => ({
+    lends,
     rules: true,
     asks(seen: Inventory) {
       const domain = findDomain(seen, name);
@@ -57,12 +59,17 @@ export async function applyUsb(
       requireMeant(domain, usb, request);
       const found = findWanted(inventory, usb);
       const changes = planApply(inventory, domain, found, request);
-      return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };
+      const lent = new Set(
+        found.devices.flatMap(({ busid }) => (placesOf(inventory, busid).length > 0 ? busid : [])),
+      );
+      return { plan: nothing(domain.domid), result: { domid: domain.domid, found, lent, changes } };
     },
-    needsOf(request.domain),
+    needsOf(request.domain, (seen) => busidsWanted(seen, usb)),
   );
   // From here on by number: the domain that was looked at, not another one of that name. The same goes for the devices.
-  const { domid, found } = planned;
+  const { domid, found, lent } = planned;
+  // A device that only moves to another port is the host's for a moment, which it does not need it for.
+  const fresh = found.devices.flatMap(({ busid }) => (lent.has(busid) ? [] : busid));
   const plans = planned.changes.map(({ plan }) => plan);
   if (options.dryRun) {
     return { domid, plans, changes: planned.changes.map(({ adjustment }) => adjustment) };
@@ -76,7 +83,7 @@ export async function applyUsb(
         const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
         return { plan: next?.plan ?? nothing(domid), result: next };
       },
-      needsOf(domid),
+      needsOf(domid, () => fresh),
     );
     if (!result) return { domid, plans, changes };
     changes.push(result.adjustment);
@@ -84,6 +91,16 @@ export async function applyUsb(
   }
   const sentence = `Another program changes what domain ${domid} has as fast as it is applied.`;
   throw new PvusbError('conflict', sentence, { where: { domid } });
+}
+
+/** The devices that a configuration names; none if one cannot be found, which is refused when it is planned. */
+function busidsWanted(seen: Inventory, usb: WantedUsb): readonly Busid[] {
+  try {
+    return findWanted(seen, usb).devices.map(({ busid }) => busid);
+  } catch (error) {
+    if (error instanceof PvusbError) return [];
+    throw error;
+  }
 }
 
 function nothing(domid: number): Plan {

@@ -1,5 +1,6 @@
 /** Lending a device. */
 
+import type { HostUse } from '../../hostuse/index.js';
 import type { ControllerType } from '../../libxl/controller-type.js';
 import type { Busid } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
@@ -33,6 +34,8 @@ export interface Attached extends Attachment {
   readonly type: ControllerType;
   /** Absent in a dry run, and when it could not be seen. */
   readonly state?: PortState;
+  /** What the host was doing with it: no more than it can do without, or the attach was forced. Absent: nothing known. */
+  readonly usedByHost?: readonly HostUse[];
 }
 
 /** Names a plugged-in device, for {@link attachDevice}. */
@@ -43,7 +46,8 @@ export type DeviceName = string | { readonly hostbus: number; readonly hostaddr:
  * one of any controller, adding one if there is none.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
- *   `already-attached`, `denied-by-rule`, `rules-invalid`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
+ *   `already-attached`, `host-needs-it`, `denied-by-rule`, `rules-invalid` (unless the request has a reason, `force`),
+ *   `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
  *   `no-device-model`, `not-opened`, `port-clash`, `speed-mismatch`, `qemu-dead`, `qemu-busy`, `qemu-timeout`...;
  *   a failed attach leaves nothing behind, or the code is `rollback-failed`
  */
@@ -57,7 +61,10 @@ export async function attachDevice(
     const device = namedDevice(inventory, request.device);
     const { plan, target } = planAttach(inventory, domain, device, request);
     const { domid, devid, port, type } = target;
-    return { plan, result: { attachment: { domid, devid, port, busid: device.busid, type }, target } };
+    const { busid } = device;
+    const usedByHost = (inventory.uses ?? []).filter((use) => use.busid === busid);
+    const at = { domid, devid, port, busid, type };
+    return { plan, result: { attachment: usedByHost.length === 0 ? at : { ...at, usedByHost }, target } };
   };
   const { plan, result } = await operate(host, options, planner, {
     rules: true,
@@ -70,6 +77,7 @@ export async function attachDevice(
         request.devid === undefined ? [...types, resolveType(seen, domain, 'auto')] : types,
       );
     },
+    lends: (seen) => [namedDevice(seen, request.device).busid],
   });
   const { attachment, target } = result;
   if (options.dryRun) return { plan, result: attachment };

@@ -1,5 +1,5 @@
 /** The operations that only read. */
-import type { UsbDevice } from '../../sysfs/index.js';
+import type { Busid, UsbDevice } from '../../sysfs/index.js';
 import { toPvusbError } from '../model/failure.js';
 import {
   allPorts,
@@ -10,6 +10,7 @@ import {
   findDomain,
   isAlive,
   noSuchPort,
+  savedFor,
 } from '../model/find.js';
 import type { Controller, Inventory, QemuAnswer } from '../model/inventory.js';
 import type { CallOptions, Host } from '../observe/host.js';
@@ -80,6 +81,8 @@ export async function listInventory(
 /** A controller, and what its QEMU says when it has one. */
 export interface ControllerDetails extends Controller {
   readonly qemu?: QemuAnswer;
+  /** Its devices that were lent although the host needed them, and why. Unescaped: escape it before printing. */
+  readonly forced?: readonly { readonly busid: Busid; readonly reason: string }[];
 }
 
 /**
@@ -94,7 +97,12 @@ export async function controllerInfo(
 ): Promise<ControllerDetails> {
   const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);
-  const controller = findController(inventory, domid, request.devid);
+  const found = findController(inventory, domid, request.devid);
+  const forced = allPorts(found).flatMap(({ busid }) => {
+    const reason = busid && savedFor(inventory, busid)?.forced;
+    return busid === undefined || reason === undefined ? [] : { busid, reason };
+  });
+  const controller = forced.length === 0 ? found : { ...found, forced };
   if (!alive || !isOfQemu(controller)) return controller;
   try {
     return { ...controller, qemu: await askQemu(host, domid, options) };

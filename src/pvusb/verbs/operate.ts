@@ -1,4 +1,5 @@
 /** How an operation goes: observe, plan, execute; and again if another writer came in between. */
+import type { Busid } from '../../sysfs/busid.js';
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
@@ -31,6 +32,8 @@ interface PlannerNeeds {
   readonly asks?: (seen: Inventory) => readonly number[];
   /** The domains whose saved configurations are read. */
   readonly saved?: readonly number[];
+  /** The devices that may be lent: what the host itself does with them is looked for. */
+  readonly lends?: (seen: Inventory) => readonly Busid[];
   /** The rules are read too. */
   readonly rules?: boolean;
   /** A look that was just made: the first plan is made on it. */
@@ -52,9 +55,9 @@ export async function operate<T>(
   needs: PlannerNeeds = {},
 ): Promise<Outcome<T>> {
   const { signal } = options;
-  const { seen, ...reads } = needs;
+  const { seen, lends, ...reads } = needs;
   const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, ...reads, from }));
+    const outcome = planner(await observe(host, { signal, ...reads, uses: lends, from }));
     if (options.dryRun) return outcome;
     try {
       await execute(host, outcome.plan, options);

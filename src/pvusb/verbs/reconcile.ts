@@ -69,7 +69,7 @@ export interface Reconciled {
  */
 export async function reconcile(host: Host, options: ReconcileOptions = {}): Promise<Reconciled> {
   const { signal, domain, followed, moves } = options;
-  const look = (): Promise<Inventory> => observe(host, { signal, rules: true, asks: 'all' });
+  const look = (): Promise<Inventory> => observe(host, { signal, rules: true, asks: 'all', uses: 'all' });
   const states = (inventory: Inventory): Assignment[] => assignmentsOf(inventory, { followed, moves });
   const seen = await look();
   const only = domain === undefined ? undefined : findDomain(seen, domain).domid;
@@ -133,9 +133,11 @@ export async function meetWant(
 ): Promise<Pick<Reconciled, 'changes' | 'plans'>> {
   const [changes, plans]: [Adjustment[], Plan[]] = [[], []];
   if (!options.isBuilt) await requireBuilt(host, want, options.signal);
-  for (;;) {
-    const { plan, result } = await meetOnce(host, want, options);
+  for (let isMoving = false; ; ) {
+    const { plan, result } = await meetOnce(host, want, { ...options, isMoving });
     if (!result) return { changes, plans };
+    const { change, domid } = result.adjustment;
+    isMoving ||= change === 'detached' && domid !== want.domid;
     plans.push(plan);
     changes.push(result.adjustment);
     if (options.dryRun) return { changes, plans };
@@ -152,8 +154,15 @@ async function requireBuilt(host: Host, { domid }: Want, signal: AbortSignal | u
   });
 }
 
-/** Makes the next change that a want needs, if any. */
-function meetOnce(host: Host, want: Want, options: OperationOptions) {
+/**
+ * Makes the next change that a want needs, if any. A device that moves from guest to guest is the host's for a moment,
+ * which it does not need it for.
+ */
+function meetOnce(
+  host: Host,
+  want: Want,
+  { isMoving, ...options }: OperationOptions & { readonly isMoving: boolean },
+) {
   return operate<PlannedAdjustment | undefined>(
     host,
     options,
@@ -165,6 +174,7 @@ function meetOnce(host: Host, want: Want, options: OperationOptions) {
     },
     {
       rules: true,
+      lends: () => (isMoving ? [] : [want.device.busid]),
       asks(seen) {
         const domain = findDomain(seen, want.domid);
         const there = controllersOf(seen, want.domid).map(({ type }) => type);

@@ -19,8 +19,8 @@ const READY_WITHIN_MS = 120_000;
 /** How long libxl may take to recreate the guest's controllers; after that one is added here. */
 const CONTROLLERS_WITHIN_MS = 60_000;
 
-/** A guest that is gone still has it, or it is being given back. */
-const MAY_CHANGE = ['no-such-device', 'already-attached', 'half-attached'] as const;
+/** A guest that is gone still has it, or its QEMU does, or it is being given back. */
+const MAY_CHANGE = ['no-such-device', 'already-attached', 'half-attached', 'host-needs-it'] as const;
 
 /** The pause between two tries. */
 const RETRY_MS = 1_000;

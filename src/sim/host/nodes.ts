@@ -1,5 +1,6 @@
 /** Everything that is in xenstore when a world begins. */
 
+import { diskPath } from '../kernel/use-blocks.js';
 import {
   controllerNodes,
   dom0Nodes,
@@ -20,12 +21,29 @@ export function* worldNodes(world: World): Generator<Node> {
     yield* controllerNodes(alive.has(controller.domid) ? controller : headless);
   }
   for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
+  yield* diskNodes(world);
   for (const { domid, backend } of world.orphanBackends) {
     // A path that someone else wrote is followed only if a backend can have it.
     const [, kind] = /^\/local\/domain\/0\/backend\/([a-z]+)\/\d+\/\d+$/.exec(backend) ?? [];
     if (BACKENDS.some((type) => type.backend === kind)) {
       yield [backend, '', `n0,r${domid}`];
       yield [`${backend}/state`, '6', `n0,r${domid}`];
+    }
+  }
+}
+
+/** The disks of guests that are on USB, as blkback has them. */
+function* diskNodes({ devices }: World): Generator<Node> {
+  let devid = 51712;
+  for (const { busid, uses = [] } of devices) {
+    for (const { use, name, of = '' } of uses) {
+      if (use !== 'exported' || !/^\d{1,5}$/.test(of)) continue;
+      const backend = `/local/domain/0/backend/vbd/${of}/${devid}`;
+      const path = diskPath({ busid, uses }, name);
+      devid += 16;
+      yield [backend, '', 'n0'];
+      yield [`${backend}/physical-device-path`, path, 'n0'];
+      yield [`${backend}/params`, path, 'n0'];
     }
   }
 }

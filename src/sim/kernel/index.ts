@@ -5,3 +5,4 @@ export type { UsbCore } from './files.js';
 export { busOf, interfaceName, isBehind, isDeviceName, isRootHub, parentOf, portPathOf } from './names.js';
 export type * from './spec.js';
 export { SimUsb, type SimUsbOptions } from './usb.js';
+export type { Entry } from './use-entries.js';

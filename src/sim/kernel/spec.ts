@@ -12,6 +12,16 @@ export interface InterfaceSpec {
   readonly authorized?: boolean;
 }
 
+/** One thing that the host itself does with a device. */
+export interface UseSpec {
+  /** `mounted`, `swap`, `lvm`, `default-route`, `keyboard`...: as in an inventory. */
+  readonly use: string;
+  /** What is used: `sdb1`, `enx0`. Whatever something else is made of, or in, is named there, too. */
+  readonly name: string;
+  /** What for: a mount point, a volume, an address, a domain, `dd (812)`. */
+  readonly of?: string;
+}
+
 /** A port of a hub. */
 export interface PortSpec {
   /** The other half of its socket, by the name that a device gets there. */
@@ -58,6 +68,8 @@ export interface DeviceSpec {
   readonly product?: string;
   readonly serial?: string;
   readonly interfaces: readonly InterfaceSpec[];
+  /** What the host does with it until a driver lets go of it; nothing when absent. */
+  readonly uses?: readonly UseSpec[];
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The USB core of a Linux kernel, in memory: devices come and go, drivers bind to interfaces. */
+import type { HostFiles } from '../../hostuse/files.js';
 import type { SysfsFiles } from '../../sysfs/files.js';
 import { Addresses } from './addresses.js';
 import { Bindings, type Device, type Interface } from './bindings.js';
@@ -6,8 +7,11 @@ import { STANDARD_DRIVERS, takes, USBFS, USBFS_DRIVER } from './drivers.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { Faults, type FaultTarget } from './faults.js';
 import { sysfsFiles, type UsbCore } from './files.js';
+import { memoryHostFiles } from './host-files.js';
 import { busOf, interfaceName, isBehind, parentOf } from './names.js';
-import type { DeviceSpec, DriverSpec, KernelChange, PluggedDevice } from './spec.js';
+import type { DeviceSpec, DriverSpec, KernelChange, PluggedDevice, UseSpec } from './spec.js';
+import type { Entry } from './use-entries.js';
+import { useEntries } from './uses.js';
 
 /** What a {@link SimUsb} starts with. */
 export interface SimUsbOptions {
@@ -24,16 +28,26 @@ export interface SimUsbOptions {
 export class SimUsb implements UsbCore {
   /** The same state in sysfs's form, with the kernel's errnos. */
   readonly files: SysfsFiles = sysfsFiles(this);
+  /** What the host does with its devices itself, in the form of files. */
+  readonly hostFiles: HostFiles = memoryHostFiles(() => this.useEntries());
 
   readonly #core = new Bindings();
   readonly #addresses = new Map<number, Addresses>();
   readonly #unbindFaults = new Faults();
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #uses = new Map<string, readonly UseSpec[]>();
 
   constructor(options: SimUsbOptions = {}) {
     for (const driver of [USBFS_DRIVER, ...(options.drivers ?? STANDARD_DRIVERS)])
       this.#core.drivers.set(driver.name, driver);
     if (options.wanted) this.#core.wanted = options.wanted;
+    // Before all others: they see a use end with what ends it.
+    this.onChange((change) => this.#followUses(change));
+  }
+
+  /** The files, by path, that show what the host does with its devices; none while it does nothing. */
+  useEntries(): ReadonlyMap<string, Entry> {
+    return useEntries([...this.#uses].map(([busid, uses]) => ({ busid, uses })));
   }
 
   /** Plugged devices in the order they were found, root hubs included. */
@@ -235,6 +249,16 @@ export class SimUsb implements UsbCore {
   clearFaults(): void {
     this.#core.bindFaults.clear();
     this.#unbindFaults.clear();
+  }
+
+  /** A use ends when the driver lets go; when the driver comes back, nobody mounts the disk again. */
+  #followUses(change: KernelChange): void {
+    if (change.kind === 'plug') {
+      const uses = this.device(change.busid)?.spec.uses;
+      if (uses) this.#uses.set(change.busid, uses);
+    }
+    if (change.kind === 'unplug') this.#uses.delete(change.busid);
+    if (change.kind === 'unbind') this.#uses.delete(this.#core.interface(change.interface)?.busid ?? '');
   }
 
   #usbfsInterface(intf: string): Interface {

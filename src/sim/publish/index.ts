@@ -3,3 +3,4 @@ export { FifoError } from './fifo.js';
 export { publishQmp, type QmpConnectable } from './qmp.js';
 export { type ConnectableStore, publishStore } from './store.js';
 export { type Published, publishSysfs } from './sysfs.js';
+export { MADE_HERE, publishUses, USE_FOLDERS } from './uses.js';

@@ -256,7 +256,7 @@ function encoded(name: string): string {
 }
 
 /** The nodes of a device's saved drivers. */
-export function savedDriverNodes({ busid, identity, origin, drivers }: WorldSavedDrivers): Node[] {
+export function savedDriverNodes({ busid, identity, origin, forced, drivers }: WorldSavedDrivers): Node[] {
   const folder = `/libxl/usbback/${encoded(busid)}`;
   return [
     ['/libxl', '', 'n0'],
@@ -264,6 +264,7 @@ export function savedDriverNodes({ busid, identity, origin, drivers }: WorldSave
     [folder, '', 'n0'],
     ...(identity === undefined ? [] : [[`${folder}/device`, identity, 'n0'] satisfies Node]),
     ...(origin === undefined ? [] : [[`${folder}/port`, origin, 'n0'] satisfies Node]),
+    ...(forced === undefined ? [] : [[`${folder}/forced`, forced, 'n0'] satisfies Node]),
     ...drivers.flatMap(({ interface: intf, driver }): Node[] => [
       [`${folder}/${encoded(intf)}`, '', 'n0'],
       [savedDriverPath(busid, intf), driver === undefined ? 'none' : `/sys/bus/usb/drivers/${driver}`, 'n0'],

@@ -11,8 +11,9 @@ import {
   USBBACK,
   USBFS,
 } from '../kernel/index.js';
+import { USE_NAMES } from '../kernel/uses.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
-import type { CheckedInventory, WorldFault } from './schema.js';
+import { type CheckedInventory, definedUse, useSchema, type WorldFault } from './schema.js';
 import { simType } from './types.js';
 import type { World, WorldController, WorldDomain } from './world.js';
 
@@ -34,7 +35,11 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     completeDevices(
       inventory.devices.map((device, index) =>
         // QEMU takes what it holds again, from the driver that would have it.
-        deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+        withUses(
+          inventory,
+          deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+          fault,
+        ),
       ),
       fault,
     ),
@@ -187,6 +192,21 @@ function deviceOf(
     // An inventory leaves out a root hub's interface (`3-0:1.0`); the kernel has it.
     interfaces: interfaces.length === 0 && kind === 'root-hub' ? ROOT_HUB_INTERFACES : interfaces,
   };
+}
+
+/** What the host does with it. Of some uses other files tell: the driver `usbfs`. */
+function withUses({ uses = [] }: CheckedInventory, device: DeviceSpec, fault: WorldFault): DeviceSpec {
+  const own = uses.flatMap(({ busid, use, name, of }, index) => {
+    if (busid !== device.busid || !(USE_NAMES as readonly string[]).includes(use)) return [];
+    const spec = useSchema.safeParse({
+      use,
+      name: unescaped(name),
+      ...(of === undefined ? {} : { of: unescaped(of) }),
+    });
+    if (!spec.success) throw fault(`uses[${index}]`, 'is not what a host does with a device');
+    return spec.data;
+  });
+  return own.length === 0 ? device : { ...device, uses: own.map(definedUse) };
 }
 
 /** An inventory has a device's texts in printable form: `\\x1b` for the character, `\\\\` for a backslash. */

@@ -1,6 +1,7 @@
 /** The two formats of a world, with their limits. */
 import { z } from 'zod';
-import { isDeviceName } from '../kernel/index.js';
+import { isDeviceName, type UseSpec } from '../kernel/index.js';
+import { USE_NAMES } from '../kernel/uses.js';
 import { TYPE_NAMES } from './types.js';
 
 /** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
@@ -35,6 +36,17 @@ const portText = z.string('is not a string').max(3500);
 const list = <T extends z.ZodType>(item: T, max: number) =>
   z.array(item, 'is not a list').max(max, `has more than ${max} entries`);
 
+/** The kernel's names are file names; those of device files may have a folder. */
+const usedName = z
+  .string('is not a string')
+  .max(500)
+  .refine((name) => Buffer.byteLength(name) <= 128, 'is longer than 128 bytes')
+  .refine(
+    (name) => /^[^/\0\n]+(\/[^/\0\n]+)?$/.test(name),
+    'is not the name of a disk, a network interface...',
+  )
+  .refine((name) => name.split('/').every((part) => part !== '.' && part !== '..'), 'is not a name');
+
 /** The limits of a world: far above what a host has, but low enough to stay fast. */
 const DEVICES_MAX = 4096;
 const DOMAINS_MAX = 4096;
@@ -45,6 +57,39 @@ const inventoryPort = z.object({
   busid: busid.optional(),
   untrustedJunk: portText.optional(),
 });
+
+/** The uses about which there is no more to say, or need not be. */
+const SIMPLE_USES: readonly string[] = [
+  'swap',
+  'btrfs',
+  'default-route',
+  'netns',
+  'kernel-console',
+  'keyboard',
+  'sound',
+];
+
+/** The uses whose `of` is the name of something that has a folder of its own. */
+const FILE_USES: readonly string[] = ['md', 'loop', 'member'];
+
+/** One use of a device by the host. */
+export const useSchema = z
+  .strictObject({
+    use: z.enum(USE_NAMES, `is none of ${USE_NAMES.join(', ')}`),
+    name: usedName,
+    of: z
+      .string('is not a string')
+      .min(1, 'is empty')
+      .max(4096)
+      .refine((of) => !of.includes('\0'), 'has a NUL in it')
+      .optional(),
+  })
+  .refine(({ use, of }) => of !== undefined || SIMPLE_USES.includes(use), 'does not say what for ("of")')
+  .refine(
+    ({ use, of }) =>
+      !FILE_USES.includes(use) || (of !== undefined && /^[^/\0\n]{1,64}$/.test(of) && !/^\.{1,2}$/.test(of)),
+    'has no file name in "of"',
+  );
 
 /** What `pvusb inventory --json` prints (`Inventory` of the model); unknown fields are ignored. */
 export const inventorySchema = z.object({
@@ -120,11 +165,16 @@ export const inventorySchema = z.object({
       busid,
       identity: text.optional(),
       origin: portText.optional(),
+      forced: portText.optional(),
       drivers: list(z.object({ interface: interfaceId, driver: driverName.optional() }), 255),
     }),
     DEVICES_MAX,
   ),
   orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+  uses: list(
+    z.object({ busid, use: z.string().max(32), name: text, of: text.optional() }),
+    DEVICES_MAX,
+  ).optional(),
   ruleFiles: list(
     z.object({
       path: z.string().regex(/^assignments\.(conf|d\/[^/\0]{1,100}\.conf)$/, 'is not a file of rules'),
@@ -186,6 +236,8 @@ export const shortSchema = z.strictObject({
         ),
         64,
       ).default([]),
+      /** What the host itself does with it. */
+      uses: list(useSchema, 256).optional(),
     }),
     DEVICES_MAX,
   ).default([]),
@@ -228,6 +280,11 @@ export const shortSchema = z.strictObject({
     CONTROLLERS_MAX,
   ).default([]),
 });
+
+/** A use without the undefined field. */
+export function definedUse({ use, name, of }: z.output<typeof useSchema>): UseSpec {
+  return { use, name, ...(of === undefined ? {} : { of }) };
+}
 
 /** A checked inventory. */
 export type CheckedInventory = z.output<typeof inventorySchema>;

@@ -3,7 +3,7 @@
 import { isHub } from '../kernel/drivers.js';
 import { type DeviceSpec, isRootHub, USBBACK } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers, savedFor } from './devices.js';
-import type { ShortWorld, WorldFault } from './schema.js';
+import { definedUse, type ShortWorld, type WorldFault } from './schema.js';
 import { type SimType, simType } from './types.js';
 import type { World, WorldController, WorldDomain, WorldSavedDrivers } from './world.js';
 
@@ -53,7 +53,7 @@ function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): n
 }
 
 function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
-  const { id, class: classes, speed, release, interfaces, configured = true, ...rest } = device;
+  const { id, class: classes, speed, release, interfaces, configured = true, uses, ...rest } = device;
   const [deviceClass = '00', deviceSubClass = '00', deviceProtocol = '00'] = classes.split('/');
   const hub = isRootHub(device.busid) || deviceClass === '09';
   const isUsable = configured && (rest.authorized ?? true);
@@ -71,6 +71,7 @@ function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
     speedMbps: speed,
     ...(isUsable ? {} : { configuration: null }),
     ...(release === undefined ? {} : { bcdDevice: release }),
+    ...(uses === undefined ? {} : { uses: uses.map(definedUse) }),
     ...(hub && rest.maxChild === undefined ? { maxChild: 4 } : {}),
     interfaces: given.map((intf, index) => {
       if (typeof intf === 'string') return { number: index, classes: intf };

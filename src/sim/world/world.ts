@@ -59,6 +59,8 @@ export interface WorldSavedDrivers {
   readonly identity?: string;
   /** The key `port`. */
   readonly origin?: string;
+  /** The key `forced`. */
+  readonly forced?: string;
   /** An absent driver stands for a path that is not a driver's. */
   readonly drivers: readonly { readonly interface: string; readonly driver?: string }[];
 }

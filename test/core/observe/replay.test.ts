@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../../src/async/index.js';
+import { HostUses } from '../../../src/hostuse/index.js';
 import { addController, attachDevice, type Inventory, observe } from '../../../src/pvusb/index.js';
 import {
   labWorld,
@@ -20,13 +21,18 @@ import { qemusOf } from '../../support/qemus.js';
 import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab, openSimulated } from '../support/test-host.js';
 
+/** What an inventory has besides what every one has. */
+const ALL = { details: true, asksForUses: true };
+
 /** The inventory of a simulated host, as printed by the command. */
-async function inventoryOf(sim: SimHost, details = true): Promise<Inventory> {
+async function inventoryOf(sim: SimHost, { details, asksForUses } = ALL): Promise<Inventory> {
   const xenstore = new XenstoreClient(sim.store.connect(0));
   try {
     const qemu = qemusOf(sim, systemClock);
-    const host = { xenstore, sysfs: new Sysfs(sim.usb.files), qemu, clock: systemClock };
-    return JSON.parse(JSON.stringify(await observe(host, { asks: 'all', details })));
+    const uses = new HostUses(sim.usb.hostFiles);
+    const host = { xenstore, sysfs: new Sysfs(sim.usb.files), qemu, clock: systemClock, uses };
+    const asked = { asks: 'all', details, uses: asksForUses ? 'all' : undefined } as const;
+    return JSON.parse(JSON.stringify(await observe(host, asked)));
   } finally {
     xenstore.close();
   }
@@ -38,7 +44,7 @@ async function replayed(inventory: Inventory): Promise<Inventory> {
   const details = inventory.devices.some(({ descriptors }) => descriptors !== undefined);
   const sim = await SimHost.create(parseWorldText(JSON.stringify(inventory)));
   try {
-    return await inventoryOf(sim, details);
+    return await inventoryOf(sim, { details, asksForUses: inventory.uses !== undefined });
   } finally {
     await sim.close();
   }
@@ -75,6 +81,7 @@ describe('an inventory is simulated as it is', () => {
       await lab.write('/libxl/usbback/3-6/device', '46f4:0002;;01/01/04');
       await lab.write('/libxl/usbback/3-6/port', '/local/domain/0/backend/vusb/1/0/port/1');
     },
+    'with a reason for a forced attach': (lab) => lab.write('/libxl/usbback/4-1/forced', 'it \x1b must'),
     'with a controller that has not been taken': (lab) =>
       lab.sim.addController(
         controllerOf({ domid: 1, devid: 3, type: 'qusb', backendState: 1, frontendState: 1 }),
@@ -159,6 +166,57 @@ const text = fc.option(
   { nil: undefined },
 );
 
+/** Uses by the host; `$` stands for something that is on no other device. The last ones share what they are part of. */
+const USES = [
+  ['mounted', 'sd$1', '/srv'],
+  ['mounted', 'sd$2', '/a b\\c\n\x1b[2J\u202e#\t\u00fc'],
+  ['mounted', 'vg$-root', '/'],
+  ['mounted', 'md0', '/md'],
+  ['swap', 'sd$3'],
+  ['swap', 'vg$-root'],
+  ['btrfs', 'sd$', '/data'],
+  ['btrfs', 'sd$4'],
+  ['exported', 'sd$', '3'],
+  ['exported', 'vg$-root', '4'],
+  ['lvm', 'sd$1', 'vg$-root'],
+  ['crypt', 'vg$-root', 'secret$'],
+  ['multipath', 'sd$', 'mpath$'],
+  ['mapped', 'sd$', 'odd$'],
+  ['loop', 'sd$2', 'loop$'],
+  ['inactive', 'sd$5', 'an LVM volume group'],
+  ['inactive', 'sd$1', 'a ZFS pool'],
+  ['default-route', 'enx$'],
+  ['default-route', 'br0'],
+  ['address', 'enx$', '10.0.0.2'],
+  ['address', 'enx$', 'fd00::2'],
+  ['address', 'br0', '10.1.0.2'],
+  ['ssh', 'enx$', '10.0.0.9'],
+  ['ssh', 'enx$', 'fd00::9'],
+  ['ssh', 'br0', '10.0.0.9'],
+  ['route', 'enx$', '10.3.0.0/16'],
+  ['route', 'enx$', 'fd01::/48'],
+  ['netns', '$:1.0'],
+  ['kernel-console', 'ttyUSB$'],
+  ['keyboard', 'Some Keyboard'],
+  ['keyboard', 'Virtual Keyboard'],
+  ['sound', 'card$'],
+  ['held', 'sd$', 'dd (5)'],
+  ['open', 'input/event$', 'Xorg (6)'],
+  ['md', 'sd$', 'md0'],
+  ['md', 'sd$1', 'md0'],
+  ['member', 'enx$', 'br0'],
+] as const;
+
+/** What the host may do with a device of this name. */
+function usesOf(picked: readonly (typeof USES)[number][], busid: string) {
+  const named = (text: string): string => text.replaceAll('$', busid);
+  return picked.map(([use, name, of]) => ({
+    use,
+    name: named(name),
+    ...(of === undefined ? {} : { of: named(of) }),
+  }));
+}
+
 function anyWorld() {
   const interfaces = fc.uniqueArray(
     fc.record(
@@ -195,9 +253,17 @@ function anyWorld() {
       configured: fc.constantFrom(true, true, true, false),
       descriptors: fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('base64')),
       interfaces,
+      uses: fc.subarray([...USES], { maxLength: 6 }),
     },
     { requiredKeys: ['busid', 'id'] },
   );
+  // Nothing but a bridge or an array is on two devices.
+  const used = device.map(({ uses, ...rest }) => {
+    const own = usesOf(uses ?? [], rest.busid);
+    const isMade = (name: string): boolean => own.some(({ of }) => of === name);
+    const shared = ['md0', 'br0', `vg${rest.busid}-root`];
+    return { ...rest, uses: own.filter(({ name }) => !shared.includes(name) || isMade(name)) };
+  });
   const rootHub = fc.record({
     busid: fc.constantFrom('usb1', 'usb2'),
     id: fc.constant('1d6b:0002'),
@@ -222,7 +288,7 @@ function anyWorld() {
   );
   return fc.record({
     usbback: fc.boolean(),
-    devices: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: device }, rootHub), {
+    devices: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: used }, rootHub), {
       selector: ({ busid }) => busid,
       maxLength: 6,
     }),

@@ -33,10 +33,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     line.end();
     return planned(addController(host, request, options));
   },
-  /** `attach DOMAIN DEVICE [devid=N] [port=N]` */
+  /** `attach DOMAIN DEVICE [devid=N] [port=N] [force=REASON]` */
   attach: ({ host }, line, options) => {
     const names = { domain: line.word('a domain'), device: line.word('a device') };
-    const request = { ...names, devid: line.numeric('devid'), port: line.numeric('port') };
+    const at = { devid: line.numeric('devid'), port: line.numeric('port') };
+    const request = { ...names, ...at, force: line.option('force') };
     line.end();
     return planned(attachDevice(host, request, { ...options, watchMs: 0 }));
   },

@@ -1,4 +1,5 @@
 /** The simulated host of a plan script: its world, what libxl stores about its domains, and the devices pulled out of it. */
+import { HostUses } from '../../../src/hostuse/index.js';
 import { type LockedUserdata, SavedConfig, type Userdata } from '../../../src/libxl/index.js';
 import type { Host } from '../../../src/pvusb/index.js';
 import { labWorld, parseWorld, qemuWorld, type SimQemu, type World } from '../../../src/sim/index.js';
@@ -22,6 +23,9 @@ export class ScriptHost implements AsyncDisposable {
     this.lab = lab;
     this.world = world;
     this.host = { ...lab.host, userdata: userdataOf(this.saved) };
+    // What a world does not say about the host's own uses is not asked.
+    if (world.devices.some(({ uses }) => uses !== undefined))
+      this.host = { ...this.host, uses: new HostUses(lab.sim.usb.hostFiles) };
     // What a script does on the way to a plan needs no waiting.
     lab.beHasty();
   }
