@@ -11,9 +11,10 @@ import {
 } from './rule.js';
 import { isSocket } from './socket.js';
 
-/** Limits, far above what anyone writes. */
+/** Longest file, far above what anyone writes, in characters. */
 const FILE_MAX = 1_000_000;
-const TEXT_MAX = 256;
+/** Longest name and longest value, in characters. */
+export const TEXT_MAX = 256;
 const FOLLOW_MAX_S = 3_600;
 
 /** What files say, and what is wrong with them. A line with a problem is no rule. */
