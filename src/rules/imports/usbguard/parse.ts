@@ -82,6 +82,8 @@ export function parseUsbGuardLine(untrustedBytes: string): ReadLine {
 const COMMENT = /[ \t]*#.*/sy;
 const BLANKS = /[ \t]+/y;
 const SOME_BLANKS = /[ \t]*/y;
+const OPEN = /\{/y;
+const CLOSE = /\}/y;
 const TARGET = new RegExp(TARGETS.join('|'), 'y');
 const NAME = new RegExp([...ATTRIBUTES].sort((one, other) => other.length - one.length).join('|'), 'y');
 const OPERATOR = new RegExp(OPERATORS.join('|'), 'y');
@@ -94,7 +96,7 @@ const PARAMETER = /\(((?:[^)\\\r\n]|\\(?:x[0-9a-f]{2}|\d{1,3}|[abfnrtv\\'\n)]))*
 
 /** An attribute as far as it is read. */
 interface Found {
-  readonly operator?: Operator;
+  readonly operator: Operator | undefined;
   readonly values: string[];
 }
 
@@ -145,7 +147,7 @@ class LineReader {
     const before = this.#attributes.get('id');
     if (before && before.values.length > 1)
       throw new Refusal(begin, 'USBGuard cannot change several ids into one.');
-    this.#attributes.set('id', { ...before, values: [id] });
+    this.#attributes.set('id', { operator: before?.operator, values: [id] });
   }
 
   #list(): void {
@@ -172,13 +174,14 @@ class LineReader {
     if (!before) this.offsets.set(name, begin);
     // In place: copying would make many labels quadratic.
     for (const value of found.values) before?.values.push(value);
-    this.#attributes.set(name, { ...before, ...found, values: before?.values ?? found.values });
+    const operator = found.operator ?? before?.operator;
+    this.#attributes.set(name, { operator, values: before?.values ?? found.values });
     return true;
   }
 
   #single(name: AttributeName): Found | undefined {
     const value = this.#value(name);
-    return value === undefined ? undefined : { values: [value] };
+    return value === undefined ? undefined : { operator: undefined, values: [value] };
   }
 
   /** Values in braces, perhaps after an operator. */
@@ -186,7 +189,7 @@ class LineReader {
     const begin = this.#at;
     const operator = this.#take(OPERATOR, 'an operator (one-of, ...)')?.[0] as Operator | undefined;
     const isApart = operator === undefined || this.#take(BLANKS, 'a blank');
-    if (!isApart || !this.#take(/\{/y, '{')) {
+    if (!isApart || !this.#take(OPEN, '{')) {
       this.#at = begin;
       return undefined;
     }
@@ -197,7 +200,7 @@ class LineReader {
       if (value === undefined) break;
       values.push(value);
       const isMore = this.#take(BLANKS, 'a blank');
-      if (this.#take(/\}/y, '}')) return { ...(operator === undefined ? {} : { operator }), values };
+      if (this.#take(CLOSE, '}')) return { operator, values };
       if (!isMore) break;
     }
     throw this.#refusal();
