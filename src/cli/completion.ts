@@ -24,6 +24,8 @@ type Kind =
   | 'lent device'
   | 'type'
   | 'shell'
+  | 'format'
+  | 'mode'
   | 'libxl'
   | 'file'
   | 'folder';
@@ -47,6 +49,8 @@ const TYPES: readonly Offer[] = [
 /** What options expect, by their long names. */
 const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--domain': 'domain',
+  '--guest': 'domain',
+  '--mode': 'mode',
   '--type': 'type',
   '--world': 'file',
   '--dir': 'folder',
@@ -55,7 +59,12 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** What arguments expect, by their names. */
-const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
+const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = {
+  domain: 'domain',
+  file: 'file',
+  shell: 'shell',
+  format: 'format',
+};
 
 /** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
@@ -152,6 +161,16 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
       return TYPES;
     case 'libxl':
       return [{ value: 'libxl', description: 'in the form of "xl list -l"' }];
+    case 'format':
+      return [
+        { value: 'usbguard', description: "USBGuard's rules.conf" },
+        { value: 'xapi', description: "XAPI's usb-policy.conf" },
+      ];
+    case 'mode':
+      return [
+        { value: 'ask', description: 'when someone asks for it' },
+        { value: 'auto', description: 'by itself' },
+      ];
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,

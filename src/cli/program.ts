@@ -5,6 +5,7 @@ import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
+import { addImport } from './import-options.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
@@ -101,6 +102,7 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
+  addImport(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus);
   addXl(program);
   hintAtHelp(program, 'pvusb');

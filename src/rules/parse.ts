@@ -1,4 +1,5 @@
 /** Files of rules: one rule a line. Documented in docs/rules.md. */
+import { parseQubesName } from './imports/qubes.js';
 import { cutLine, formatWord, type Word } from './lexer.js';
 import {
   EVERY_GUEST,
@@ -133,7 +134,12 @@ export function isUuid(guest: string): boolean {
 
 /** What may be said of a device, and how it is read. Each gives the value, or undefined for one that makes no sense. */
 const IDENTITY_KEYS: Readonly<Record<string, (value: string) => Identity | undefined>> = {
-  id: (value) => (/^[0-9a-f]{4}:([0-9a-f]{4}|\*)$/i.test(value) ? { ids: value.toLowerCase() } : undefined),
+  id(value) {
+    if (/^[0-9a-f]{4}:([0-9a-f]{4}|\*)$/i.test(value)) return { ids: value.toLowerCase() };
+    // With a port before it, it is about a bus, whose number changes.
+    const name = parseQubesName(value);
+    return name?.busid === undefined ? name?.identity : undefined;
+  },
   serial: (value) => (value.length <= TEXT_MAX ? { serial: value.trim() } : undefined),
   socket: (value) => (isSocket(value) ? { socket: value } : undefined),
   behind: (value) => (isSocket(value) ? { behind: value } : undefined),
@@ -169,7 +175,7 @@ function saidBy(words: readonly Word[]): ReadonlyMap<string, Word> {
 }
 
 const EXAMPLES: Readonly<Record<string, string>> = {
-  id: '46f4:0001 or 46f4:*',
+  id: '46f4:0001, 46f4:* or 46f4:0001:LAB0001:u080650',
   socket: '0000:00:14.0/4.1',
   behind: '0000:00:14.0/4',
   interface: '08/06/50 or 03/*',
@@ -187,6 +193,8 @@ function identityOf(said: ReadonlyMap<string, Word>): Identity {
         word.column,
         `${quoted(word)} is not a value of ${key}: it is like ${EXAMPLES[key]}.`,
       );
+    const twice = Object.keys(value).find((part) => part in identity);
+    if (twice) throw new Refusal(word.column, `${key} says what id= says already.`);
     identity = { ...identity, ...value };
   }
   return identity;

@@ -87,7 +87,7 @@ function imported(format: 'usbguard' | 'xapi', text: string, guest?: string): Ca
   const file = { path: 'theirs.conf', untrustedContent: text };
   const { lines, reports, problems } = importFile(format, file, { guest, mode: 'auto' });
   assert.deepEqual(problems, [], text);
-  const ours = lines.flatMap(({ rules }) => rules).join('\n');
+  const ours = lines.flatMap(({ rules }) => rules.map(({ rule }) => rule)).join('\n');
   const parsed = parseRules([{ path: 'ours.rules', text: ours }]);
   assert.deepEqual(parsed.problems, [], ours);
   const missing = reports.filter(({ isExpressed }) => !isExpressed);

@@ -21,14 +21,21 @@ export interface ImportReport extends RuleProblem {
   readonly isExpressed: boolean;
 }
 
+/** A rule. */
+export interface ImportedRule {
+  /** As in a file of rules. */
+  readonly rule: string;
+  /** It keeps the rules of this line from giving what that line denies first. */
+  readonly forLine?: number;
+}
+
 /** A line, and the rules that it became. */
 export interface ImportedLine {
   readonly line: number;
   /** As it was; safe to print. */
   readonly text: string;
   readonly isComment: boolean;
-  /** As in a file of rules. */
-  readonly rules: readonly string[];
+  readonly rules: readonly ImportedRule[];
   /** Rules that are like it, and not the same. */
   readonly like: readonly string[];
 }
@@ -88,11 +95,11 @@ class Converter {
     const like = exactly
       ? []
       : statement.like.filter(isNamed).map((identity) => this.#ruleOf(identity, isAllowed));
-    return { line, text, isComment: false, rules: [...new Set(rules)], like: [...new Set(like)] };
+    return { line, text, isComment: false, rules, like: [...new Set(like)] };
   }
 
-  #rulesOf(line: number, { isAllowed, column }: Statement, identities: readonly Identity[]): string[] {
-    const rules: string[] = [];
+  #rulesOf(line: number, { isAllowed, column }: Statement, identities: readonly Identity[]): ImportedRule[] {
+    const rules: ImportedRule[] = [];
     for (const identity of identities) {
       const piece = { identity, isAny: !isAllowed, line };
       const before = (isAllowed ? this.#denied : this.#allowed).find((one) =>
@@ -106,11 +113,11 @@ class Converter {
     return rules;
   }
 
-  #deny(piece: Piece, column: number): string[] {
+  #deny(piece: Piece, column: number): ImportedRule[] {
     const { identity, line } = piece;
     this.#denied.push(piece);
     this.#reportDenied(piece, this.#allowed, { line, column });
-    return [this.#ruleOf(identity, false)];
+    return [{ rule: this.#ruleOf(identity, false) }];
   }
 
   /** Reports what a rule denies, though lines before it allow it. */
@@ -127,10 +134,10 @@ class Converter {
     this.#report(where.line, { column: where.column, message }, false);
   }
 
-  #give(piece: Piece, column: number): string[] {
+  #give(piece: Piece, column: number): ImportedRule[] {
     const { identity, line } = piece;
     this.#allowed.push(piece);
-    const fail = (message: string): string[] => {
+    const fail = (message: string): ImportedRule[] => {
       this.#report(line, { column, message }, false);
       return [];
     };
@@ -155,7 +162,11 @@ class Converter {
       this.#reportDenied(extra, before, { line, column });
     }
     this.#given.push(piece);
-    return [...extras.map((extra) => this.#ruleOf(extra.identity, false)), this.#ruleOf(identity, true)];
+    const exceptions = extras.map((extra) => ({
+      rule: this.#ruleOf(extra.identity, false),
+      forLine: extra.line,
+    }));
+    return [...exceptions, { rule: this.#ruleOf(identity, true) }];
   }
 
   #ruleOf(identity: Identity, isAllowed: boolean): string {

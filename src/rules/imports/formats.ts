@@ -1,6 +1,8 @@
 /** Files of other programs as files of our rules. */
 import { printable } from '../../sysfs/text.js';
-import type { RuleProblem } from '../rule.js';
+import { formatWord } from '../lexer.js';
+import { parseRules } from '../parse.js';
+import { EVERY_GUEST, type RuleProblem } from '../rule.js';
 import { convert, type Imported, type ImportOptions } from './convert.js';
 import type { ForeignLine } from './statement.js';
 import type { ForeignFile } from './text.js';
@@ -55,6 +57,12 @@ const READERS: Readonly<Record<ImportFormat, (file: ForeignFile) => ReadFile>> =
   },
 };
 
+/** Whether rules can be for a guest of this name or uuid. */
+export function isGuestName(word: string): boolean {
+  const { rules } = parseRules([{ path: '', text: `deny ${formatWord(word)}` }]);
+  return rules.length === 1 && word !== EVERY_GUEST;
+}
+
 /** What is to be known about every file of a format. */
 const HEADERS: Readonly<Record<ImportFormat, readonly string[]>> = {
   usbguard: [
@@ -69,7 +77,9 @@ export function formatImported(format: ImportFormat, path: string, { lines }: Im
   const comment = (text: string): string => (text === '' ? '#' : `# ${text}`);
   const said = lines.flatMap(({ text, isComment, rules, like }) => [
     comment(isComment ? text.replace(/^\s*#\s?/, '') : text),
-    ...rules,
+    ...rules.flatMap(({ rule, forLine }) =>
+      forLine === undefined ? rule : [comment(`  without what line ${forLine} denies first:`), rule],
+    ),
     ...(rules.length === 0 && !isComment ? [comment('  (no rule)')] : []),
     ...like.map((rule) => comment(`  not the same, but like it: ${rule}`)),
   ]);

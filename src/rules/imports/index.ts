@@ -6,6 +6,7 @@ export {
   type ImportedFile,
   type ImportFormat,
   importFile,
+  isGuestName,
 } from './formats.js';
 export { hasQubesName, parseQubesName, type QubesName } from './qubes.js';
 export type { ForeignFile } from './text.js';

@@ -35,7 +35,7 @@ function statementOf({ isAllowed, values, columns }: Policy): Statement {
   };
   if (isAllowed && known.length > 0 && obstacles.length === 0) {
     const message =
-      'It is about single interfaces, a rule about all of a device: one that other lines allow in part is not given.';
+      'A rule gives whole devices: one with an interface that only another line allows is not given.';
     notes.push({ column, message });
   }
   const all = [identity];
