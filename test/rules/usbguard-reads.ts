@@ -9,7 +9,7 @@ import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '
 import { projectRoot } from '../xenstored/fetch.js';
 
 /** Where they are. */
-export interface UsbGuard {
+interface UsbGuard {
   /** `usbguard-rule-parser`. */
   readonly program: string;
   /** The program around the library. */

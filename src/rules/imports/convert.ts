@@ -17,12 +17,12 @@ export interface ImportOptions {
 }
 
 /** A remark about a line. What was not expressed is missing in the rules, or different there. */
-export interface ImportReport extends RuleProblem {
+interface ImportReport extends RuleProblem {
   readonly isExpressed: boolean;
 }
 
 /** A rule. */
-export interface ImportedRule {
+interface ImportedRule {
   /** As in a file of rules. */
   readonly rule: string;
   /** It keeps the rules of this line from giving what that line denies first. */
@@ -30,7 +30,7 @@ export interface ImportedRule {
 }
 
 /** A line, and the rules that it became. */
-export interface ImportedLine {
+interface ImportedLine {
   readonly line: number;
   /** As it was; safe to print. */
   readonly text: string;
@@ -52,7 +52,7 @@ interface Piece extends Described {
 }
 
 /** How the statements of a program are to be read. */
-export interface Reading {
+interface Reading {
   readonly path: string;
   /** Statements are about single interfaces, and the first about each of them counts. */
   readonly isPerInterface: boolean;

@@ -1,5 +1,4 @@
-/** Rules of other programs: USBGuard's, XAPI's, and the names that Qubes OS gives devices. */
-export type { ImportedLine, ImportOptions, ImportReport } from './convert.js';
+/** Rules of other programs: USBGuard's and XAPI's files, and the names that Qubes OS gives devices. */
 export {
   formatImported,
   IMPORT_FORMATS,
@@ -8,5 +7,4 @@ export {
   importFile,
   isGuestName,
 } from './formats.js';
-export { hasQubesName, parseQubesName, type QubesName } from './qubes.js';
-export type { ForeignFile } from './text.js';
+export { parseQubesName } from './qubes.js';

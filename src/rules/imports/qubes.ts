@@ -6,7 +6,7 @@ import { mismatch } from '../match.js';
 import type { Identity } from '../rule.js';
 
 /** A device as Qubes OS names it. */
-export interface QubesName {
+interface QubesName {
   readonly identity: Identity;
   /** The socket that it is in now, whose name changes with the number of its bus; undefined for any. */
   readonly busid?: Busid;

@@ -1,7 +1,7 @@
 /** Conditions of USBGuard's rules, which are checked when a file is read: what makes no sense there is refused here. */
 
 /** A condition as USBGuard prints it, or what is wrong with it: the end of a sentence. */
-export type CheckedCondition = { readonly text: string } | { readonly fault: string };
+type CheckedCondition = { readonly text: string } | { readonly fault: string };
 
 /**
  * Checks a condition. Its parameter is the text between the parentheses, as it is in the file: nothing in it is

@@ -26,10 +26,10 @@ export interface UsbGuardLine {
 }
 
 /** Where the target and the attributes of a rule begin. */
-export type Offsets = ReadonlyMap<AttributeName | 'target', number>;
+type Offsets = ReadonlyMap<AttributeName | 'target', number>;
 
 /** What a file says. USBGuard does not start with a file that has a problem. */
-export interface UsbGuardFile {
+interface UsbGuardFile {
   readonly lines: readonly UsbGuardLine[];
   readonly problems: readonly RuleProblem[];
 }

@@ -5,7 +5,7 @@ import { bytesOf, type ForeignFile, quoted, textOf, tooLong } from '../text.js';
 import { SPACE, SPACES } from './space.js';
 
 /** What a policy compares: of an interface `class`, `subclass`, `prot`; of its device `vid`, `pid`, `rel`. */
-export const KEYS = ['class', 'subclass', 'prot', 'vid', 'pid', 'rel'] as const;
+const KEYS = ['class', 'subclass', 'prot', 'vid', 'pid', 'rel'] as const;
 
 /** One of them. */
 export type Key = (typeof KEYS)[number];
@@ -27,7 +27,7 @@ export interface PolicyLine {
 }
 
 /** What a file says. */
-export interface PolicyFile {
+interface PolicyFile {
   readonly lines: readonly PolicyLine[];
   /** What cannot be read. */
   readonly problems: readonly RuleProblem[];
@@ -36,7 +36,7 @@ export interface PolicyFile {
 }
 
 /** Something that not every XAPI reads. */
-export interface PolicyWarning extends RuleProblem {
+interface PolicyWarning extends RuleProblem {
   /** Today's XAPI does not read it either. */
   readonly isCurrent: boolean;
 }

@@ -3,7 +3,7 @@ import type { UsbDevice } from '../../../sysfs/device.js';
 import type { Key, Policy, PolicyLine } from './parse.js';
 
 /** What XAPI says about a device, and because of which line. */
-export type PolicyVerdict =
+type PolicyVerdict =
   | { readonly isAllowed: true }
   /** `line`: the one that denies; undefined when none is about one of its interfaces. */
   | { readonly isAllowed: false; readonly why: 'denied'; readonly line: number | undefined }
