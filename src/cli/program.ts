@@ -5,7 +5,6 @@ import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
-import { addImport } from './import-options.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import { addRules } from './rule-commands.js';
@@ -104,7 +103,6 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
-  addImport(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus);
   addXl(program);
   hintAtHelp(program, 'pvusb');
