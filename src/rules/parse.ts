@@ -174,7 +174,7 @@ function saidBy(words: readonly Word[]): ReadonlyMap<string, Word> {
 }
 
 const EXAMPLES: Readonly<Record<string, string>> = {
-  id: '46f4:0001, 46f4:* or 46f4:0001:LAB0001:u080650',
+  id: '46f4:0001 or 46f4:*',
   socket: '0000:00:14.0/4.1',
   behind: '0000:00:14.0/4',
   interface: '08/06/50 or 03/*',
