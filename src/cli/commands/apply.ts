@@ -44,11 +44,16 @@ export interface PrepareOptions extends CommonOptions {
 }
 
 /** Gives a domain, which may not exist yet, what a file names. */
-export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
+export async function runPrepare(
+  terminal: Terminal,
+  file: string | undefined,
+  options: PrepareOptions,
+): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { usb, notes } = await readSettingsFile(file, options.domain);
-  tellNotes(terminal, notes);
-  const domain = options.domain ?? nameFrom(file, usb.name);
+  const read = file === undefined ? undefined : await readSettingsFile(file, options.domain);
+  tellNotes(terminal, read?.notes ?? []);
+  const usb = read?.usb;
+  const domain = options.domain ?? nameFrom(file, usb?.name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
@@ -57,7 +62,8 @@ export async function runPrepare(terminal: Terminal, file: string, options: Prep
     const applied = await telling(terminal, options, (onChange) =>
       prepareDomain(host, request, { ...operation, withinMs, onWait, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
+    const what = file === undefined ? 'the rules assign to it' : `${printable(file)} names`;
+    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${what}.`);
   });
 }
 
@@ -66,7 +72,8 @@ function tellNotes(terminal: Terminal, notes: readonly string[]): void {
 }
 
 /** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */
-function nameFrom(file: string, name: string | undefined): string {
+function nameFrom(file: string | undefined, name: string | undefined): string {
+  if (file === undefined) throw new UsageError('prepare takes a file, or a domain: --domain.');
   if (name !== undefined && !/^\d+$/.test(name)) return name;
   const sentence =
     name === undefined

@@ -50,6 +50,12 @@ export function describeEvent(event: WatchEvent): string {
     }
     case 'not-returned':
       return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
+    case 'assigned': {
+      const { busid, devid, port } = event.at;
+      return `${describeGuest({ ...event.at, name: event.name })} gets ${busid} by a rule: controller ${devid}, port ${port}.`;
+    }
+    case 'not-assigned':
+      return `${event.busid} was not attached to domain ${event.domid}, as a rule says: ${printable(event.why)}`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'planned':
