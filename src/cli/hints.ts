@@ -25,7 +25,9 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .command('release')
     .summary('take everything from a domain')
     .description(
-      "Takes back all of a domain's devices and removes its controllers, even if the domain is gone.",
+      "Takes back all of a domain's devices and removes its controllers, at once and without waiting for the guest: one " +
+        'that runs loses them as if they were pulled out. Of a domain that is dead, named by its number, it removes what ' +
+        'was left behind. Controllers that pvusb cannot serve are left alone.',
     )
     .argument('<domain>')
     .option(...DRY_RUN)

@@ -167,7 +167,7 @@ describe('the commands about rules', () => {
     write();
     writeFileSync(join(stage.dir, 'rules/assignments.d/a.conf'), '');
     const said = await stage.done('attach', 'u1', '3-2', '--always');
-    assert.match(said, /^3-2 is attached to port \d of controller 0 of domain 1\.\n/);
+    assert.match(said, /^3-2 is attached to port \d of controller 0 of domain u1\.\n/);
     assert.match(
       said,
       /\nauto u1 id=[0-9a-f:]{9} [^\n]*\nAdded; 3-2 is named by its (serial number|socket)\.\n$/,
@@ -197,7 +197,7 @@ describe('the commands about rules', () => {
     );
     assert.equal(
       await stage.done('prepare', '--domain', 'u2'),
-      '4-1 is attached to port 1 of controller 0 of domain 2.\nDomain 2 has all that the rules assign to it.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u2.\nDomain u2 has all that the rules assign to it.\n',
     );
   });
 

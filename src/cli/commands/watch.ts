@@ -11,6 +11,7 @@ import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped } from '../wording.js';
 import { describeAttached } from './attach.js';
 
 /**
@@ -44,9 +45,8 @@ export function describeEvent(event: WatchEvent): string {
     case 'mended':
       return `Fixed: ${printable(event.what)}`;
     case 'returned': {
-      const { state: _, ...attachment } = event.attachment;
       const guest = event.name === undefined ? 'A guest' : `"${printable(event.name)}"`;
-      return `${guest} is back: ${describeAttached(attachment)}`;
+      return `${guest} is back: ${describeAttached(event.attachment)}`;
     }
     case 'not-returned':
       return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
@@ -79,13 +79,14 @@ function describeGuest({
 export async function runRelease(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await releaseDomain(host, { domain }, operation);
-    printOutcome(terminal, options, outcome, describeReleased);
+    printOutcome(terminal, options, outcome, (released) => describeReleased(released, domain));
   });
 }
 
-function describeReleased({ domid, devids, busids }: Released): string {
-  if (devids.length === 0) return `Domain ${domid} has no USB controller.`;
+function describeReleased({ devids, busids }: Released, typed: string): string {
+  const domain = `Domain ${asTyped(typed)}`;
+  if (devids.length === 0) return `${domain} has no USB controller.`;
   const controllers = `controller${devids.length === 1 ? '' : 's'} ${devids.join(', ')}`;
   const devices = busids.length === 0 ? 'no device' : busids.join(', ');
-  return `Domain ${domid} is released: ${controllers}, ${devices}.`;
+  return `${domain} is released: ${controllers}, ${devices}.`;
 }

@@ -3,7 +3,7 @@
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import type { CorrectedAddress } from '../verbs/addresses.js';
-import type { Attached, Attachment } from '../verbs/attach.js';
+import type { Attachment } from '../verbs/attach.js';
 import type { OperationOptions } from '../verbs/operate.js';
 import type { GuestDevice } from './guests-seen.js';
 import type { Look } from './monitor.js';
@@ -24,7 +24,7 @@ export type WatchEvent =
   /** Something that a dead guest had left behind was fixed. */
   | { readonly event: 'mended'; readonly what: string }
   /** A guest that came back has a device again. */
-  | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attached }
+  | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attachment }
   /** It does not get the device, and why. */
   | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
   /** A guest has a device by a rule. */

@@ -6,7 +6,8 @@ import { controllersOf, domainAt, placesOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
-import { type Attached, attachDevice } from '../verbs/attach.js';
+import type { Attachment } from '../verbs/attach.js';
+import { meetWant } from '../verbs/reconcile.js';
 import { reviveDevice } from '../verbs/revive.js';
 import type { Duty, DutyContext } from './duty.js';
 import { findAgain, type GuestsSeen, type Lent, type Returning } from './guests-seen.js';
@@ -26,7 +27,7 @@ const RETRY_MS = 1_000;
 
 /** The result; nothing when the guest already has the device. */
 interface Reattached {
-  readonly attachment?: Attached;
+  readonly attachment?: Attachment;
   /** In a dry run. */
   readonly plans?: readonly Plan[];
   /** Why the guest does not get it. */
@@ -82,9 +83,13 @@ export class Reattach implements Duty {
     const at = controller && isFree ? { devid: lent.devid, port: lent.port } : {};
     try {
       const revival = holder === undefined ? await this.#revive(device.busid) : undefined;
-      const request = { domain: domid, device: device.busid, ...at };
-      const { plan, result } = await attachDevice(host, request, { ...options, watchMs: 0 });
-      return options.dryRun ? { plans: [...(revival ? [revival] : []), plan] } : { attachment: result };
+      const want = { domid, device: { busid: device.busid, identity: lent.identity, ...at } };
+      const { changes, plans } = await meetWant(host, want, { ...options, isBuilt: true });
+      if (options.dryRun) return { plans: [...(revival ? [revival] : []), ...plans] };
+      const attached = changes.find(({ change }) => change === 'attached');
+      if (attached?.change !== 'attached') return {};
+      const { devid, port } = attached;
+      return { attachment: { domid, devid, port, busid: device.busid } };
     } catch (error) {
       if (signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
       const isEarly = isPvusbError(error, ...MAY_CHANGE) || isNotYet(error);
