@@ -64,7 +64,8 @@ describe('import', () => {
       [['import', 'xapi', path, '--mode', 'auto'], '--mode is about a guest: name it with --guest.'],
     ] as const) {
       const { status, stderr } = await runPvusb(argv);
-      assert.deepEqual({ status, stderr }, { status: 2, stderr: `pvusb: ${said}\n` });
+      const remedy = 'See "pvusb import --help". (invalid-argument)';
+      assert.deepEqual({ status, stderr }, { status: 2, stderr: `pvusb: ${said}\n${remedy}\n` });
     }
     const { status, stderr } = await runPvusb(['import', 'xapi', join(dir, 'nosuch')]);
     assert.equal(status, 1);

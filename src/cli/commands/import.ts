@@ -11,7 +11,7 @@ import {
 import { printable } from '../../sysfs/index.js';
 import { printJson } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import { readBytes } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
@@ -31,7 +31,7 @@ export async function runImport(
   const format = parseFormat(args.format);
   const { guest } = options;
   if (guest !== undefined && !isGuestName(guest))
-    throw new UsageError(`--guest takes the name or uuid of a guest, not ${quoteWord(guest)}.`);
+    throw usageError(`--guest takes the name or uuid of a guest, not ${quoteWord(guest)}.`, 'pvusb import');
   const mode = parseMode(options);
   const file = { path: args.file, untrustedContent: await readBytes(args.file) };
   const imported = importFile(format, file, { guest, mode });
@@ -55,15 +55,16 @@ function sentencesOf({ problems, warnings, reports }: ImportedFile): string[] {
 function parseFormat(word: string): ImportFormat {
   const format = IMPORT_FORMATS.find((one) => one === word);
   if (format) return format;
-  throw new UsageError(
+  throw usageError(
     `import takes the name of a format: ${IMPORT_FORMATS.join(', ')}; not ${quoteWord(word)}.`,
+    'pvusb import',
   );
 }
 
 function parseMode({ mode, guest }: ImportCommandOptions): 'auto' | 'ask' {
   if (mode !== undefined && mode !== 'auto' && mode !== 'ask')
-    throw new UsageError(`--mode is auto or ask, not ${quoteWord(mode)}.`);
+    throw usageError(`--mode is auto or ask, not ${quoteWord(mode)}.`, 'pvusb import');
   if (mode !== undefined && guest === undefined)
-    throw new UsageError('--mode is about a guest: name it with --guest.');
+    throw usageError('--mode is about a guest: name it with --guest.', 'pvusb import');
   return mode ?? 'ask';
 }
