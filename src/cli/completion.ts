@@ -25,6 +25,8 @@ type Kind =
   | 'plugged device'
   | 'type'
   | 'shell'
+  | 'format'
+  | 'mode'
   | 'libxl'
   | 'xenstore'
   | 'file'
@@ -49,6 +51,8 @@ const TYPES: readonly Offer[] = [
 /** What options expect, by their long names. */
 const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--domain': 'domain',
+  '--guest': 'domain',
+  '--mode': 'mode',
   '--type': 'type',
   '--world': 'file',
   '--dir': 'folder',
@@ -58,7 +62,12 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** What arguments expect, by their names. */
-const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
+const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = {
+  domain: 'domain',
+  file: 'file',
+  shell: 'shell',
+  format: 'format',
+};
 
 /** Which devices commands expect that do not take one to lend. */
 const DEVICE_KINDS: Readonly<Record<string, Kind>> = { detach: 'lent device', unplug: 'plugged device' };
@@ -159,6 +168,16 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
       return [{ value: 'libxl', description: 'in the form of "xl list -l"' }];
     case 'xenstore':
       return Object.entries(XENSTORE_RELEASES).map(([value, description]) => ({ value, description }));
+    case 'format':
+      return [
+        { value: 'usbguard', description: "USBGuard's rules.conf" },
+        { value: 'xapi', description: "XAPI's usb-policy.conf" },
+      ];
+    case 'mode':
+      return [
+        { value: 'ask', description: 'when someone asks for it' },
+        { value: 'auto', description: 'by itself' },
+      ];
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,

@@ -2,13 +2,15 @@
 import type { Command } from 'commander';
 import { NAMED_BY } from '../rules/index.js';
 import type { CommonOptions } from './context.js';
+import { addImport } from './import-options.js';
 import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
 import type { Terminal } from './terminal.js';
 
-/** Adds `assign`, `unassign`, `assignments`, `explain`, `check` and `reconcile`. */
+/** Adds `assign`, `unassign`, `assignments`, `explain`, `check`, `import` and `reconcile`. */
 export function addRules(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
   addChanges(program, terminal, setStatus);
   addAnswers(program, terminal, setStatus);
+  addImport(program, terminal, setStatus);
 }
 
 function addChanges(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {

@@ -8,13 +8,14 @@ import { PvusbError, parseLibxlUsb, parseXlConfig, type XlConfig } from '../pvus
  * @throws {PvusbError} `invalid-configuration`, with line and column where known
  */
 export async function readSettingsFile(path: string, domain?: string): Promise<XlConfig> {
-  const bytes = await read(path);
+  const bytes = await readBytes(path);
   const text = bytes.toString('utf8');
   if (/^\s*[[{]/.test(text)) return { usb: { ...parseLibxlUsb(text, domain), said: path }, notes: [] };
   return parseXlConfig(bytes, path);
 }
 
-async function read(path: string): Promise<Buffer> {
+/** Reads any file. @throws {PvusbError} `invalid-configuration` */
+export async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {

@@ -3,6 +3,7 @@ export type { Busid, DriverName, InterfaceId, UsbDevice, UsbInterface, UsbKind }
 export { doubtsAbout, type RuleDoubt } from './check.js';
 export { type Decision, decide, denial, type Guest, isGuest, type Verdict } from './decide.js';
 export { withoutLine, withRule } from './edit.js';
+export { classesOf } from './interfaces.js';
 export { mismatch, type Subject, specificity } from './match.js';
 export { formatRule, linesOf, parseRules, type RuleSet } from './parse.js';
 export type * from './rule.js';

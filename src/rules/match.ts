@@ -1,5 +1,6 @@
 /** Whether a rule is about a device, and how specific it is. */
 import type { UsbDevice } from '../sysfs/device.js';
+import { classesOf } from './interfaces.js';
 import type { Identity, Mode, Rule } from './rule.js';
 
 /** A device, and the socket that it is in. */
@@ -30,15 +31,16 @@ function hasIds(ids: string, { vendorId, productId }: UsbDevice): boolean {
  * A device that claims to be a stick and a keyboard is neither when it is given, and both when it is denied: what a
  * rule gives is only what it names.
  */
-function hasInterfaces(patterns: readonly string[], mode: Mode, { interfaces }: UsbDevice): boolean {
-  const isNamed = ({ classes }: { readonly classes: string }): boolean =>
+function hasInterfaces(patterns: readonly string[], mode: Mode, device: UsbDevice): boolean {
+  const isNamed = (classes: string): boolean =>
     patterns.some((pattern) => classes.startsWith(prefixOf(pattern)));
-  if (mode === 'deny') return interfaces.some(isNamed);
-  return interfaces.length > 0 && interfaces.every(isNamed);
+  const all = [...classesOf(device)];
+  if (mode === 'deny') return all.some(isNamed);
+  return all.length > 0 && all.every(isNamed);
 }
 
 /** What classes have to begin with: `08/` for `08/*`. */
-function prefixOf(pattern: string): string {
+export function prefixOf(pattern: string): string {
   const star = pattern.indexOf('*');
   if (star !== -1) return pattern.slice(0, star);
   return pattern.length === 8 ? pattern : `${pattern}/`;

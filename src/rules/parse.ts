@@ -1,4 +1,5 @@
 /** Files of rules: one rule a line. Documented in docs/rules.md. */
+import { parseQubesName } from './imports/qubes.js';
 import { cutLine, formatWord, type Word } from './lexer.js';
 import {
   EVERY_GUEST,
@@ -12,9 +13,10 @@ import {
 } from './rule.js';
 import { isSocket } from './socket.js';
 
-/** Limits, far above what anyone writes. */
+/** Longest file, far above what anyone writes, in characters. */
 const FILE_MAX = 1_000_000;
-const TEXT_MAX = 256;
+/** Longest name and longest value, in characters. */
+export const TEXT_MAX = 256;
 const FOLLOW_MAX_S = 3_600;
 
 /** What files say, and what is wrong with them. A line with a problem is no rule. */
@@ -131,7 +133,12 @@ function isUuid(guest: string): boolean {
 
 /** What may be said of a device, and how it is read. Each gives the value, or undefined for one that makes no sense. */
 const IDENTITY_KEYS: Readonly<Record<string, (value: string) => Identity | undefined>> = {
-  id: (value) => (/^[0-9a-f]{4}:([0-9a-f]{4}|\*)$/i.test(value) ? { ids: value.toLowerCase() } : undefined),
+  id(value) {
+    if (/^[0-9a-f]{4}:([0-9a-f]{4}|\*)$/i.test(value)) return { ids: value.toLowerCase() };
+    // With a port before it, it is about a bus, whose number changes.
+    const name = parseQubesName(value);
+    return name?.busid === undefined ? name?.identity : undefined;
+  },
   serial: (value) => (value.length <= TEXT_MAX ? { serial: value.trim() } : undefined),
   socket: (value) => (isSocket(value) ? { socket: value } : undefined),
   behind: (value) => (isSocket(value) ? { behind: value } : undefined),
@@ -185,6 +192,8 @@ function identityOf(said: ReadonlyMap<string, Word>): Identity {
         word.column,
         `${quoted(word)} is not a value of ${key}: it is like ${EXAMPLES[key]}.`,
       );
+    const twice = Object.keys(value).find((part) => part in identity);
+    if (twice) throw new Refusal(word.column, `${key} says what id= says already.`);
     identity = { ...identity, ...value };
   }
   return identity;

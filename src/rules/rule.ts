@@ -32,7 +32,7 @@ export interface Identity {
   readonly socket?: string;
   /** The socket of a hub: whatever is behind it. */
   readonly behind?: string;
-  /** Classes of interfaces, `08/06/50`, `03/*`: one that is denied has one of them, any other has no others. */
+  /** Classes of interfaces, `08/06/50`, `03/*`: one that is denied has one of them, any other has no others. What a device can switch to counts too. */
   readonly interfaces?: readonly string[];
   /** USBGuard's hash. */
   readonly hash?: string;

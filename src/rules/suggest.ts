@@ -1,5 +1,6 @@
 /** How a device is best named in a rule. */
 import type { UsbDevice } from '../sysfs/device.js';
+import { classesOf } from './interfaces.js';
 import type { Identity } from './rule.js';
 import { socketsOf } from './socket.js';
 
@@ -29,16 +30,14 @@ export function suggestIdentity(
   const serial = device.serial?.trim() ?? '';
   const socket = socketsOf(devices).get(device.busid);
   const tells = serial !== '' && !devices.some((other) => other !== device && isAlike(other, device));
+  const classes = [...classesOf(device)];
   const chosen = by ?? (tells ? ['serial'] : ['socket']);
   const parts: Readonly<Record<NamedBy, Identity | undefined>> = {
     serial: serial === '' ? undefined : { ids, serial },
     // Another model in that socket is another device.
     socket: socket === undefined ? undefined : by ? { socket } : { ids, socket },
     id: { ids },
-    interface:
-      device.interfaces.length === 0
-        ? undefined
-        : { interfaces: [...new Set(device.interfaces.map(({ classes }) => classes))] },
+    interface: classes.length === 0 ? undefined : { interfaces: classes },
     hash: device.hash === undefined ? undefined : { hash: device.hash },
     behind: device.kind === 'hub' && socket !== undefined ? { behind: socket } : undefined,
   };

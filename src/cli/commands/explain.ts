@@ -13,6 +13,7 @@ import {
   systemClock,
 } from '../../pvusb/index.js';
 import {
+  classesOf,
   type Decision,
   doubtsAbout,
   EVERY_GUEST,
@@ -153,7 +154,7 @@ function describeMismatch(key: keyof Identity, { device, socket }: Decision): st
     serial: device.serial === undefined ? 'none' : JSON.stringify(device.serial),
     socket,
     behind: socket,
-    interfaces: device.interfaces.map(({ classes }) => classes).join(' ') || 'none',
+    interfaces: [...classesOf(device)].join(' ') || 'none',
     hash: device.hash ?? 'none',
   };
   return `${MISMATCHES[key]} (${values[key]})`;

@@ -1,4 +1,5 @@
 /** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
+import { hasQubesName, parseQubesName } from '../../rules/imports/qubes.js';
 import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
 import { addressIn, hasIdentity } from '../../sysfs/identity.js';
@@ -172,7 +173,8 @@ export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefi
 /**
  * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its ids
  * (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`); or as other programs name it: `003:011`, `Bus 003
- * Device 011` or a whole line of lsusb, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`.
+ * Device 011` or a whole line of lsusb, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`, and in Qubes OS
+ * `046d:c52b::u030101` or `3-1.5:046d:c52b::u030101`.
  *
  * @throws {PvusbError} `no-such-device`; `ambiguous-device`, naming the candidates; `invalid-argument`
  */
@@ -223,7 +225,9 @@ function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] 
     return [...new Set([...meant, ...ofXl])];
   }
   const [, ids, serial] = IDS.exec(name) ?? [];
+  const ofQubes = parseQubesName(name);
   if (ids === undefined) {
+    if (ofQubes) return devices.filter((device) => hasQubesName(device, ofQubes));
     throw new PvusbError(
       'invalid-argument',
       `${JSON.stringify(name)} is not the name of a USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
@@ -233,7 +237,10 @@ function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] 
   // Some devices pad their serial number with blanks, which nobody sees.
   const isMeant = (device: UsbDevice): boolean =>
     serial === undefined || device.serial?.trim() === serial.trim();
-  return devices.filter((device) => idsOf(device) === ids.toLowerCase() && isMeant(device));
+  const meant = devices.filter((device) => idsOf(device) === ids.toLowerCase() && isMeant(device));
+  // A serial number may have colons in it: only what is none is looked at as what Qubes OS adds to one.
+  if (meant.length > 0 || !ofQubes) return meant;
+  return devices.filter((device) => hasQubesName(device, ofQubes));
 }
 
 function idsOf({ vendorId, productId }: UsbDevice): string {
