@@ -20,14 +20,16 @@ const AGAIN_MS = 100;
 /** How the uses of devices are looked for. */
 export interface UsesOptions {
   readonly signal?: AbortSignal | undefined;
-  /** The disks that guests have, from xenstore. */
-  readonly exports?: readonly DiskExport[] | undefined;
+  /** Reads the disks that guests have from xenstore; called only if one of the devices is a disk. */
+  readonly exports?: (() => Promise<readonly DiskExport[]>) | undefined;
   /**
    * The devices are about to be lent, all of them: whole disks are opened (which can make one spin up), all processes
    * are looked through (which takes a second on a large host), and no two of the devices stand in for each other.
    */
   readonly thorough?: boolean | undefined;
 }
+
+const noExports = async (): Promise<readonly DiskExport[]> => [];
 
 /** Says what the host does with USB devices. */
 export class HostUses {
@@ -53,7 +55,7 @@ export class HostUses {
     const { holders, otherMounts } = thorough ? await readProcesses(files, wanted, signal) : NOBODY;
     signal?.throwIfAborted();
     const [blocks, network, input, consoles, active, sound] = await Promise.all([
-      this.#readBlocks({ busids, exports: options.exports ?? [], thorough, otherMounts }),
+      this.#readBlocks({ busids, exports: options.exports ?? noExports, thorough, otherMounts }),
       readNetworkFacts(files, devices),
       textAt(files, 'proc/bus/input/devices'),
       textAt(files, 'proc/consoles'),

@@ -12,7 +12,7 @@ const LINKS_MAX = 8;
 /** What is read. */
 interface BlockQuestion {
   readonly busids: ReadonlySet<Busid>;
-  readonly exports: readonly DiskExport[];
+  readonly exports: () => Promise<readonly DiskExport[]>;
   /** Also tries to open whole disks. */
   readonly thorough: boolean;
   /** Mounts that only other processes see. */
@@ -22,7 +22,7 @@ interface BlockQuestion {
 /** The facts about the disks of these devices; undefined when they have none. */
 export async function readBlockFacts(
   files: HostFiles,
-  { busids, exports, thorough, otherMounts }: BlockQuestion,
+  { busids, thorough, otherMounts, ...question }: BlockQuestion,
 ): Promise<BlockFacts | undefined> {
   const paths = await classPaths(files, 'block');
   const own = [...paths].flatMap(([name, path]) => {
@@ -38,7 +38,8 @@ export async function readBlockFacts(
       ? undefined
       : readBlock(files, { name, path, isOwn: isOwn.has(name), thorough });
   };
-  const [blocks, mounts, initMounts, swaps, btrfs] = await Promise.all([
+  const [exports, blocks, mounts, initMounts, swaps, btrfs] = await Promise.all([
+    question.exports(),
     closure([...own, ...loops], read, ({ holders }) => holders),
     textAt(files, 'proc/self/mountinfo'),
     // A service may not see mounts that the host has (ProtectHome=).

@@ -59,10 +59,11 @@ it('any files about the host make uses that can be printed, and no error', async
   const [devices, entries] = [await new Sysfs(usb.files).devices(), usb.useEntries()];
   await fuzz('files about the host', 600, async (dice) => {
     const uses = new HostUses(brokenFiles(entries, dice), { nowMs: () => 0, sleep: async () => undefined });
-    const exports = [
+    const disks = [
       { domid: 3, device: '259:1' },
       { domid: 4, path: dice.text() },
     ];
+    const exports = async () => disks;
     const found = await uses.usesOf(devices, { thorough: dice.chance(0.5), exports });
     assert.equal(controlCharacter(found), undefined);
     for (const { busid } of found) assert.ok(devices.some((device) => device.busid === busid));

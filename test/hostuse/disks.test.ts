@@ -206,7 +206,7 @@ describe('the disks of USB devices', () => {
   for (const [name, { trees, exports = [], thorough = false, told: expected }] of Object.entries(ROWS)) {
     it(`${name}`, async (test) => {
       const root = writeTrees(test, STICKS, ...trees);
-      const uses = await usesIn(root, DEVICES, { exports, thorough });
+      const uses = await usesIn(root, DEVICES, { exports: async () => exports, thorough });
       assert.deepEqual(uses.map(told), expected);
     });
   }

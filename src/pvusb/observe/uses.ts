@@ -29,7 +29,7 @@ export async function observeUses(
   );
   if (!host.uses) return undefined;
   if (devices.length === 0) return [];
-  const exports = await observeExports(host.xenstore, call);
+  const exports = () => observeExports(host.xenstore, call);
   return host.uses.usesOf(devices, { ...call, exports, thorough: busids !== undefined });
 }
 

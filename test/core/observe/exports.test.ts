@@ -35,7 +35,7 @@ test('the disks of guests are found by number and by path', async () => {
   ] as const)
     await lab.write(`/local/domain/0/backend/${path}`, value);
   await observe({ ...lab.host, uses }, { uses: 'all' });
-  assert.deepEqual(asked[0]!.options?.exports, [
+  assert.deepEqual(await asked[0]!.options?.exports?.(), [
     { domid: 1, device: '8:16' },
     { domid: 1, path: '/dev/sdb' },
     { domid: 2, device: '253:26' },
