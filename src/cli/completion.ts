@@ -4,7 +4,7 @@ import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } fr
 import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
-import { JSON_LIBXL } from './options.js';
+import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { describeHolder, whyNotAttachable } from './wording.js';
@@ -26,6 +26,7 @@ type Kind =
   | 'type'
   | 'shell'
   | 'libxl'
+  | 'xenstore'
   | 'file'
   | 'folder';
 
@@ -53,6 +54,7 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--dir': 'folder',
   '--sysfs-root': 'folder',
   '--json': 'libxl',
+  '--xenstore': 'xenstore',
 };
 
 /** What arguments expect, by their names. */
@@ -155,6 +157,8 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
       return TYPES;
     case 'libxl':
       return [{ value: 'libxl', description: 'in the form of "xl list -l"' }];
+    case 'xenstore':
+      return Object.entries(XENSTORE_RELEASES).map(([value, description]) => ({ value, description }));
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,
