@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { fetchXenstored, projectRoot } from '../test/xenstored/fetch.js';
+import { inSuite } from '../test/support/suites.js';
+import { compilerFlags, fetchXenstored, projectRoot } from '../test/xenstored/fetch.js';
 
 /** What a peer did for one line. */
 interface Measured {
@@ -45,9 +46,9 @@ export async function compilePeer(): Promise<string> {
   const program = join(folder, 'peer');
   await mkdir(folder, { recursive: true });
   await promisify(execFile)('gcc', [
-    ...['-O2', '-Wall', '-Wextra', '-I', join(kit.root, 'usr/include'), '-o', program],
+    ...[...compilerFlags(kit), '-Wextra', '-o', program],
     join(projectRoot(), 'bench/native/peer.c'),
-    ...['-L', kit.libraries, `-Wl,-rpath-link=${kit.libraries}`, '-lxenstore'],
+    ...[`-Wl,-rpath-link=${kit.libraries}`, '-lxenstore'],
   ]);
   return program;
 }
@@ -55,11 +56,7 @@ export async function compilePeer(): Promise<string> {
 /** Starts the peer that uses libxenstore. */
 export async function startC(program: string, socket: string): Promise<Peer> {
   const kit = await fetchXenstored();
-  return new Peer(program, [], {
-    ...process.env,
-    LD_LIBRARY_PATH: kit.libraries,
-    XENSTORED_PATH: socket,
-  });
+  return new Peer(...inSuite(kit, program, []), { ...process.env, XENSTORED_PATH: socket });
 }
 
 /** Starts the peer that uses pyxs. */

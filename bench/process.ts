@@ -28,7 +28,7 @@ export async function measureStart(daemon: Daemon, program: string): Promise<Goa
     'pvusb usb-list': node(cli, 'usb-list', DOMAIN),
     'pvusb --version': node(cli, '--version'),
     'xenstore-read': () =>
-      runProcess(join(daemon.tools.folder, 'xenstore-read'), ['/local/domain/1/name'], env),
+      runProcess(...daemon.tools.command('xenstore-read', ['/local/domain/1/name']), env),
     "libxl's requests for the same list": async () => (await c.ask(`libxl ${DOMAIN}`)).us,
   });
   const base = measured['node -e 0'] + measured["libxl's requests for the same list"];

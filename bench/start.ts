@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchXenstored, projectRoot } from '../test/xenstored/fetch.js';
+import { fetchXenstored, projectRoot, toolCommand } from '../test/xenstored/fetch.js';
 import { type Contender, interleave } from './measure.js';
 import { runProcess } from './process.js';
 import { ms, printGoals, printTable, times } from './report.js';
@@ -27,11 +27,10 @@ async function measure(host: NodeJS.ProcessEnv): Promise<Record<string, number>>
     (program: string, ...args: readonly string[]): Contender =>
     () =>
       runProcess(program, args, env);
-  const reader = { ...env, LD_LIBRARY_PATH: kit.libraries };
-  const read = ['/local/domain/1/name'];
+  const read = toolCommand(kit, 'xenstore-read', ['/local/domain/1/name']);
   return interleave<string>(ROUNDS, {
     'node -e 0': start(process.execPath, '-e', '0'),
-    'xenstore-read': () => runProcess(join(kit.programs, 'xenstore-read'), read, reader),
+    'xenstore-read': () => runProcess(...read, env),
     ...Object.fromEntries(
       COMMANDS.flatMap((command) => [
         [`pvusb ${command}`, start(packaged, ...command.split(' '))],

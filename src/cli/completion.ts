@@ -4,7 +4,7 @@ import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } fr
 import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
-import { JSON_LIBXL } from './options.js';
+import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { describeHolder, whyNotAttachable } from './wording.js';
@@ -28,6 +28,7 @@ type Kind =
   | 'format'
   | 'mode'
   | 'libxl'
+  | 'xenstore'
   | 'file'
   | 'folder';
 
@@ -57,6 +58,7 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--dir': 'folder',
   '--sysfs-root': 'folder',
   '--json': 'libxl',
+  '--xenstore': 'xenstore',
 };
 
 /** What arguments expect, by their names. */
@@ -174,6 +176,8 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
         { value: 'ask', description: 'when someone asks for it' },
         { value: 'auto', description: 'by itself' },
       ];
+    case 'xenstore':
+      return Object.entries(XENSTORE_RELEASES).map(([value, description]) => ({ value, description }));
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,

@@ -1,7 +1,8 @@
 /** The commands of simulated hosts: sim and demo. */
 import type { Command } from 'commander';
 import type { Run } from './commands/demo.js';
-import { JSON_OPTION } from './options.js';
+import type { SimOptions } from './commands/sim.js';
+import { JSON_OPTION, XENSTORE_HELP } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 
@@ -29,9 +30,10 @@ export function addSimulation(
       'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
     )
     .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
+    .option('--xenstore <release>', XENSTORE_HELP)
     // What is none of the commands below is refused as an unknown one.
     .allowExcessArguments()
-    .action(async ({ dir, ...rest }: { dir?: string; world?: string; qemu?: boolean }, { args }: Command) => {
+    .action(async ({ dir, ...rest }: Partial<SimOptions>, { args }: Command) => {
       if (args.length > 0) throw usageError(`Unknown command '${args[0]}'.`, 'pvusb sim');
       if (dir === undefined) throw usageError("Required option '--dir <dir>' not specified.", 'pvusb sim');
       await (await import('./commands/sim.js')).runSim(terminal, { dir, ...rest });

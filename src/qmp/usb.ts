@@ -149,10 +149,15 @@ function givenNumber(untrusted: JsonValue | undefined): number | undefined {
   return typeof untrusted === 'number' && untrusted > 0 ? untrusted : undefined;
 }
 
+/** QEMU 10.0 takes any text for an id, but cannot remove a device whose id has a slash (it cannot find it). */
+function demandId(id: string): void {
+  if (!/^[A-Za-z][\w.-]*$/.test(id)) throw new RangeError(`"${id}" is not an id for QEMU`);
+}
+
 /**
  * Adds a controller: version 1 with 2 ports, 2 with 6, or 3 with 1 to 15.
  *
- * @throws {RangeError} for another version or number of ports, without asking QEMU
+ * @throws {RangeError} for another version or number of ports, or what is not an id, without asking QEMU
  * @throws {QmpError} `refused` when the id is taken ("Duplicate device ID") or the machine has no free slot; otherwise
  *   as {@link QmpClient.execute}
  */
@@ -163,6 +168,7 @@ export async function addController(
 ): Promise<void> {
   const { id, version, ports } = controller;
   const { driver, minPorts, maxPorts, choosesPorts } = controllerKind(version);
+  demandId(id);
   if (!Number.isInteger(ports) || ports < minPorts || ports > maxPorts) {
     throw new RangeError(
       `a controller of version ${version} has ${minPorts} to ${maxPorts} ports, not ${ports}`,
@@ -175,10 +181,11 @@ export async function addController(
  * Adds a host USB device. `bus` is a controller's id with `.0` (`xenusb-0.0`), `port` starts at `1`.
  *
  * QEMU opens the device at once: for a bus and address without a device it refuses ("failed to find host usb device
- * 1:9") and does not wait. Numbers are sent as numbers, since QEMU 9.2 and later refuse strings (not tried).
+ * 1:9") and does not wait. Numbers are sent as numbers: QEMU 10.0 and 11.1 refuse strings, which 7.2 takes (libxl sends
+ * strings in Xen 4.17, numbers in 4.20).
  *
  * @throws {RangeError} when the bus or the address is not a number from 1: QEMU takes 0 for "any", and would give
- *   the guest whatever it finds, now or later
+ *   the guest whatever it finds, now or later; for what is not an id
  * @throws {QmpError} `refused` when the id or the port is taken or unknown ("usb port 7 (bus xenusb-0.0) not found (in
  *   use?)", "Bus 'xenusb-8.0' not found"), the device does not exist or cannot be opened; otherwise as {@link
  *   QmpClient.execute}
@@ -195,6 +202,7 @@ export async function addHostDevice(
   options?: QmpCallOptions,
 ): Promise<void> {
   const { id, bus, port, hostbus, hostaddr } = device;
+  demandId(id);
   if (![hostbus, hostaddr].every((number) => Number.isInteger(number) && number >= 1)) {
     throw new RangeError(`${hostbus}:${hostaddr} names no single USB device`);
   }

@@ -3,6 +3,7 @@ import type { Busid } from '../sysfs/busid.js';
 import type { UsbDevice } from '../sysfs/device.js';
 import { isAboutOne, mismatch, type Subject, specificity } from './match.js';
 import { EVERY_GUEST, type Rule } from './rule.js';
+import { RuleIndex } from './rule-index.js';
 import { socketsOf } from './socket.js';
 
 /** A guest, so that its name and its uuid are known to be the same. */
@@ -37,15 +38,14 @@ export function decide(
   guests: readonly Guest[] = [],
 ): Decision[] {
   const sockets = socketsOf(devices);
-  const ranked = rules
-    .map((rule) => ({ rule, rank: specificity(rule.identity) }))
-    .sort((one, other) => other.rank - one.rank)
-    .map(({ rule }) => rule);
+  const index = new RuleIndex(rules);
   const decisions = devices
     .filter(({ kind }) => kind === 'device')
     .map((device): Decision => {
       const subject = { device, socket: sockets.get(device.busid)! };
-      const matching = ranked.filter((rule) => mismatch(rule, subject) === undefined);
+      const matching = index
+        .candidates(subject)
+        .flatMap(({ rule }) => (mismatch(rule, subject) === undefined ? [rule] : []));
       return { ...subject, matching, verdict: judge(matching, guests) };
     });
   return withoutGuesses(decisions);

@@ -5,7 +5,7 @@
 import { systemClock } from '../async/index.js';
 import type { OpenHost, RuleFiles } from '../pvusb/index.js';
 import { QmpClient, QmpError } from '../qmp/index.js';
-import { SimHost, type World } from '../sim/index.js';
+import { type HostOptions, SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
 import { XenstoreClient } from '../xenstore/index.js';
 
@@ -16,8 +16,8 @@ export interface SimulatedHost extends OpenHost {
 }
 
 /** Starts a world and opens it as a program opens its host. Closing it ends the world. */
-export async function simulatedHost(world: World): Promise<SimulatedHost> {
-  const sim = await SimHost.create(world);
+export async function simulatedHost(world: World, options: HostOptions = {}): Promise<SimulatedHost> {
+  const sim = await SimHost.create(world, options);
   const host = { ...hostOf(sim), rules: rulesInMemory(world) };
   const close = async (): Promise<void> => {
     await host.close();

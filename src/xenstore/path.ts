@@ -21,14 +21,20 @@ const PERMITTED = /^[A-Za-z0-9\-/_@]+$/;
 
 /** Why `path` is not a xenstore path, or undefined when it is one. */
 export function pathFault(path: string): string | undefined {
+  const fault = shapeFault(path);
+  if (fault !== undefined) return fault;
+  const limit = path.startsWith('/') ? ABSOLUTE_PATH_MAX : RELATIVE_PATH_MAX;
+  return path.length > limit ? `is longer than ${limit} bytes` : undefined;
+}
+
+/** The same, whatever the length. */
+export function shapeFault(path: string): string | undefined {
   if (path === '') return 'is empty';
   if (!PERMITTED.test(path)) return 'has a character other than A-Z a-z 0-9 - / _ @';
   if (path === '/') return undefined;
   if (path.endsWith('/')) return 'ends with a slash';
   if (path.includes('//')) return 'has an empty component';
-  if (path.startsWith('@')) return 'is a special name, which can only be watched';
-  const limit = path.startsWith('/') ? ABSOLUTE_PATH_MAX : RELATIVE_PATH_MAX;
-  return path.length > limit ? `is longer than ${limit} bytes` : undefined;
+  return path.startsWith('@') ? 'is a special name, which can only be watched' : undefined;
 }
 
 /** True when `path` may be read, written or listed. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { kitOrSkip } from '../xenstored/fetch.js';
+import { kitOrSkip, toolCommand } from '../xenstored/fetch.js';
 import { Program, pvusb, shell, startSim, until } from './program.js';
 import type { Env, Run } from './stage.js';
 
@@ -29,7 +29,7 @@ describe('pvusb sim as a process', () => {
   };
 
   const tool = (name: string, ...args: readonly string[]): Program =>
-    new Program(join(kit!.programs, name), args, { ...env, LD_LIBRARY_PATH: kit!.libraries });
+    new Program(...toolCommand(kit!, name, args), env);
   const tells = async (name: string, ...args: readonly string[]): Promise<string> => {
     const { status, stdout, stderr } = await tool(name, ...args).ended();
     assert.deepEqual([name, args, status, stderr], [name, args, 0, '']);
@@ -83,6 +83,16 @@ describe('pvusb sim as a process', () => {
     assert.match(await done('list', 'u1'), /^ {4}port 1 {3}4-1 {7}46f4:0001 {2}QEMU USB HARDDRIVE$/m);
     assert.match(await done('usb-list', '1'), /^ {2}Port 1: Bus 004 Device 002$/m);
     if (kit) assert.equal(await tells('xenstore-read', '/local/domain/0/backend/vusb/1/0/port/1'), '4-1\n');
+  });
+
+  it('has the xenstored of another release of Xen', { skip }, async (t) => {
+    const later = await startSim(join(base, 'later'), '--xenstore', '4.20');
+    t.after(() => later.sim.child.kill('SIGKILL'));
+    const path = `/tool/${'p'.repeat(2048)}`;
+    const written = (where: Env): Promise<{ readonly status: number | null }> =>
+      new Program(...toolCommand(kit!, 'xenstore-write', [path, '1']), where).ended();
+    assert.equal((await written(env)).status, 1);
+    assert.equal((await written(later.env)).status, 0);
   });
 
   it('is simulated again from its inventory, with the same devices and the same list', async (t) => {

@@ -1,6 +1,4 @@
-import { kitOrSkip } from '../xenstored/fetch.js';
-import { daemonSubject } from './subject.js';
-import { conformance } from './suite.js';
+import { USUAL_SUITE } from '../support/suites.js';
+import { daemonConformance } from './daemons.js';
 
-const { skip } = await kitOrSkip();
-conformance({ name: "Debian's oxenstored", like: 'o', real: true, skip, make: () => daemonSubject('o') });
+await daemonConformance('o', USUAL_SUITE);

@@ -1,8 +1,8 @@
 /** Permissions as domain 0 sets and reads them. What they do to a guest is in `guests.ts`. */
 
 import { MessageType } from '../../src/xenstore/wire.js';
-import { getPermissions, mkdir, request, rm, setPermissions, write } from './requests.js';
-import { ask, exists, OK, type Scenario, scenario } from './scenario.js';
+import { end, getPermissions, mkdir, request, rm, setPermissions, within, write } from './requests.js';
+import { ask, begin, exists, OK, type Scenario, scenario } from './scenario.js';
 
 const made = ask('dom0', mkdir('/t/a'), OK);
 
@@ -90,9 +90,22 @@ export const permissions: readonly Scenario[] = [
     ask('dom0', setPermissions('/t/none', 'n0'), '!ENOENT'),
   ),
   scenario(
-    'the permissions of the special watches can be set, and read only from oxenstored',
+    'the permissions of the special watches can be set, and not read from the C daemon before Xen 4.20',
     ask('dom0', setPermissions('@releaseDomain', 'n0', 'r5'), OK),
-    ask('dom0', getPermissions('@releaseDomain'), { c: '!EINVAL', o: 'n0|r5|' }),
+    ask('dom0', getPermissions('@releaseDomain'), { c: '!EINVAL', 'c4.20': 'n0|r5|', o: 'n0|r5|' }),
+    ask('guest', getPermissions('@releaseDomain'), { c: '!EINVAL', 'c4.20': '!EACCES', o: '!EACCES' }),
     ask('dom0', setPermissions('@releaseDomain', 'n0'), OK),
+  ),
+  scenario(
+    'the permissions of the special watches are part of transactions since Xen 4.20, and in oxenstored',
+    begin('dom0', 'A'),
+    ask('dom0', within('A', setPermissions('@releaseDomain', 'n0', 'r5')), OK),
+    ask('dom0', within('A', end('F')), OK),
+    ask('dom0', getPermissions('@releaseDomain'), { c: '!EINVAL', 'c4.20': 'n0|', o: 'n0|' }),
+    ask('dom0', setPermissions('@releaseDomain', 'n0'), OK),
+  ),
+  scenario(
+    'a special name that the daemon does not know has no permissions',
+    ask('dom0', getPermissions('@foo'), { c: '!EINVAL', 'c4.20': '!ENOENT', o: '!ENOENT' }),
   ),
 ];

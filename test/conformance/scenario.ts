@@ -12,12 +12,22 @@ import { ConnectionClosed, type Raw } from '../xenstored/raw.js';
 import type { Request } from './requests.js';
 import type { Subject } from './subject.js';
 
-/** An answer, or, where the daemons differ, the answer of the C daemon (`c`) and of oxenstored (`o`). */
-export type Expected = Answer | { readonly c: Answer; readonly o: Answer };
+/**
+ * What differs between the C daemon (`c`) and oxenstored (`o`), and, where it also differs between releases of Xen,
+ * what the later one does.
+ */
+interface ByDaemon<T> {
+  readonly c: T;
+  readonly o: T;
+  readonly 'c4.20'?: T;
+  readonly 'o4.20'?: T;
+}
+/** An answer, or one for each daemon. */
+export type Expected = Answer | ByDaemon<Answer>;
 /** The text of an answer, or a pattern of it. */
 type Answer = string | RegExp;
 /** Events in order of arrival, each `path|token|`. */
-type Events = readonly string[] | { readonly c: readonly string[]; readonly o: readonly string[] };
+type Events = readonly string[] | ByDaemon<readonly string[]>;
 /** One thing done in a scenario. */
 export type Step = (lab: Lab) => Promise<void>;
 
@@ -118,9 +128,10 @@ export class Lab {
   }
 
   /** What is expected of this server. */
-  choose<T extends object | string>(expected: T | { readonly c: T; readonly o: T }): T {
-    if (typeof expected === 'object' && 'c' in expected) return expected[this.subject.like];
-    return expected;
+  choose<T extends object | string>(expected: T | ByDaemon<T>): T {
+    if (typeof expected !== 'object' || !('c' in expected)) return expected;
+    const { kind, xen } = this.subject.like;
+    return (xen === '4.17' ? undefined : expected[`${kind}${xen}`]) ?? expected[kind];
   }
 }
 

@@ -2,13 +2,21 @@
 
 import { SimStore } from '../../src/sim/store/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
+import { SUITES, type Suite } from '../support/suites.js';
 import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
+import type { XenVersion } from '../xenstored/fetch.js';
 import { connectRaw, Raw } from '../xenstored/raw.js';
+
+/** A real daemon, by what its behaviour depends on. */
+export interface Model {
+  readonly kind: DaemonKind;
+  readonly xen: XenVersion;
+}
 
 /** A xenstore server under test. */
 export interface Subject {
-  /** Whose column of expectations applies. The simulator behaves like the C daemon. */
-  readonly like: DaemonKind;
+  /** Whose column of expectations applies. The simulator behaves like a C daemon. */
+  readonly like: Model;
   /** Makes a domain and introduces it; its home is `/local/domain/N`. */
   introduce(domid: number): Promise<void>;
   /** Connects as a domain: as 0 any number of times, as a guest once. */
@@ -21,12 +29,12 @@ export interface Subject {
   close(): Promise<void>;
 }
 
-/** One of Debian's daemons. */
-export async function daemonSubject(kind: DaemonKind): Promise<Subject> {
-  const daemon = await startDaemon(kind);
+/** One of the daemons of a Debian suite. */
+export async function daemonSubject(kind: DaemonKind, suite: Suite): Promise<Subject> {
+  const daemon = await startDaemon(kind, suite);
   const sockets = new Map<number, string>([[0, daemon.socket]]);
   return {
-    like: kind,
+    like: { kind, xen: SUITES[suite].xen },
     introduce: async (domid) => {
       sockets.set(domid, (await daemon.guest(domid)).socket);
     },
@@ -37,12 +45,12 @@ export async function daemonSubject(kind: DaemonKind): Promise<Subject> {
   };
 }
 
-/** The simulated server. */
-export async function simSubject(): Promise<Subject> {
-  const store = new SimStore();
+/** The simulated server, as of a release of Xen. */
+export async function simSubject(xen: XenVersion): Promise<Subject> {
+  const store = new SimStore({ version: xen });
   const admin = new Raw(store.connect(0));
   return {
-    like: 'c',
+    like: { kind: 'c', xen },
     introduce: async (domid) => {
       store.introduce(domid);
       await admin.call(MessageType.mkdir, `/local/domain/${domid}\0`);

@@ -1,7 +1,6 @@
 /** Registers the whole table as tests of one server. */
 
 import { after, before, describe, test } from 'node:test';
-import type { DaemonKind } from '../xenstored/daemon.js';
 import { domains } from './domains.js';
 import { guests } from './guests.js';
 import { lists } from './lists.js';
@@ -9,7 +8,7 @@ import { nodes } from './nodes.js';
 import { paths } from './paths.js';
 import { permissions } from './permissions.js';
 import { Lab, type Scenario } from './scenario.js';
-import type { Subject } from './subject.js';
+import type { Model, Subject } from './subject.js';
 import { transactions } from './transactions.js';
 import { watches } from './watches.js';
 import { wire } from './wire.js';
@@ -31,7 +30,7 @@ interface Candidate {
   /** What it is, for the report. */
   readonly name: string;
   /** Whose column of expectations applies, even while there is no server to ask yet. */
-  readonly like: DaemonKind;
+  readonly like: Model;
   /** Whether it is one of the real daemons. */
   readonly real: boolean;
   /** Why it is not available, if it is not. */
@@ -53,7 +52,7 @@ export function conformance({ name, like, real, skip, make }: Candidate): void {
     for (const [noun, scenarios] of Object.entries(TABLE)) {
       describe(noun, () => {
         for (const { name: sentence, steps, only } of scenarios) {
-          if ((only === 'c' && like !== 'c') || (only === 'daemons' && !real)) continue;
+          if ((only === 'c' && like.kind !== 'c') || (only === 'daemons' && !real)) continue;
           test(sentence, async () => {
             const lab = new Lab(subject);
             try {

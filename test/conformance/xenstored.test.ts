@@ -1,6 +1,4 @@
-import { kitOrSkip } from '../xenstored/fetch.js';
-import { daemonSubject } from './subject.js';
-import { conformance } from './suite.js';
+import { USUAL_SUITE } from '../support/suites.js';
+import { daemonConformance } from './daemons.js';
 
-const { skip } = await kitOrSkip();
-conformance({ name: "Debian's C xenstored", like: 'c', real: true, skip, make: () => daemonSubject('c') });
+await daemonConformance('c', USUAL_SUITE);

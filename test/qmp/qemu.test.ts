@@ -170,7 +170,6 @@ describe('USB in a real QEMU', { skip }, () => {
         [{ bus: 'xenusb-8.0' }, /^Bus 'xenusb-8.0' not found$/],
         [{ port: '3' }, /^usb port 3 .* not found \(in use\?\)$/],
         [{ hostaddr: 999_999 }, /out of range/],
-        [{ id: 'not an id' }, /identifier/],
       ];
       for (const [part, words] of wrong) {
         await assert.rejects(addHostDevice(client, { ...device, ...part }), says(words));

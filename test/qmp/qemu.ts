@@ -58,11 +58,11 @@ export async function startQemu(kit: QemuKit): Promise<RunningQemu & AsyncDispos
   const monitor = `unix:${socket},server=on,wait=off`;
   // A processor without local APIC: the timer's interrupts reach it as on a 486.
   const machine = ['-M', 'pc', '-accel', 'tcg', '-cpu', '486', '-m', '16', '-bios', firmware];
-  const process = spawn(
-    kit.program,
-    ['-no-user-config', '-nodefaults', '-display', 'none', '-S', ...machine, '-qmp', monitor],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...globalThis.process.env, ...kit.environment } },
-  );
+  const display = ['-no-user-config', '-nodefaults', '-display', 'none', '-S'];
+  const process = spawn(...kit.command([...display, ...machine, '-qmp', monitor]), {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...globalThis.process.env, ...kit.environment },
+  });
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
     if (process.exitCode !== null || process.signalCode !== null) return;
     const ended = once(process, 'exit');

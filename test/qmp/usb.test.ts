@@ -89,6 +89,9 @@ describe('adding to QEMU', () => {
       await assert.rejects(addController(client, { id: 'x', version, ports }), RangeError);
     }
     assert.throws(() => controllerDriver(4), RangeError);
+    for (const id of ['', 'a/b', 'not an id', '1a']) {
+      await assert.rejects(addController(client, { id, version: 2, ports: 6 }), RangeError);
+    }
     for (const [hostbus, hostaddr] of [
       [0, 1],
       [1, 0],

@@ -8,9 +8,6 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { report } from './needs.js';
 
-/** The release whose packages are asked for. */
-const RELEASE = 'bookworm';
-
 /** Where the tests keep what they fetched. */
 export function cacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-test');
@@ -72,56 +69,30 @@ export async function libraryFolders(root: string): Promise<string[]> {
   return found;
 }
 
-/** Downloads packages with the system's lists, otherwise with fresh lists, otherwise from Debian 12. */
+/** Downloads packages with the system's lists, otherwise with fresh lists. */
 async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = join(dirname(folder), 'apt');
-  const faults = new Map<string, string>();
-  for (const [name, optionsOf] of Object.entries(ATTEMPTS)) {
-    try {
-      await rm(scratch, { recursive: true, force: true });
-      for (const part of ['lists/partial', 'cache/archives/partial']) {
-        await mkdir(join(scratch, part), { recursive: true });
-      }
-      // The user _apt may not enter a private cache folder.
-      const options = ['-o', 'APT::Sandbox::User=root', ...(await optionsOf(scratch))];
-      if (options.length > 2) await run('apt-get', [...options, 'update', '-qq']);
-      await run('apt-get', [...options, 'download', '-qq', ...packages], folder);
-      await rm(scratch, { recursive: true });
-      return;
-    } catch (error) {
-      const fault = error instanceof Error ? error.message : String(error);
-      faults.set(fault, faults.get(fault) ?? name);
-    }
+  for (const part of ['lists/partial', 'cache/archives/partial']) {
+    await mkdir(join(scratch, part), { recursive: true });
   }
-  const told = [...faults].map(([fault, by]) => `${fault} (by ${by})`);
-  throw new Error(`the Debian packages of ${what} can't be downloaded: ${told.join('; ')}`);
+  // The user _apt may not enter a private cache folder.
+  const asRoot = ['-o', 'APT::Sandbox::User=root'];
+  const fresh = [...asRoot, ...ownLists(scratch)];
+  try {
+    await run('apt-get', [...asRoot, 'download', '-qq', ...packages], folder).catch(async () => {
+      await run('apt-get', [...fresh, 'update', '-qq']);
+      await run('apt-get', [...fresh, 'download', '-qq', ...packages], folder);
+    });
+  } catch (error) {
+    const fault = error instanceof Error ? error.message : String(error);
+    throw new Error(`the Debian packages of ${what} can't be downloaded: ${fault}`);
+  }
+  await rm(scratch, { recursive: true });
 }
 
-/** apt's options for each way to find packages. Without any there is no update. */
-const ATTEMPTS: Readonly<Record<string, (scratch: string) => string[] | Promise<string[]>>> = {
-  "the system's package lists": () => [],
-  'fresh package lists': ownLists,
-  'the package lists of Debian 12': async (scratch) => {
-    const own = ownLists(scratch);
-    // Whichever mirror the system uses; apt knows whose it is when it has the lists.
-    await run('apt-get', ['-o', 'APT::Sandbox::User=root', ...own, 'update', '-qq']);
-    const format = ['--format', '$(REPO_URI)', 'Origin: Debian'];
-    const [mirror] = (await run('apt-get', [...own, 'indextargets', ...format])).split('\n');
-    if (!mirror) throw new Error('apt knows no Debian archive');
-    const sources = join(scratch, 'sources.list');
-    await writeFile(sources, `deb ${mirror} ${RELEASE} main\n`);
-    // The versions that the system has are of no interest.
-    const only = [
-      `Dir::Etc::SourceList=${sources}`,
-      'Dir::Etc::SourceParts=-',
-      'Dir::State::status=/dev/null',
-    ];
-    return [...own, ...only.flatMap((option) => ['-o', option])];
-  },
-};
-
-function ownLists(scratch: string): string[] {
+/** apt's options for lists and packages in a folder of ours. */
+export function ownLists(scratch: string): string[] {
   return ['-o', `Dir::State::lists=${join(scratch, 'lists')}`, '-o', `Dir::Cache=${join(scratch, 'cache')}`];
 }
 

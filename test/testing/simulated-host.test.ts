@@ -17,6 +17,14 @@ import {
 import { labWorld, qemuWorld } from '../../src/sim/index.js';
 import { simulatedHost } from '../../src/testing/index.js';
 
+test('the host has the xenstored of a release of Xen', async () => {
+  const path = `/tool/${'p'.repeat(2048)}`;
+  await using earlier = await simulatedHost(labWorld());
+  await using later = await simulatedHost(labWorld(), { xenstore: '4.20' });
+  await assert.rejects(earlier.xenstore.write(path, '1'), /EINVAL/);
+  await later.xenstore.write(path, '1');
+});
+
 test('a program is tested on an in-memory host, which ends with its block', async () => {
   await using host = await simulatedHost(labWorld());
   const before = await observe(host);

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { HANG_MS } from '../support/hang.js';
+import { inSuite, type Suite } from '../support/suites.js';
 import { dumpStore } from './dump.js';
-import { fetchXenstored, type Kit } from './fetch.js';
+import { fetchXenstored, type Kit, toolCommand } from './fetch.js';
 import { connectRaw, type Raw } from './raw.js';
 
 /** Which daemon: the C one (`c`) or the OCaml one (`o`). */
@@ -27,8 +28,8 @@ interface ToolResult {
 interface Tools {
   /** The environment that they need. */
   readonly env: NodeJS.ProcessEnv;
-  /** The folder that they are in. */
-  readonly folder: string;
+  /** The command of one. */
+  command(program: string, args: readonly string[]): [string, string[]];
   /** Runs one to its end: `run('xenstore-ls', ['-fp', '/'])`. A failing program does not throw. */
   run(program: string, args: readonly string[], input?: string): Promise<ToolResult>;
 }
@@ -60,8 +61,12 @@ export class Daemon {
     this.socket = join(folder, 'socket');
     this.#kit = kit;
     this.#process = child;
-    const env = { ...process.env, LD_LIBRARY_PATH: kit.libraries, XENSTORED_RUNDIR: folder };
-    this.tools = { env, folder: kit.programs, run: (...given) => runTool(kit, env, ...given) };
+    const env = { ...process.env, XENSTORED_RUNDIR: folder };
+    this.tools = {
+      env,
+      command: (...given) => toolCommand(kit, ...given),
+      run: (...given) => runTool(kit, env, ...given),
+    };
   }
 
   /** The process id of the daemon. */
@@ -164,8 +169,8 @@ export class Daemon {
 }
 
 /** Starts a daemon that already has `/local/domain/0`; returns once it answers. */
-export async function startDaemon(kind: DaemonKind): Promise<Daemon> {
-  const kit = await fetchXenstored();
+export async function startDaemon(kind: DaemonKind, suite?: Suite): Promise<Daemon> {
+  const kit = await fetchXenstored(suite);
   const base = tmpdir().length < FOLDER_MAX_BYTES ? tmpdir() : '/tmp';
   const folder = await mkdtemp(join(base, 'pvusb-xs-'));
   await mkdir(join(folder, 'dom'));
@@ -175,13 +180,13 @@ export async function startDaemon(kind: DaemonKind): Promise<Daemon> {
     kind === 'c' ? ['-N'] : ['--no-fork', '--no-access-log', '--config-file', await configure(kit, folder)];
   const env = {
     ...process.env,
-    LD_LIBRARY_PATH: kit.libraries,
     LD_PRELOAD: kit.shim,
     XENSTORED_RUNDIR: folder,
     XS_SHIM_DIR: folder,
+    XS_SHIM_ROOT: kit.root,
   };
   const log = openSync(join(folder, 'log'), 'w');
-  const child = spawn(program, args, { env, stdio: ['ignore', log, log] });
+  const child = spawn(...inSuite(kit, program, args), { env, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();
   const daemon = new Daemon(kind, folder, kit, child);
@@ -224,7 +229,7 @@ function runTool(
   input?: string,
 ): Promise<ToolResult> {
   return new Promise((resolve) => {
-    const child = execFile(join(kit.programs, program), args, { env }, (error, stdout, stderr) => {
+    const child = execFile(...toolCommand(kit, program, args), { env }, (error, stdout, stderr) => {
       const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ status, stdout, stderr: stderr || (status === -1 ? String(error) : '') });
     });

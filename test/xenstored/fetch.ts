@@ -2,7 +2,7 @@
  * Debian's real xenstored daemons for tests: downloaded and unpacked into a cache folder, never installed.
  *
  * The daemons need a hypervisor; `native/shim.c` stands in for the few calls that they make to it, and
- * `native/xsbridge.c` plays a guest. Both are compiled with the machine's gcc.
+ * `native/xsbridge.c` plays a guest. Both are compiled with the machine's gcc for the C library of the suite.
  */
 
 import { existsSync } from 'node:fs';
@@ -10,16 +10,13 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { orSkip } from '../support/needs.js';
-import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../support/packages.js';
+import { cacheFolder, key, provide, run } from '../support/packages.js';
+import { inSuite, SUITES, type Suite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** Where the pieces of an unpacked kit are. */
-export interface Kit {
-  /** The folder in place of `/` for the unpacked packages. */
-  readonly root: string;
-  /** The folder of the shared libraries, for LD_LIBRARY_PATH. */
-  readonly libraries: string;
-  /** The folder of `xenstore-ls` and the like. */
-  readonly programs: string;
+export interface Kit extends SuiteRoot {
+  /** The release of Xen. */
+  readonly xen: XenVersion;
   /** The folder of pyxs, for PYTHONPATH. */
   readonly python: string;
   /** The C daemon and the OCaml daemon. */
@@ -32,46 +29,32 @@ export interface Kit {
   readonly bridge: string;
 }
 
-const PACKAGES = [
-  'xen-utils-4.17',
-  'xen-utils-common',
-  'xenstore-utils',
-  'libxen-dev',
-  'libxenstore4',
-  'libxenmisc4.17',
-  'libxencall1',
-  'libxenevtchn1',
-  'libxengnttab1',
-  'libxenforeignmemory1',
-  'libxendevicemodel1',
-  'libxentoolcore1',
-  'libxentoollog1',
-  'libxenhypfs1',
-  'python3-pyxs',
-];
+/** A release of Xen that there is a kit of. */
+export type XenVersion = (typeof SUITES)[Suite]['xen'];
 
 /** What `fetchKit` runs. */
-const TO_INSTALL = "gcc, libc6-dev, apt and dpkg, with Debian's archive in reach";
+const TO_INSTALL = "gcc, apt and dpkg, with Debian's archive in reach";
 
-/** Raise it when the way of fetching changes: the old cache is then left alone. */
-const RECIPE = '1';
-
-let fetching: Promise<Kit> | undefined;
+const fetching = new Map<Suite, Promise<Kit>>();
 
 /**
- * The kit, fetched and compiled when the cache has none. Several processes may call it at once: each builds in
- * a folder of its own, and the first to rename it into place wins.
+ * The kit of a suite, fetched and compiled when the cache has none. Several processes may call it at once: each builds
+ * in a folder of its own, and the first to rename it into place wins.
  *
  * @throws {Error} saying why it is not available
  */
-export function fetchXenstored(): Promise<Kit> {
-  fetching ??= fetchKit();
-  return fetching;
+export function fetchXenstored(suite: Suite = USUAL_SUITE): Promise<Kit> {
+  const kit = fetching.get(suite) ?? fetchKit(suite);
+  fetching.set(suite, kit);
+  return kit;
 }
 
 /** The kit, or why the tests that need it are skipped; with `CI=true` a missing kit is an error. */
-export async function kitOrSkip(): Promise<{ readonly kit: Kit | undefined; readonly skip: string | false }> {
-  const { found: kit, skip } = await orSkip('pvusb on the real xenstored', TO_INSTALL, fetchXenstored);
+export async function kitOrSkip(
+  suite: Suite = USUAL_SUITE,
+): Promise<{ readonly kit: Kit | undefined; readonly skip: string | false }> {
+  const tests = `pvusb on the real xenstored of Xen ${SUITES[suite].xen} (Debian ${suite})`;
+  const { found: kit, skip } = await orSkip(tests, TO_INSTALL, () => fetchXenstored(suite));
   return { kit, skip };
 }
 
@@ -85,36 +68,46 @@ export function projectRoot(): string {
   return folder;
 }
 
-async function fetchKit(): Promise<Kit> {
-  const cache = cacheFolder();
+async function fetchKit(suite: Suite): Promise<Kit> {
+  const { xen } = SUITES[suite];
+  const place = await unpackSuite(suite, {
+    name: 'xen',
+    packages: [`xen-utils-${xen}`, 'xenstore-utils', 'libxen-dev', 'libc6-dev', 'python3-pyxs'],
+    pinned: { package: 'xen-utils-common', version: xen },
+  });
+  const { root } = place;
   const sources = join(projectRoot(), 'test', 'xenstored', 'native');
-  const [shimSource, bridgeSource] = [join(sources, 'shim.c'), join(sources, 'xsbridge.c')];
-  const packagesKey = key(RECIPE, process.arch, ...PACKAGES);
-  const nativeKey = key(
-    packagesKey,
-    await readFile(shimSource, 'utf8'),
-    await readFile(bridgeSource, 'utf8'),
-  );
-  const root = join(cache, `debian-${packagesKey}`);
-  const native = join(cache, `native-${nativeKey}`);
-  await provide(root, 'downloading xenstored from Debian', async (folder) => {
-    await unpackPackages(folder, 'xenstored', PACKAGES);
+  const inSources = (name: string): string => join(sources, name);
+  const [bridge, shim] = [inSources('xsbridge.c'), ['shim.c', 'paths.c'].map(inSources)];
+  const texts = [bridge, ...shim, inSources('shim.h')].map((file) => readFile(file, 'utf8'));
+  const made = key(root, ...(await Promise.all(texts)));
+  const native = join(cacheFolder(), `native-${made}`);
+  await provide(native, `compiling the stand-ins for Xen ${xen}`, async (folder) => {
+    const flags = [...compilerFlags(place), `-DXEN=${xen.replace('.', '')}`, '-o'];
+    await run('gcc', [...flags, join(folder, 'shim.so'), '-shared', '-fPIC', ...shim, '-ldl']);
+    await run('gcc', [...flags, join(folder, 'xsbridge'), '-static', bridge]);
   });
-  await provide(native, "compiling xenstored's stand-ins for Xen", async (folder) => {
-    const flags = ['-O2', '-Wall', '-I', join(root, 'usr/include'), '-o'];
-    await run('gcc', [...flags, join(folder, 'shim.so'), '-shared', '-fPIC', shimSource, '-ldl']);
-    await run('gcc', [...flags, join(folder, 'xsbridge'), bridgeSource]);
-  });
-  const [libraries = ''] = await libraryFolders(root);
+  const programs = join(root, 'usr/lib', `xen-${xen}`, 'bin');
   return {
-    root,
-    libraries,
-    programs: join(root, 'usr/bin'),
+    ...place,
+    xen,
     python: join(root, 'usr/lib/python3/dist-packages'),
-    xenstored: join(root, 'usr/lib/xen-4.17/bin/xenstored'),
-    oxenstored: join(root, 'usr/lib/xen-4.17/bin/oxenstored'),
+    xenstored: join(programs, 'xenstored'),
+    oxenstored: join(programs, 'oxenstored'),
     oxenstoredConfig: join(root, 'etc/xen/oxenstored.conf'),
     shim: join(native, 'shim.so'),
     bridge: join(native, 'xsbridge'),
   };
+}
+
+/** The command of one of Debian's own xenstore programs: `xenstore-ls` and the like. */
+export function toolCommand(kit: Kit, name: string, args: readonly string[]): [string, string[]] {
+  return inSuite(kit, join(kit.root, 'usr/bin', name), args);
+}
+
+/** gcc's flags for programs of a suite: its C library and headers, whatever the machine's are. */
+export function compilerFlags({ root, libraries }: SuiteRoot): string[] {
+  // gcc would look beside itself first.
+  const place = [`--sysroot=${root}`, '-B', libraries, '-L', libraries];
+  return ['-O2', '-Wall', ...place];
 }

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, key, provide, run } from '../support/packages.js';
-import { type Kit, projectRoot } from '../xenstored/fetch.js';
+import { inSuite } from '../support/suites.js';
+import { compilerFlags, type Kit, projectRoot } from '../xenstored/fetch.js';
 
 /** The value of a setting. A list in a list is undefined. */
 type Value = string | readonly (string | undefined)[];
@@ -18,7 +19,7 @@ export async function xlReads(
   texts: readonly Uint8Array[],
   names: readonly string[],
 ): Promise<XlReading[]> {
-  const reader = spawn(await compiled(kit), [...names], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const reader = spawn(...inSuite(kit, await compiled(kit), names), { stdio: ['pipe', 'pipe', 'inherit'] });
   let answers = '';
   reader.stdout.setEncoding('latin1').on('data', (text: string) => {
     answers += text;
@@ -42,8 +43,7 @@ async function compiled(kit: Kit): Promise<string> {
   const program = join(folder, 'xlread');
   await provide(folder, "compiling a program around xl's reader", async (made) => {
     const library = join(kit.libraries, 'libxlutil.a');
-    const flags = ['-O2', '-Wall', '-I', join(kit.root, 'usr/include')];
-    await run('gcc', [...flags, '-o', join(made, 'xlread'), source, library]);
+    await run('gcc', [...compilerFlags(kit), '-o', join(made, 'xlread'), source, library]);
   });
   return program;
 }

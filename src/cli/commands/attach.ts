@@ -50,7 +50,7 @@ export function describeAttached(
     case 'in-use':
       return given;
     case 'waiting':
-      return `${given}\nThe guest has not taken it yet; "pvusb list ${domain}" shows when it does.`;
+      return `${given}\nThe guest has not taken it yet; "pvusb list ${domain}" shows when it does. If it never does, its kernel may\nhave no PVUSB driver (xen-hcd): see docs/guests.md.`;
     case 'not-opened':
       return `${given}\nBut the guest no longer has it: see "pvusb doctor".`;
     case 'other-device':

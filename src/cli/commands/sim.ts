@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
+import { isXenstoreRelease, XENSTORE_RELEASES } from '../options.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 
 /** Options of the command. */
@@ -12,6 +14,8 @@ export interface SimOptions {
   readonly world?: string;
   /** The recorded host whose guests QEMU serves. */
   readonly qemu?: boolean;
+  /** The release of Xen whose C xenstored its store behaves like. */
+  readonly xenstore?: string;
 }
 
 /** Something that ends with the command. */
@@ -32,6 +36,11 @@ const NAME_MAX = 16;
 export async function runSim(terminal: Terminal, options: SimOptions): Promise<void> {
   const dir = resolve(options.dir);
   const socket = join(dir, 'socket');
+  const { xenstore = '4.17' } = options;
+  if (!isXenstoreRelease(xenstore)) {
+    const releases = Object.keys(XENSTORE_RELEASES).join(' or ');
+    throw usageError(`--xenstore takes ${releases}, not ${xenstore}.`, 'pvusb sim');
+  }
   if (Buffer.byteLength(dir) + 1 + NAME_MAX > SOCKET_PATH_MAX) {
     throw new PvusbError(
       'invalid-argument',
@@ -41,7 +50,7 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const { SimHost, labWorld, qemuWorld } = await import('../../sim/index.js');
   const usual = options.qemu ? qemuWorld({ usbback: false }) : labWorld();
   const world = options.world === undefined ? usual : await readWorld(options.world);
-  const host = await SimHost.create(world);
+  const host = await SimHost.create(world, { xenstore });
   const parts: Part[] = [host];
   try {
     await publish(host, dir, parts, world);

@@ -70,9 +70,17 @@ function controllerFindings(inventory: Inventory, controller: Controller): Findi
   if (type.isEmulated && qemu?.health === 'alive' && !qemu.controllers.includes(devid))
     return [{ finding: 'not-emulated', controller }];
   return [
+    ...(lacksFrontend(controller) ? [{ finding: 'no-frontend', controller } as const] : []),
     ...controller.ports.flatMap((port) => portFindings(inventory, type, { controller, port })),
     ...controller.strayPorts.map((port): Finding => ({ finding: 'bad-port', place: { controller, port } })),
   ];
+}
+
+/** Its server is ready, its devices are waiting, and the guest has written nothing. */
+function lacksFrontend({ backendState, untrustedFrontend, ports }: Controller): boolean {
+  const isReady = backendState === XenbusState.initWait;
+  const hasWritten = (untrustedFrontend.state ?? XenbusState.initialising) !== XenbusState.initialising;
+  return isReady && !hasWritten && ports.some(({ busid }) => busid !== undefined);
 }
 
 function portFindings(inventory: Inventory, type: ServedType, place: Place): Finding[] {

@@ -9,6 +9,8 @@ export function severityOf(finding: Finding): Severity {
       return finding.isBack ? 'note' : 'wrong';
     case 'unnoticed-device':
       return finding.isReplugged ? 'wrong' : 'note';
+    case 'no-frontend':
+      return 'note';
     case 'config-differs':
       return finding.difference.edits.every(isIgnored) ? 'note' : 'wrong';
     default:

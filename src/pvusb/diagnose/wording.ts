@@ -38,6 +38,8 @@ export function describeFinding(finding: Finding): string {
       return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
     case 'unserved-controller':
       return `${describeController(finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
+    case 'no-frontend':
+      return `${describeController(finding.controller)} has devices, but no driver of the guest has connected to it: the guest is still starting, or its kernel has no PVUSB driver (xen-hcd; see docs/guests.md).`;
     case 'not-emulated':
       return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':

@@ -32,6 +32,8 @@ export type Finding =
   | { readonly finding: 'no-usbback'; readonly count: number }
   /** A controller that usbback or QEMU never took. */
   | { readonly finding: 'unserved-controller'; readonly controller: Controller }
+  /** A controller with devices to which no driver of the guest has connected yet. */
+  | { readonly finding: 'no-frontend'; readonly controller: Controller }
   /** A record of an emulated controller that QEMU does not have. */
   | { readonly finding: 'not-emulated'; readonly controller: Controller }
   /** QEMU has a lent device, but the guest has not noticed. `isReplugged`: QEMU 7.2 has not told it about a replug. */

@@ -48,6 +48,8 @@ function repairTitle(finding: Finding): string {
       return `take the device in port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
     case 'unrecorded-controller':
       return `take controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+    case 'no-frontend':
+      return `look for the driver xen-hcd in domain ${finding.controller.domid}`;
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':
@@ -74,6 +76,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       return [{ why, act: { do: 'commit', expect, edits: removal(orphan, orphan.backend) } }];
     }
     case 'no-usbback':
+    case 'no-frontend':
       return [];
     case 'config-unreadable':
       return [];

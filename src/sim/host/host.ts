@@ -4,7 +4,7 @@ import { type GuestOptions, SimGuest } from '../actors/guest.js';
 import { type Manner, SimUsbback } from '../actors/usbback.js';
 import { busOf, type DeviceSpec, SimUsb, USBBACK, USBBACK_DRIVER } from '../kernel/index.js';
 import { QmpError, SimQemu } from '../qemu/index.js';
-import { SimStore } from '../store/index.js';
+import { SimStore, type XenstoreVersion } from '../store/index.js';
 import {
   controllerNodes,
   domainNodes,
@@ -33,6 +33,8 @@ export interface HostStore {
 export interface HostOptions {
   /** `prompt` when absent. */
   readonly usbback?: Manner;
+  /** The release of Xen whose C xenstored its own store behaves like; 4.17 when absent. */
+  readonly xenstore?: XenstoreVersion;
 }
 
 /** A domain to add; the defaults are those of {@link WorldDomain}: pv, alive, with a driver. */
@@ -59,7 +61,8 @@ export class SimHost {
 
   /** Builds a host with a store of its own, and lets everything settle. */
   static async create(world: World, options: HostOptions = {}): Promise<SimHost> {
-    const own = new SimStore();
+    const { xenstore: version } = options;
+    const own = new SimStore(version === undefined ? {} : { version });
     const store: HostStore = {
       dom0: own.handle(0),
       guest: (domid) => own.handle(domid),

@@ -207,7 +207,7 @@ export function text(fields: Fields, name: string): string {
   return value;
 }
 
-/** An integer, if it exists. QEMU 7.2 also accepts it as a string; 9.2 and later do not, and neither do we. */
+/** An integer, if it exists. QEMU 7.2 also accepts it as a string; 10.0 and later do not, and neither do we. */
 function wholeNumber(fields: Fields, name: string): number | undefined {
   const value = fields[name];
   if (value === undefined) return undefined;

@@ -1,6 +1,6 @@
 /** Whether a request may access a node, and which paths are valid. */
 
-import { isPath, RELATIVE_PATH_MAX } from '../../xenstore/path.js';
+import { shapeFault } from '../../xenstore/path.js';
 import { StoreError } from './errors.js';
 import { type Actor, allows, type Need } from './permissions.js';
 import { type Nodes, parentOf } from './tree.js';
@@ -45,9 +45,9 @@ export function homeOf(domid: number): string {
  * @param limit bytes allowed; the prefix of a path in a domain's own directory is not counted
  * @throws {StoreError} `EINVAL`
  */
-export function absolutePath(path: string, domid: number, limit: number = RELATIVE_PATH_MAX): string {
+export function absolutePath(path: string, domid: number, limit: number): string {
   const absolute = path.startsWith('/') ? path : `${homeOf(domid)}/${path}`;
   const counted = absolute.length - (OF_A_DOMAIN.exec(absolute)?.[0].length ?? 0);
-  if (!isPath(path) || counted > limit) throw new StoreError('EINVAL', path);
+  if (shapeFault(path) !== undefined || counted > limit) throw new StoreError('EINVAL', path);
   return absolute;
 }

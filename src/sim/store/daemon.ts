@@ -1,8 +1,10 @@
 /** What all clients of one simulated daemon share: the nodes, the watches, and which domains exist. */
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
+import { PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
 import { removeOwnedBy } from './operations.js';
 import type { Actor } from './permissions.js';
 import { DEFAULT_QUOTAS, type Quotas } from './quota.js';
+import type { Traits } from './release.js';
 import { Tree } from './tree.js';
 import { Watches } from './watches.js';
 
@@ -21,6 +23,7 @@ export interface DaemonClient {
 /** The state of one simulated daemon. */
 export class Daemon {
   readonly quotas: Quotas;
+  readonly traits: Traits;
   readonly tree = new Tree();
   readonly watches: Watches;
   readonly clients = new Set<DaemonClient>();
@@ -28,9 +31,15 @@ export class Daemon {
   readonly #targets = new Map<number, number>();
   #nextOrder = 0;
 
-  constructor(quotas: Partial<Quotas> = {}) {
+  constructor(quotas: Partial<Quotas>, traits: Traits) {
     this.quotas = { ...DEFAULT_QUOTAS, ...quotas };
-    this.watches = new Watches(this.quotas);
+    this.traits = traits;
+    this.watches = new Watches(this);
+  }
+
+  /** How long a path of a domain may be. */
+  pathLimitOf(domid: number): number {
+    return domid === 0 && this.traits.longPathsOfDomain0 ? PAYLOAD_MAX_BYTES : this.quotas.pathBytes;
   }
 
   /** A number for a new client; events go to earlier clients first. */
@@ -58,7 +67,7 @@ export class Daemon {
   introduce(domid: number): void {
     if (this.isDomain(domid)) return;
     this.adopt(domid);
-    this.watches.fireSpecial(INTRODUCE_DOMAIN);
+    this.#fireSpecial(INTRODUCE_DOMAIN);
   }
 
   /**
@@ -81,13 +90,12 @@ export class Daemon {
       domid,
     );
     this.tree.voidEntriesOf(domid);
-    this.watches.voidEntriesOf(domid);
-    this.watches.fireSpecial(RELEASE_DOMAIN);
+    this.#fireSpecial(RELEASE_DOMAIN);
   }
 
   /** A domain has shut down but still exists: `@releaseDomain` fires for that too, before its toolstack acts. */
   shutDown(domid: number): void {
-    if (this.isDomain(domid)) this.watches.fireSpecial(RELEASE_DOMAIN);
+    if (this.isDomain(domid)) this.#fireSpecial(RELEASE_DOMAIN);
   }
 
   /** SET_TARGET: lets `domid` do what `target` may (a device model's own domain does). */
@@ -98,5 +106,10 @@ export class Daemon {
   /** The domain that `domid` stands in for. */
   targetOf(domid: number): number | undefined {
     return this.#targets.get(domid);
+  }
+
+  /** A domain appeared or disappeared; the special name's permissions say which guests are told. */
+  #fireSpecial(name: string): void {
+    this.watches.fire({ path: name, reach: 'exact', visibleBy: [this.tree.get(name)!.permissions] });
   }
 }

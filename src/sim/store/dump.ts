@@ -2,7 +2,7 @@
 import { isPath } from '../../xenstore/path.js';
 import { formatPermission, type Permission, parsePermissions } from '../../xenstore/permissions.js';
 import { StoreError } from './errors.js';
-import { parentOf, type Tree } from './tree.js';
+import { parentOf, SPECIAL_NAMES, type Tree } from './tree.js';
 
 const LINE = /^(\/\S*) = "(.*)" {3}\(([^()]*)\)$/;
 const SHORT: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r', '\\': '\\\\' };
@@ -34,7 +34,7 @@ function unescapeValue(text: string): string {
 export function formatTree(tree: Tree): string {
   const lines: string[] = [];
   for (const [path, { value, permissions }] of tree.entries()) {
-    if (path === '/') continue;
+    if (path === '/' || SPECIAL_NAMES.includes(path)) continue;
     lines.push(`${path} = "${escapeValue(value)}"   (${permissions.map(formatPermission).join(',')})\n`);
   }
   // Lines are ASCII, so the order of UTF-16 units is the order of bytes.

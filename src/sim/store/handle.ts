@@ -98,7 +98,8 @@ export class DirectHandle implements StoreHandle {
   }
 
   #absolute(path: string): string {
-    return absolutePath(path, this.#client.actor.domid, this.#daemon.quotas.pathBytes);
+    const { domid } = this.#client.actor;
+    return absolutePath(path, domid, this.#daemon.pathLimitOf(domid));
   }
 
   #find(path: string): TreeNode | undefined {

@@ -1,4 +1,4 @@
-/** The limits for guests; for domain 0 only the length of a path is limited. */
+/** The limits for guests; for domain 0 at most the length of a path is limited. */
 import { StoreError } from './errors.js';
 import type { TreeNode } from './tree.js';
 
@@ -16,11 +16,11 @@ export interface Quotas {
   readonly permissions: number;
   /** Nodes that one transaction may touch. */
   readonly transactionNodes: number;
-  /** Bytes of a path without a leading `/local/domain/N/`. Applies to domain 0 too. */
+  /** Bytes of a path without a leading `/local/domain/N/`. In Xen 4.17 applies to domain 0 too. */
   readonly pathBytes: number;
 }
 
-/** The defaults of the C daemon of Xen 4.17. */
+/** The defaults of the C daemon, the same in Xen 4.17 and 4.20. */
 export const DEFAULT_QUOTAS: Quotas = {
   watches: 128,
   transactions: 10,

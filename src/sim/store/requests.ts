@@ -1,13 +1,12 @@
 /** Every request of the wire protocol (`xenstore.txt`): what it contains, what it does, and the answer. */
 import { formatPermission, type Permission, parsePermission } from '../../xenstore/permissions.js';
 import { MessageType, PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
-import { absolutePath, homeOf } from './access.js';
+import { absolutePath, demand, homeOf } from './access.js';
 import type { Client } from './client.js';
 import type { Daemon } from './daemon.js';
 import { StoreError } from './errors.js';
 import { lookUp, makeDirectory, type OperationContext, remove, setPermissions, write } from './operations.js';
-import { allows } from './permissions.js';
-import { SPECIAL_NAMES } from './watches.js';
+import { SPECIAL_NAMES } from './tree.js';
 
 /** A request's reply, as a binary string, and what is sent right after it. */
 interface Reply {
@@ -65,7 +64,13 @@ function strings(payload: string, least: number, most: number = least): string[]
 }
 
 function absolute({ daemon, client }: Call, path: string): string {
-  return absolutePath(path, client.actor.domid, daemon.quotas.pathBytes);
+  const { domid } = client.actor;
+  return absolutePath(path, domid, daemon.pathLimitOf(domid));
+}
+
+/** The path of something that has permissions. */
+function nodePath(call: Call, path: string): string {
+  return path.startsWith('@') && call.daemon.traits.specialNodes ? path : absolute(call, path);
 }
 
 function onlyPath(call: Call): string {
@@ -131,20 +136,20 @@ function removeNode(call: Call): string {
 }
 
 function getPermissions(call: Call): string {
-  return list(lookUp(call.context, onlyPath(call)).permissions.map(formatPermission));
+  const path = nodePath(call, strings(call.payload, 1)[0]!);
+  return list(lookUp(call.context, path).permissions.map(formatPermission));
 }
 
 function setNodePermissions(call: Call): string {
   const [path, ...entries] = strings(call.payload, 2, Number.POSITIVE_INFINITY);
   const permissions = entries.map(parsePermission);
   if (!isComplete(permissions)) throw new StoreError('EINVAL', path);
-  if (SPECIAL_NAMES.includes(path!)) {
-    const { watches } = call.daemon;
-    const mayChange = allows(watches.specialPermissions(path!), call.client.actor, 'own');
-    if (!mayChange) throw new StoreError('EACCES', path);
-    watches.setSpecialPermissions(path!, permissions);
+  const { daemon, client, context } = call;
+  if (SPECIAL_NAMES.includes(path!) && !daemon.traits.specialNodes) {
+    demand(daemon.tree, path!, client.actor, 'own');
+    daemon.tree.setPermissions(path!, permissions);
   } else {
-    setPermissions(call.context, absolute(call, path!), permissions);
+    setPermissions(context, nodePath(call, path!), permissions);
   }
   return OK;
 }

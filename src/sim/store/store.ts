@@ -1,5 +1,5 @@
 /**
- * Our own xenstored, in memory: it speaks the wire protocol and behaves like the C daemon of Xen 4.17.
+ * Our own xenstored, in memory: it speaks the wire protocol and behaves like the C daemon of Xen, of a release of one's choice.
  */
 import type { Transport } from '../../xenstore/transport.js';
 import { Connection, type ConnectionHooks, type StoreFate, type StoreRequest } from './connection.js';
@@ -7,11 +7,14 @@ import { Daemon } from './daemon.js';
 import { formatTree, parseTree } from './dump.js';
 import { DirectHandle, type StoreHandle } from './handle.js';
 import type { Quotas } from './quota.js';
+import { TRAITS, type XenstoreVersion } from './release.js';
 
 /** How a simulated store differs from the daemon's defaults. */
 export interface SimStoreOptions {
   /** The guests' limits; the C daemon's defaults where not given. */
   readonly quotas?: Partial<Quotas>;
+  /** The release of Xen whose C daemon it behaves like; 4.17 where not given. */
+  readonly version?: XenstoreVersion;
 }
 
 /** What a host has before its first guest. */
@@ -35,7 +38,7 @@ export class SimStore {
   #held: (() => void)[] = [];
 
   constructor(options: SimStoreOptions = {}) {
-    this.#daemon = new Daemon(options.quotas);
+    this.#daemon = new Daemon(options.quotas ?? {}, TRAITS[options.version ?? '4.17']);
     const judge = (request: StoreRequest): StoreFate => {
       this.onRequest?.(request);
       return this.intercept?.(request) ?? 'pass';

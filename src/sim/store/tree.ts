@@ -4,6 +4,7 @@
  *
  * Values and names are "binary strings": one character per byte. They are immutable, so snapshots cost nothing.
  */
+import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import { type KeptPermission, voidEntries } from './permissions.js';
 
 /** One node. */
@@ -56,9 +57,12 @@ export function cloneNode(node: TreeNode): TreeNode {
   return { ...node, children: new Set(node.children), shared: false };
 }
 
-const ROOT_PERMISSIONS: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
+/** The special names whose permissions can be set (`xenstore.txt: @introduceDomain`). */
+export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAIN];
 
-/** The committed nodes. There is always a root. */
+const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
+
+/** The committed nodes. There is always a root, and outside of it a node for the permissions of each special name. */
 export class Tree implements Nodes {
   readonly #nodes = new Map<string, TreeNode>();
   readonly #owned = new Map<number, number>();
@@ -68,17 +72,19 @@ export class Tree implements Nodes {
     this.clear();
   }
 
-  /** Removes all nodes except an empty root. Generations keep counting, so that open transactions notice. */
+  /** Removes all nodes except an empty root and the special names. Generations keep counting, so that open transactions notice. */
   clear(): void {
     this.#nodes.clear();
     this.#owned.clear();
-    this.set('/', {
-      value: '',
-      permissions: ROOT_PERMISSIONS,
-      children: new Set(),
-      generation: this.nextGeneration(),
-      shared: false,
-    });
+    for (const path of ['/', ...SPECIAL_NAMES]) {
+      this.set(path, {
+        value: '',
+        permissions: ONLY_DOMAIN_0,
+        children: new Set(),
+        generation: this.nextGeneration(),
+        shared: false,
+      });
+    }
   }
 
   /** A generation that no node has had yet. */
@@ -99,7 +105,7 @@ export class Tree implements Nodes {
     }
   }
 
-  /** Paths with their nodes, unsorted. */
+  /** Paths with their nodes, unsorted, and the special names with theirs. */
   entries(): IterableIterator<[string, TreeNode]> {
     return this.#nodes.entries();
   }

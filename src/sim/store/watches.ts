@@ -1,11 +1,10 @@
 /** Watches (`xenstore.txt: Watches`): who is told about which change, and in which order. */
 
-import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import { PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
 import { absolutePath, homeOf } from './access.js';
 import { StoreError } from './errors.js';
 import type { Change } from './operations.js';
-import { type Actor, allows, type KeptPermission, voidEntries } from './permissions.js';
+import { type Actor, allows, type KeptPermission } from './permissions.js';
 import { demandRoom, type Quotas } from './quota.js';
 import { parentOf } from './tree.js';
 
@@ -28,23 +27,23 @@ interface Watch {
   readonly order: number;
 }
 
-/** The two special names whose permissions can be set (`xenstore.txt: @introduceDomain`). */
-export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAIN];
-
-const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
+/** What the watches need to know of their daemon. */
+interface Limits {
+  readonly quotas: Quotas;
+  pathLimitOf(domid: number): number;
+}
 
 /** All watches of all connections. */
 export class Watches {
   /** By watched node, so that a change costs its depth and not the number of watches. */
   readonly #byNode = new Map<string, Watch[]>();
   readonly #byWatcher = new Map<Watcher, Set<Watch>>();
-  readonly #specialPermissions = new Map<string, readonly KeptPermission[]>();
-  readonly #quotas: Quotas;
+  readonly #limits: Limits;
   #count = 0;
   #nextOrder = 0;
 
-  constructor(quotas: Quotas) {
-    this.#quotas = quotas;
+  constructor(limits: Limits) {
+    this.#limits = limits;
   }
 
   /** How many watches there are. */
@@ -60,10 +59,12 @@ export class Watches {
    */
   add(watcher: Watcher, path: string, token: string): void {
     const { domid } = watcher.actor;
-    const node = path.startsWith('@') ? path : absolutePath(path, domid, this.#quotas.pathBytes);
+    const limit = this.#limits.pathLimitOf(domid);
+    if (path.startsWith('@') && path.length > limit) throw new StoreError('EINVAL', path);
+    const node = path.startsWith('@') ? path : absolutePath(path, domid, limit);
     if (this.#find(watcher, node, token) !== undefined) throw new StoreError('EEXIST', path);
     const own = this.#byWatcher.get(watcher) ?? new Set();
-    demandRoom(domid, own.size, this.#quotas.watches, 'E2BIG');
+    demandRoom(domid, own.size, this.#limits.quotas.watches, 'E2BIG');
     const cut = node === path ? 0 : homeOf(domid).length + 1;
     const watch: Watch = { watcher, node, token, cut, order: this.#nextOrder };
     this.#nextOrder += 1;
@@ -98,32 +99,6 @@ export class Watches {
       }
     }
     this.#notify(reached, change.path, change.visibleBy);
-  }
-
-  /** Reports a domain that appeared or disappeared. */
-  fireSpecial(name: string): void {
-    const permissions = this.#specialPermissions.get(name) ?? ONLY_DOMAIN_0;
-    this.#notify([...(this.#byNode.get(name) ?? [])], name, [permissions]);
-  }
-
-  /** SET_PERMS of a special name: which guests are told. */
-  setSpecialPermissions(name: string, permissions: readonly KeptPermission[]): void {
-    this.#specialPermissions.set(name, permissions);
-  }
-
-  /** Revokes what the special names' permissions gave to a dead domain. */
-  voidEntriesOf(domid: number): void {
-    for (const [name, permissions] of this.#specialPermissions) {
-      this.#specialPermissions.set(
-        name,
-        voidEntries(permissions, (named) => named === domid),
-      );
-    }
-  }
-
-  /** Who owns a special name. */
-  specialPermissions(name: string): readonly KeptPermission[] {
-    return this.#specialPermissions.get(name) ?? ONLY_DOMAIN_0;
   }
 
   #notify(reached: Watch[], path: string, visibleBy: readonly (readonly KeptPermission[])[]): void {

@@ -69,3 +69,26 @@ describe('a device that QEMU has opened', () => {
     assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   });
 });
+
+describe('a guest without a driver', () => {
+  for (const [name, domid] of [
+    ['pv', 1],
+    ['qusb', 3],
+  ] as const) {
+    test(`is named as the likely cause, as a note, as long as it has a device: ${name}`, async () => {
+      const { domains, ...rest } = qemuWorld({ usbback: true });
+      const deaf = domains.map((domain) => (domain.domid === domid ? { ...domain, driver: false } : domain));
+      await using lab = await openSimulated({ world: { ...rest, domains: deaf } });
+      await lab.attach(domid, '4-1');
+      const { findings, plans } = await doctor(lab.host, { settleMs: 0 });
+      assert.deepEqual(findings.map(severityOf), ['note']);
+      assert.match(
+        describeFinding(findings[0]!),
+        /its kernel has no PVUSB driver \(xen-hcd; see docs\/guests\.md\)\.$/,
+      );
+      assert.deepEqual(plans[0]!.steps, []);
+      await detachDevice(lab.host, { device: '4-1' });
+      assert.deepEqual((await doctor(lab.host, { settleMs: 0 })).findings, []);
+    });
+  }
+});

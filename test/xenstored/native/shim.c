@@ -12,26 +12,12 @@
  *   evt.N        FIFO: one byte per notification daemon -> domain N
  *   socket       (oxenstored only: /var/run/xenstored/... is redirected here)
  *
+ * $XS_SHIM_ROOT is the folder that stands for / (oxenstored loads a plug-in by its full path since Xen 4.20).
+ * XEN, the release that the headers are of, is given to the compiler: 417 for 4.17.
+ *
  * Built by fetch.ts. The process dies with the one that started it, so that no test leaves a daemon behind.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "shim.h"
 
 #include <xenctrl.h>
 #include <xenevtchn.h>
@@ -44,116 +30,6 @@
 __attribute__((constructor)) static void die_with_parent(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-static const char *dir(void)
-{
-    const char *d = getenv("XS_SHIM_DIR");
-    return d ? d : "/tmp/xs-shim";
-}
-
-static const char *in_dir(char *buf, size_t n, const char *fmt, unsigned int v)
-{
-    char leaf[64];
-    snprintf(leaf, sizeof leaf, fmt, v);
-    snprintf(buf, n, "%s/%s", dir(), leaf);
-    return buf;
-}
-
-#define REAL(ret, name, args) \
-    static ret (*real_##name) args; \
-    if (!real_##name) real_##name = (ret (*) args)dlsym(RTLD_NEXT, #name)
-
-/* ---- path redirection -------------------------------------------------- */
-
-static const char *redir(const char *p, char *buf, size_t n)
-{
-    static const char *const pre[] = { "/var/run/xenstored", "/run/xenstored" };
-    if (!p) return p;
-    for (int i = 0; i < 2; i++) {
-        size_t l = strlen(pre[i]);
-        if (!strncmp(p, pre[i], l) && (p[l] == '/' || !p[l])) {
-            snprintf(buf, n, "%s%s", dir(), p + l);
-            return buf;
-        }
-    }
-    if (!strcmp(p, "/proc/xen/xsd_kva") || !strcmp(p, "/proc/xen/xsd_port")) {
-        snprintf(buf, n, "%s/%s", dir(), !strcmp(p + 10, "xsd_kva") ? "ring.0" : "xsd_port");
-        return buf;
-    }
-    return p;
-}
-
-static void make_page(const char *p)
-{
-    REAL(int, open, (const char *, int, ...));
-    int fd = real_open(p, O_RDWR | O_CREAT, 0600);
-    if (fd >= 0) {
-        struct stat st;
-        if (!fstat(fd, &st) && st.st_size < 4096 && ftruncate(fd, 4096)) {}
-        close(fd);
-    }
-}
-
-static void prepare(const char *orig, const char *p)
-{
-    if (orig == p) return;
-    if (strstr(orig, "xsd_kva")) make_page(p);
-    if (strstr(orig, "xsd_port")) {
-        REAL(int, open, (const char *, int, ...));
-        int fd = real_open(p, O_RDWR | O_CREAT | O_TRUNC, 0600);
-        if (fd >= 0) { if (write(fd, "2", 1) != 1) {} close(fd); }
-    }
-}
-
-#define OPEN_BODY(NAME) \
-    char b[4096]; va_list ap; int mode; \
-    va_start(ap, fl); mode = va_arg(ap, int); va_end(ap); \
-    REAL(int, NAME, (const char *, int, ...)); \
-    const char *q = redir(p, b, sizeof b); \
-    prepare(p, q); \
-    return real_##NAME(q, fl, mode)
-
-int open(const char *p, int fl, ...)   { OPEN_BODY(open); }
-int open64(const char *p, int fl, ...) { OPEN_BODY(open64); }
-
-int unlink(const char *p)
-{ char b[4096]; REAL(int, unlink, (const char *)); return real_unlink(redir(p, b, sizeof b)); }
-int mkdir(const char *p, mode_t m)
-{ char b[4096]; REAL(int, mkdir, (const char *, mode_t)); return real_mkdir(redir(p, b, sizeof b), m); }
-int chmod(const char *p, mode_t m)
-{ char b[4096]; REAL(int, chmod, (const char *, mode_t)); return real_chmod(redir(p, b, sizeof b), m); }
-int rename(const char *o, const char *n)
-{ char b[4096], c[4096]; REAL(int, rename, (const char *, const char *));
-  return real_rename(redir(o, b, sizeof b), redir(n, c, sizeof c)); }
-
-int bind(int fd, const struct sockaddr *a, socklen_t l)
-{
-    REAL(int, bind, (int, const struct sockaddr *, socklen_t));
-    if (a->sa_family == AF_UNIX) {
-        char b[4096];
-        const char *p = ((const struct sockaddr_un *)a)->sun_path;
-        const char *q = redir(p, b, sizeof b);
-        if (q != p) {
-            struct sockaddr_un n = { .sun_family = AF_UNIX };
-            if (strlen(q) >= sizeof n.sun_path) { errno = ENAMETOOLONG; return -1; }
-            strcpy(n.sun_path, q);
-            return real_bind(fd, (struct sockaddr *)&n, sizeof n);
-        }
-    }
-    return real_bind(fd, a, l);
-}
-
-/* oxenstored insists on raising RLIMIT_NOFILE to fs.nr_open: clamp, never fail */
-int setrlimit(__rlimit_resource_t r, const struct rlimit *rl)
-{
-    REAL(int, setrlimit, (__rlimit_resource_t, const struct rlimit *));
-    struct rlimit cur, want = *rl;
-    getrlimit(r, &cur);
-    if (want.rlim_max > cur.rlim_max) want.rlim_max = cur.rlim_max;
-    if (want.rlim_cur > want.rlim_max) want.rlim_cur = want.rlim_max;
-    real_setrlimit(r, &want);
-    return 0;
 }
 
 /* ---- libxenctrl --------------------------------------------------------- */
@@ -186,6 +62,7 @@ static int dom_state(uint32_t d)
     return D_RUN;
 }
 
+#if XEN < 418
 int xc_domain_getinfo(xc_interface *x, uint32_t first, unsigned int max, xc_dominfo_t *i)
 {
     int s = dom_state(first);           /* callers only ask for one */
@@ -198,6 +75,7 @@ int xc_domain_getinfo(xc_interface *x, uint32_t first, unsigned int max, xc_domi
     i->dying = s == D_DYING;
     return 1;
 }
+#endif
 
 int xc_domain_getinfolist(xc_interface *x, uint32_t first, unsigned int max, xc_domaininfo_t *i)
 {
@@ -209,6 +87,11 @@ int xc_domain_getinfolist(xc_interface *x, uint32_t first, unsigned int max, xc_
                s == D_DYING ? XEN_DOMINF_dying | XEN_DOMINF_shutdown : XEN_DOMINF_shutdown;
     return 1;
 }
+
+#if XEN >= 418
+int xc_domain_getinfo_single(xc_interface *x, uint32_t domid, xc_domaininfo_t *i)
+{ return xc_domain_getinfolist(x, domid, 1, i) == 1 ? 0 : -1; }
+#endif
 
 static void *map_ring(uint32_t dom)
 {

@@ -1,0 +1,211 @@
+/**
+ * Programs of a named Debian suite, on whatever Debian or Ubuntu the machine runs: unpacked into the cache with all that
+ * they need, the C library included, started by their own loader, and never installed.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder, key, ownLists, provide, run } from './packages.js';
+
+/** Debian's suites, and the versions that the tests know of each. A suite that moves on is an error, not a surprise. */
+export const SUITES = {
+  bookworm: { xen: '4.17', qemu: '7.2' },
+  trixie: { xen: '4.20', qemu: '10.0' },
+  sid: { xen: '4.20', qemu: '11.1' },
+} as const;
+
+/** The name of a suite. */
+export type Suite = keyof typeof SUITES;
+
+/** What is taken from a suite. */
+interface Wanted {
+  /** What it is, in a word: the name of its folder. */
+  readonly name: string;
+  /** Packages; what they depend on comes with them. */
+  readonly packages: readonly string[];
+  /** The package whose version must be one of the suite's in {@link SUITES}. */
+  readonly pinned: { readonly package: string; readonly version: string };
+}
+
+/** Unpacked packages of one suite. */
+export interface SuiteRoot {
+  readonly suite: Suite;
+  /** The folder in place of `/`. */
+  readonly root: string;
+  /** The folder of the shared libraries. */
+  readonly libraries: string;
+  /** The suite's own program loader. */
+  readonly loader: string;
+}
+
+/** The suite that `PVUSB_TEST_SUITE` names; undefined when it is not set. */
+export function chosenSuite(): Suite | undefined {
+  const { PVUSB_TEST_SUITE: name } = process.env;
+  if (!name) return undefined;
+  if (!isSuite(name)) throw new Error(`PVUSB_TEST_SUITE is ${name}, not ${Object.keys(SUITES).join(', ')}`);
+  return name;
+}
+
+function isSuite(name: string): name is Suite {
+  return Object.hasOwn(SUITES, name);
+}
+
+/** The suite of tests that run on one only. */
+export const USUAL_SUITE: Suite = chosenSuite() ?? 'bookworm';
+
+/**
+ * The command that runs an unpacked program with its suite's loader and C library: the machine's own may be older or
+ * newer. Unlike LD_LIBRARY_PATH, this does not reach the programs that it starts.
+ */
+export function inSuite(
+  { loader, libraries }: SuiteRoot,
+  program: string,
+  args: readonly string[],
+): [command: string, args: string[]] {
+  return [loader, ['--library-path', libraries, '--argv0', program, program, ...args]];
+}
+
+/** Raise it when the way of fetching changes: the old cache is then left alone. */
+const RECIPE = '2';
+
+/** Fetches what is wanted from a suite, unless the cache has it. */
+export async function unpackSuite(suite: Suite, wanted: Wanted): Promise<SuiteRoot> {
+  const { name, packages, pinned } = wanted;
+  const made = key(RECIPE, process.arch, pinned.package, pinned.version, ...packages);
+  const root = join(cacheFolder(), `${name}-${suite}-${made}`);
+  await provide(root, `downloading ${name} of Debian ${suite}`, async (folder) => {
+    await fill(folder, suite, wanted);
+  });
+  const [triplet] = (await readdir(join(root, 'usr/lib'))).filter((entry) => entry.includes('-linux-'));
+  const libraries = join(root, 'usr/lib', triplet ?? '');
+  // Where the programs themselves look for it, which differs among processors.
+  for (const folder of [join(root, 'usr/lib64'), join(root, 'usr/lib'), libraries]) {
+    const entries = existsSync(folder) ? await readdir(folder) : [];
+    const loader = entries.find((entry) => /^ld-linux.*\.so\.\d+$/.test(entry));
+    if (loader !== undefined) return { suite, root, libraries, loader: join(folder, loader) };
+  }
+  throw new Error(`the packages of ${name} of Debian ${suite} contain no loader`);
+}
+
+async function fill(folder: string, suite: Suite, { name, packages, pinned }: Wanted): Promise<void> {
+  const scratch = join(folder, 'apt');
+  await mkdir(scratch);
+  const options = await suiteOptions(scratch, suite);
+  const shown = await run('apt-cache', [...options, 'show', '--no-all-versions', pinned.package]);
+  const version = /^Version: (?:\d+:)?(.*)$/m.exec(shown)?.[1] ?? 'no version';
+  if (!isOf(version, pinned.version)) {
+    throw new Error(
+      `Debian ${suite} has ${pinned.package} ${version}, not ${pinned.version}: look at what is new, then change SUITES`,
+    );
+  }
+  // A simulated installation on a machine with nothing names everything, the C library included.
+  const planned = await run('apt-get', [...options, '--simulate', 'install', ...packages]);
+  const all = [...planned.matchAll(/^Inst (\S+) /gm)].map(([, named]) => named!);
+  const debs = join(scratch, 'debs');
+  await mkdir(debs);
+  await run('apt-get', [...options, 'download', '-qq', ...all], debs);
+  await merge(folder);
+  const files = await readdir(debs);
+  for (const file of files) {
+    // Not `dpkg-deb -x`: it would replace the links of `merge` by folders.
+    const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink --no-same-owner -C "$2"';
+    await run('bash', ['-o', 'pipefail', '-c', unpack, 'unpack', join(debs, file), folder]);
+  }
+  await writeFile(join(folder, 'packages'), `${name} of Debian ${suite}:\n${files.sort().join('\n')}\n`);
+  await rm(scratch, { recursive: true });
+}
+
+/** Whether a Debian version is one of that upstream release: `4.17.5-1` of `4.17`. */
+function isOf(version: string, release: string): boolean {
+  return version.startsWith(release) && !/^\d/.test(version.slice(release.length));
+}
+
+/** Every Debian since 12 has these folders below /usr; before 13 some packages do not know. */
+async function merge(folder: string): Promise<void> {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+    await mkdir(join(folder, 'usr', name), { recursive: true });
+    await symlink(join('usr', name), join(folder, name));
+  }
+}
+
+/** apt's options for a suite and nothing else, with its lists already fetched. */
+async function suiteOptions(scratch: string, suite: Suite): Promise<string[]> {
+  for (const part of ['lists/partial', 'cache/archives/partial']) {
+    await mkdir(join(scratch, part), { recursive: true });
+  }
+  const faults = new Set<string>();
+  const sources = join(scratch, 'sources.list');
+  const keyring = await debianKeys(scratch);
+  const options = [
+    ...ownLists(scratch),
+    ...Object.entries({
+      'APT::Sandbox::User': 'root',
+      'APT::Install-Recommends': 'false',
+      'Dir::Etc::SourceList': sources,
+      'Dir::Etc::SourceParts': '-',
+      'Dir::Etc::Preferences': '-',
+      'Dir::Etc::PreferencesParts': '-',
+      // What the machine has installed is of no interest.
+      'Dir::State::status': '/dev/null',
+    }).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
+  ];
+  for (const mirror of await mirrors(scratch)) {
+    const lines = [`deb [signed-by=${keyring}] ${mirror} ${suite} main`];
+    // A mirror has both, in folders beside each other.
+    if (suite !== 'sid') lines.push(`deb [signed-by=${keyring}] ${beside(mirror)} ${suite}-security main`);
+    await writeFile(sources, `${lines.join('\n')}\n`);
+    try {
+      await run('apt-get', [...options, 'update', '-qq', '--error-on=any']);
+      return options;
+    } catch (error) {
+      faults.add(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new Error(`Debian ${suite} can't be reached: ${[...faults].join('; ')}`);
+}
+
+/** Where a mirror of `.../debian` has what fixes security. */
+function beside(mirror: string): string {
+  return mirror.replace(/\/?$/, '-security');
+}
+
+const ARCHIVE = 'http://deb.debian.org/debian';
+
+/** Where Debian may be found: where this machine's own packages come from, and next to that; then Debian's archive. */
+async function mirrors(scratch: string): Promise<Set<string>> {
+  const ask = async (options: readonly string[], origin: string): Promise<string[]> => {
+    const filter = ['--format', '$(REPO_URI)', `Origin: ${origin}`, `Label: ${origin}`];
+    return (await run('apt-get', [...options, 'indextargets', ...filter]))
+      .split('\n')
+      .filter((uri) => uri !== '');
+  };
+  // apt knows whose an archive is only when it has its lists.
+  let options: string[] = [];
+  const isKnown = async () =>
+    (await ask(options, 'Debian')).length + (await ask(options, 'Ubuntu')).length > 0;
+  if (!(await isKnown())) {
+    options = ['-o', 'APT::Sandbox::User=root', ...ownLists(join(scratch, 'system'))];
+    for (const part of ['lists/partial', 'cache/archives/partial']) {
+      await mkdir(join(scratch, 'system', part), { recursive: true });
+    }
+    await run('apt-get', [...options, 'update', '-qq']).catch(() => '');
+  }
+  const siblings = (await ask(options, 'Ubuntu')).map((uri) => uri.replace(/\/ubuntu\/?$/, '/debian'));
+  return new Set([...(await ask(options, 'Debian')), ...siblings, ARCHIVE]);
+}
+
+const KEYRING = 'usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Debian's keys. Ubuntu does not install them, but has them as a package, which its own keys vouch for. */
+async function debianKeys(scratch: string): Promise<string> {
+  const installed = join('/', KEYRING);
+  if (existsSync(installed)) return installed;
+  await run(
+    'apt-get',
+    ['-o', 'APT::Sandbox::User=root', 'download', '-qq', 'debian-archive-keyring'],
+    scratch,
+  );
+  const [deb = ''] = (await readdir(scratch)).filter((file) => file.endsWith('.deb'));
+  await run('dpkg-deb', ['-x', join(scratch, deb), join(scratch, 'keys')]);
+  return join(scratch, 'keys', KEYRING);
+}
