@@ -111,7 +111,13 @@ const ATTEMPTS: Readonly<Record<string, (scratch: string) => string[] | Promise<
     if (!mirror) throw new Error("apt knows no archive of Debian's");
     const sources = join(scratch, 'sources.list');
     await writeFile(sources, `deb ${mirror} ${RELEASE} main\n`);
-    return [...own, '-o', `Dir::Etc::SourceList=${sources}`, '-o', 'Dir::Etc::SourceParts=-'];
+    // The versions that the system has are of no interest.
+    const only = [
+      `Dir::Etc::SourceList=${sources}`,
+      'Dir::Etc::SourceParts=-',
+      'Dir::State::status=/dev/null',
+    ];
+    return [...own, ...only.flatMap((option) => ['-o', option])];
   },
 };
 

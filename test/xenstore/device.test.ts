@@ -45,7 +45,9 @@ describe('the client on a character device', { skip }, () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     bridges.push(bridge);
-    const [path] = (await once(bridge.stdout, 'data')) as [Buffer];
+    const ended = once(bridge, 'exit').then(() => assert.fail('the bridge ended'));
+    const [path] = (await Promise.race([once(bridge.stdout, 'data'), ended])) as [Buffer];
+    ended.catch(() => undefined);
     return { path: path.toString().trim(), bridge };
   }
 
