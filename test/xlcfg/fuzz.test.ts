@@ -138,7 +138,6 @@ describe('a megabyte', () => {
     it(`is read or refused: ${JSON.stringify([start, repeated, end])}`, () => {
       const room = SIZE_MAX - start.length - end.length;
       const text = start + repeated.repeat(Math.floor(room / Buffer.byteLength(repeated))) + end;
-      settingsOrRefused(text);
       settingsOrRefused(Buffer.from(text));
     });
   }

@@ -187,8 +187,11 @@ function controllersFolder(usb: UsbCore): Folder {
     kind: 'folder',
     names: () => hubs().map(({ busid }) => hostController(busid)),
     child(name) {
-      const hub = hubs().find(({ busid }) => hostController(busid) === name);
-      return hub && folder({ [hub.busid]: () => deviceFolder(usb, hub) });
+      // By its number: every path that is read passes here.
+      const bus = Number.parseInt(name.slice(8, 10), 16);
+      const hub = usb.device(`usb${bus}`);
+      if (!hub || hostController(hub.busid) !== name) return undefined;
+      return folder({ [hub.busid]: () => deviceFolder(usb, hub) });
     },
   };
 }
