@@ -1,4 +1,4 @@
-/** How many answers an attach waits for, one after the other. */
+/** How many answers an attach waits for in sequence. */
 import { systemClock } from '../src/async/index.js';
 import { attachDevice, type Host } from '../src/pvusb/index.js';
 import { SimHost } from '../src/sim/index.js';
@@ -23,7 +23,7 @@ const DEVICE = { busid: '1-1', vendorId: '0627', productId: '0001', deviceClass:
 export async function countAttach(): Promise<Goal[]> {
   const counts: { domains: number; waves: number; requests: number }[] = [];
   for (const domains of [1, 50, 300]) counts.push({ domains, ...(await attachOnce(domains)) });
-  printTable('attach of a device with one interface to a controller that exists', [
+  printTable('attach of a device with one interface to an existing controller', [
     ['domains', 'sequential round trips', 'requests'],
     ...counts.map(({ domains, waves, requests }) => [String(domains), String(waves), String(requests)]),
   ]);

@@ -1,5 +1,5 @@
-/** The whole inventory, against the sequence of requests that libxl's usb-list makes for every domain. */
-import { listControllers, observe } from '../src/pvusb/index.js';
+/** The whole inventory, compared with the requests that libxl's usb-list makes for every domain. */
+import { listInventory, observe } from '../src/pvusb/index.js';
 import type { Daemon } from '../test/xenstored/daemon.js';
 import { interleave, timed } from './measure.js';
 import { startC, startPyxs } from './peers.js';
@@ -19,7 +19,7 @@ export async function measureInventory(daemon: Daemon, size: Size, program: stri
     'libxenstore, nothing asked twice': async () => (await c.ask('lean')).us,
     "pyxs, libxl's sequence": async () => (await pyxs.ask('libxl')).us,
     'pvusb, observe': () => timed(() => observe(host)),
-    'pvusb, listControllers': () => timed(() => listControllers(host)),
+    'pvusb, listInventory': () => timed(() => listInventory(host)),
   });
   const requests = (await c.ask('libxl')).rest[0];
   const base = measured["libxenstore, libxl's sequence"];
@@ -28,7 +28,7 @@ export async function measureInventory(daemon: Daemon, size: Size, program: stri
     ['client', 'time', 'speed, x libxl'],
     ...Object.entries(measured).map(([name, us]) => [name, ms(us), times(base / us)]),
   ]);
-  return (['pvusb, observe', 'pvusb, listControllers'] as const).map((name) => {
+  return (['pvusb, observe', 'pvusb, listInventory'] as const).map((name) => {
     const ratio = base / measured[name];
     return { goal: `${name}: at least 3 x as fast as libxl`, figure: times(ratio), met: ratio >= 3 };
   });

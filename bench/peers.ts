@@ -1,4 +1,4 @@
-/** The programs that are compared with: one on libxenstore, one on pyxs. Each is told what to do line by line. */
+/** The programs to compare with: one using libxenstore, one using pyxs. Each is told what to do line by line. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { fetchXenstored, projectRoot } from '../test/xenstored/fetch.js';
 
 /** What a peer did for one line. */
-export interface Measured {
+interface Measured {
   readonly us: number;
   readonly rest: readonly number[];
 }
@@ -38,7 +38,7 @@ export class Peer implements AsyncDisposable {
   }
 }
 
-/** Compiles peer.c against Debian's libxenstore; gives the program's path. */
+/** Compiles peer.c against Debian's libxenstore; returns the program's path. */
 export async function compilePeer(): Promise<string> {
   const kit = await fetchXenstored();
   const folder = join(projectRoot(), 'build', 'bench');
@@ -52,7 +52,7 @@ export async function compilePeer(): Promise<string> {
   return program;
 }
 
-/** Starts the peer on libxenstore. */
+/** Starts the peer that uses libxenstore. */
 export async function startC(program: string, socket: string): Promise<Peer> {
   const kit = await fetchXenstored();
   return new Peer(program, [], {
@@ -62,7 +62,7 @@ export async function startC(program: string, socket: string): Promise<Peer> {
   });
 }
 
-/** Starts the peer on pyxs. */
+/** Starts the peer that uses pyxs. */
 export async function startPyxs(socket: string): Promise<Peer> {
   const kit = await fetchXenstored();
   const env = {

@@ -1,4 +1,4 @@
-/** `pvusb usb-list` as a process, beside the smallest Node process there is. */
+/** `pvusb usb-list` as a process, compared with the smallest possible Node process. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

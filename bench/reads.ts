@@ -1,4 +1,4 @@
-/** Reads of one node, one by one and pipelined, against libxenstore and pyxs. */
+/** Reads of one node, one by one and pipelined, compared with libxenstore and pyxs. */
 import type { XenstoreClient } from '../src/xenstore/index.js';
 import type { Daemon } from '../test/xenstored/daemon.js';
 import { interleave, timed } from './measure.js';
@@ -21,12 +21,12 @@ export async function measureReads(daemon: Daemon, program: string): Promise<Goa
     'libxenstore, one by one': () => ask(c),
     'pyxs, one by one': () => ask(pyxs),
     'pvusb, one by one': () => timed(() => oneByOne(ours)),
-    'pvusb, a promise a read': () => timed(() => Promise.all(paths.map((path) => ours.read(path)))),
+    'pvusb, a promise per read': () => timed(() => Promise.all(paths.map((path) => ours.read(path)))),
     'pvusb, readMany': () => timed(() => ours.readMany(paths)),
   });
   const base = measured['libxenstore, one by one'];
-  printTable(`reads of one node (${COUNT} a round, medians of ${ROUNDS} rounds)`, [
-    ['client', 'us a read', "x libxenstore's rate", "x pyxs's rate"],
+  printTable(`reads of one node (${COUNT} per round, medians of ${ROUNDS} rounds)`, [
+    ['client', 'us per read', "x libxenstore's rate", "x pyxs's rate"],
     ...Object.entries(measured).map(([name, us]) => [
       name,
       (us / COUNT).toFixed(1),
@@ -34,7 +34,7 @@ export async function measureReads(daemon: Daemon, program: string): Promise<Goa
       times(measured['pyxs, one by one'] / us),
     ]),
   ]);
-  return (['pvusb, readMany', 'pvusb, a promise a read'] as const).flatMap((name) => {
+  return (['pvusb, readMany', 'pvusb, a promise per read'] as const).flatMap((name) => {
     const toPyxs = measured['pyxs, one by one'] / measured[name];
     const toC = base / measured[name];
     return [

@@ -7,7 +7,7 @@ export interface Goal {
   readonly met: boolean;
 }
 
-/** Prints a table: the first row is its head, the first column is aligned left. */
+/** Prints a table: the first row is its header, the first column is left-aligned. */
 export function printTable(title: string, rows: readonly (readonly string[])[]): void {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) =>
@@ -16,7 +16,7 @@ export function printTable(title: string, rows: readonly (readonly string[])[]):
   console.log(`\n${title}\n${lines.join('\n')}`);
 }
 
-/** Prints the goals; gives whether all are met. */
+/** Prints the goals; returns whether all are met. */
 export function printGoals(goals: readonly Goal[]): boolean {
   printTable('goals', [
     ['goal', 'figure', 'met?'],

@@ -1,4 +1,4 @@
-/** A process that observes a host again and again: its times, and the most memory it ever had. */
+/** A process that observes a host repeatedly: its times, and its peak memory. */
 import { createInterface } from 'node:readline';
 import { observe } from '../src/pvusb/index.js';
 import { timed } from './measure.js';

@@ -9,10 +9,10 @@ const DOMAINS = [125, 250, 500, 1000] as const;
 const CONTROLLERS = 2;
 const ROUNDS = 11;
 const RSS_MAX_MB = 150;
-/** A controller of the largest host may take this much more time than one of the others. */
+/** A controller of the largest host may take this many times as long as one of the others. */
 const GROWTH_MAX = 1.3;
 
-/** Measures in one process a size. */
+/** Measures each size in a process of its own. */
 export async function measureScale(): Promise<Goal[]> {
   const daemons: Daemon[] = [];
   const peers: Peer[] = [];
@@ -41,7 +41,7 @@ export async function measureScale(): Promise<Goal[]> {
   for (const daemon of daemons) await daemon.stop();
   const perController = DOMAINS.map((domains) => measured[domains]! / (domains * CONTROLLERS));
   printTable(`inventory as the host grows (${CONTROLLERS} controllers x 8 ports; medians of ${ROUNDS})`, [
-    ['domains', 'time', 'us a controller', 'peak RSS'],
+    ['domains', 'time', 'us per controller', 'peak RSS'],
     ...DOMAINS.map((domains, i) => [
       String(domains),
       ms(measured[domains]!),
@@ -53,7 +53,7 @@ export async function measureScale(): Promise<Goal[]> {
   const rssMb = children.get('1000')!.rssMb;
   return [
     {
-      goal: `1000 domains: at most ${GROWTH_MAX} x the time a controller of fewer`,
+      goal: `1000 domains: at most ${GROWTH_MAX} x the time per controller with fewer`,
       figure: `${growth.toFixed(2)} x`,
       met: growth <= GROWTH_MAX,
     },

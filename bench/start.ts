@@ -1,4 +1,4 @@
-/** How soon the packaged program starts, beside the smallest Node process and xenstore's own C program. */
+/** How fast the packaged program starts, compared with the smallest Node process and xenstore's own C program. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { ms, printGoals, printTable, times } from './report.js';
 const ROUNDS = 31;
 const LIMIT_MS = 60;
 
-/** What is measured of pvusb, packaged and as npm installs it. */
+/** The commands measured, packaged and as npm installs pvusb. */
 const COMMANDS = ['--version', 'list', 'devices --json', 'usb-list u1', 'attach u1 4-1 --dry-run'];
 
 const packaged = join(projectRoot(), 'build/package/root/usr/bin/pvusb');
@@ -21,7 +21,7 @@ const built = join(projectRoot(), 'dist/cli/main.cjs');
 /** Measures on the simulated host whose environment this is. */
 async function measure(host: NodeJS.ProcessEnv): Promise<Record<string, number>> {
   const kit = await fetchXenstored();
-  // Nothing of this shell's: NODE_OPTIONS and NODE_EXTRA_CA_CERTS cost a Node its time.
+  // Nothing from this shell: NODE_OPTIONS and NODE_EXTRA_CA_CERTS slow Node down.
   const env = { PATH: process.env.PATH, ...host };
   const start =
     (program: string, ...args: readonly string[]): Contender =>
@@ -35,13 +35,13 @@ async function measure(host: NodeJS.ProcessEnv): Promise<Record<string, number>>
     ...Object.fromEntries(
       COMMANDS.flatMap((command) => [
         [`pvusb ${command}`, start(packaged, ...command.split(' '))],
-        [`by npm: pvusb ${command}`, start(process.execPath, built, ...command.split(' '))],
+        [`from npm: pvusb ${command}`, start(process.execPath, built, ...command.split(' '))],
       ]),
     ),
   });
 }
 
-if (!existsSync(packaged)) throw new Error(`${packaged} is not there: run "npm run package" first`);
+if (!existsSync(packaged)) throw new Error(`${packaged} does not exist: run "npm run package" first`);
 const folder = mkdtempSync(join(tmpdir(), 'pvusb-bench-'));
 const host = join(folder, 'host');
 const sim = spawn(process.execPath, [built, 'sim', '--dir', host], { stdio: ['ignore', 'pipe', 'inherit'] });

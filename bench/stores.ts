@@ -1,4 +1,4 @@
-/** Stores to measure on: real xenstoreds that hold so many domains, controllers and ports. */
+/** Stores to measure on: real xenstoreds with a given number of domains, controllers and ports. */
 import { systemClock } from '../src/async/index.js';
 import type { Host } from '../src/pvusb/index.js';
 import { controllerNodes, domainNodes, shortWorld, type World } from '../src/sim/index.js';
@@ -24,7 +24,7 @@ export function worldOf(size: Size): World {
   });
 }
 
-/** Starts Debian's C xenstored with a store of that size. */
+/** Starts Debian's C xenstored with a store of this size. */
 export async function startStore(size: Size): Promise<Daemon> {
   const daemon = await startDaemon('c');
   await using store = await connect(daemon.socket);
@@ -34,7 +34,7 @@ export async function startStore(size: Size): Promise<Daemon> {
       ...domainNodes(domain),
       ...world.controllers.filter(({ domid }) => domid === domain.domid).flatMap(controllerNodes),
     ];
-    // No permissions: nothing that is measured here depends on them.
+    // No permissions: nothing measured here depends on them.
     await Promise.all(
       nodes.map(([path, value]) => (value === '' ? store.mkdir(path) : store.write(path, value))),
     );
@@ -54,7 +54,7 @@ export function hostOn(xenstore: XenstoreClient): Host {
 
 const NO_FILES: SysfsFiles = {
   list: async () => [],
-  readText: (path) => Promise.reject(new Error(`${path} is not there`)),
-  readLink: (path) => Promise.reject(new Error(`${path} is not there`)),
-  writeText: (path) => Promise.reject(new Error(`${path} is not there`)),
+  readText: (path) => Promise.reject(new Error(`${path} does not exist`)),
+  readLink: (path) => Promise.reject(new Error(`${path} does not exist`)),
+  writeText: (path) => Promise.reject(new Error(`${path} does not exist`)),
 };

@@ -4,14 +4,14 @@ import { WINDOW } from '../src/xenstore/connection.js';
 import type { Transport, TransportEvents } from '../src/xenstore/index.js';
 import { Decoder } from '../src/xenstore/wire.js';
 
-/** Longer than anything but an answer takes to bring about the next request. */
+/** Longer than anything but an answer takes to trigger the next request. */
 const WAVE_MS = 10;
 
 /**
- * Holds all requests for a moment, then lets them through together: a wave. What is asked because of an answer
- * travels in a later wave, so that the number of waves is the number of answers that had to be waited for.
+ * Holds all requests for a moment, then lets them through together: a wave. Requests triggered by an answer go in a
+ * later wave, so the number of waves is the number of answers that had to be waited for.
  *
- * A client whose window was full sends the rest of the same wave as the answers come: that is not waiting.
+ * A client whose window was full sends the rest of the same wave as answers arrive: that is not waiting.
  */
 export class WaveCounter implements Transport {
   waves = 0;

@@ -1,10 +1,10 @@
 /**
- * On a real Xen host, as root: xl beside pvusb, in turns. Attaches a device to a guest, lists and detaches it; tells
- * the time of each command and the xenstore requests it makes, which a relay in front of xenstored counts.
+ * On a real Xen host, as root: xl and pvusb in turns. Attaches a device to a guest, lists and detaches it; prints the
+ * time of each command and the xenstore requests it makes, counted by a relay in front of xenstored.
  *
  *     node xl.js DOMAIN BUSID [ROUNDS]
  *
- * Stands alone, so that one file is all that a host needs beside pvusb and xl.
+ * Self-contained, so that one file is all that a host needs besides pvusb and xl.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,11 +16,11 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 /** Where xenstored listens (`XENSTORED_RUNDIR`). */
 const XENSTORED = process.env.XENSTORED_PATH ?? '/var/run/xenstored/socket';
 
-/** Of a message's header (`xs_wire.h`: struct xsd_sockmsg): four numbers, the last is the length of what follows. */
+/** Size of a message's header (`xs_wire.h`: struct xsd_sockmsg): four numbers, the last is the length of what follows. */
 const HEADER = 16;
 
 /** One of the things that both programs do. */
-interface Deed {
+interface Comparison {
   readonly name: string;
   readonly xl: readonly string[];
   readonly pvusb: readonly string[];
@@ -102,7 +102,7 @@ function measure(domain: string, busid: string, rounds: number, socket: string, 
     sample('node xl', ['true']);
     sample('node pvusb', ['node', '-e', '0']);
     for (const who of ['xl', 'pvusb']) {
-      const deeds: readonly Deed[] = [
+      const comparisons: readonly Comparison[] = [
         {
           name: 'attach',
           xl: ['usbdev-attach', domain, ...addressOf(busid)],
@@ -111,8 +111,8 @@ function measure(domain: string, busid: string, rounds: number, socket: string, 
         { name: 'list', xl: ['usb-list', domain], pvusb: ['list', domain] },
         { name: 'usb-list', xl: ['usb-list', domain], pvusb: ['usb-list', domain] },
       ];
-      for (const deed of deeds)
-        sample(`${deed.name} ${who}`, [who, ...(who === 'xl' ? deed.xl : deed.pvusb)]);
+      for (const comparison of comparisons)
+        sample(`${comparison.name} ${who}`, [who, ...(who === 'xl' ? comparison.xl : comparison.pvusb)]);
       const [devid, port] = placeOf(domain);
       const detach = who === 'xl' ? ['usbdev-detach', domain, devid!, port!] : ['detach', busid];
       sample(`detach ${who}`, [who, ...detach]);

@@ -9,26 +9,26 @@ import { byKvm, type LabOptions, startLab } from './lab/start.js';
 import { forgetSnapshots, type SnapshotName } from './machine/snapshots.js';
 import { USB_DEVICES, type UsbName } from './machine/usb.js';
 
-const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: of Debian's newest packages
+const USAGE = `lab build [--fresh]           make what a lab boots from; --fresh: from Debian's newest packages
 lab start [options]           start a lab
 lab exec 'COMMAND'            run a shell command in dom0
 lab guest GUEST 'COMMAND'     run a shell command in a guest
 lab guest-start GUEST...      start guests: pv1, pv2; with --cpu hvm also pvh1, hvm1
 lab guest-reboot GUEST...     have xl reboot them
 lab push FILE... FOLDER       copy files into dom0
-lab pull FILE FOLDER          copy a file of dom0 to here
+lab pull FILE FOLDER          copy a file from dom0 to here
 lab usb-add DEVICE            plug a device in: ${Object.keys(USB_DEVICES).join(', ')}
 lab usb-del DEVICE            pull it out
-lab install [PACKAGE]         install pvusb in dom0: a .deb, or else this checkout's, made if it is not there
+lab install [PACKAGE]         install pvusb in dom0: a .deb, or this checkout's package, made if there is none
 lab logs                      keep all logs in a folder
 lab stop                      end the lab; nothing is kept
 lab forget                    remove the snapshots
 
---name NAME     which lab; several run side by side (or PVUSB_LAB_NAME; default "default")
+--name NAME     which lab; several can run side by side (or PVUSB_LAB_NAME; default "default")
 --store c|o     C xenstored or oxenstored
 --cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
---warm base|guests  continue from a snapshot with dom0 up, or with its guests, too; made when there is none
---kvm           use /dev/kvm (or PVUSB_LAB_KVM=1, which the suites obey, too)
+--warm base|guests  resume from a snapshot with dom0 up, or with its guests too; made if there is none
+--kvm           use /dev/kvm (or PVUSB_LAB_KVM=1, which the suites also obey)
 --share FOLDER  give dom0 a folder as /host
 `;
 
@@ -79,7 +79,7 @@ function guestName(name: string): GuestName {
   return oneOf('guest', name, Object.keys(GUESTS) as GuestName[]);
 }
 
-/** Carries a command out, and gives the exit status. */
+/** Carries out a command, and returns the exit status. */
 async function perform({ values, positionals }: ReturnType<typeof parseWords>): Promise<number> {
   const [command, ...args] = positionals;
   const lab = () => openLab(values.name);
@@ -143,6 +143,6 @@ try {
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   process.stderr.write(`lab: ${error.message}\n`);
-  // Apart from the exit statuses of what is run in a lab.
+  // Distinct from the exit statuses of what is run in a lab.
   process.exitCode = 125;
 }

@@ -1,10 +1,12 @@
-// Builds dist/: the library by the TypeScript compiler, the program as one bundle (a process that starts often
-// must not look for a hundred files).
+// Builds dist/: the library with the TypeScript compiler, the program as one bundle (a process that starts often must
+// not load a hundred files).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { bundleProgram, options, requiring, root, version } from './bundle.js';
+import { sourceSeconds } from './source-date.js';
+import { bundledPackages, formatNotices } from './third-party.js';
 
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
@@ -19,12 +21,15 @@ if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 rmSync(`${root}/dist/cli`, { recursive: true, force: true });
 rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 
-await bundleProgram(`${root}/dist/cli`, requiring);
+const metafiles = await bundleProgram(`${root}/dist/cli`, requiring);
+writeFileSync(`${root}/dist/cli/THIRD-PARTY-LICENCES.txt`, formatNotices(bundledPackages(metafiles)));
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
-// The man page is made from the commands themselves.
+// The man page is generated from the commands themselves.
 const man = `${root}/build/man.mjs`;
 await build({ ...options, ...requiring, entryPoints: [`${root}/src/cli/man.ts`], outfile: man });
 const { formatManPage } = await import(`file://${man}`);
 mkdirSync(`${root}/dist/man`);
-writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage(version));
+const date = new Date(sourceSeconds() * 1000).toISOString().slice(0, 10);
+const errors = readFileSync(`${root}/docs/errors.md`, 'utf8');
+writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage({ version, date, errors }));

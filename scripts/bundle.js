@@ -1,4 +1,4 @@
-// The program as bundles of esbuild: dist/cli, and what packages are made of.
+// The program as esbuild bundles: dist/cli, and what packages are made from.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -16,13 +16,14 @@ export const options = {
   platform: 'node',
   target: 'node20',
   minify: true,
-  legalComments: 'linked',
+  // The licences of what is in a bundle stand beside it, in full (third-party.js).
+  legalComments: 'none',
   define: { PVUSB_VERSION: JSON.stringify(version) },
-  // Native: it finds its binary beside its own files.
+  // Native: it finds its binary next to its own files.
   external: ['koffi'],
 };
 
-/** commander is CommonJS and asks for Node's own modules by require. */
+/** commander is CommonJS and loads Node's own modules with require. */
 export const requiring = {
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -31,13 +32,13 @@ export const requiring = {
 
 /**
  * Bundles the program into a folder, with esbuild's options changed by `changes`. One file for xl's commands, which
- * scripts call often; the others are loaded in pieces, as they are needed.
+ * scripts call often; the others are loaded in pieces, as they are needed. Gives esbuild's metafiles: what came in.
  */
 export async function bundleProgram(outdir, changes) {
   // CommonJS, since Node starts that some milliseconds sooner.
-  await build({
-    ...options,
-    ...changes,
+  const common = { ...options, ...changes, metafile: true, absWorkingDir: root };
+  const short = await build({
+    ...common,
     banner: {},
     outdir,
     format: 'cjs',
@@ -45,12 +46,12 @@ export async function bundleProgram(outdir, changes) {
     outExtension: { '.js': '.cjs' },
     external: [...options.external, './program.js'],
   });
-  await build({
-    ...options,
-    ...changes,
+  const others = await build({
+    ...common,
     outdir,
     entryPoints: [`${root}/src/cli/program.ts`],
     splitting: true,
     chunkNames: '[name]-[hash]',
   });
+  return [short.metafile, others.metafile];
 }

@@ -1,5 +1,5 @@
-// Compiles what has changed and carries out a command of the lab: `npm run lab:start`. `test` plays its suites, all or
-// those named: `npm run test:lab -- smoke`. Without a command: everything, from nothing to the first suite.
+// Compiles what has changed and carries out a lab command: `npm run lab:start`. `test` runs its suites, all or those
+// named: `npm run test:lab -- smoke`. Without a command: everything, from scratch to the first suite.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
-// Runs tests, each file in a process of its own, and says what came of them: a line for each file, failures in full, what
-// was skipped and why, and which tests took longest.
+// Runs tests, each file in a process of its own, and reports the results: a line per file, failures in full, what was
+// skipped and why, and which tests took longest.
 import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -10,12 +10,12 @@ import { filesBelow } from './files.js';
 
 const SLOWEST = 10;
 
-/** No file takes so long: it ends what hangs. */
+/** No file takes this long: it ends what hangs. */
 const HANG_MS = 15 * 60_000;
 
 /**
- * The names of the test files, as `core/cases/sim`. By their sources: what was compiled of a test that is gone may be
- * there still.
+ * The names of the test files, such as `core/cases/sim`. Taken from the sources: the compiled form of a deleted test
+ * may still exist.
  */
 export function testNames() {
   const folder = join(root, 'test');
@@ -23,7 +23,7 @@ export function testNames() {
   return filesBelow(folder, ending).map((file) => file.slice(folder.length + 1, -ending.length));
 }
 
-/** Room for what the tests have in files at a time, by far; bytes. */
+/** More than enough room for what the tests have in files at a time; bytes. */
 const ROOM = 256 * 2 ** 20;
 
 /** A folder for the tests' files, in memory where that has room: simulated hosts are thousands of files. */
@@ -38,20 +38,20 @@ function makeScratch() {
     }
   };
   const folder = mkdtempSync(join(inMemory() ? memory : tmpdir(), 'pvusb-'));
-  // Some tests are others than root.
+  // Some tests run as users other than root.
   chmodSync(folder, 0o755);
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
   return folder;
 }
 
-/** Runs the compiled test files of these names in their order, `concurrency` at once; resolves to true when all pass. */
+/** Runs the compiled test files with these names in order, `concurrency` at once; resolves to true if all pass. */
 export async function runTests(names, concurrency) {
   const compiled = join(root, 'build', 'test');
   const fileOf = (name) => join(compiled, `${name}.test.js`);
   const nameOf = new Map(names.map((name) => [fileOf(name), name]));
   const [passed, failures, skips, printed, told] = [[], [], new Map(), new Map(), new Set()];
-  /** The suites that the test of the moment is in, and itself. */
+  /** The suites that the current test is in, and the test itself. */
   const path = [];
   const sentence = ({ nesting }) => path.slice(0, nesting + 1).join(': ');
   const seconds = (ms) => `${(ms / 1000).toFixed(1).padStart(6)} s`;

@@ -1,11 +1,11 @@
-// Makes the packages, Debian's and npm's, and tests them: `npm run test:package`.
+// Makes the packages, the Debian and the npm one, and tests them: `npm run test:package`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, version } from './bundle.js';
-import { installTools, tool, workshop } from './package/tools.js';
+import { installPackaging, tool, workshop } from './package/tools.js';
 import { runTests, testNames } from './run-tests.js';
 
 let unpacked;
@@ -31,14 +31,14 @@ step('the Debian package', ...node('scripts/package.js'));
 const first = sum();
 step('the Debian package once more', ...node('scripts/package.js'));
 if (sum() !== first) {
-  console.error('# the same sources have made another package');
+  console.error('# the same sources made a different package');
   process.exit(1);
 }
 
 const packed = join(workshop, 'npm');
 rmSync(packed, { recursive: true, force: true });
 mkdirSync(packed, { recursive: true });
-installTools();
+installPackaging();
 // The build has been done.
 step("npm's package", 'npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', packed]);
 const tarball = join(packed, `pvusb-${version}.tgz`);
@@ -52,14 +52,17 @@ step('are the types wrong?', tool('attw'), [
   '--no-emoji',
 ]);
 
+step('docs/api.md and docs/api/ are up to date?', ...node('scripts/docs.js', '--check'));
+
 step('compile the tests', ...node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'));
 unpacked = mkdtempSync(join(tmpdir(), 'pvusb-unpacked-'));
 step('unpack', 'dpkg-deb', ['-x', deb, unpacked]);
 // Those that start the program as others do, and the package's own.
-const tests = testNames().filter((name) => /^(package\/|cli\/process)/.test(name));
+const tests = testNames().filter((name) => /^(package\/|cli\/(process|completion-shells))/.test(name));
 Object.assign(process.env, {
   PVUSB_DEB: deb,
   PVUSB_ROOT: unpacked,
+  PVUSB_TARBALL: tarball,
   PVUSB_PROGRAM: join(unpacked, 'usr/bin/pvusb'),
 });
 console.log(`# ${tests.length} files of tests`);

@@ -1,6 +1,6 @@
-// Runs everything that must pass: format and lint, the compiler, the build, and the tests.
-// `npm test -- core sweep` runs only the folders named. The suites of the lab, which take minutes, are run by
-// `npm run test:lab`, those of the packages by `npm run test:package`.
+// Runs everything that must pass: format and lint, the compiler, the build, and the tests. `npm test -- core sweep`
+// runs only the named folders. The suites of the lab, which take minutes, are run by `npm run test:lab`, those of the
+// packages by `npm run test:package`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -42,5 +42,5 @@ const names = testNames()
   .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)))
   .sort((one, other) => Number(LONG.includes(other)) - Number(LONG.includes(one)));
 console.log(`# ${names.length} files of tests`);
-// Some suites wait for processes and daemons most of the time: one suite more than CPUs keeps these busy.
+// Some suites mostly wait for processes and daemons: one suite more than there are CPUs keeps them busy.
 process.exit((await runTests(names, availableParallelism() + 1)) ? 0 : 1);

@@ -1,4 +1,4 @@
-/** docs/libxl-api.md is true: its functions are exported, its codes exist, and each row names a test that there is. */
+/** docs/libxl-api.md is true: its functions are exported, its codes exist, and each row names an existing test. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { projectRoot } from './xenstored/fetch.js';
 
 const ROOT = projectRoot();
 
-/** Rows of all tables, cell by cell; not their heads. */
+/** Rows of all tables, cell by cell, without headers. */
 const rows = readFileSync(join(ROOT, 'docs/libxl-api.md'), 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('| libxl |'))
@@ -26,7 +26,7 @@ describe('docs/libxl-api.md', () => {
     assert.ok(rows.every((cells) => cells.length >= 3 && cells.every((cell) => cell.trim() !== '')));
   });
 
-  test('names a test in every row that there is', () => {
+  test('names an existing test in every row', () => {
     const titles = rows.map((cells) => cells.at(-1)!);
     assert.deepEqual(
       titles.filter((title) => !tests.includes(title)),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * peer.c: what a program on libxenstore does, one request at a time, for comparison.
+ * peer.c: what a program using libxenstore does, one request at a time, for comparison.
  *
- * It reads one command a line and answers with one line, `MICROSECONDS REQUESTS`:
+ * It reads one command per line and answers with one line, `MICROSECONDS REQUESTS`:
  *   reads COUNT PATH     reads a node COUNT times
  *   libxl [DOMID]        the requests of libxl's usb-list (Xen 4.17), for one domain or for all
  *   lean [DOMID]         the same list, asking for nothing twice
@@ -53,7 +53,7 @@ static void read_port(const char *backend, int port)
     skip_key(backend, key);
 }
 
-/* libxl_device_usbctrl_list's part, libxl_device_usbctrl_getinfo, and libxl_ctrlport_to_device_usbdev a port. */
+/* libxl_device_usbctrl_list's part, libxl_device_usbctrl_getinfo, and libxl_ctrlport_to_device_usbdev for each port. */
 static void controller_as_libxl(int domid, const char *record, const char *devid)
 {
     char frontend[PATH_MAX_BYTES];

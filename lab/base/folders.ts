@@ -1,14 +1,14 @@
-/** Folders that are there complete or not at all, whatever is killed, and however many processes make the same one. */
+/** Folders that exist completely or not at all, whatever is killed, and however many processes make the same one. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** What renaming says when another process has made the same folder meanwhile. */
+/** What renaming fails with when another process has made the same folder meanwhile. */
 const MADE_BY_ANOTHER = new Set(['EEXIST', 'ENOTEMPTY']);
 
 /**
- * Provides a folder, made by `fill` if it is not there. Older ones of the same kind, whose names begin alike but for
- * what follows the last `-`, are removed.
+ * Provides a folder, made by `fill` if it does not exist. Older ones of the same kind, whose names differ only after
+ * the last `-`, are removed.
  */
 export async function provideFolder(
   folder: string,

@@ -1,11 +1,11 @@
-/** Where everything is: the sources in the checkout, all that is made of them in one cache folder. */
+/** Where everything is: the sources in the checkout, all that is made from them in one cache folder. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of everything that the lab makes: `PVUSB_LAB`, or one in the user's cache. */
+/** The folder for everything that the lab makes: `PVUSB_LAB`, or one in the user's cache. */
 export function cacheFolder(): string {
   const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return process.env.PVUSB_LAB || join(caches, 'pvusb-lab');
@@ -21,12 +21,12 @@ export function projectFolder(): string {
   return folder;
 }
 
-/** A file of the lab's sources that are no TypeScript: `dom0/rc`. */
+/** A file of the lab's sources that is not TypeScript: `dom0/rc`. */
 export function sourcePath(...parts: readonly string[]): string {
   return join(projectFolder(), 'lab', ...parts);
 }
 
-/** The folder of the lab of this name: its disks and logs. */
+/** The folder of the lab with this name: its disks and logs. */
 export function labFolder(name: string): string {
   return join(cacheFolder(), 'labs', name);
 }
@@ -44,7 +44,7 @@ export function keyPath(): string {
   return join(cacheFolder(), 'key', 'id_ed25519');
 }
 
-/** A short name for what is made of `parts`. */
+/** A short name for what is made from `parts`. */
 export function shortKey(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
 }

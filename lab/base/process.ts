@@ -5,27 +5,27 @@ import { finished } from 'node:stream/promises';
 import { LabError } from './error.js';
 
 /** How a program is run. */
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string | undefined;
   /** What it reads. */
   readonly input?: string | Buffer | undefined;
-  /** Behind everything else that the machine does. */
+  /** With lower priority than everything else on the machine. */
   readonly nice?: boolean | undefined;
-  /** It is ended, and is an error, when it takes longer. */
+  /** If it takes longer it is ended, which is an error. */
   readonly withinMs?: number | undefined;
-  /** Its environment beside this process's; messages are English in any case. */
+  /** Additions to this process's environment; messages are in English in any case. */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What a program gave back. */
+/** The result of a program. */
 export interface Outcome {
-  /** The exit status; 128 and the signal's number for one that was killed, as a shell has it. */
+  /** The exit status; 128 and the signal's number for one that was killed, as in a shell. */
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** So many of the last lines of a failed program are shown. */
+/** How many of the last lines of a failed program are shown. */
 const LINES_SHOWN = 20;
 
 /** Runs a program whatever its exit status is. */
@@ -43,7 +43,7 @@ export async function runToOutcome(
   return { status, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
-/** Runs a program and gives what it prints. Rejects with its last lines when it fails. */
+/** Runs a program and returns what it prints. Rejects with its last lines when it fails. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -59,14 +59,14 @@ export async function runInForeground(program: string, args: readonly string[]):
   return end(start(program, args, {}, 'inherit'), program);
 }
 
-/** Runs two programs, the first's output being the second's input. A first that is cut off by its reader is fine. */
+/** Runs two programs, the first's output being the second's input. It is fine if the first is cut off by its reader. */
 export async function runPiped(
   from: readonly [string, ...string[]],
   to: readonly [string, ...string[]],
 ): Promise<Buffer> {
   const source = spawn(from[0], from.slice(1), { env: environment({}), stdio: ['ignore', 'pipe', 'pipe'] });
   const sink = spawn(to[0], to.slice(1), { env: environment({}), stdio: [source.stdout, 'pipe', 'pipe'] });
-  // The sink has it now; an end that stays open here would keep the source from being told that nobody reads.
+  // The sink has it now; an end left open here would keep the source from learning that nobody reads.
   source.stdout.destroy();
   const [stdout, complaint, sourceComplaint, status] = await Promise.all([
     bytesOf(sink.stdout!),
@@ -93,13 +93,13 @@ function start(
     env: environment(env),
     stdio: [stdin, output, output],
   });
-  // A program that does not read all it is given says so by its status.
+  // A program that does not read all its input says so with its status.
   child.stdin?.on('error', () => undefined).end(input);
   return child;
 }
 
 function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  // depmod, mkfs and their like are there, and not in a user's path.
+  // depmod, mkfs and the like are there, but not in a user's path.
   const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
   return { ...process.env, PATH, LC_ALL: 'C', ...more };
 }
@@ -119,7 +119,7 @@ async function end(child: ChildProcess, program: string): Promise<number> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT')
       throw new LabError(`${program} is not installed; "npm run lab:build" says what is needed`);
-    if (code === 'ABORT_ERR') throw new LabError(`has not ended in time: ${child.spawnargs.join(' ')}`);
+    if (code === 'ABORT_ERR') throw new LabError(`did not end in time: ${child.spawnargs.join(' ')}`);
     throw error;
   }
 }

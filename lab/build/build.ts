@@ -1,6 +1,6 @@
 /**
- * Everything that a lab boots from, made in stages. A stage's folder is named by a key of all that goes into it, so
- * it is made again exactly when something of that has changed.
+ * Everything that a lab boots from, made in stages. A stage's folder is named by a key of everything that goes into it,
+ * so it is made again exactly when something in that has changed.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export interface Built {
 }
 
 /**
- * Makes what is missing or made of older sources. Packages stay as they are until `fresh` asks apt again.
+ * Makes what is missing or was made from older sources. Packages stay as they are until `fresh` asks apt again.
  *
  * @throws {LabError} saying what the machine lacks
  */
@@ -37,23 +37,23 @@ export async function build(options: { readonly fresh?: boolean } = {}): Promise
   await provideKey();
   const system = await stage(
     'system',
-    [...namesOf(packages.system), ...(await sources('system.ts'))],
+    [...namesOf(packages.system), ...(await sources('build/system.ts'))],
     (folder) => makeSystem(folder, packages.system),
   );
   const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
-  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('kernel.ts'))], (folder) =>
+  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('build/kernel.ts'))], (folder) =>
     unpackKernel(folder, packages),
   );
   const modules = await stage('modules', [kernel, ...(await sources('usbback'))], (folder) =>
     compileModules(folder, kernel, release),
   );
-  const media = await stage('media', await sources('media.ts'), makeMedia);
-  const makers = await sources('image.ts', 'modules.ts', 'cpio.ts', 'dom0', 'guest');
+  const media = await stage('media', await sources('build/media.ts'), makeMedia);
+  const makers = await sources('build/image.ts', 'build/modules.ts', 'build/cpio.ts', 'dom0', 'guest');
   const key = await readFile(`${keyPath()}.pub`, 'utf8');
   const image = await stage('image', [system, kernel, modules, key, ...makers], (folder) =>
     makeImage(folder, { system, kernel, modules, release }),
   );
-  const machine = await sources('machine.ts', 'usb.ts');
+  const machine = await sources('machine/machine.ts', 'machine/usb.ts');
   return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
 }
 
@@ -85,7 +85,7 @@ async function provideKey(): Promise<void> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'pvusb-lab', '-f', path]);
 }
 
-/** The texts of sources of the lab, files or folders: what is made by them or of them changes when they do. */
+/** The texts of sources of the lab, files or folders: what is made by them or from them changes when they do. */
 async function sources(...names: readonly string[]): Promise<string[]> {
   const texts: string[] = [];
   for (const path of names.map((name) => sourcePath(name))) {

@@ -1,9 +1,9 @@
 /** Archives that Linux unpacks as its first file system (Documentation/driver-api/early-userspace/buffer-format.rst). */
 import { gzipSync } from 'node:zlib';
 
-/** A file, a folder or a link of an archive; folders come before what is in them. */
+/** A file, a folder or a link in an archive; folders come before what is in them. */
 export interface CpioEntry {
-  /** Without a slash in front: `bin/busybox`. */
+  /** Without a leading slash: `bin/busybox`. */
   readonly path: string;
   /** File type and permissions: `0o100755`. */
   readonly mode: number;
@@ -13,7 +13,7 @@ export interface CpioEntry {
 /** The type bits of a mode. */
 export const MODE = { file: 0o100644, program: 0o100755, folder: 0o040755 } as const;
 
-/** Packs an archive, compressed: little, since an emulated machine unpacks it. */
+/** Packs an archive, compressed only lightly, since an emulated machine unpacks it. */
 export function packCpio(entries: readonly CpioEntry[]): Buffer {
   const parts = entries.flatMap((entry, at) => packEntry(entry, at + 1));
   return gzipSync(Buffer.concat([...parts, ...packEntry({ path: 'TRAILER!!!', mode: 0 }, 0)]), { level: 1 });

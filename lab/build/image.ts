@@ -1,4 +1,4 @@
-/** What dom0 boots from: its first file system, and its disk with all that guests boot from. */
+/** What dom0 boots from: its first file system, and its disk with everything that guests boot from. */
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type CpioEntry, MODE, packCpio } from './cpio.js';
@@ -17,8 +17,8 @@ export const imageFiles = {
   initramfs: (folder: string) => join(folder, 'dom0.cpio.gz'),
 };
 
-/** What an image is made of: the folders of the stages before. */
-export interface ImageParts {
+/** What an image is made from: the folders of earlier stages. */
+interface ImageParts {
   readonly system: string;
   readonly kernel: string;
   readonly modules: string;
@@ -30,7 +30,7 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   progress("making dom0's disk");
   const { system, kernel, modules, release } = parts;
   const root = join(folder, 'root');
-  // Links to the files, not copies: what is changed below is replaced, and never written to.
+  // Links to the files, not copies: what is changed below is replaced, never written to.
   await run('cp', ['-al', system, root]);
   const own = (await readdir(modules)).map((name) => join(modules, name));
   await installModules(root, kernelFiles.root(kernel), release, own);
@@ -41,7 +41,7 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   const frontend = own.filter((file) => basename(file) === 'xen-hcd.ko');
   const busybox = await readFile(join(system, 'usr/bin/busybox'));
   const kernelRoot = kernelFiles.root(kernel);
-  // The frontend last: it needs what others bring.
+  // The frontend last: it needs what the others provide.
   const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
   const guest = await packSystem(busybox, 'guest', guestModules);
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
@@ -78,7 +78,7 @@ async function furnish(root: string): Promise<void> {
   await chmod(join(root, 'root'), 0o700);
 }
 
-/** Packs a system of busybox, its `init` and `bin` from the sources, and modules in the order of loading. */
+/** Packs a system of busybox, its `init` and `bin` from the sources, and modules in loading order. */
 async function packSystem(busybox: Buffer, source: string, modules: readonly string[]): Promise<Buffer> {
   const entries: CpioEntry[] = [
     { path: 'bin', mode: MODE.folder },
@@ -100,7 +100,7 @@ async function packSystem(busybox: Buffer, source: string, modules: readonly str
   return packCpio(entries);
 }
 
-/** Makes an ext4 of a folder. fakeroot lets its files be root's whoever builds; a journal would only cost time. */
+/** Makes an ext4 from a folder. With fakeroot its files are root's, whoever builds; a journal would only cost time. */
 async function makeDisk(root: string, disk: string): Promise<void> {
   const options = ['-q', '-O', '^has_journal', '-m', '0', '-d', root, `${disk}.new`, `${DISK_MIB}M`];
   await run('fakeroot', ['mkfs.ext4', ...options], { nice: true });

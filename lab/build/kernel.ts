@@ -15,11 +15,11 @@ const OWN_MODULES = ['xen-hcd', 'usbback'] as const;
 export const kernelFiles = {
   /** Xen, as QEMU boots it. */
   xen: (folder: string) => join(folder, 'xen'),
-  /** Linux without its wrapping: to unwrap it takes an emulated machine 15 seconds. */
+  /** Linux uncompressed: uncompressing it takes an emulated machine 15 seconds. */
   vmlinux: (folder: string) => join(folder, 'vmlinux'),
   /** Linux as Debian ships it, which is what a QEMU boots. */
   vmlinuz: (folder: string) => join(folder, 'vmlinuz'),
-  /** What stands for `/`: `lib/modules` is below it. */
+  /** What stands in for `/`: `lib/modules` is below it. */
   root: (folder: string) => join(folder, 'root'),
 };
 
@@ -55,7 +55,7 @@ export async function unpackKernel(folder: string, packages: Packages): Promise<
 export async function compileModules(folder: string, kernel: string, release: string): Promise<void> {
   const headers = join(kernel, 'headers/usr/src', `linux-headers-${release}`);
   const makefile = join(headers, 'Makefile');
-  // It includes another by the path that it has when it is installed.
+  // It includes another by the path that this has when installed.
   const text = await readFile(makefile, 'utf8');
   await writeFile(
     makefile,
@@ -71,7 +71,7 @@ export async function compileModules(folder: string, kernel: string, release: st
   }
 }
 
-/** The frontend of PVUSB: in Linux since 5.16, and not built by Debian. */
+/** The PVUSB frontend: in Linux since 5.16, but not built by Debian. */
 async function unpackFrontend(source: string, folder: string): Promise<void> {
   await mkdir(folder);
   const archive = /linux-source-[\d.]+(?=_)/.exec(source)![0];
@@ -83,14 +83,14 @@ async function unpackFrontend(source: string, folder: string): Promise<void> {
   await writeFile(join(folder, 'Makefile'), 'obj-m := xen-hcd.o\n');
 }
 
-/** Takes Linux out of a bzImage (Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length). */
+/** Extracts Linux from a bzImage (Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length). */
 async function unwrap(vmlinuz: string): Promise<Buffer> {
   const image = await readFile(vmlinuz);
   const begin = (image.readUInt8(0x1f1) + 1) * 512 + image.readUInt32LE(0x248);
   const packed = image.subarray(begin, begin + image.readUInt32LE(0x24c));
   const scratch = `${vmlinuz}.xz`;
   await writeFile(scratch, packed);
-  // After the one stream comes its length, which is no xz.
+  // After the single stream comes its length, which is not xz.
   const vmlinux = await runPiped(['cat', scratch], ['xz', '-dc', '--single-stream']);
   await rm(scratch);
   return vmlinux;

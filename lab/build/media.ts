@@ -1,11 +1,11 @@
-/** The contents of the sticks, the same at every build. */
+/** The contents of the sticks, the same in every build. */
 import { createHash } from 'node:crypto';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
 
-/** The sticks by the names of their devices, and their serial numbers. */
+/** The sticks, by the names of their devices, with their serial numbers. */
 export const STICKS = { stick: 'LAB0001', stick2: 'LAB0002' } as const;
 
 /** The name of a stick. */
@@ -19,7 +19,7 @@ export function stickImage(folder: string, name: StickName): string {
 }
 
 /** The file `data.bin` of a stick: 1 MiB that is different on each. */
-export function stickData(name: StickName): Buffer {
+function stickData(name: StickName): Buffer {
   const blocks = Array.from({ length: 32_768 }, (_, at) =>
     createHash('sha256').update(`${STICKS[name]} ${at}`).digest(),
   );

@@ -1,4 +1,4 @@
-/** Which kernel modules a system gets: those it needs, with all that they depend on. */
+/** Which kernel modules a system gets: those it needs, with everything they depend on. */
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { run } from '../base/process.js';
@@ -7,7 +7,7 @@ import { run } from '../base/process.js';
 export const ROOT_DISK = ['virtio_pci', 'virtio_blk', 'ext4'];
 
 /** What dom0 has: Xen's drivers, the network, USB controllers, and the drivers of the USB devices. */
-export const DOM0 = [
+const DOM0 = [
   ...ROOT_DISK,
   ...[
     'virtio_net',
@@ -33,7 +33,7 @@ export const GUEST = [
   ...['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
 ];
 
-/** The files of modules and of all that they depend on, each after what it depends on. */
+/** The files of modules and of everything they depend on, each after what it depends on. */
 export async function moduleFiles(
   root: string,
   release: string,
@@ -43,7 +43,7 @@ export async function moduleFiles(
   return [...new Set([...lines.matchAll(/^insmod (\S+)/gm)].map(([, file]) => file!))];
 }
 
-/** Puts modules of a kernel into a system, and our own beside them. */
+/** Puts a kernel's modules into a system, and our own next to them. */
 export async function installModules(
   system: string,
   kernelRoot: string,

@@ -7,10 +7,10 @@ import { cacheFolder } from '../base/paths.js';
 import { run, runPiped } from '../base/process.js';
 import { progress } from '../base/progress.js';
 
-/** Debian 12's Xen; the names of its packages have the version in them. */
+/** Debian 12's Xen; its package names contain the version. */
 const XEN = '4.17';
 
-/** What makes a Debian system of dom0: the essential packages. */
+/** What makes dom0 a Debian system: the essential packages. */
 const BASE = [
   ...[
     'base-files',
@@ -36,7 +36,7 @@ const BASE = [
   ],
 ];
 
-/** What makes a Xen host of it. libstdc++ is Node's. */
+/** What makes it a Xen host. libstdc++ is for Node. */
 const HOST = [
   ...[
     `xen-utils-${XEN}`,
@@ -52,7 +52,7 @@ const HOST = [
 
 /** The packages of a lab, as files. */
 export interface Packages {
-  /** Of dom0's system, in an order in which each follows what it depends on. */
+  /** Those of dom0's system, each after what it depends on. */
   readonly system: readonly string[];
   /** The kernel's release: `6.1.0-56-amd64`. */
   readonly release: string;
@@ -63,9 +63,9 @@ export interface Packages {
 }
 
 /**
- * Chooses the newest packages of the machine's package lists and downloads those that are not there yet.
+ * Chooses the newest packages of the machine's package lists and downloads those that are missing.
  *
- * @throws {LabError} when this is no Debian 12, or has no package lists
+ * @throws {LabError} when this is not Debian 12, or there are no package lists
  */
 export async function fetchPackages(): Promise<Packages> {
   return withPackageLists(fetchNewest);
@@ -73,7 +73,7 @@ export async function fetchPackages(): Promise<Packages> {
 
 async function fetchNewest(): Promise<Packages> {
   progress('choosing packages');
-  // Nothing is installed and nothing is downloaded: so apt names all that is needed.
+  // Nothing is installed and nothing is downloaded: so apt names everything that is needed.
   const nothing = join(debFolder(), 'nothing');
   await mkdir(join(nothing, 'archives/partial'), { recursive: true });
   await writeFile(join(nothing, 'status'), '');
@@ -106,7 +106,7 @@ async function fetchNewest(): Promise<Packages> {
   };
 }
 
-/** Unpacks what a package brings into a folder that may have links in place of folders, as `/lib` is one. */
+/** Unpacks a package into a folder that may have links in place of folders, such as `/lib`. */
 export async function unpack(deb: string, folder: string, leaveOut: readonly string[] = []): Promise<void> {
   const excludes = leaveOut.map((path) => `--exclude=.${path}`);
   await runPiped(
@@ -116,7 +116,7 @@ export async function unpack(deb: string, folder: string, leaveOut: readonly str
 }
 
 interface Deb {
-  /** The package with its version, as `apt-get download` takes it. */
+  /** The package with its version, in the form for `apt-get download`. */
   readonly exact: string;
   readonly file: string;
 }
@@ -128,7 +128,7 @@ async function apt(args: readonly string[]): Promise<Deb[]> {
     answer = await run('apt-get', args);
   } catch (error) {
     throw new LabError(
-      `apt does not find the packages; a Debian 12 is needed, after "apt-get update". ${(error as Error).message}`,
+      `apt does not find the packages; Debian 12 is needed, after "apt-get update". ${(error as Error).message}`,
     );
   }
   return [...answer.matchAll(/^'[^']+' (([^_ ]+)_([^_ ]+)_([^_ ]+)\.deb) /gm)].map(
@@ -145,7 +145,7 @@ async function download(debs: readonly Deb[]): Promise<void> {
   const missing = debs.filter(({ file }) => !there.has(file));
   if (missing.length === 0) return;
   progress(`downloading ${missing.length} packages`);
-  // Several processes may be at this at once.
+  // Several processes may do this at once.
   const partial = await mkdtemp(join(folder, 'partial-'));
   // The user _apt may not write into a private cache folder.
   const options = ['-o', 'APT::Sandbox::User=root', '-qq'];
@@ -160,7 +160,7 @@ async function kernelRelease(): Promise<string> {
   const depends = await run('apt-cache', ['depends', 'linux-image-amd64']);
   const release = /Depends: linux-image-(\S+)/.exec(depends)?.[1];
   if (release === undefined) {
-    throw new LabError('apt does not know linux-image-amd64; a Debian 12 is needed, after "apt-get update"');
+    throw new LabError('apt does not know linux-image-amd64; Debian 12 is needed, after "apt-get update"');
   }
   return release;
 }

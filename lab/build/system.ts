@@ -1,8 +1,8 @@
 /**
- * dom0's root file system: Debian packages, unpacked, with what their scripts would have made.
+ * dom0's root file system: Debian packages, unpacked, with what their scripts would have created.
  *
- * No script of a package is run: that needs root, and a system that is run for it. What they would have done that
- * matters is done here, and dpkg's database says that all is installed, so that dpkg works in dom0.
+ * No package script is run: that would need root, and a running system. What matters of what they would have done is
+ * done here, and dpkg's database says that everything is installed, so that dpkg works in dom0.
  */
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -10,16 +10,16 @@ import { unpack } from './packages.js';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
 
-/** Nobody reads them in dom0, and they are a fifth of it. */
+/** Nobody reads them in dom0, and they make up a fifth of it. */
 const LEFT_OUT = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/iso-codes/*'];
 
-/** No package has them. */
+/** They are in no package. */
 const FOLDERS = [
   ...['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'opt', 'srv', 'media', 'host', 'root/.ssh'],
   ...['usr/local/bin', 'usr/local/sbin', 'usr/local/lib', 'var/lib/xen', 'var/log/xen/console'],
 ];
 
-/** Makes the system of these packages in an empty folder. */
+/** Makes the system from these packages in an empty folder. */
 export async function makeSystem(root: string, debs: readonly string[]): Promise<void> {
   progress(`unpacking the ${debs.length} packages of dom0`);
   await mkdir(join(root, 'usr'), { recursive: true });
@@ -36,7 +36,7 @@ export async function makeSystem(root: string, debs: readonly string[]): Promise
     await unpack(deb, root, LEFT_OUT);
     await register(deb, root, database);
   }
-  // Without a list of triggers to look at, dpkg takes its database for one from before there were any, and pulls all.
+  // Without a list of triggers, dpkg takes its database for one from before there were triggers, and fires all of them.
   for (const name of ['available', 'diversions', 'statoverride', 'triggers/Unincorp'])
     await writeFile(join(database, name), '');
   await finish(root);
@@ -49,7 +49,7 @@ async function register(deb: string, root: string, database: string): Promise<vo
   const control = await readFile(join(scratch, 'control'), 'utf8');
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(control)?.[1];
   const name = field('Package')!;
-  // Only what may be there for two architectures at once has its architecture in the names of its files.
+  // Only packages that can be installed for two architectures at once have the architecture in their file names.
   const isSame = field('Multi-Arch') === 'same';
   const prefix = join(database, 'info', isSame ? `${name}:${field('Architecture')}` : name);
   await appendFile(
@@ -82,7 +82,7 @@ async function registerTriggers(file: string, name: string, database: string): P
   }
 }
 
-/** What the packages' scripts would have made. */
+/** What the packages' scripts would have created. */
 async function finish(root: string): Promise<void> {
   const etc = join(root, 'etc');
   const share = join(root, 'usr/share');
@@ -90,14 +90,14 @@ async function finish(root: string): Promise<void> {
   await copyFile(join(share, 'base-passwd/group.master'), join(etc, 'group'));
   await copyFile(join(share, 'base-files/profile'), join(etc, 'profile'));
   await copyFile(join(share, 'libc-bin/nsswitch.conf'), join(etc, 'nsswitch.conf'));
-  // "*" is no password at all: dom0 is entered by key.
+  // "*" matches no password: dom0 is entered with a key.
   const users = (await readFile(join(etc, 'passwd'), 'utf8')).trimEnd().split('\n');
   await writeFile(
     join(etc, 'shadow'),
     users.map((line) => `${line.split(':')[0]}:*:19000:0:99999:7:::\n`).join(''),
     { mode: 0o640 },
   );
-  // The groups that udev's rules name.
+  // The groups named in udev's rules.
   const groups = ['input', 'sgx', 'kvm', 'render'].map((name, at) => `${name}:x:${101 + at}:\n`);
   await appendFile(join(etc, 'group'), groups.join(''));
   await writeFile(join(etc, 'shells'), '/bin/sh\n/bin/bash\n');
@@ -112,7 +112,7 @@ async function finish(root: string): Promise<void> {
   for (const folder of FOLDERS) await mkdir(join(root, folder), { recursive: true });
 }
 
-/** The names of packages' files, which change when a package does. */
+/** The packages' file names, which change when a package does. */
 export function namesOf(debs: readonly string[]): string[] {
   return debs.map((deb) => basename(deb));
 }

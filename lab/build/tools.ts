@@ -1,4 +1,4 @@
-/** The programs of the build machine, and the Debian packages that bring them. */
+/** The programs of the build machine, and the Debian packages that they are in. */
 import { existsSync } from 'node:fs';
 import { withPackageLists } from './apt.js';
 import { LabError } from '../base/error.js';
@@ -21,8 +21,8 @@ const TOOLS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sees to the programs that the lab needs: root gets them installed, anybody else is told the line that installs
- * them.
+ * Makes sure that the programs the lab needs are there: for root they are installed, anyone else is told the command
+ * that installs them.
  */
 export async function provideTools(): Promise<void> {
   const missing = missingPackages();

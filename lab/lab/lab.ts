@@ -1,5 +1,5 @@
 /**
- * A running lab: a machine with Xen, a dom0, guests and USB devices. This is what its tests use.
+ * A running lab: a machine with Xen, a dom0, guests and USB devices. This is what tests use.
  *
  *     await using lab = await startLab({ name: 'smoke', warm: 'guests' });
  *     const before = await lab.state();
@@ -29,36 +29,36 @@ import {
 import { type Dom0State, readPart, readState } from './state.js';
 
 /** A command that is carried out in a lab. */
-export interface CommandOptions {
-  /** What it reads; in dom0 only. */
+interface CommandOptions {
+  /** Its input; in dom0 only. */
   readonly input?: string | Buffer;
-  /** An exit status other than 0 is an answer, too. */
+  /** An exit status other than 0 is also an answer. */
   readonly mayFail?: boolean;
-  /** How long a guest may take; 60 s unless given. */
+  /** How long a guest may take; default 60 s. */
   readonly withinSeconds?: number;
 }
 
 /** A socket of the machine. */
-export interface UsbSocket {
+interface UsbSocket {
   readonly bus: UsbBus;
   readonly port: string;
 }
 
-/** The guests of the lab, and the CPU that their kind needs. */
+/** The guests of the lab, and the CPU that each needs. */
 export const GUESTS = { pv1: 'pv', pv2: 'pv', pvh1: 'hvm', hvm1: 'hvm' } as const;
 
 /** The name of a guest of the lab. */
 export type GuestName = keyof typeof GUESTS;
 
-/** By `guest-exec` in dom0: the guest did not answer. */
+/** From `guest-exec` in dom0: the guest did not answer. */
 const NO_ANSWER = 125;
 
 const SYSFS = '/sys/bus/usb/devices';
 
 /**
- * A lab that was started before, maybe by another process.
+ * A lab that was started earlier, maybe by another process.
  *
- * @throws {LabError} when none of this name runs
+ * @throws {LabError} when none with this name is running
  */
 export async function openLab(name = 'default'): Promise<Lab> {
   return new Lab(await readRecord(name));
@@ -91,15 +91,15 @@ export class Lab implements AsyncDisposable {
     return outcome;
   }
 
-  /** Runs a command in dom0 that has this process's terminal, and gives its exit status. */
+  /** Runs a command in dom0 on this process's terminal, and returns its exit status. */
   async dom0InForeground(command: string): Promise<number> {
     return this.#ssh.runInForeground(command);
   }
 
   /**
-   * Runs a shell command in a guest, on its console; what it prints on stderr is in `stdout`, too.
+   * Runs a shell command in a guest, on its console; its stderr is in `stdout`, too.
    *
-   * @throws {LabError} when there is no such guest or it does not answer; and as {@link dom0}
+   * @throws {LabError} when there is no such guest or it does not answer; otherwise as {@link dom0}
    */
   async guest(name: string, command: string, options: CommandOptions = {}): Promise<Outcome> {
     const { mayFail = false, withinSeconds = 60 } = options;
@@ -110,12 +110,12 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Starts a guest of `lab/guest` and waits until it answers. `settings` are as xl has them:
+   * Starts a guest of `lab/guest` and waits until it answers. `settings` are xl's:
    * `on_reboot="destroy"`.
    */
   async startGuest(name: GuestName, ...settings: readonly string[]): Promise<void> {
     if (GUESTS[name] === 'hvm' && this.options.cpu !== 'hvm' && !this.options.kvm) {
-      throw new LabError(`${name} needs a CPU that virtualizes: start the lab with --cpu hvm`);
+      throw new LabError(`${name} needs a CPU with hardware virtualization: start the lab with --cpu hvm`);
     }
     progress(`starting ${name}`);
     await this.dom0(['guest-start', name, ...settings.map(quote)].join(' '));
@@ -136,7 +136,7 @@ export class Lab implements AsyncDisposable {
     return this.plugDevice(name, { ...usbDevice(name), ...socket });
   }
 
-  /** Plugs in any device that QEMU has, as {@link plug} does. */
+  /** Plugs in any device that QEMU has, like {@link plug}. */
   async plugDevice(id: string, device: UsbDevice): Promise<string> {
     await plugIn(this.#files.qmpSocket, id, device);
     const busid = busidOf(device);
@@ -144,7 +144,7 @@ export class Lab implements AsyncDisposable {
     return busid;
   }
 
-  /** Pulls a device out, and waits until dom0 has noticed. `busid` is where it was, if not in its own socket. */
+  /** Pulls a device out, and waits until dom0 has noticed. `busid` is where it is, if not in its own socket. */
   async unplug(id: string, busid?: string): Promise<void> {
     await pullOut(this.#files.qmpSocket, id);
     const known = Object.entries<UsbDevice>(USB_DEVICES).find(([name]) => name === id)?.[1];
@@ -173,13 +173,13 @@ export class Lab implements AsyncDisposable {
     await this.#ssh.push(sources, folder);
   }
 
-  /** Copies a file or folder of dom0 into a folder here. */
+  /** Copies a file or folder from dom0 into a folder here. */
   async pull(source: string, folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await this.#ssh.pull(source, folder);
   }
 
-  /** Keeps everything that tells what happened, and gives the folder's name. */
+  /** Keeps everything that shows what happened, and returns the folder's name. */
   async keepLogs(folder = logFolder(this.name)): Promise<string> {
     await keepLogs(folder, this.#files, this.#ssh);
     return folder;
@@ -190,7 +190,7 @@ export class Lab implements AsyncDisposable {
     await this.#ssh.close();
   }
 
-  /** Ends the lab. The text of its console stays until the next start. */
+  /** Ends the lab. Its console output is kept until the next start. */
   async stop(): Promise<void> {
     await this.disconnect();
     await powerOff(this.#files);

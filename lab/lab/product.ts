@@ -1,4 +1,4 @@
-/** pvusb in dom0: its Debian package, installed as a user installs it. */
+/** pvusb in dom0: its Debian package, installed as a user would. */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -8,10 +8,10 @@ import { progress } from '../base/progress.js';
 import { quote } from '../machine/ssh.js';
 import type { Lab } from './lab.js';
 
-/** What the package is made of. */
+/** What the package is made from. */
 const SOURCES = ['src', 'scripts', 'packaging', 'package.json', 'package-lock.json', 'CHANGELOG.md'];
 
-/** Installs a package of pvusb: the one named, that of `PVUSB_DEB`, or the checkout's. */
+/** Installs a pvusb package: the one named, the one in `PVUSB_DEB`, or the checkout's. */
 export async function installPvusb(lab: Lab, named = process.env.PVUSB_DEB): Promise<void> {
   const deb = named ?? (await providePackage());
   progress(`installing ${basename(deb)} in dom0`);
@@ -26,7 +26,7 @@ export async function providePackage(): Promise<string> {
   const isCurrent = ({ ms }: TimedFile) => sources.every((source) => source.ms < ms);
   const there = (await packages()).find(isCurrent);
   if (there) return there.path;
-  progress('making the package of pvusb');
+  progress('making the pvusb package');
   await run(process.execPath, [join(projectFolder(), 'scripts/package.js')]);
   const [newest] = (await packages()).sort((a, b) => b.ms - a.ms);
   return newest!.path;
@@ -37,7 +37,7 @@ interface TimedFile {
   readonly ms: number;
 }
 
-/** A file, or the files below a folder, with the time of their last change; not what npm has installed. */
+/** A file, or the files below a folder, with the time of their last change; without what npm has installed. */
 async function filesOf(name: string): Promise<TimedFile[]> {
   const top = join(projectFolder(), name);
   if (!existsSync(top)) return [];

@@ -21,9 +21,9 @@ import { GUESTS, type GuestName, Lab } from './lab.js';
 
 /** How a lab is started. */
 export interface LabOptions extends Partial<MachineOptions> {
-  /** Labs of different names run side by side; `default` unless given. */
+  /** Labs with different names run side by side; `default` unless given. */
   readonly name?: string | undefined;
-  /** Start from this snapshot, which is made first if there is none, instead of booting. */
+  /** Start from this snapshot, instead of booting; if there is none, it is made first. */
   readonly warm?: SnapshotName | undefined;
 }
 
@@ -32,7 +32,7 @@ const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 h
 /**
  * Starts a lab, building first what is missing or older than its sources.
  *
- * @throws {LabError} when a lab of this name runs, or dom0 does not come up
+ * @throws {LabError} when a lab with this name is running, or dom0 does not come up
  */
 export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = byKvm() } = chosen;
@@ -51,7 +51,7 @@ export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   await writeRecord(record);
   const lab = new Lab(record);
   try {
-    progress(snapshot ? `continuing from the snapshot ${warm}` : 'booting Xen and dom0');
+    progress(snapshot ? `resuming from the snapshot ${warm}` : 'booting Xen and dom0');
     await powerOn(qemuArguments(name, built, files, record.sshPort, options, snapshot !== undefined));
     if (snapshot) await wake(lab, files, snapshot);
     else await waitForBoot(files);
@@ -65,24 +65,24 @@ export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   return lab;
 }
 
-/** Whether `PVUSB_LAB_KVM` says that labs use /dev/kvm where nothing else is said: for the suites. */
+/** Whether `PVUSB_LAB_KVM` makes labs use /dev/kvm unless told otherwise: for the suites. */
 export function byKvm(): boolean {
   return process.env.PVUSB_LAB_KVM === '1';
 }
 
-/** Goes on from a snapshot, with the clock set right and the devices that no snapshot has. */
+/** Resumes from a snapshot, sets the clock and adds the devices that no snapshot has. */
 async function wake(lab: Lab, { qmpSocket }: MachineFiles, snapshot: string): Promise<void> {
   await loadState(qmpSocket, stateFile(snapshot));
   for (const [id, device] of unsavedDevices()) await plugIn(qmpSocket, id, device);
   await lab.dom0(`date -s @${Math.floor(Date.now() / 1000)}`);
 }
 
-/** The name of the lab that a snapshot for the lab of this name is made of. */
+/** The name of the lab from which a snapshot for the lab with this name is made. */
 export function snapshotLab(name: string): string {
   return `${name}.snapshot`;
 }
 
-/** Makes a snapshot. Several processes may be at this at once; one of their snapshots is then kept. */
+/** Makes a snapshot. If several processes do this at once, one of their snapshots is kept. */
 async function makeSnapshot(
   folder: string,
   name: string,
@@ -95,7 +95,8 @@ async function makeSnapshot(
     const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
     const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);
     for (const guest of guests) await lab.startGuest(guest);
-    // Emulated virtualization is not perfect: a PVH guest may fall while an HVM guest boots, and is then restarted.
+    // Emulated hardware virtualization is not perfect: a PVH guest may crash while an HVM guest boots, and is then
+    // restarted.
     for (const guest of guests) await lab.guest(guest, 'true', { withinSeconds: 120 });
   }
   for (const [id] of unsavedDevices()) await lab.unplug(id);

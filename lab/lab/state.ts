@@ -8,11 +8,11 @@ export interface Dom0State {
   readonly drivers: Readonly<Record<string, string>>;
   /** Path to value and permissions, as `xenstore-ls -fp` prints them. */
   readonly xenstore: Readonly<Record<string, string>>;
-  /** Path to md5, of the files in `/var/lib/xen`, where libxl keeps what it knows of domains. */
+  /** Path to md5, of the files in `/var/lib/xen`, where libxl stores what it knows about domains. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** By what each is asked of a dom0, and how it answers in a line. */
+/** The command for each in dom0, and the form of its lines. */
 const ASKED = {
   drivers: ['usb-drivers', /^(?<key>\S+) (?<value>\S+)$/],
   xenstore: ['xenstore-ls -fp /', /^(?<key>\/\S*) = (?<value>.*)$/],
@@ -30,7 +30,7 @@ export async function readState(ssh: Ssh): Promise<Dom0State> {
   };
 }
 
-/** Looks at a part of it only. */
+/** Looks at only a part of it. */
 export async function readPart(ssh: Ssh, part: keyof Dom0State): Promise<Readonly<Record<string, string>>> {
   const [command, pattern] = ASKED[part];
   const { status, stdout, stderr } = await ssh.run(command);
@@ -43,7 +43,7 @@ export async function readPart(ssh: Ssh, part: keyof Dom0State): Promise<Readonl
   return Object.fromEntries(entries);
 }
 
-/** What is different between two looks, a line each; `ignored` are paths or interfaces that do not count. */
+/** What differs between two looks, one line each; `ignored` are paths or interfaces that do not count. */
 export function differences(before: Dom0State, after: Dom0State, ignored: RegExp = /(?!)/): string[] {
   return PARTS.flatMap((part) => {
     const keys = new Set([...Object.keys(before[part]), ...Object.keys(after[part])]);

@@ -1,10 +1,10 @@
-/** Everything that tells what happened in a lab, kept in one folder. */
+/** Everything that shows what happened in a lab, kept in one folder. */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MachineFiles } from './machine.js';
 import { quote, type Ssh } from './ssh.js';
 
-/** What is asked of dom0, by the names of the files that keep the answers. */
+/** The commands for dom0, by the names of the files for their output. */
 const DOM0 = {
   'dmesg.txt': 'dmesg',
   'drivers.txt': 'usb-drivers',
@@ -14,15 +14,15 @@ const DOM0 = {
   'xen.txt': 'xl dmesg',
 };
 
-/** What is asked of each guest. */
+/** The command for each guest. */
 const GUEST = 'usb-list; dmesg';
 
-/** Fills a folder: the machine's console, what dom0 and its guests say now, and Xen's logs and files. */
+/** Fills a folder: the machine's console, what dom0 and its guests report now, and Xen's logs and files. */
 export async function keepLogs(folder: string, files: MachineFiles, ssh: Ssh): Promise<void> {
   await mkdir(folder, { recursive: true });
-  // Logs are kept when something is wrong already: what cannot be had must not hide the rest.
-  const attempt = async (what: string, deed: () => Promise<void>): Promise<void> => {
-    await deed().catch((error: unknown) => writeFile(join(folder, `${what}.missing`), String(error)));
+  // Logs are kept when something is already wrong: what is not available must not prevent the rest.
+  const attempt = async (what: string, body: () => Promise<void>): Promise<void> => {
+    await body().catch((error: unknown) => writeFile(join(folder, `${what}.missing`), String(error)));
   };
   await attempt('console', () => copyFile(files.console, join(folder, 'console.log')));
   for (const [name, command] of Object.entries(DOM0)) {

@@ -8,13 +8,13 @@ import { qemuDevice, USB_DEVICES, type UsbDevice } from './usb.js';
 
 /** What can be chosen about a machine. */
 export interface MachineOptions {
-  /** `hvm`: a CPU that virtualizes, for PVH and HVM guests; PV guests are faster without. */
+  /** `hvm`: a CPU with hardware virtualization, for PVH and HVM guests; PV guests are faster without it. */
   readonly cpu: 'hvm' | 'pv';
-  /** The xenstored: C's or OCaml's. */
+  /** Which xenstored: the C or the OCaml one. */
   readonly store: 'c' | 'o';
-  /** Whether the machine's own virtualization is used. */
+  /** Whether the real machine's virtualization is used. */
   readonly kvm: boolean;
-  /** A folder that dom0 has as `/host`. */
+  /** A folder that appears in dom0 as `/host`. */
   readonly share: string;
 }
 
@@ -22,7 +22,7 @@ export interface MachineOptions {
 export interface MachineFiles {
   readonly disk: string;
   readonly stick: (name: string) => string;
-  /** All that the machine's serial port said. */
+  /** Everything printed on the machine's serial port. */
   readonly console: string;
   readonly pid: string;
   readonly consoleSocket: string;
@@ -42,8 +42,8 @@ export function machineFiles(folder: string, sockets: string): MachineFiles {
 }
 
 /**
- * The arguments of QEMU for a machine whose ssh is at a port of this host; a warm one waits for its state. One CPU, since labs run side by
- * side: two that are emulated wait for each other.
+ * QEMU's arguments for a machine whose ssh is on a port of this host; a warm one waits for its state. One CPU, since
+ * labs run side by side: two emulated ones wait for each other.
  */
 export function qemuArguments(
   name: string,
@@ -60,7 +60,7 @@ export function qemuArguments(
   return [
     ...['-name', `pvusb-lab-${name}`, '-machine', 'pc', '-smp', '1', '-m', '3072'],
     ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi,tb-size=512'],
-    // EPYC, which has SVM too, lets dom0 crash under emulation.
+    // EPYC, which also has SVM, makes dom0 crash under emulation.
     ...['-cpu', kvm ? 'host' : cpu === 'hvm' ? 'qemu64,+svm,+npt,+nrip-save' : 'Nehalem'],
     ...['-display', 'none', '-vga', 'none', '-nodefaults', '-no-reboot', '-daemonize', '-pidfile', files.pid],
     ...[
@@ -68,7 +68,7 @@ export function qemuArguments(
       `socket,id=console,path=${files.consoleSocket},server=on,wait=off,logfile=${files.console}`,
     ],
     ...['-serial', 'chardev:console', '-qmp', `unix:${files.qmpSocket},server=on,wait=off`],
-    // A comma in an argument of QEMU is doubled; here it also separates modules.
+    // A comma in a QEMU argument is doubled; here it also separates modules.
     ...['-kernel', xen, '-append', xenArguments()],
     ...[
       '-initrd',
@@ -99,7 +99,7 @@ function usbArguments(files: MachineFiles, isWarm: boolean): string[] {
   ];
 }
 
-/** A disk that is gone with the lab: nothing waits until it is written. */
+/** A disk that disappears with the lab: nothing waits until it is written. */
 function disk(name: string, path: string): object {
   const cache = { 'no-flush': true };
   return { driver: 'qcow2', 'node-name': name, cache, file: { driver: 'file', filename: path, cache } };
@@ -109,7 +109,7 @@ function json(option: string, value: object): string[] {
   return [`-${option}`, JSON.stringify(value)];
 }
 
-/** Xen without the defences that cost an emulated machine its time. */
+/** Xen without the mitigations that slow down an emulated machine. */
 function xenArguments(): string {
   const dom0 = 'dom0_mem=1536M,max:1536M dom0_max_vcpus=1';
   const bare = 'spec-ctrl=no xpti=no pv-l1tf=off watchdog=0';

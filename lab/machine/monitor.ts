@@ -1,9 +1,9 @@
-/** What is asked of the machine's QEMU. */
+/** Commands for the machine's QEMU. */
 import { QmpClient } from '../../src/qmp/index.js';
 import { LabError } from '../base/error.js';
 import { qemuDevice, type UsbDevice } from './usb.js';
 
-/** A machine's state is some hundred MB. */
+/** A machine's state is a few hundred MB. */
 const STATE_WITHIN_MS = 180_000;
 
 /** Plugs a device in. */
@@ -12,7 +12,7 @@ export async function plugIn(socket: string, id: string, device: UsbDevice): Pro
   await qemu.execute('device_add', qemuDevice(id, device));
 }
 
-/** Pulls a device out, and waits until it is. */
+/** Pulls a device out, and waits until it is gone. */
 export async function pullOut(socket: string, id: string): Promise<void> {
   await using qemu = await QmpClient.open(socket);
   using deleted = qemu.expectEvent('DEVICE_DELETED', ({ device }) => device === id);
@@ -20,7 +20,7 @@ export async function pullOut(socket: string, id: string): Promise<void> {
   await deleted.arrived;
 }
 
-/** Stops the machine and writes its state, but for the disks, to a file. */
+/** Stops the machine and writes its state, except the disks, to a file. */
 export async function saveState(socket: string, file: string): Promise<void> {
   await using qemu = await QmpClient.open(socket);
   await qemu.execute('stop');
@@ -28,7 +28,7 @@ export async function saveState(socket: string, file: string): Promise<void> {
   await migrate(qemu, 'migrate', `exec:cat > ${shellWord(file)}`);
 }
 
-/** Loads the state of a machine that waits for it, and lets it run. */
+/** Loads the state into a machine that waits for it, and lets it run. */
 export async function loadState(socket: string, file: string): Promise<void> {
   await using qemu = await QmpClient.open(socket);
   await migrate(qemu, 'migrate-incoming', `exec:cat ${shellWord(file)}`);

@@ -11,10 +11,10 @@ import { quit } from './monitor.js';
 /** Booting takes 40 seconds, and several times that when other programs use the CPUs. */
 const BOOT_WITHIN_MS = 400_000;
 
-/** The line by which `etc/lab/rc` ends, well or badly. */
+/** The last line of `etc/lab/rc`, for success or failure. */
 const UP = /^LAB: [\d.]+ (usb|failed)/m;
 
-/** Starts QEMU; it goes on when this process ends. */
+/** Starts QEMU; it keeps running when this process ends. */
 export async function powerOn(args: readonly string[]): Promise<void> {
   await run('qemu-system-x86_64', args);
 }
@@ -24,14 +24,14 @@ export async function waitForBoot(files: MachineFiles): Promise<void> {
   const socket = connect(files.consoleSocket);
   try {
     await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => reject(notUp(files, 'is not up in time')), BOOT_WITHIN_MS);
+      const late = setTimeout(() => reject(notUp(files, 'did not come up in time')), BOOT_WITHIN_MS);
       const look = async (): Promise<void> => {
-        // The file has everything, also what was said before we were connected.
+        // The file has everything, including what was printed before we were connected.
         const [, end] = UP.exec(await readFile(files.console, 'utf8')) ?? [];
         if (end === undefined) return;
         clearTimeout(late);
         if (end === 'usb') resolve();
-        else reject(notUp(files, 'has not come up'));
+        else reject(notUp(files, 'did not come up'));
       };
       const end = (): void => {
         clearTimeout(late);
@@ -59,12 +59,12 @@ export async function powerOff(files: MachineFiles): Promise<void> {
     // It may be gone before it has answered.
     if (!isQmpError(error, 'connection-lost') && (await runningPid(files)) !== undefined) process.kill(pid);
   }
-  // It is no child of this process: nothing tells when it ends.
+  // It is not a child of this process: nothing reports its end.
   while ((await runningPid(files)) !== undefined) await systemClock.sleep(50);
   await rm(files.pid, { force: true });
 }
 
-/** The number of the QEMU that runs with these files. */
+/** The process id of the QEMU that runs with these files. */
 export async function runningPid(files: MachineFiles): Promise<number | undefined> {
   try {
     const pid = Number(await readFile(files.pid, 'utf8'));
@@ -75,7 +75,7 @@ export async function runningPid(files: MachineFiles): Promise<number | undefine
   }
 }
 
-/** A TCP port that nobody uses now. */
+/** A TCP port that is currently unused. */
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
@@ -87,5 +87,5 @@ export async function freePort(): Promise<number> {
 }
 
 function notUp(files: MachineFiles, what: string): LabError {
-  return new LabError(`the machine ${what}; what it said is in ${files.console}`);
+  return new LabError(`the machine ${what}; its output is in ${files.console}`);
 }

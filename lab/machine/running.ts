@@ -1,4 +1,4 @@
-/** What is known of a lab that runs, in files: so one process starts it, and others use it. */
+/** What is known about a running lab, in files: so one process can start it, and others use it. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../base/error.js';
@@ -6,7 +6,7 @@ import { labFolder, socketFolder } from '../base/paths.js';
 import { type MachineFiles, type MachineOptions, machineFiles } from './machine.js';
 import { runningPid } from './power.js';
 
-/** What is known of a lab that runs. */
+/** What is known about a running lab. */
 export interface LabRecord {
   readonly name: string;
   /** The port of this machine that leads to dom0. */
@@ -14,21 +14,22 @@ export interface LabRecord {
   readonly options: MachineOptions;
 }
 
-/** The files of the lab of this name. */
+/** The files of the lab with this name. */
 export function filesOf(name: string): MachineFiles {
   return machineFiles(labFolder(name), socketFolder(name));
 }
 
 /**
- * Makes room for a lab of this name, which must not run.
+ * Makes room for a lab with this name, which must not be running.
  *
- * @throws {LabError} when it runs, or when no lab can have this name
+ * @throws {LabError} when it is running, or when no lab can have this name
  */
 export async function makeRoom(name: string): Promise<MachineFiles> {
-  if (!/^[\w.-]{1,40}$/.test(name)) throw new LabError(`${name}: the name of a lab is letters and digits`);
+  if (!/^[\w.-]{1,40}$/.test(name))
+    throw new LabError(`${name}: a lab's name consists of letters and digits`);
   const files = filesOf(name);
   if ((await runningPid(files)) !== undefined) {
-    throw new LabError(`the lab ${name} runs already; npm run lab:stop -- --name ${name}`);
+    throw new LabError(`the lab ${name} is already running; npm run lab:stop -- --name ${name}`);
   }
   for (const folder of [labFolder(name), socketFolder(name)]) {
     await rm(folder, { recursive: true, force: true });
@@ -37,19 +38,19 @@ export async function makeRoom(name: string): Promise<MachineFiles> {
   return files;
 }
 
-/** Writes down what {@link readRecord} reads. */
+/** Writes what {@link readRecord} reads. */
 export async function writeRecord(record: LabRecord): Promise<void> {
   await writeFile(recordPath(record.name), JSON.stringify(record));
 }
 
 /**
- * Reads what is known of a lab.
+ * Reads what is known about a lab.
  *
- * @throws {LabError} when none of this name runs
+ * @throws {LabError} when none with this name is running
  */
 export async function readRecord(name: string): Promise<LabRecord> {
   if ((await runningPid(filesOf(name))) === undefined) {
-    throw new LabError(`the lab ${name} does not run; npm run lab:start -- --name ${name}`);
+    throw new LabError(`the lab ${name} is not running; npm run lab:start -- --name ${name}`);
   }
   return JSON.parse(await readFile(recordPath(name), 'utf8')) as LabRecord;
 }

@@ -1,4 +1,4 @@
-/** Machines in the middle of their life, as folders of disks and a state: started from in seconds, by many at once. */
+/** Snapshots of running machines, as folders of disks and a state: labs start from them in seconds, many at once. */
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, shortKey } from '../base/paths.js';
@@ -10,10 +10,10 @@ import type { MachineFiles, MachineOptions } from './machine.js';
 import { saveState } from './monitor.js';
 import { powerOff } from './power.js';
 
-/** `base`: dom0 is up. `guests`: and its guests. */
+/** `base`: dom0 is up. `guests`: so are its guests. */
 export type SnapshotName = 'base' | 'guests';
 
-/** Where a snapshot is, if there is one, of what was built and for this kind of machine. */
+/** Where the snapshot for what was built and for this kind of machine is, if there is one. */
 export function snapshotFolder(name: SnapshotName, built: Built, options: MachineOptions): string {
   const { cpu, store, kvm } = options;
   return join(snapshotsFolder(), `${name}-${cpu}-${store}-${shortKey(built.key, kvm ? 'kvm' : 'tcg')}`);
@@ -24,7 +24,7 @@ export function stateFile(folder: string): string {
   return join(folder, 'state');
 }
 
-/** Makes a lab's disks: what it writes goes there, and nowhere else. */
+/** Makes a lab's disks: what it writes goes only there. */
 export async function makeDisks(files: MachineFiles, built: Built, snapshot?: string): Promise<void> {
   const below = (name: string, image: string): string[] =>
     snapshot === undefined
@@ -38,7 +38,7 @@ export async function makeDisks(files: MachineFiles, built: Built, snapshot?: st
   }
 }
 
-/** Fills the folder of a snapshot with a machine, which ends by that. */
+/** Fills the folder of a snapshot from a machine, which ends with that. */
 export async function fillSnapshot(folder: string, files: MachineFiles): Promise<void> {
   await saveState(files.qmpSocket, stateFile(folder));
   await powerOff(files);

@@ -1,4 +1,4 @@
-/** Commands in dom0, over one ssh connection that stays. */
+/** Commands in dom0, over one persistent ssh connection. */
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { LabError } from '../base/error.js';
@@ -8,7 +8,7 @@ import { type Outcome, runInForeground, runPiped, runToOutcome } from '../base/p
 /** ssh's own exit status when it could not connect. */
 const SSH_FAILED = 255;
 
-/** No command takes so long: one that does waits for what does not come. */
+/** No command takes this long: one that does is waiting for something that never comes. */
 const COMMAND_WITHIN_MS = 600_000;
 
 /** A way into dom0. */
@@ -16,7 +16,7 @@ export class Ssh {
   readonly #port: number;
   readonly #socket: string;
 
-  /** Of the dom0 whose ssh is at this port; `socket` is the path of the connection that is shared. */
+  /** For the dom0 whose ssh is on this port; `socket` is the path of the shared connection. */
   constructor(port: number, socket: string) {
     this.#port = port;
     this.#socket = socket;
@@ -36,7 +36,7 @@ export class Ssh {
     return outcome;
   }
 
-  /** Runs a shell command that has this process's terminal, and gives its exit status. */
+  /** Runs a shell command on this process's terminal, and returns its exit status. */
   async runInForeground(command: string): Promise<number> {
     return runInForeground('ssh', this.#arguments(command));
   }
@@ -48,7 +48,7 @@ export class Ssh {
     await runPiped(['tar', '-c', ...from], ['ssh', ...this.#arguments(receive)]);
   }
 
-  /** Copies a file or folder of dom0 into a folder here. */
+  /** Copies a file or folder from dom0 into a folder here. */
   async pull(source: string, folder: string): Promise<void> {
     const send = `tar -c -C ${quote(dirname(source))} ${quote(basename(source))}`;
     await runPiped(['ssh', ...this.#arguments(send)], ['tar', '-x', '-C', folder]);
@@ -63,7 +63,7 @@ export class Ssh {
   #arguments(command: string): string[] {
     return [
       ...['-i', keyPath(), '-o', 'IdentitiesOnly=yes', '-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR'],
-      // A lab's key is made at its first connection: there is nothing to compare it with.
+      // A lab's key is made on its first connection: there is nothing to compare it with.
       ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
       ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${this.#socket}`, '-o', 'ControlPersist=600'],
       ...['-o', 'ConnectTimeout=20', '-o', 'ServerAliveInterval=30', '-p', String(this.#port)],

@@ -2,16 +2,16 @@
 import type { JsonObject } from '../../src/qmp/index.js';
 import { STICKS, type StickName } from '../build/media.js';
 
-/** A USB device of the machine, as QEMU is asked for it. */
+/** A USB device of the machine, as QEMU takes it. */
 export interface UsbDevice {
-  /** QEMU's name of the kind of device. */
+  /** QEMU's name for this kind of device. */
   readonly driver: string;
-  /** The socket: a controller and a port of it, `xhci.0` and `5.1`. */
+  /** The socket: a controller and one of its ports, `xhci.0` and `5.1`. */
   readonly bus: UsbBus;
   readonly port: string;
-  /** It is as fast as USB 3, and so has its bus id on that bus. */
+  /** It has USB 3 speed, and so its bus id is on that bus. */
   readonly isSuper?: boolean;
-  /** QEMU cannot save it: after a snapshot it is plugged in anew. */
+  /** QEMU cannot save it: after a snapshot it is replugged. */
   readonly isUnsaved?: boolean;
   readonly options?: JsonObject;
 }
@@ -19,7 +19,7 @@ export interface UsbDevice {
 /** The controllers of the machine. */
 export type UsbBus = 'ehci.0' | 'uhci.0' | 'xhci.0';
 
-/** The name of a device of the lab. */
+/** The name of a lab device. */
 export type UsbName = keyof typeof USB_DEVICES;
 
 const stick = (name: StickName) => ({
@@ -43,7 +43,7 @@ export const USB_DEVICES = {
     bus: 'xhci.0',
     port: '4',
     isUnsaved: true,
-    // With nobody at its other end it would be unplugged.
+    // With nothing at its other end it would be unplugged.
     options: { chardev: 'serial', 'always-plugged': true },
   },
   /** 3-5: 0409:55aa */
@@ -60,7 +60,7 @@ export const USB_DEVICES = {
   mouse2: { driver: 'usb-mouse', bus: 'uhci.0', port: '1' },
 } as const satisfies Readonly<Record<string, UsbDevice>>;
 
-/** A device of the lab by its name. */
+/** A lab device by its name. */
 export function usbDevice(name: UsbName): UsbDevice {
   return USB_DEVICES[name];
 }
@@ -71,7 +71,7 @@ export function busidOf({ bus, port, isSuper }: UsbDevice): string {
   return `${number}-${port}`;
 }
 
-/** A device as QEMU takes it, at its command line or by `device_add`. */
+/** A device as QEMU takes it, on its command line or with `device_add`. */
 export function qemuDevice(id: string, { driver, bus, port, options }: UsbDevice): JsonObject {
   return { driver, id, bus, port, ...options };
 }

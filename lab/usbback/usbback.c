@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usbback: the half of PVUSB's kernel backend that a host's tools deal with.
+ * usbback: the half of the PVUSB kernel backend that a host's tools deal with.
  *
  * The backend that Xen's tools know by this name was never merged into Linux.
- * This one has its driver in sysfs, its rules of what may be bound, and its
+ * This one has its driver in sysfs, its rules about what may be bound, and its
  * xenbus states; it moves no data.
  *
  * As with the original, an interface may be bound if its device is named by
  * a port of some backend/vusb/DOMID/DEVID, and the ports are known from a
- * watch: a moment passes between the write of a port and its taking effect.
+ * watch: there is a short delay before a port that was written takes effect.
  */
 #include <linux/list.h>
 #include <linux/module.h>
@@ -27,7 +27,7 @@ MODULE_PARM_DESC(bind_error, "errno that binding fails with; 0: none");
 
 static char bind_error_intf[BUSID_MAX + 8];
 module_param_string(bind_error_intf, bind_error_intf, sizeof(bind_error_intf), 0644);
-MODULE_PARM_DESC(bind_error_intf, "the only interface that bind_error is for, as 1-1:1.1; empty: all");
+MODULE_PARM_DESC(bind_error_intf, "the only interface that bind_error applies to, such as 1-1:1.1; empty: all");
 
 /* A controller of a guest. */
 struct vusb {
@@ -141,7 +141,7 @@ static void vusb_remove(struct xenbus_device *dev)
 {
 	struct vusb *vusb = dev_get_drvdata(&dev->dev);
 
-	/* Waits for a ports_changed() that is running: not with the lock held. */
+	/* Waits for a running ports_changed(), so the lock must not be held. */
 	unregister_xenbus_watch(&vusb->port_watch);
 	kfree(vusb->port_watch.node);
 	mutex_lock(&vusbs_lock);

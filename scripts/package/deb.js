@@ -1,4 +1,4 @@
-// A Debian package of a folder: the same bytes whenever it is made of the same files.
+// A Debian package from a folder: the same bytes whenever it is made from the same files.
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -13,19 +13,19 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { run } from './tools.js';
 
-/** Writes a file that everybody may read: text, or bytes. */
+/** Writes a file that everyone may read: text, or bytes. */
 export function put(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
   chmodSync(path, 0o644);
 }
 
-/** Writes a file as `gzip -9n` would: without a name and a time. */
+/** Writes a file as `gzip -9n` would: without name and time. */
 export function putCompressed(path, content) {
   put(`${path}.gz`, gzipSync(content, { level: 9 }));
 }
 
-/** Makes `file` of the folder, with these fields; `seconds` is the time that everything has. */
+/** Makes `file` from the folder, with these fields; `seconds` is the time of everything in it. */
 export function makeDeb(file, folder, fields, seconds) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const paths = entries.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
@@ -43,7 +43,7 @@ export function makeDeb(file, folder, fields, seconds) {
     utimesSync(full, seconds, seconds);
   }
   mkdirSync(dirname(file), { recursive: true });
-  // gzip: it is half as large again as with xz, and unpacked in a third of the time. zstd is not in Debian's policy.
+  // gzip: half as large again as with xz, but unpacked in a third of the time. zstd is not in Debian's policy.
   run('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z9', '--build', folder, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: `${seconds}` },
   });
@@ -64,7 +64,7 @@ export function formatChangelog(markdown, { name, maintainer, seconds }) {
     .join('\n');
 }
 
-/** A point of Debian's form, in lines of at most 80 characters. */
+/** An item in Debian's form, in lines of at most 80 characters. */
 function wrapped(text) {
   const lines = text.match(/.{1,75}(?: |$)|\S+/g);
   return lines.map((line, at) => `${at === 0 ? '  * ' : '    '}${line.trimEnd()}\n`).join('');

@@ -1,24 +1,24 @@
-// A program file of Linux (elf(5), 64 bits) that something is added to. The usual tools cannot be combined: what
-// patchelf has changed, postject breaks, and postject alone leaves the program headers where they are not aligned.
+// Adds things to a Linux program file (elf(5), 64 bits). The usual tools cannot be combined: postject breaks what
+// patchelf has changed, and postject on its own leaves the program headers unaligned.
 
 const PAGE = 0x1000;
 const PROGRAM_HEADER = 56;
 const [LOAD, DYNAMIC, NOTE, PHDR] = [1, 2, 4, 6];
 const READABLE = 4;
-/** Entries of the dynamic section: the table of strings, its size, and where libraries are looked for first. */
+/** Entries of the dynamic section: the string table, its size, and where libraries are looked for first. */
 const [DT_STRTAB, DT_STRSZ, DT_RUNPATH] = [5, 10, 29];
 const SHT_STRTAB = 3;
 
 /**
- * Adds a note of that name, which the program finds in its memory, and a folder where its libraries are looked for. What
- * is added stands in one new segment at the end; nothing that is there moves.
+ * Adds a note with that name, which the program finds in its memory, and a folder where its libraries are looked for.
+ * What is added is in one new segment at the end; nothing else moves.
  */
 export function extendElf(file, { note, runpath }) {
   const headers = readHeaders(file);
   const loads = headers.filter(({ type }) => type === LOAD);
   const base = loads[0].vaddr - loads[0].offset;
   const memoryEnd = Math.max(...loads.map(({ vaddr, memsz }) => vaddr + memsz));
-  // As far from the file's beginning as in memory: older kernels reckon so where the program headers are.
+  // At the same offset in the file as in memory: older kernels compute the place of the program headers that way.
   const offset = roundUp(Math.max(file.length, memoryEnd - base), PAGE);
   const vaddr = base + offset;
 
@@ -48,7 +48,7 @@ export function extendElf(file, { note, runpath }) {
   return extended;
 }
 
-/** The table of strings with one more, and what makes the file use it. */
+/** The string table with one more, and what makes the file use it. */
 function extendStrings(file, headers, runpath) {
   const dynamic = headers.find(({ type }) => type === DYNAMIC);
   const slots = Array.from({ length: dynamic.filesz / 16 }, (_, k) => dynamic.offset + k * 16);
@@ -68,7 +68,7 @@ function extendStrings(file, headers, runpath) {
     setWord(extended, slotOf(DT_STRSZ) + 8, table.length);
     setWord(extended, slots[free], DT_RUNPATH);
     setWord(extended, slots[free] + 8, oldSize);
-    // For tools only; the loader knows no sections.
+    // For tools only; the loader does not use sections.
     const section = sectionsOf(file).find(
       (at) => file.readUInt32LE(at + 4) === SHT_STRTAB && word(file, at + 16) === oldVaddr,
     );
@@ -102,7 +102,7 @@ function place(offset, vaddr, size) {
 
 function readHeaders(file) {
   if (file.readUInt32BE(0) !== 0x7f454c46 || file[4] !== 2 || file[5] !== 1)
-    throw new Error('no ELF of 64 bits');
+    throw new Error('not a 64-bit ELF file');
   const start = word(file, 32);
   return Array.from({ length: file.readUInt16LE(56) }, (_, k) => {
     const at = start + k * PROGRAM_HEADER;

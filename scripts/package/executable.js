@@ -5,7 +5,7 @@ import { root } from '../bundle.js';
 import { extendElf } from './elf.js';
 import { fail, run, runtime, workshop } from './tools.js';
 
-/** What Node looks for in its own memory, and the mark that makes it look. */
+/** What Node looks for in its own memory, and the marker that makes it look. */
 const NOTE = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
@@ -26,13 +26,13 @@ export function makeExecutable(executable, pieces, libraries) {
   writeFileSync(config, JSON.stringify(settings));
   run(node, ['--experimental-sea-config', config], { cwd: root, env: {} });
 
-  // Symbols for debuggers are a seventh of it.
+  // Debug symbols make up a seventh of it.
   const stripped = join(workshop, 'node');
   copyFileSync(node, stripped);
   run('strip', [stripped]);
   const file = readFileSync(stripped);
   const fuse = file.indexOf(`${FUSE}:0`);
-  if (fuse < 0 || file.indexOf(FUSE, fuse + 1) >= 0) fail('this Node cannot be made an executable of');
+  if (fuse < 0 || file.indexOf(FUSE, fuse + 1) >= 0) fail('this Node cannot be made into an executable');
   file.write('1', fuse + FUSE.length + 1);
   const note = { name: NOTE, data: readFileSync(blob) };
   mkdirSync(dirname(executable), { recursive: true });

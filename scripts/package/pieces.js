@@ -1,30 +1,32 @@
-// The program in pieces that an executable keeps inside: JavaScript, and V8's code of it.
+// The program in pieces kept inside an executable: JavaScript, and V8's code for it.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 import { bundleProgram, root } from '../bundle.js';
+import { bundledPackages } from '../third-party.js';
 import { fail, run, runtime, workshop } from './tools.js';
 
 /**
- * Makes the pieces and gives their files by their names. `main.js` begins, and loads the others when they are needed;
+ * Makes the pieces; gives their files by their names, and the folders of the packages that are in them. `main.js` begins, and loads the others when they are needed;
  * `<name>.code` is what V8 has compiled a piece to.
  */
 export async function makePieces() {
   const folder = join(workshop, 'pieces');
   rmSync(folder, { recursive: true, force: true });
-  await bundleProgram(folder, { target: 'node24', legalComments: 'none' });
+  const metafiles = await bundleProgram(folder, { target: 'node24' });
   for (const name of readdirSync(folder)) {
     const made = readFileSync(join(folder, name), 'utf8').replace(/^#!.*\n/, '');
     rmSync(join(folder, name));
     writeFileSync(join(folder, name.replace(/\.cjs$/, '.js')), await piece(made));
   }
   compile(folder);
-  return Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
+  const pieces = Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
+  return { pieces, packages: bundledPackages(metafiles) };
 }
 
 /**
- * A bundle as a function: pieces load each other by its `require`, since an executable has no files for `import` to
- * find.
+ * A bundle as a function: pieces load each other through its `require`, since an executable has no files for `import`
+ * to find.
  */
 async function piece(source) {
   const { code, warnings } = await transform(source, {
@@ -34,12 +36,12 @@ async function piece(source) {
     minify: true,
     supported: { 'dynamic-import': false },
   });
-  // One byte a character is what the executable reads.
+  // The executable reads one byte per character.
   if (warnings.length > 0 || /[^\0-\x7f]/.test(code)) fail('a piece of the program cannot be packed');
   return `(function(exports,require,module){${code}})`;
 }
 
-/** Compiles by the Node of the package: V8 takes no code but its own. */
+/** Compiles with the package's Node: V8 accepts only its own code. */
 function compile(folder) {
   const program = join(root, 'scripts', 'package', 'compile.js');
   // What V8 writes depends on its random numbers.

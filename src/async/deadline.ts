@@ -13,7 +13,7 @@ export class DeadlineError extends Error {
 /**
  * Runs `body` with a signal that aborts when the caller's does or after `withinMs`, and waits for it to end.
  *
- * @throws {DeadlineError} (from `body`, as the reason of its signal) when the time is over
+ * @throws {DeadlineError} (from `body`, as the reason of its signal) when time is up
  */
 export async function withDeadline<T>(
   clock: Clock,

@@ -1,14 +1,14 @@
-/** Completion for bash, zsh and fish, with the domains and devices that are there. */
-import tab from '@bomb.sh/tab/commander';
-import type { Command } from 'commander';
-import { livingGuests } from '../pvusb/model/find.js';
-import type { Inventory } from '../pvusb/model/inventory.js';
-import { observe } from '../pvusb/observe/observe.js';
-import { describeDevice } from '../sysfs/usbids.js';
+/** What may come next on a command line: what `pvusb complete` prints for the shells' scripts. */
+import type { Command, Option } from 'commander';
+import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } from '../pvusb/index.js';
+import { describeDevice, printable } from '../sysfs/index.js';
+import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
+import { JSON_LIBXL } from './options.js';
 import { UsageError } from './report.js';
 import type { Terminal } from './terminal.js';
-import { describeHolder } from './wording.js';
+import { describeHolder, whyNotAttachable } from './wording.js';
+import { isXlCommand } from './xl/run.js';
 
 /** A word to offer and what it stands for. */
 interface Offer {
@@ -16,113 +16,211 @@ interface Offer {
   readonly description: string;
 }
 
+/** What is expected somewhere: words, or what the shell knows better. */
+type Kind =
+  | 'command'
+  | 'domain'
+  | 'free device'
+  | 'lent device'
+  | 'type'
+  | 'shell'
+  | 'libxl'
+  | 'file'
+  | 'folder';
+
+/** Where on a command line the next word is. */
+interface Place {
+  readonly command: Command;
+  /** How many arguments of the command come before it. */
+  readonly at: number;
+  /** The option that takes it as a value. */
+  readonly option?: Option | undefined;
+  /** After "--" nothing is an option. */
+  readonly isPastOptions: boolean;
+}
+
 const TYPES: readonly Offer[] = [
   { value: 'auto', description: 'as libxl chooses' },
-  { value: 'pv', description: "served by the host's usbback" },
-  { value: 'qusb', description: "served by the guest's QEMU" },
-  { value: 'devicemodel', description: "emulated by the HVM guest's QEMU" },
+  ...CONTROLLER_TRAITS.map(({ type, summary }) => ({ value: type, description: summary })),
 ];
 
-type Complete = (value: string, description: string) => void;
+/** What options expect, by their long names. */
+const OPTION_KINDS: Readonly<Record<string, Kind>> = {
+  '--domain': 'domain',
+  '--type': 'type',
+  '--world': 'file',
+  '--dir': 'folder',
+  '--sysfs-root': 'folder',
+  '--json': 'libxl',
+};
 
-/** Longest time that a completion waits for the host. */
+/** What arguments expect, by their names. */
+const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
+
+/** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
 
 const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 
-const SHELLS = ['bash', 'zsh', 'fish'];
+/** Prints the script of a shell. */
+export function runCompletion(terminal: Terminal, shell: string): void {
+  const script = COMPLETION_SCRIPTS.get(shell);
+  if (script === undefined) {
+    throw new UsageError(
+      `completion takes the name of a shell: ${[...COMPLETION_SCRIPTS.keys()].join(', ')}.`,
+    );
+  }
+  terminal.out(script);
+}
 
-/** Runs `completion <shell>` (prints its script) or `complete -- <words>` (prints what may come next). */
-export async function runCompletion(
+/** Runs `complete -- WORD... CURRENT`: prints what may replace the last word, one per line (completion-scripts.ts). */
+export async function runComplete(
   terminal: Terminal,
   program: Command,
   argv: readonly string[],
-): Promise<number> {
-  if (argv[0] === 'completion' && argv.some((word) => word === '-h' || word === '--help')) {
-    program.commands.find((command) => command.name() === 'completion')?.outputHelp();
-    return 0;
+): Promise<void> {
+  const words = argv.slice(argv[0] === '--' ? 1 : 0);
+  const untrustedCurrent = words.at(-1) ?? '';
+  const place = placeAfter(program, words.slice(0, -1));
+  const [, flag, rest] = /^(--[\w-]+)=(.*)$/s.exec(untrustedCurrent) ?? [];
+  if (flag !== undefined && !place.option && !place.isPastOptions) {
+    const option = place.command.options.find(({ long }) => long === flag);
+    const kind = option && optionKind(place.command, option);
+    if (kind) await offer(terminal, place.command, kind, rest!, `${flag}=`);
+  } else if (untrustedCurrent.startsWith('-') && !place.option && !place.isPastOptions) {
+    print(terminal, describeOptions(place.command), untrustedCurrent);
+  } else {
+    const kind = place.option ? optionKind(place.command, place.option) : argumentKind(place);
+    if (kind) await offer(terminal, place.command, kind, untrustedCurrent);
   }
-  if (argv[0] === 'completion' && !SHELLS.includes(argv[1] ?? '')) {
-    throw new UsageError(`completion takes the name of a shell: ${SHELLS.join(', ')}.`);
+}
+
+/** Reads the words before the next one to find out where it is. */
+function placeAfter(program: Command, words: readonly string[]): Place {
+  let command = program;
+  let at = 0;
+  let option: Option | undefined;
+  let isPastOptions = false;
+  for (const word of words) {
+    if (option) option = undefined;
+    else if (word === '--') isPastOptions = true;
+    else if (word.startsWith('-') && word !== '-' && !isPastOptions) {
+      option = command.options.find(({ short, long, required }) => required && [short, long].includes(word));
+    } else {
+      const sub = at === 0 ? command.commands.find((candidate) => candidate.name() === word) : undefined;
+      if (sub) command = sub;
+      else at += 1;
+    }
   }
-  const commands = program.commands as Command[];
-  commands.splice(
-    commands.findIndex((command) => command.name() === 'completion'),
-    1,
-  );
-  for (const command of commands) command.description(command.summary() || command.description());
-  const completion = tab(program, { completionCommandName: 'completion' });
-  const words = argv.slice(1);
-  if (words[0] === '--') {
-    const offers = await observeOffers(terminal);
-    for (const [name, command] of completion.commands) {
-      for (const argument of command.arguments.values()) {
-        const wanted = offersFor(name, argument.name, offers);
-        if (wanted) argument.handler = (complete: Complete) => offer(complete, wanted);
-      }
-      const option = command.options.get('domain');
-      if (option) option.handler = (complete: Complete) => offer(complete, offers.domains);
-      const type = command.options.get('type');
-      if (type) type.handler = (complete: Complete) => offer(complete, TYPES);
-    }
-    for (const name of ['usbctrl-attach', 'usbctrl-detach', 'usbdev-attach', 'usbdev-detach', 'usb-list']) {
-      completion.commands
-        .get(name)
-        ?.argument('domain', (complete: Complete) => offer(complete, offers.domains));
-    }
-    completion.parse([...words.slice(1)]);
-  } else completion.setup('pvusb', 'pvusb', words[0]!);
-  return 0;
+  return { command, at, option, isPastOptions };
 }
 
-function offer(complete: Complete, offers: readonly Offer[]): void {
-  for (const { value, description } of offers) complete(value, description);
+function optionKind(command: Command, { long, required }: Option): Kind | undefined {
+  const kind = OPTION_KINDS[long ?? ''];
+  if (required || kind !== 'libxl') return kind;
+  return command.options.some((other) => other.long === JSON_LIBXL) ? kind : undefined;
 }
 
-interface Offers {
-  readonly domains: readonly Offer[];
-  readonly free: readonly Offer[];
-  readonly lent: readonly Offer[];
+function argumentKind({ command, at }: Place): Kind | undefined {
+  // "help", which is not in the parser's list, takes commands.
+  if (command.commands.length > 0) return at === 0 || (!command.parent && at === 1) ? 'command' : undefined;
+  if (isXlCommand(command.name())) return at === 0 ? 'domain' : undefined;
+  const { registeredArguments } = command;
+  const last = registeredArguments.at(-1);
+  const name = (registeredArguments[at] ?? (last?.variadic ? last : undefined))?.name();
+  if (name === 'device') return command.name() === 'detach' ? 'lent device' : 'free device';
+  return ARGUMENT_KINDS[name ?? ''];
 }
 
-function offersFor(command: string, argument: string, offers: Offers): readonly Offer[] | undefined {
-  if (argument === 'domain') return offers.domains;
-  if (argument === 'device') return command === 'detach' ? offers.lent : offers.free;
-  return undefined;
+/** Offers what is expected in a place, each word with `before` in front of it. */
+async function offer(
+  terminal: Terminal,
+  command: Command,
+  kind: Kind,
+  untrustedTyped: string,
+  before = '',
+): Promise<void> {
+  if (kind === 'file' || kind === 'folder') return terminal.out(`:${kind}s\n`);
+  print(terminal, await offersOf(terminal, command, kind), untrustedTyped, before);
 }
 
-/** A shell waits for this: a host that cannot be asked offers nothing, and says nothing. */
-async function observeOffers(terminal: Terminal): Promise<Offers> {
+async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promise<readonly Offer[]> {
+  switch (kind) {
+    case 'command':
+      return describeCommands(command);
+    case 'type':
+      return TYPES;
+    case 'libxl':
+      return [{ value: 'libxl', description: 'in the form of "xl list -l"' }];
+    case 'shell':
+      return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
+        value,
+        description: `the script of ${value}`,
+      }));
+    default:
+      return observeOffers(terminal, kind);
+  }
+}
+
+/** What begins as typed; quotes are the shell's. */
+function print(terminal: Terminal, offers: readonly Offer[], untrustedTyped: string, before = ''): void {
+  const typed = untrustedTyped.replace(/^["']/, '').replace(/\\(.)/gs, '$1');
+  for (const { value, description } of offers) {
+    if (!value.startsWith(typed)) continue;
+    const [line] = description.split('\n');
+    terminal.out(`${before}${value}\t${printable(line!)}\n`);
+  }
+}
+
+function describeCommands(command: Command): Offer[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .map((sub) => ({ value: sub.name(), description: sub.summary() || sub.description() }));
+}
+
+function describeOptions(command: Command): Offer[] {
+  const options = command.createHelp().visibleOptions(command);
+  return options.map(({ long, short, description }) => ({ value: (long ?? short)!, description }));
+}
+
+/** A shell is waiting for this: when the host cannot be asked, nothing is offered and nothing is printed. */
+async function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   try {
     return await withHost({ ...terminal, signal }, {}, async (host) => {
-      return describeOffers(await observe(host, { signal }));
+      const inventory = await observe(host, { signal });
+      return kind === 'domain'
+        ? describeDomains(inventory)
+        : describeDevices(inventory, kind === 'lent device');
     });
   } catch {
-    return { domains: [], free: [], lent: [] };
+    return [];
   }
 }
 
-function describeOffers(inventory: Inventory): Offers {
+function describeDomains(inventory: Inventory): Offer[] {
+  return livingGuests(inventory).map(({ domid, name, type }) => ({
+    // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
+    value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
+    description: `domain ${domid}, ${type ?? 'guest'}`,
+  }));
+}
+
+function describeDevices(inventory: Inventory, isLent: boolean): Offer[] {
+  if (!isLent) {
+    return inventory.devices
+      .filter((device) => whyNotAttachable(inventory, device) === undefined)
+      .map((device) => ({ value: device.busid, description: describeDevice(device) }));
+  }
   const lentIds = new Set(
     inventory.controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
   );
-  const devices = inventory.devices.filter(({ kind }) => kind === 'device');
-  return {
-    domains: livingGuests(inventory).map(({ domid, name, type }) => ({
-      // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
-      value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
-      description: `domain ${domid}, ${type ?? 'guest'}`,
-    })),
-    free: devices
-      .filter(({ busid }) => !lentIds.has(busid))
-      .map((device) => ({ value: device.busid, description: describeDevice(device) })),
-    lent: [...lentIds].map((busid) => {
-      const device = devices.find((candidate) => candidate.busid === busid);
-      const description = device
-        ? `${describeDevice(device)} in ${describeHolder(inventory, device)}`
-        : 'missing';
-      return { value: busid, description };
-    }),
-  };
+  return [...lentIds].map((busid) => {
+    const device = deviceAt(inventory, busid);
+    const description = device
+      ? `${describeDevice(device)} in ${describeHolder(inventory, device)}`
+      : 'missing';
+    return { value: busid, description };
+  });
 }

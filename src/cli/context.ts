@@ -1,10 +1,7 @@
-/** What every command of ours shares: options, the host, printing and errors. */
+/** What all our commands share: options, the host, printing and errors. */
 
-import { formatPlan, type Plan } from '../pvusb/model/plan.js';
-import { type Host, openHost } from '../pvusb/observe/host.js';
-import type { OperationOptions } from '../pvusb/verbs/operate.js';
-import type { UsbDevice } from '../sysfs/device.js';
-import { readUsbNames, type UsbNames } from '../sysfs/usbids.js';
+import { formatPlan, type Host, type OperationOptions, openHost, type Plan } from '../pvusb/index.js';
+import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
 import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -26,22 +23,15 @@ export async function withHost<T>(
 ): Promise<T> {
   const progress = new ProgressLine(terminal);
   const { signal, env } = terminal;
-  const host = await openHost({
-    signal,
-    environment: env,
-    sysfsRoot: options.sysfsRoot || env.PVUSB_SYSFS || undefined,
-    qmpRoot: env.PVUSB_QMP || undefined,
-    userdataRoot: env.PVUSB_USERDATA || undefined,
-  });
+  await using host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot });
   try {
     return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });
   } finally {
     progress.clear();
-    host.xenstore.close();
   }
 }
 
-/** What usb.ids calls devices: that of `PVUSB_USBIDS`, else the installed one. No names when it is not there. */
+/** The names of devices in usb.ids: the file in `PVUSB_USBIDS`, otherwise the installed one. No names if there is none. */
 export function usbNames({ env }: Terminal, devices: readonly UsbDevice[]): Promise<UsbNames> {
   return readUsbNames(devices, env.PVUSB_USBIDS ? [env.PVUSB_USBIDS] : undefined);
 }
@@ -51,7 +41,7 @@ export function printJson(terminal: Terminal, data: unknown): void {
   terminal.out(`${printableJson(data)}\n`);
 }
 
-/** Prints what is JSON already. */
+/** Prints what already is JSON. */
 export function printJsonText(terminal: Terminal, untrustedText: string): void {
   terminal.out(`${printableJsonText(untrustedText)}\n`);
 }

@@ -1,26 +1,32 @@
-/** The commands that look after a host: doctor, watch, release; and those that know xl's files: apply, prepare, export. */
+/**
+ * The commands that look after a host: doctor, watch, release; and those that read or write xl's files: apply, prepare,
+ * export.
+ */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { addJson, DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
 import type { Terminal } from './terminal.js';
 
 /** Adds `watch` and `release`. */
-export function addLife(program: Command, terminal: Terminal): void {
+export function addGuests(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/watch.js');
   program
     .command('watch')
-    .summary('see guests come and go')
+    .summary("keep guests' devices across reboots; clean up after dead guests")
     .description(
-      'Watches guests until it is stopped. What a dead guest has left, and its toolstack does not clean up, is given ' +
-        'back; a guest that comes back (a reboot) gets the devices that it had.',
+      'Watches guests until it is stopped. Gives back what a dead guest has left behind and its toolstack does not clean ' +
+        'up; a guest that comes back (a reboot) gets the devices that it had.',
     )
-    .option('--json', 'print an object a line')
+    .option('--dry-run', 'show what would be done, change nothing')
+    .option('--json', 'print one JSON object per line')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) => (await load()).runWatch(terminal, options));
   program
     .command('release')
     .summary('take everything from a domain')
-    .description('Takes all devices of a domain back and removes its controllers; also of one that is gone.')
+    .description(
+      "Takes back all of a domain's devices and removes its controllers, even if the domain is gone.",
+    )
     .argument('<domain>')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
@@ -35,15 +41,16 @@ export function addFiles(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/apply.js');
   program
     .command('apply')
-    .summary('bring a domain to what its xl.cfg says')
+    .summary("make a domain's USB match its xl.cfg")
     .description(
-      'Brings a running domain to what the settings usbctrl and usbdev of a file say: what it does not name is taken ' +
-        'back, what it names is given; what is so already stays untouched. The file is an xl.cfg, or the JSON of ' +
-        '"pvusb export --json=libxl". What is impossible is refused before anything is changed; ' +
-        'after a failure run it again, and it goes on.',
+      "Makes a running domain's USB match the settings usbctrl and usbdev in a file: takes back what the file does not " +
+        'name, adds what it names, and leaves alone what already matches. The file is an xl.cfg, or the JSON of ' +
+        '"pvusb export --json=libxl"; one that names neither, or belongs to another guest, is refused. What is impossible is refused before anything is changed; ' +
+        'after a failure, run it again to continue.',
     )
     .argument('<domain>', 'whose USB it is')
     .argument('<file>', 'its configuration')
+    .option('--take-all', 'take everything back when the file names neither usbctrl nor usbdev')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -54,13 +61,13 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .command('prepare')
     .summary('give a domain its devices before it runs')
     .description(
-      'Waits for the domain of a configuration and gives it the controllers and devices that the file names and it lacks, ' +
-        'while it may still be paused; takes nothing away:\n' +
+      'Waits for the domain in a configuration file and gives it the controllers and devices that the file names and it ' +
+        'lacks, even while it is paused; takes nothing away:\n' +
         '  xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1',
     )
     .argument('<file>', "the guest's configuration: xl.cfg, or libxl's JSON")
-    .option('-d, --domain <domain>', 'the domain (the one that the file names unless given)')
-    .option('-w, --wait <seconds>', 'how long to wait for it (60 unless given)')
+    .option('-d, --domain <domain>', 'the domain (default: the one that the file names)')
+    .option('-w, --wait <seconds>', 'how long to wait for it (default: 60)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -70,7 +77,7 @@ export function addFiles(program: Command, terminal: Terminal): void {
   addJson(program.command('export'))
     .summary("a guest's controllers and devices as xl.cfg")
     .description(
-      'Prints the settings usbctrl and usbdev of what a guest has now, to be put into its configuration file. xl names ' +
+      'Prints the settings usbctrl and usbdev for what a guest has now, to be put into its configuration file. xl names ' +
         'devices by their address, which changes at every replug.',
     )
     .argument('<domain>')
@@ -84,14 +91,15 @@ export function addFiles(program: Command, terminal: Terminal): void {
 export function addDoctor(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
   program
     .command('doctor')
-    .summary('find half-done work and mend it')
+    .summary('find half-done work and fix it')
     .description(
       'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
-        'nor a guest has, a QEMU that has died or has something else than was recorded, saved drivers that nobody needs, ' +
-        'controllers of guests that are gone. Shows how it would mend each; --fix does it. It gives devices back to the host, and never takes one from it. ' +
-        'Exit status 1 when something is wrong and stays so.',
+        'nor a guest has, a QEMU that has died or does not have what was recorded, saved drivers that nobody needs, ' +
+        'controllers of guests that are gone. Shows how it would fix each; --fix does it. It gives devices back to the ' +
+        'host, and never takes one from it. ' +
+        'Exits with 1 if something is still wrong at the end.',
     )
-    .option('--fix', 'mend what is found')
+    .option('--fix', 'fix what is found, and look for drivers for unused devices')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `pvusb`. xl's own commands take a short way: scripts call them often, and start time counts. */
+/** The program `pvusb`. xl's own commands take a shortcut: scripts call them often, and start time counts. */
 import { processTerminal } from './terminal.js';
 import { VERSION } from './version.js';
 
@@ -9,7 +9,7 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
     terminal.out(`${VERSION}\n`);
     return 0;
   }
-  // All of xl's begin so, none of ours does. What a command does not need is not even begun.
+  // All of xl's begin like this, none of ours does. What a command does not need is not even loaded.
   if (command?.startsWith('usb')) {
     const { isXlCommand, runXl } = await import('./xl/run.js');
     if (isXlCommand(command)) return runXl(terminal, command, rest);
@@ -18,7 +18,7 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
   return runProgram(terminal, command === undefined ? [] : [command, ...rest]);
 }
 
-// Built as CommonJS, which starts sooner and knows no await out here.
+// Built as CommonJS, which starts sooner and has no top-level await.
 void main(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });

@@ -1,43 +1,81 @@
 /** The man page pvusb(1), made from the commands themselves. */
-import type { Command } from 'commander';
-import { ERROR_KINDS, type ErrorGroup, EXIT_STATUS } from '../pvusb/model/errors.js';
+import { type Command, Option } from 'commander';
+import { type ErrorGroup, EXIT_STATUS } from '../pvusb/index.js';
+import { ENVIRONMENT, EXAMPLES, FILES } from './man-lists.js';
+import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
 import { buildProgram } from './program.js';
+import { bold, formatHelp, list, NO_HYPHENS, prose, roff, usage, verbatim } from './roff.js';
+import { CONTROLLER_STATES, PORT_STATES, XENBUS_STATES } from './states.js';
 import type { Terminal } from './terminal.js';
 import { isXlCommand } from './xl/run.js';
 
+/** What the page is made of beside the program. */
+export interface ManPageParts {
+  readonly version: string;
+  /** Of the sources: `2026-11-28`. */
+  readonly date: string;
+  /** The text of docs/errors.md, which has the causes. */
+  readonly errors: string;
+}
+
 /** Formats the manual in roff (`man(7)`). */
-export function formatManPage(version: string): string {
+export function formatManPage({ version, date, errors }: ManPageParts): string {
   const program = buildProgram(SILENT);
   const own = program.commands.filter((command) => !isXlCommand(command.name()) && command.name() !== 'help');
   const xl = program.commands.filter((command) => isXlCommand(command.name()));
   return [
-    `.TH PVUSB 1 "" "pvusb ${roff(version)}" "Xen"`,
+    `.TH PVUSB 1 ${date} "pvusb ${roff(version)}" "Xen"`,
+    NO_HYPHENS,
+    '.ad l',
     '.SH NAME',
     'pvusb \\- lend the USB devices of a Xen host to its guests',
     '.SH SYNOPSIS',
-    '.B pvusb',
-    '.I command',
-    '[\\fIoptions\\fR] [\\fIarguments\\fR]',
+    `${bold('pvusb')} \\fIcommand\\fR [\\fIoptions\\fR] [\\fIarguments\\fR]`,
     '.SH DESCRIPTION',
-    paragraphs(program.description()),
+    ...formatHelp(program.description()),
+    '.PP',
+    `${usage('pvusb help <command>')} explains one command.`,
+    '.SH OPTIONS',
+    ...prose('Most commands take these; those that change something take all of them.'),
+    ...list(COMMON.map(formatOption)),
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
-    "They take xl's arguments, print what xl prints and exit as xl does.",
+    ...prose("They take xl's arguments, print what xl prints and exit as xl does."),
     ...xl.flatMap((command) => formatCommand(command)),
+    '.SH STATES',
+    ...formatStates(),
     '.SH EXIT STATUS',
-    ...Object.entries(statuses()).flatMap(([status, meaning]) => ['.TP', `.B ${status}`, roff(meaning)]),
+    ...list(Object.entries(statuses()).map(([status, meaning]) => [bold(status), ...prose(meaning)])),
     '.SH ENVIRONMENT',
-    ...ENVIRONMENT.flatMap(([name, meaning]) => ['.TP', `.B ${name}`, roff(meaning)]),
+    ...list(ENVIRONMENT.map(([name, meaning]) => [bold(name), ...prose(meaning)])),
+    '.SH FILES',
+    ...list(FILES.map(([path, meaning]) => [`\\fI${roff(path)}\\fR`, ...prose(meaning)])),
+    '.SH EXAMPLES',
+    ...EXAMPLES.flatMap(({ what, lines }, at) => [
+      ...(at === 0 ? [] : ['.PP']),
+      ...prose(what),
+      '.PP',
+      '.RS 4',
+      ...verbatim(lines),
+      '.RE',
+    ]),
     '.SH ERRORS',
-    'Each error has a code, which stands in brackets behind its remedy, and in the output of \\-\\-json.',
-    ...Object.entries(ERROR_KINDS).flatMap(([code, { remedy }]) => ['.TP', `.B ${roff(code)}`, roff(remedy)]),
+    ...prose('Each error has a code, printed in parentheses after its remedy, and in the output of --json.'),
+    ...formatErrors(errors),
     '.SH SEE ALSO',
     '.BR xl (1),',
-    '.BR xenstore\\-ls (1)',
+    '.BR xl.cfg (5),',
+    '.BR xenstore\\-ls (1),',
+    '.BR lsusb (8)',
+    '.PP',
+    ...prose('More is in /usr/share/doc/pvusb: README.md and what it names.'),
     '',
   ].join('\n');
 }
+
+/** Options that many commands have are told once. */
+const COMMON = [new Option(...DRY_RUN), new Option(...JSON_OPTION), sysfsRoot()];
 
 /** The commands are described, not run. */
 const SILENT: Terminal = {
@@ -46,24 +84,15 @@ const SILENT: Terminal = {
   showsProgress: false,
   hasColour: false,
   columns: undefined,
+  errColumns: undefined,
   env: {},
   signal: new AbortController().signal,
 };
 
-const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ['XENSTORED_PATH', "xenstored's socket, or the device, itself."],
-  ['XENSTORED_RUNDIR', 'The folder of its socket.'],
-  ['PVUSB_SYSFS', 'Where sysfs is; /sys unless given.'],
-  ['PVUSB_USERDATA', 'Where libxl keeps the configurations of guests; /var/lib/xen unless given.'],
-  ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; /var/run/xen unless given."],
-  ['PVUSB_USBIDS', "The list of vendors' and products' names; the installed usb.ids unless given."],
-  ['NO_COLOR', 'Nothing is printed in colour.'],
-];
-
 function statuses(): Record<string, string> {
   const meanings: Record<ErrorGroup, string> = {
-    refused: 'Refused; nothing was changed. From doctor: something is wrong and stays so.',
-    host: 'Trouble with the host.',
+    refused: 'Refused; nothing was changed. From doctor: something is still wrong.',
+    host: 'Problem with the host.',
     moment: 'Try again.',
     unfinished: 'Something is left over; see "pvusb doctor".',
   };
@@ -72,29 +101,64 @@ function statuses(): Record<string, string> {
   return { 0: 'Done.', ...Object.fromEntries(byGroup), 2: 'A wrong command line.', 130: 'Interrupted.' };
 }
 
+/** A command, or its subcommands: how it is called, what it does, its options. Those of the parser alone are not told. */
 function formatCommand(command: Command, prefix = ''): string[] {
   const name = `${prefix}${command.name()}`;
   if (command.commands.length > 0) return command.commands.flatMap((sub) => formatCommand(sub, `${name} `));
-  const options = command.options.flatMap((option) => [
+  // A command that is called in two ways has them in two lines, with the program's name in the second.
+  const [first, ...others] = command.usage().split(/\n +pvusb /);
+  const isCommon = ({ flags, description }: Option): boolean =>
+    COMMON.some((option) => option.flags === flags && option.description === description);
+  const options = optionsOf(command).filter((option) => !isCommon(option));
+  return [
     '.TP',
-    `.B ${roff(option.flags)}`,
-    roff(option.description),
-  ]);
-  const block = options.length === 0 ? [] : ['.RS', ...options, '.RE'];
-  return ['.TP', `.B ${roff(`${name} ${command.usage()}`)}`, paragraphs(command.description()), ...block];
+    usage(`${name} ${first}`),
+    ...others.flatMap((other) => ['.TQ', usage(other)]),
+    ...formatHelp(command.description()),
+    ...(options.length === 0 ? [] : ['.RS', ...list(options.map(formatOption)), '.RE']),
+  ];
 }
 
-function paragraphs(text: string): string {
-  return text
-    .split(/\n{2,}/)
-    .map(roff)
-    .join('\n.PP\n');
+/** What a command offers; what only the parser knows is hidden. */
+function optionsOf(command: Command): Option[] {
+  return command
+    .createHelp()
+    .visibleOptions(command)
+    .filter(({ long }) => long !== '--help');
 }
 
-/** A line that begins with a dot or a quote would be a request; a hyphen is a dash unless escaped. */
-function roff(text: string): string {
-  return text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replace(/^([.'])/gm, '\\&$1');
+function formatOption({ flags, description }: Option): [string, ...string[]] {
+  return [flags.split(', ').map(usage).join(', '), ...prose(description)];
+}
+
+function formatStates(): string[] {
+  const { gone, removed, emulated } = CONTROLLER_STATES;
+  const entries = (states: readonly { readonly word: string; readonly meaning: string }[]) =>
+    list(states.map(({ word, meaning }) => [bold(word || '(nothing)'), ...prose(meaning)]));
+  return [
+    ...prose('"pvusb list" says of a port with a device:'),
+    ...entries(Object.values(PORT_STATES)),
+    '.PP',
+    'Of a controller:',
+    ...entries([...XENBUS_STATES, removed, gone, emulated]),
+    '.PP',
+    ...prose('Of a domain that is dead, and whose controllers are still there: GONE.'),
+  ];
+}
+
+/** The tables of docs/errors.md: groups, and in each the codes with causes and remedies. */
+function formatErrors(markdown: string): string[] {
+  const plain = (text: string): string[] => prose(text.replaceAll('`', ''));
+  return markdown
+    .split(/^## /m)
+    .slice(1)
+    .flatMap((section) => {
+      const [title, ...lines] = section.split('\n');
+      const rows = lines.flatMap((line) => /^\| `([a-z-]+)` \|(.*)\|([^|]*)\|$/.exec(line)?.slice(1) ?? []);
+      const entries: [string, ...string[]][] = [];
+      for (let at = 0; at < rows.length; at += 3) {
+        entries.push([bold(rows[at]!), ...plain(rows[at + 1]!), '.br', ...plain(rows[at + 2]!)]);
+      }
+      return entries.length === 0 ? [] : [`.SS ${roff(title!)}`, ...list(entries)];
+    });
 }

@@ -8,13 +8,13 @@ export const DRY_RUN = ['--dry-run', 'show the steps, change nothing'] as const;
 
 /** Another sysfs. */
 export function sysfsRoot(): Option {
-  return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; /sys unless given)');
+  return new Option('--sysfs-root <dir>', 'where sysfs is (or PVUSB_SYSFS; default: /sys)');
 }
 
-/** How `--json=libxl` comes to commander, for which an option has a value always or never, or takes the next word. */
+/** How `--json=libxl` is passed to commander, for which an option always or never has a value, or takes the next word. */
 export const JSON_LIBXL = '--json-libxl';
 
-/** Data instead of text, also as libxl writes it. */
+/** Data instead of text, or libxl's JSON. */
 export function addJson(command: Command): Command {
   return command
     .option('--json', `${JSON_OPTION[1]}; --json=libxl: in the form of "xl list -l"`)

@@ -1,10 +1,10 @@
 /** Keeps what others chose (arguments, files, xenstore, guests) from steering a terminal. */
-import { printable, UNSAFE } from '../sysfs/text.js';
+import { printable, UNSAFE } from '../sysfs/index.js';
 
-/** Longest word of a command line that is told back. */
+/** Longest word of a command line that is quoted in full. */
 const WORD_MAX = 100;
 
-/** A word that somebody typed, in quotation marks; the middle of a very long one is left out. */
+/** A word that someone typed, in quotation marks; the middle of a very long one is left out. */
 export function quoteWord(untrustedText: string): string {
   const characters = [...untrustedText];
   if (characters.length <= WORD_MAX) return `"${printable(untrustedText)}"`;
@@ -13,19 +13,19 @@ export function quoteWord(untrustedText: string): string {
   return `"${printable(text)}"`;
 }
 
-/** Data as JSON that is safe to print: unsafe characters are `\u` escapes, so that it parses to the same. */
+/** Data as JSON that is safe to print: unsafe characters are `\u` escapes, so that it still parses to the same value. */
 export function printableJson(data: unknown): string {
   return printableJsonText(JSON.stringify(data, null, 2));
 }
 
-/** Data as JSON in one line that is safe to print: for an object a line. */
+/** Data as JSON on one line that is safe to print: for one object per line. */
 export function printableJsonLine(data: unknown): string {
   return printableJsonText(JSON.stringify(data));
 }
 
 /**
- * JSON made safe to print in the same way. What is unsafe can only stand in strings, but for the white space between tokens
- * (RFC 8259, 2), which is none in strings.
+ * JSON made safe to print in the same way. Unsafe characters can only occur in strings, except for the white space
+ * between tokens (RFC 8259, 2), which cannot occur in strings.
  */
 export function printableJsonText(untrustedText: string): string {
   return untrustedText.replace(UNSAFE, (character) => {

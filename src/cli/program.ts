@@ -1,9 +1,10 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
-import { Command, CommanderError } from 'commander';
-import { PvusbError } from '../pvusb/model/errors.js';
-import { printable } from '../sysfs/text.js';
+import { Command, CommanderError, Option } from 'commander';
+import { USUAL_VERSION } from '../libxl/index.js';
+import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
-import { addDoctor, addFiles, addLife } from './hints.js';
+import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
+import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
 import type { Terminal } from './terminal.js';
@@ -14,8 +15,8 @@ import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
-  if (first === 'help' && isXlCommand(rest[0] ?? '')) return runXl(terminal, rest[0]!, ['--help']);
-  // What comes behind "--" is no option, whatever it looks like.
+  if (first === 'help' && rest.length > 0) return runProgram(terminal, [...rest, '--help']);
+  // What follows "--" is not an option, whatever it looks like.
   const end = argv.indexOf('--');
   const options = end === -1 ? argv : argv.slice(0, end);
   let exitStatus = 0;
@@ -24,22 +25,38 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
   };
   const program = buildProgram(terminal, setStatus);
   try {
-    if (first === 'completion' || first === 'complete') {
-      const { runCompletion } = await import('./completion.js');
-      return await runCompletion(terminal, program, argv);
+    if (first === 'complete') {
+      const { runComplete } = await import('./completion.js');
+      await runComplete(terminal, program, rest);
+      return 0;
     }
     if (first === undefined) {
       terminal.out(program.helpInformation());
       return 0;
     }
-    const words = options.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
-    await program.parseAsync([...words, ...argv.slice(words.length)], { from: 'user' });
+    // Of what is no command there is no help: the word is refused instead.
+    const asked = isCommand(program, options) ? options : options.filter((word) => !HELP.includes(word));
+    const words = asked.map((word) => (word === '--json=libxl' ? JSON_LIBXL : word));
+    await program.parseAsync([...words, ...argv.slice(options.length)], { from: 'user' });
     return exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
     const json = options.some((word) => /^--json(=libxl)?$/.test(word));
     return reportError(terminal, error, json);
   }
+}
+
+const HELP = ['-h', '--help'];
+
+/** Whether a command line begins with the name of a command, of several words where it has them, or with an option. */
+function isCommand(program: Command, words: readonly string[]): boolean {
+  let command: Command | undefined = program;
+  for (const word of words) {
+    if (word.startsWith('-') || command.commands.length === 0) return true;
+    command = command.commands.find((candidate) => candidate.name() === word);
+    if (!command) return false;
+  }
+  return true;
 }
 
 const INTRODUCTION = `Lends the USB devices of a Xen host to its guests.
@@ -54,11 +71,11 @@ Examples:
   pvusb attach u1 4-1            lend the device in socket 4-1 to the guest u1
   pvusb list                     who has what
   pvusb detach 4-1               take it back
-  pvusb doctor                   what is half done or left over; --fix mends it
+  pvusb doctor                   what is half done or left over; --fix repairs it
   pvusb demo                     all of this on a simulated host
 
-Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 trouble
-with the host, 4 try again, 5 something is left over (see "pvusb doctor"), 130
+Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 host
+problem, 4 try again, 5 something is left over (see "pvusb doctor"), 130
 interrupted.`;
 
 /** The program with all its commands; also what completion is made from. */
@@ -70,8 +87,10 @@ export function buildProgram(
     .description(INTRODUCTION)
     .addHelpText('after', EXAMPLES)
     .version(VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'explain a command')
-    .helpCommand('help [command]', 'explain a command')
+    // Only before a command: after one it would swallow what was asked for.
+    .enablePositionalOptions()
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command...]', 'show help for a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: tellMisuse })
@@ -80,7 +99,7 @@ export function buildProgram(
   addWriting(program, terminal);
   addController(program, terminal);
   addDoctor(program, terminal, setStatus);
-  addLife(program, terminal);
+  addGuests(program, terminal);
   addFiles(program, terminal);
   addSimulation(program, terminal, setStatus);
   addXl(program);
@@ -88,7 +107,7 @@ export function buildProgram(
   return program;
 }
 
-/** Commander's own complaint, which repeats what was typed. Only its suggestion is a line of its own. */
+/** Commander's own message, which repeats what was typed. Only its suggestion is a line of its own. */
 function tellMisuse(untrustedText: string, write: (text: string) => void): void {
   const lines = untrustedText
     .trimEnd()
@@ -98,7 +117,7 @@ function tellMisuse(untrustedText: string, write: (text: string) => void): void 
   write(`${lines.map(printable).join('\n')}\n`);
 }
 
-/** After a wrong command line: where the right one is told. */
+/** After a wrong command line: where to find the right one. */
 function hintAtHelp(command: Command, words: string): void {
   command.showHelpAfterError(`See "${words} --help".`);
   for (const sub of command.commands) hintAtHelp(sub, `${words} ${sub.name()}`);
@@ -110,9 +129,11 @@ function addReading(program: Command, terminal: Terminal): void {
     .summary("the host's USB devices and who has them")
     .description(
       'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("no: lent": a guest has it; "no: half": see "pvusb doctor").',
+        '("in use": a guest has it; "half attached": see "pvusb doctor"). SERIAL has the serial numbers that ' +
+        'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
+        'fewer columns and shorter names.',
     )
-    .option('-a, --all', 'root hubs too')
+    .option('-a, --all', 'show root hubs too')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) =>
@@ -129,8 +150,8 @@ function addReading(program: Command, terminal: Terminal): void {
   program
     .command('inventory')
     .summary('the whole host as JSON')
-    .description('Prints all that pvusb sees of this host as JSON. "pvusb sim --world FILE" plays it again.')
-    .option('--json', 'changes nothing: it is JSON anyway')
+    .description('Prints all that pvusb sees of this host as JSON. "pvusb sim --world FILE" simulates it.')
+    .option('--json', 'no effect: the output is JSON anyway')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) =>
       (await import('./commands/inventory.js')).runInventory(terminal, options),
@@ -142,13 +163,13 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('attach')
     .summary('lend a device to a domain')
     .description(
-      'Lends a USB device to a domain: on the port given, else on the first free one, else on a new controller. ' +
-        'If anything fails, or at Ctrl-C, the host is left as it was.',
+      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. ' +
+        'If anything fails, or on Ctrl-C, the host is left as it was.',
     )
     .argument('<domain>', 'who gets it')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
-    .option('-c, --controller <devid>', 'on this controller')
-    .option('-p, --port <port>', 'on this port of the controller')
+    .option('-c, --controller <devid>', 'use this controller')
+    .option('-p, --port <port>', 'use this port of the controller')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -159,8 +180,8 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('detach')
     .summary('take a device back')
     .description(
-      'Takes a device back and gives it to the driver that the host had for it. A device that was pulled out is ' +
-        'still named by its busid. After a failure run it again: it goes on where it stopped.',
+      'Takes a device back and gives it to the driver that it had on the host. A device that was pulled out is ' +
+        'still named by its busid. After a failure, run it again: it continues where it stopped.',
     )
     .usage('[options] <device>\n       pvusb detach [options] <domain> <controller> <port>')
     .argument('<device...>', 'the device; or a domain, a controller and a port')
@@ -173,30 +194,22 @@ function addWriting(program: Command, terminal: Terminal): void {
     );
 }
 
-const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type says who serves it:
-  pv           the kernel driver usbback of this host
-  qusb         the QEMU of a PV or PVH guest (usbctrl=["type=qusb"] in its
-               configuration starts one)
-  devicemodel  emulated by the QEMU of an HVM guest; needs no driver in the
-               guest. USB 1 has 2 ports, USB 2 has 6, USB 3 has 1 to 15.
-  auto         devicemodel for an HVM guest; else pv if usbback is loaded,
-               else qusb`;
-
 function addController(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/controller.js');
   const controller = program
     .command('controller')
     .summary('add, remove, destroy or show a USB controller')
-    .description('Virtual USB controllers of domains. "attach" adds one by itself when it is needed.');
+    .description('Virtual USB controllers of domains. "attach" adds one automatically when it is needed.');
   controller
     .command('add')
     .summary('add a USB controller to a domain')
     .description(ADD_DESCRIPTION)
     .argument('<domain>')
-    .option('-t, --type <type>', 'auto, pv, qusb or devicemodel (auto unless given)')
-    .option('-u, --usb <version>', 'USB version: 1 or 2, of type devicemodel also 3 (2 unless given)')
-    .option('-n, --ports <number>', 'number of ports, 1 to 31 (8 unless given); devicemodel: see above')
-    .option('--devid <devid>', 'its number (the next unless given)')
+    .option('-t, --type <type>', `${TYPE_NAMES} (default: auto)`)
+    .option('-u, --usb <version>', `USB version (default: ${USUAL_VERSION})`)
+    .addOption(new Option('--version [version]').hideHelp())
+    .option('-n, --ports <number>', PORTS_HELP)
+    .option('--devid <devid>', 'its number (default: the next one)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -208,8 +221,8 @@ function addController(program: Command, terminal: Terminal): void {
       .command(destroy ? 'destroy' : 'remove')
       .description(
         destroy
-          ? 'Detaches its devices and removes a controller without waiting for the guest.'
-          : 'Detaches its devices, waits for the guest to let go, and removes a controller.',
+          ? 'Detaches the devices of a controller and removes it without waiting for the guest.'
+          : 'Detaches the devices of a controller, waits for the guest to let go of it, and removes it.',
       )
       .argument('<domain>')
       .argument('<devid>')
@@ -221,7 +234,7 @@ function addController(program: Command, terminal: Terminal): void {
       );
   }
   addJson(controller.command('info'))
-    .description('Shows all about a controller; what the guest says is shown as such.')
+    .description('Shows everything about a controller; what the guest says is marked as such.')
     .argument('<domain>')
     .argument('<devid>')
     .addOption(sysfsRoot())
@@ -237,21 +250,23 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
     .description(
       'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N ' +
         'the QEMU of domain N. Prints the export ' +
-        'lines that make other shells use it, then "ready", and serves until it is stopped.',
+        'lines that make other shells use it, then "ready", and runs until it is stopped.',
     )
     .requiredOption('--dir <dir>', 'the folder')
     .option(
       '--world <file>',
-      'a world: written by hand, or printed by "pvusb inventory" (a recorded one unless given)',
+      'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
     )
-    .option('--qemu', 'the recorded host without usbback: QEMU serves its guests')
+    .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
     .action(async (options: { dir: string; world?: string; qemu?: boolean }) =>
       (await import('./commands/sim.js')).runSim(terminal, options),
     );
   program
     .command('demo')
-    .summary('play the main job on a simulated host')
-    .description('Lends a stick to a guest, pulls it out, mends that and takes it back, on a simulated host.')
+    .summary('run the main job on a simulated host')
+    .description(
+      'Lends a stick to a guest, pulls it out, fixes that, lends another and takes it back, on a simulated host.',
+    )
     .action(async () => setStatus(await (await import('./commands/demo.js')).runDemo(terminal, runProgram)));
   program
     .command('completion')
@@ -263,16 +278,20 @@ function addSimulation(program: Command, terminal: Terminal, setStatus: (status:
         '  fish: pvusb completion fish > ~/.config/fish/completions/pvusb.fish',
     )
     .argument('<shell>', 'bash, zsh or fish')
-    .action(() => {
-      // Carried out before the parser, since completion needs the whole program.
-      throw new PvusbError('internal', 'completion was not dispatched.');
-    });
+    .action(async (shell: string) => (await import('./completion.js')).runCompletion(terminal, shell));
 }
 
-/** Listed for help and completion; carried out by a parser of their own, before this one. */
+/** Listed for help and completion; handled by a parser of their own, before this one. */
 function addXl(program: Command): void {
   program.commandsGroup('The commands of xl, with its arguments, output and exit status:');
   for (const { name, usage, summary } of xlCommands()) {
-    program.command(name).summary(summary).description(summary).usage(usage);
+    program
+      .command(name)
+      .summary(summary)
+      .description(summary)
+      .usage(usage)
+      .option(...DRY_RUN)
+      .option(...JSON_OPTION)
+      .addOption(sysfsRoot());
   }
 }

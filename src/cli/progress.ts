@@ -1,11 +1,15 @@
 /** Shows what is being done while it is being done, on a terminal only. */
-import type { Progress } from '../pvusb/execute/execute.js';
+import type { Progress } from '../pvusb/index.js';
+import { fit } from './table.js';
 import type { Terminal } from './terminal.js';
 
 /** Nothing quicker than this is worth a line. */
 const AFTER_MS = 300;
 
-/** A line that comes when something takes long and goes when it is over. */
+/** Width assumed for a terminal of unknown width. */
+const WIDTH = 80;
+
+/** A line that appears when something takes long and disappears when it is over. */
 export class ProgressLine {
   readonly #terminal: Terminal;
   #timer: NodeJS.Timeout | undefined;
@@ -18,22 +22,23 @@ export class ProgressLine {
   /** For the `onStep` of an operation. */
   readonly onStep = ({ step, phase }: Progress): void => {
     if (phase === 'begin') this.show(`${step.why} ...`);
-    else if (phase === 'undo') this.show(`taking back: ${step.why} ...`);
+    else if (phase === 'undo') this.show(`undoing: ${step.why} ...`);
     else this.clear();
   };
 
-  /** Says `text` if {@link clear} does not come soon. */
+  /** Shows `text` unless {@link clear} comes soon. */
   show(text: string): void {
     if (!this.#terminal.showsProgress) return;
     this.clear();
     this.#timer = setTimeout(() => {
       this.#shown = true;
-      this.#terminal.err(`\r\x1b[K${text.slice(0, 79)}`);
+      // A line that the terminal has wrapped could not be removed.
+      this.#terminal.err(`\r\x1b[K${fit(text, (this.#terminal.errColumns ?? WIDTH) - 1)}`);
     }, AFTER_MS);
     this.#timer.unref();
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   clear(): void {
     clearTimeout(this.#timer);
     if (this.#shown) this.#terminal.err('\r\x1b[K');

@@ -1,15 +1,16 @@
 /** Tells a person why a command failed, and a script by its exit status. */
-import { PvusbError } from '../pvusb/model/errors.js';
-import { printable } from '../sysfs/text.js';
+import { PvusbError } from '../pvusb/index.js';
+import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
+import { remedyOf } from './remedies.js';
 import type { Terminal } from './terminal.js';
 
-/** A command line that makes no sense: exit status 2, with a hint where help is. */
+/** An invalid command line: exit status 2, with a hint where to find help. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A command of several changes failed: why, and what it had done by then. */
+/** A command of several changes failed: why, and what it had done until then. */
 export class HalfDoneError extends Error {
   override readonly name = 'HalfDoneError';
   readonly changes: readonly unknown[];
@@ -32,10 +33,14 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
     return USAGE_STATUS;
   }
   const known = error instanceof PvusbError ? error : new PvusbError('internal', tellFault(error));
-  const { code, message, remedy, leftOver, where } = known;
+  const { code, message, leftOver, where } = known;
+  const remedy = remedyOf(known);
   if (json)
     terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
-  terminal.err(`pvusb: ${printable(message)}\n${remedy} (${code})\n`);
+  // The message may already say it.
+  const more = leftOver.filter((sentence) => !message.includes(sentence));
+  const lines = [`pvusb: ${message}`, ...more, `${remedy} (${code})`];
+  terminal.err(lines.map((line) => `${printable(line)}\n`).join(''));
   if (known !== error) terminal.err(`${stackOf(error).split('\n').map(printable).join('\n')}\n`);
   return known.exitStatus;
 }

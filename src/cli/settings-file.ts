@@ -1,41 +1,17 @@
 /** A file that says which USB controllers and devices a guest has: xl.cfg, or libxl's JSON. */
 import { readFile } from 'node:fs/promises';
-import { PvusbError } from '../pvusb/model/errors.js';
-import type { WantedUsb } from '../pvusb/plan/apply.js';
-import { parseLibxlUsb } from '../pvusb/verbs/libxl-json.js';
-import {
-  type Position,
-  parseXlCfg,
-  readUsbSettings,
-  unquote,
-  XlCfgError,
-  type XlCfgSettings,
-} from '../xlcfg/index.js';
-
-/** What a file says. */
-export interface SettingsFile {
-  /** The guest's name, when the file has it. */
-  readonly name?: string | undefined;
-  readonly usb: WantedUsb;
-}
+import { PvusbError, parseLibxlUsb, parseXlConfig, type XlConfig } from '../pvusb/index.js';
 
 /**
- * Reads a file; of several domains in it the one of this number or name.
+ * Reads a file; of several domains in it, the one with this number or name.
  *
- * @throws {PvusbError} `invalid-configuration`, with line and column where there are some
+ * @throws {PvusbError} `invalid-configuration`, with line and column where known
  */
-export async function readSettingsFile(path: string, domain?: string): Promise<SettingsFile> {
+export async function readSettingsFile(path: string, domain?: string): Promise<XlConfig> {
   const bytes = await read(path);
   const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: parseLibxlUsb(text, domain), name: nameInJson(text) };
-  try {
-    const settings = parseXlCfg(bytes);
-    return { name: nameOf(settings), usb: wantedBy(path, settings) };
-  } catch (error) {
-    if (!(error instanceof XlCfgError)) throw error;
-    const sentence = `${place(path, error)}: ${error.message}`;
-    throw new PvusbError('invalid-configuration', sentence, { cause: error });
-  }
+  if (/^\s*[[{]/.test(text)) return { usb: { ...parseLibxlUsb(text, domain), said: path }, notes: [] };
+  return parseXlConfig(bytes, path);
 }
 
 async function read(path: string): Promise<Buffer> {
@@ -45,42 +21,4 @@ async function read(path: string): Promise<Buffer> {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new PvusbError('invalid-configuration', `${path} cannot be read: ${why}.`, { cause: error });
   }
-}
-
-function place(path: string, { line, column }: Position): string {
-  return `${path}:${line}:${column}`;
-}
-
-/** The domain's name in libxl's JSON; of several domains none, since it is not known which is meant. */
-function nameInJson(text: string): string | undefined {
-  // As libxl keeps it, a NUL is behind it.
-  const value: unknown = JSON.parse(text.replace(/\0$/, ''));
-  const entry = Array.isArray(value) && value.length === 1 ? memberOf(value, 0) : value;
-  const name = memberOf(memberOf(memberOf(entry, 'config') ?? entry, 'c_info'), 'name');
-  return typeof name === 'string' ? name : undefined;
-}
-
-function memberOf(value: unknown, key: string | number): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function nameOf(settings: XlCfgSettings): string | undefined {
-  const value = settings.get('name');
-  return value?.kind === 'scalar'
-    ? value.parts.map((part) => unquote(part).untrustedText).join('')
-    : undefined;
-}
-
-/** xl counts controllers by their place in the list. */
-function wantedBy(path: string, settings: XlCfgSettings): WantedUsb {
-  const { controllers, devices } = readUsbSettings(settings);
-  return {
-    controllers: controllers.map(({ type, version, ports, position }, devid) => {
-      return { devid, type, version, ports, said: place(path, position) };
-    }),
-    devices: devices.map(({ hostbus, hostaddr, controller, port, position }) => {
-      const device = `${hostbus}.${hostaddr}`;
-      return { device, devid: controller, port, said: place(path, position) };
-    }),
-  };
 }

@@ -1,34 +1,72 @@
-/** Tables for terminals of 80 columns. */
+/** Tables for terminals of any width, and for no terminal. */
 
-/** Widest line, unless the terminal is wider. */
-const WIDTH = 80;
-
-/** Narrowest that a column is cut to. */
-const COLUMN_MIN = 8;
-
-/**
- * Formats rows below a header, columns separated by two spaces. When a row is wider than the terminal (80 columns
- * unless it has more) the widest columns are cut, with an ellipsis.
- */
-export function formatTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  columns = WIDTH,
-): string {
-  const widths = header.map((title, k) =>
-    Math.max(title.length, ...rows.map((row) => displayWidth(row[k] ?? ''))),
-  );
-  shrink(widths, Math.max(columns, WIDTH));
-  return [header, ...rows].map((row) => formatRow(row, widths)).join('');
+/** A column of a table. */
+export interface Column {
+  readonly title: string;
+  /** A cell for each row. A column of empty cells is left out. */
+  readonly cells: readonly string[];
+  /** Its cells are cut to this width at most. Unless given they are never cut: what has to be typed next is shown in full. */
+  readonly narrowest?: number;
+  /** May be left out: with 1, if anything would be cut for it; others, lower ones first, if cutting is not enough. */
+  readonly rank?: number;
 }
 
-/** Cuts the widest column until the line fits. */
-function shrink(widths: number[], limit: number): void {
-  const total = (): number => widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
-  while (total() > limit) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= COLUMN_MIN) return;
-    widths[widest]! -= 1;
+/** What separates two columns. */
+const GAP = '  ';
+
+/** {@link fit} cuts the end of a line to this width at most: less says nothing. */
+const TEXT_MIN = 8;
+
+/**
+ * Formats rows below a header. If they are wider than the terminal (`width`; without one nothing is too wide), columns
+ * that allow it are left out or cut, with an ellipsis. Columns that allow neither make the lines longer than the
+ * terminal.
+ */
+export function formatTable(columns: readonly Column[], width = Number.POSITIVE_INFINITY): string {
+  const shown = choose(
+    columns.filter(({ cells }) => cells.some((cell) => cell !== '')),
+    width,
+  );
+  const widths = shown.map(fullWidth);
+  shrink(shown, widths, width);
+  const rows = shown[0]?.cells.map((_, row) => shown.map(({ cells }) => cells[row] ?? '')) ?? [];
+  return [shown.map(({ title }) => title), ...rows].map((cells) => formatRow(cells, widths)).join('');
+}
+
+function choose(columns: readonly Column[], width: number): readonly Column[] {
+  if (lineWidth(columns.map(fullWidth)) <= width) return columns;
+  const inOrder = columns.filter(({ rank }) => rank !== 1);
+  const spare = inOrder.filter(({ rank }) => rank !== undefined).sort((a, b) => b.rank! - a.rank!);
+  let shown = inOrder.filter((column) => !spare.includes(column));
+  for (const column of spare) {
+    const more = inOrder.filter((other) => other === column || shown.includes(other));
+    if (lineWidth(more.map(leastWidth)) <= width) shown = more;
+  }
+  return shown;
+}
+
+function fullWidth({ title, cells }: Column): number {
+  return Math.max(title.length, ...cells.map(displayWidth));
+}
+
+function leastWidth(column: Column): number {
+  return Math.min(
+    fullWidth(column),
+    Math.max(column.title.length, column.narrowest ?? Number.POSITIVE_INFINITY),
+  );
+}
+
+function lineWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
+}
+
+/** Cuts the widest of the columns that may be cut, until the line fits. */
+function shrink(columns: readonly Column[], widths: number[], width: number): void {
+  while (lineWidth(widths) > width) {
+    const cuttable = columns.map((column, k) => (widths[k]! > leastWidth(column) ? widths[k]! : 0));
+    const widest = Math.max(...cuttable);
+    if (widest === 0) return;
+    widths[cuttable.indexOf(widest)]! -= 1;
   }
 }
 
@@ -37,7 +75,12 @@ function formatRow(row: readonly string[], widths: readonly number[]): string {
     const fitted = fit(cell, widths[k]!);
     return fitted + ' '.repeat(Math.max(0, widths[k]! - displayWidth(fitted)));
   });
-  return `${cells.join('  ').trimEnd()}\n`;
+  return `${cells.join(GAP).trimEnd()}\n`;
+}
+
+/** A line whose end may be cut, and whose beginning may not. */
+export function fitEnd(whole: string, end: string, width = Number.POSITIVE_INFINITY): string {
+  return `${whole}${fit(end, Math.max(TEXT_MIN, width - displayWidth(whole)))}`;
 }
 
 /** Cuts a text to a display width. */

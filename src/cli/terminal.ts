@@ -1,4 +1,4 @@
-/** What the command line reads and writes, so that tests can stand in for a terminal. */
+/** What the command line reads and writes, so that a test can stand in for a terminal. */
 
 /** Where a command prints. */
 export interface Terminal {
@@ -8,12 +8,17 @@ export interface Terminal {
   err(text: string): void;
   /** Whether standard error is a terminal: progress is shown. */
   readonly showsProgress: boolean;
-  /** Whether standard output is a terminal that wants colour. */
+  /** Whether standard output is a terminal that shows colour. */
   readonly hasColour: boolean;
-  /** Width of standard output, where it is a terminal. */
+  /**
+   * What standard output has room for: `COLUMNS`, otherwise the terminal's width. Undefined if it is not a terminal:
+   * nothing is cut.
+   */
   readonly columns: number | undefined;
+  /** The same for standard error. */
+  readonly errColumns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts at Ctrl-C and at SIGTERM. */
+  /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
 }
 
@@ -22,7 +27,7 @@ export function processTerminal(): Terminal {
   const interrupt = new AbortController();
   let asked = 0;
   const stop = (): void => {
-    // The first asks, and what was begun is taken back; whoever asks three times is obeyed at once.
+    // The first one asks, and what was begun is undone; the third one ends the process at once.
     if (++asked === 3) process.exit(130);
     interrupt.abort();
   };
@@ -36,13 +41,29 @@ export function processTerminal(): Terminal {
     err: (text) => void process.stderr.write(text),
     showsProgress: process.stderr.isTTY === true,
     hasColour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
-    columns: process.stdout.columns,
+    columns: columnsOf(process.stdout, process.env),
+    errColumns: columnsOf(process.stderr, process.env),
     env: process.env,
     signal: interrupt.signal,
   };
 }
 
-/** `pvusb devices | head` is no failure: nobody reads on, but what was begun goes on to its end. */
+/** Width assumed for a terminal of unknown width. */
+const USUAL_WIDTH = 80;
+
+/**
+ * How wide the lines of a stream may be; undefined: unlimited. `COLUMNS` also applies to a pipe, as for ps(1): watch(1)
+ * sets it.
+ */
+export function columnsOf(
+  stream: { readonly isTTY?: boolean; readonly columns?: number },
+  env: Terminal['env'],
+): number | undefined {
+  const asked = /^0*[1-9]\d{0,4}$/.test(env.COLUMNS ?? '') ? Number(env.COLUMNS) : undefined;
+  return asked ?? (stream.isTTY === true ? stream.columns || USUAL_WIDTH : undefined);
+}
+
+/** `pvusb devices | head` is not a failure: nobody reads any further, but what was begun is finished. */
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

@@ -1,9 +1,8 @@
-/** How things are called in what people read. */
-import { placesOf } from '../pvusb/model/find.js';
-import type { Inventory } from '../pvusb/model/inventory.js';
-import { USBBACK } from '../pvusb/observe/observe.js';
-import type { UsbDevice } from '../sysfs/device.js';
-import { escapeText } from '../sysfs/text.js';
+/** What things are called in the text that people read. */
+
+import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
+import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
+import { CONTROLLER_STATES, XENBUS_STATES } from './states.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
 const CLASSES: Readonly<Record<string, string>> = {
@@ -43,43 +42,56 @@ export function describeSpeed(speedMbps: number): string {
 }
 
 /** A domain by its name, or by its number where it has none: `u1`, `domain 3`. */
-export function describeDomain(inventory: Inventory, domid: number): string {
-  const name = inventory.domains.find((domain) => domain.domid === domid)?.name;
-  return name ? escapeText(name) : `domain ${domid}`;
+function describeDomain(inventory: Inventory, domid: number): string {
+  const untrustedName = inventory.domains.find((domain) => domain.domid === domid)?.name;
+  return untrustedName ? printable(untrustedName) : `domain ${domid}`;
+}
+
+/** The guests that have a device; undefined if there are none. */
+export function describeGuests(inventory: Inventory, device: UsbDevice): string | undefined {
+  const domids = new Set(placesOf(inventory, device.busid).map(({ controller }) => controller.domid));
+  return domids.size === 0
+    ? undefined
+    : [...domids].map((domid) => describeDomain(inventory, domid)).join(',');
 }
 
 /** Who has a device: guests by name, else the drivers of its interfaces, else nobody. */
 export function describeHolder(inventory: Inventory, device: UsbDevice): string {
-  const places = placesOf(inventory, device.busid);
-  if (places.length > 0) {
-    return [...new Set(places.map(({ controller }) => describeDomain(inventory, controller.domid)))].join(
-      ',',
-    );
-  }
-  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
-  return [...new Set(drivers)].join(',') || '-';
+  const { drivers } = usedBy(inventory, device);
+  return describeGuests(inventory, device) ?? (drivers.join(',') || '-');
 }
 
-/** Whether a device can be attached, or why not: `yes`, `no: hub`, `no: in u1`. */
-export function describeAssignable(inventory: Inventory, device: UsbDevice): string {
-  if (device.kind === 'root-hub') return 'no: root hub';
-  if (device.kind === 'hub') return 'no: hub';
-  const place = placesOf(inventory, device.busid)[0];
-  if (place) return 'no: lent';
-  return device.interfaces.some(({ driver }) => driver === USBBACK) ? 'no: half' : 'yes';
+/** Why a device cannot be attached, by the code of the error that an attach would end with. */
+const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
+  'is-root-hub': 'root hub',
+  'is-hub': 'hub',
+  'already-attached': 'in use',
+  'half-attached': 'half attached',
+  'not-authorized': 'unauthorized',
+  'no-interfaces': 'no interfaces',
+};
+
+/** Why a device cannot be attached, in a word or two that complete "no (...)"; undefined when it can. */
+export function whyNotAttachable(inventory: Inventory, device: UsbDevice): string | undefined {
+  const problem = attachProblem(inventory, device);
+  return problem && (REASONS[problem.code] ?? problem.code);
 }
 
-const STATES = [
-  'unknown',
-  'initialising',
-  'waiting for the guest',
-  'initialised',
-  'connected',
-  'closing',
-  'closed',
-];
+/** The serial numbers that distinguish devices with the same ids. */
+export function tellingSerials(devices: readonly UsbDevice[]): ReadonlyMap<Busid, string> {
+  const alike = (one: UsbDevice, other: UsbDevice): boolean =>
+    one !== other && one.vendorId === other.vendorId && one.productId === other.productId;
+  return new Map(
+    devices.flatMap((device) => {
+      const { busid, serial } = device;
+      const others = devices.filter((other) => alike(device, other));
+      const tells = others.length > 0 && others.every((other) => other.serial !== serial);
+      return serial !== undefined && tells ? [[busid, serial] as const] : [];
+    }),
+  );
+}
 
 /** A xenbus state in words. */
 export function describeState(state: number | undefined): string {
-  return state === undefined ? 'gone' : (STATES[state] ?? `state ${state}`);
+  return state === undefined ? CONTROLLER_STATES.gone.word : (XENBUS_STATES[state]?.word ?? `state ${state}`);
 }

@@ -1,12 +1,12 @@
-/** A domain's `libxl-json` file: read, and written in one step. Only for who holds the domain's lock. */
+/** A domain's `libxl-json` file: read, and written in one step. Only for the holder of the domain's lock. */
 import { constants, lstat, open, rename, unlink } from 'node:fs/promises';
 import { errnoOf, isLibxlError, LibxlError, systemFailure } from './errors.js';
 import { CONFIG_BYTES_MAX, SavedConfig, tooLarge } from './saved-config.js';
 
-/** Nobody but root: a configuration may hold a VNC password. As libxl has it. */
+/** Nobody but root: a configuration may contain a VNC password. The same as libxl's. */
 const MODE = 0o600;
 
-// A symbolic link is not followed, and a FIFO not waited for.
+// A symbolic link is not followed, and a FIFO does not block.
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -45,15 +45,15 @@ async function readBytes(path: string): Promise<Buffer | undefined> {
 }
 
 /**
- * Writes a configuration to `newPath`, and moves that to `path` when all of it is on the disk. When that fails,
- * the file at `path` is as it was, and there is none at `newPath`.
+ * Writes a configuration to `newPath`, and renames it to `path` when all of it is on disk. If that fails, the file at
+ * `path` is as it was, and there is none at `newPath`.
  *
  * @throws {LibxlError} `not-a-file`, `no-directory`, `denied`, `io`
  */
 export async function writeConfig(path: string, newPath: string, config: SavedConfig): Promise<void> {
   try {
     if (!(await isFileOrNothing(path))) throw notAFile(path);
-    // What another has left there who died while writing.
+    // What a writer that died has left there.
     await unlinkIfThere(newPath);
     await writeNew(newPath, config.toBytes());
     try {
@@ -83,7 +83,7 @@ async function writeNew(newPath: string, bytes: Buffer): Promise<void> {
 }
 
 /**
- * Removes the file. That there is none is no error.
+ * Removes the file. It is not an error if there is none.
  *
  * @throws {LibxlError} `not-a-file`, `denied`, `io`
  */
@@ -119,5 +119,5 @@ async function unlinkIfThere(path: string): Promise<void> {
 }
 
 function notAFile(path: string): LibxlError {
-  return new LibxlError('not-a-file', `${path}: no regular file`, { path });
+  return new LibxlError('not-a-file', `${path}: not a regular file`, { path });
 }

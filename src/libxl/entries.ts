@@ -2,6 +2,7 @@
  * The entries of `usbctrls` and `usbdevs`, as libxl writes them (libxl 4.17: libxl_device_usbctrl and
  * libxl_device_usbdev). A field that has its default value is left out; the order is fixed.
  */
+import { CONTROLLER_TYPES, type ControllerType } from './controller-type.js';
 import {
   type Container,
   integerOf,
@@ -13,12 +14,12 @@ import {
 } from './json-scan.js';
 import type { Written, WrittenMember } from './json-splice.js';
 
-/** Who serves a controller; `auto` when libxl was to choose, and has not written what it chose. */
-export type SavedControllerType = 'auto' | 'pv' | 'qusb' | 'devicemodel';
+/** Who serves a controller; `auto` when libxl was left to choose and has not written what it chose. */
+export type SavedControllerType = 'auto' | ControllerType;
 
-/** A controller of a domain's configuration. What is undefined is left out of the file. */
+/** A controller in a domain's configuration. What is undefined is left out of the file. */
 export interface SavedController {
-  /** The controller's number; -1 when libxl was to choose it. */
+  /** The controller's number; -1 when libxl was left to choose it. */
   readonly devid: number;
   readonly type: SavedControllerType;
   /** The USB version: 1, 2 or 3. */
@@ -29,28 +30,28 @@ export interface SavedController {
   readonly backendDomname?: string | undefined;
 }
 
-/** A device of a domain's configuration. */
+/** A device in a domain's configuration. */
 export interface SavedDevice {
-  /** The number of its controller; -1 when libxl was to choose it. */
+  /** The number of its controller; -1 when libxl was left to choose it. */
   readonly ctrl: number;
-  /** Its port, from 1; 0 when libxl was to choose it. */
+  /** Its port, from 1; 0 when libxl was left to choose it. */
   readonly port: number;
-  /** The host's bus that it is on; without, the entry names no device. */
+  /** The host's bus that it is on; without it the entry does not name a device. */
   readonly hostbus?: number | undefined;
   /** Its address on that bus. */
   readonly hostaddr?: number | undefined;
 }
 
-/** An entry of the file: what we know of it, and how to write another in its place. */
+/** An entry of the file: what we know about it, and how to write another in its place. */
 export interface Entry<Value> extends Span {
   readonly value: Value;
-  /** Members that we know nothing of. They stay with the entry's number or port. */
+  /** Members that we know nothing about. They stay with the entry's number or port. */
   readonly unknown: readonly WrittenMember[];
   /** The same, inside `type.hostdev`. */
   readonly unknownOfHost: readonly WrittenMember[];
 }
 
-const TYPES: readonly SavedControllerType[] = ['auto', 'pv', 'qusb', 'devicemodel'];
+const TYPES: readonly SavedControllerType[] = ['auto', ...CONTROLLER_TYPES];
 const INT_MAX = 0x7fff_ffff;
 
 /** The integer fields: what they may be, and what libxl leaves out. */
@@ -72,7 +73,7 @@ const CONTROLLER_FIELDS = ['type', 'devid', 'version', 'ports', 'backend_domid',
 const DEVICE_FIELDS = ['ctrl', 'port', HOST];
 const HOST_FIELDS = ['hostbus', 'hostaddr'];
 
-/** The members of one entry, of which each known one is there once at most. */
+/** The members of one entry; each known one occurs at most once. */
 class Fields {
   readonly #text: string;
   readonly #known = new Map<string, Member>();
@@ -87,7 +88,7 @@ class Fields {
     }
   }
 
-  /** The key with its quotes up to the value is kept too: what it looks like is not ours. */
+  /** The key with its quotes up to the value is kept too: how it looks is not ours to change. */
   #asWritten({ start, value }: Member): WrittenMember {
     const key = this.#text.slice(start, value.start).replace(/[ \t\n\r]*:[ \t\n\r]*$/, '');
     return [key, this.#text.slice(value.start, value.end)];
@@ -142,14 +143,14 @@ export function readDevice(text: string, span: Span): Entry<SavedDevice> {
 }
 
 /**
- * The controller as the file will tell it: without fields that say nothing.
+ * The controller as it will be in the file: without fields that say nothing.
  *
- * @throws {RangeError} a number is none that the field can have
+ * @throws {RangeError} a number is not valid for the field
  */
 export function controllerOf(controller: SavedController): SavedController {
   const { devid, type, backendDomname } = controller;
   check('devid', devid);
-  if (!TYPES.includes(type)) throw new RangeError(`no type of a controller: ${type}`);
+  if (!TYPES.includes(type)) throw new RangeError(`not a controller type: ${type}`);
   const version = telling('version', controller.version);
   const ports = telling('ports', controller.ports);
   const backendDomid = telling('backend_domid', controller.backendDomid);
@@ -164,9 +165,9 @@ export function controllerOf(controller: SavedController): SavedController {
 }
 
 /**
- * The device as the file will tell it: without fields that say nothing.
+ * The device as it will be in the file: without fields that say nothing.
  *
- * @throws {RangeError} a number is none that the field can have
+ * @throws {RangeError} a number is not valid for the field
  */
 export function deviceOf(device: SavedDevice): SavedDevice {
   const { ctrl, port } = device;
@@ -188,14 +189,14 @@ function check(field: IntegerField, value: number): void {
   throw new RangeError(`${field} must be an integer from ${least} to ${most}, not ${value}`);
 }
 
-/** The value, or undefined where it is the one that libxl leaves out. */
+/** The value, or undefined if it is the one that libxl leaves out. */
 function telling(field: IntegerField, value: number | undefined): number | undefined {
   if (value === undefined) return undefined;
   check(field, value);
   return value === INTEGERS[field].usual ? undefined : value;
 }
 
-/** A controller as libxl writes it, followed by what stood unknown in the entry it replaces. */
+/** A controller as libxl writes it, followed by the unknown members of the entry it replaces. */
 export function writeController(controller: SavedController, old?: Entry<SavedController>): Written {
   const { devid, type, version, ports, backendDomid, backendDomname } = controller;
   return [
@@ -209,7 +210,7 @@ export function writeController(controller: SavedController, old?: Entry<SavedCo
   ];
 }
 
-/** A device as libxl writes it, followed by what stood unknown in the entry it replaces. */
+/** A device as libxl writes it, followed by the unknown members of the entry it replaces. */
 export function writeDevice(device: SavedDevice, old?: Entry<SavedDevice>): Written {
   const { ctrl, port, hostbus, hostaddr } = device;
   const host = [

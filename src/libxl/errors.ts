@@ -1,17 +1,17 @@
-/** The errors of what libxl keeps of a domain. */
+/** The errors of what libxl stores about a domain. */
 
 /**
  * Why a call failed:
- * - `malformed`: the text is no JSON, or our part of it has not the shape that libxl gives it; where: see
+ * - `malformed`: the text is not JSON, or our part of it does not have libxl's structure; for the place see
  *   {@link LibxlError.line} and {@link LibxlError.column}
  * - `too-large`: the file is larger than any configuration can be, and was not read
- * - `invalid-uuid`: a domain's uuid has not the form of one; no path was made of it
- * - `not-a-file`: a file's place is taken by what is no regular file: a symbolic link, a directory, a device
- * - `denied`: the system does not let us (not root, or a file system that is read-only)
- * - `no-directory`: libxl's directory is not there, so nothing can be written
- * - `timeout`: another process held the domain's lock all the time we waited; nothing was changed
- * - `unsupported`: this machine offers no flock(2) to us; nothing was changed
- * - `io`: anything else that the system answers; its error is the cause
+ * - `invalid-uuid`: a domain's uuid does not have the form of one; no path was made from it
+ * - `not-a-file`: in place of a file there is something else: a symbolic link, a directory, a device
+ * - `denied`: the system does not allow it (not root, or a read-only file system)
+ * - `no-directory`: libxl's directory does not exist, so nothing can be written
+ * - `timeout`: another process held the domain's lock for as long as we waited; nothing was changed
+ * - `unsupported`: flock(2) cannot be called on this machine; nothing was changed
+ * - `io`: any other error of the system, which is the cause
  */
 export type LibxlErrorCode =
   | 'malformed'
@@ -27,11 +27,11 @@ export type LibxlErrorCode =
 /** A process that holds a lock. */
 export interface LockHolder {
   readonly pid: number;
-  /** The name that the process has given itself, fit to print; undefined when it is gone already. */
+  /** The name that the process has given itself, safe to print; undefined when it is already gone. */
   readonly command: string | undefined;
 }
 
-/** What is known of a {@link LibxlError} beside its code and text. */
+/** What is known about a {@link LibxlError} besides its code and text. */
 export interface LibxlErrorDetails {
   /** The file's path. */
   readonly path?: string;
@@ -39,12 +39,12 @@ export interface LibxlErrorDetails {
   readonly line?: number;
   /** Where in the line, in characters (UTF-16 units) from 1. */
   readonly column?: number;
-  /** Who holds the lock, of a `timeout`. */
+  /** Who holds the lock, for a `timeout`. */
   readonly holder?: LockHolder;
   readonly cause?: unknown;
 }
 
-/** A call that failed: its code, and what is known of it. */
+/** A failed call: its code, and what is known about it. */
 export class LibxlError extends Error {
   override readonly name = 'LibxlError';
   readonly code: LibxlErrorCode;
@@ -54,7 +54,7 @@ export class LibxlError extends Error {
   readonly line: number | undefined;
   /** Where in that line, in characters (UTF-16 units) from 1. */
   readonly column: number | undefined;
-  /** Who holds the lock, when that could be told. */
+  /** Who holds the lock, if known. */
   readonly holder: LockHolder | undefined;
 
   constructor(code: LibxlErrorCode, detail: string, more: LibxlErrorDetails = {}) {
@@ -72,7 +72,7 @@ export function isLibxlError(error: unknown, ...codes: LibxlErrorCode[]): error 
   return error instanceof LibxlError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** The system's name of an error, as `ENOENT`; undefined when it is none of the system's. */
+/** The system's name for an error, such as `ENOENT`; undefined when it is not a system error. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
@@ -82,14 +82,14 @@ const CODES: Readonly<Record<string, LibxlErrorCode>> = {
   EACCES: 'denied',
   EPERM: 'denied',
   EROFS: 'denied',
-  // What O_NOFOLLOW says of a symbolic link, and what is said of a directory or a socket in a file's place.
+  // What O_NOFOLLOW gives for a symbolic link, and what a directory or a socket in a file's place gives.
   ELOOP: 'not-a-file',
   EISDIR: 'not-a-file',
   ENXIO: 'not-a-file',
   ENOTDIR: 'no-directory',
 };
 
-/** The error for what the system answered when `path` was to be treated as `doing` says ("cannot read it"). */
+/** The error for the system's answer when doing to `path` what `doing` says ("cannot read it") failed. */
 export function systemFailure(error: unknown, doing: string, path: string): LibxlError {
   if (error instanceof LibxlError) return error;
   const errno = errnoOf(error);

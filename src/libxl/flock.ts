@@ -1,21 +1,21 @@
-/** flock(2), which Node has no call for; libxl's locks are of this kind, and no other kind meets them. */
+/** flock(2), which Node has no call for; libxl's locks are of this kind, and no other kind interacts with them. */
 import { constants } from 'node:os';
 import { LibxlError } from './errors.js';
 
 /**
- * Takes the exclusive lock of an open file without waiting: true when it is ours, false when another has it.
- * The lock goes when the file is closed, also by the end of the process.
+ * Takes the exclusive lock of an open file without waiting: true when it is ours, false when another process has it.
+ * The lock is released when the file is closed, also by the end of the process.
  *
  * @throws {LibxlError} `io`: the file system has no such locks
  */
 export type Flock = (fd: number) => boolean;
 
-/** flock(2): exclusive, and an error instead of waiting. The numbers are the same on all of Linux. */
+/** flock(2): exclusive, and an error instead of waiting. The numbers are the same on all Linux systems. */
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Loads what calls flock(2). Only a command that takes a lock pays for it.
+ * Loads the library that calls flock(2). Only a command that takes a lock pays for it.
  *
  * @throws {LibxlError} `unsupported`: the package has no binary for this machine
  */
@@ -34,7 +34,7 @@ export async function loadFlock(): Promise<Flock> {
 async function load(): Promise<{ call: (fd: number, operation: number) => number; errno: () => number }> {
   try {
     const koffi = await import('koffi');
-    // The functions of this process: its C library is there whatever its file is called.
+    // The functions of this process: its C library is loaded, whatever its file is called.
     return { call: koffi.load(null).func('int flock(int, int)'), errno: koffi.errno };
   } catch (cause) {
     throw new LibxlError('unsupported', 'flock cannot be called on this machine', { cause });

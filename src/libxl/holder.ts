@@ -1,4 +1,4 @@
-/** Who holds a lock, as /proc/locks tells it: for a message, nothing depends on it. */
+/** Who holds a lock, according to /proc/locks: only for a message, nothing depends on it. */
 import { readFile } from 'node:fs/promises';
 import type { LockHolder } from './errors.js';
 import { printable } from './printable.js';
@@ -9,13 +9,13 @@ export interface Inode {
   readonly ino: bigint;
 }
 
-// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:2148687 0 EOF`; who only waits has `->` behind the number.
+// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:2148687 0 EOF`; a waiter has `->` after the number.
 const FLOCK_LINE = /^\d+: FLOCK +ADVISORY +WRITE +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /gm;
 
 /**
- * The process that holds the exclusive flock of a file, by the text of /proc/locks; undefined when that does not
- * tell. The inode must be the file's; the device too, if several files have the inode: file systems of several
- * volumes tell another device there than stat does.
+ * The process that holds the exclusive flock of a file, according to the text of /proc/locks; undefined when that does
+ * not say. The inode must be the file's; so must the device, if several files have the inode: file systems on several
+ * volumes show a different device there from stat.
  */
 export function pidOfHolder(untrustedLocks: string, file: Inode): number | undefined {
   const device = `${majorOf(file.dev)}:${minorOf(file.dev)}`;
@@ -30,7 +30,7 @@ export function pidOfHolder(untrustedLocks: string, file: Inode): number | undef
   return holder && holder.pid > 0 ? holder.pid : undefined;
 }
 
-/** The process that holds the exclusive flock of a file; undefined when that cannot be told. */
+/** The process that holds the exclusive flock of a file; undefined when it is not known. */
 export async function holderOf(file: Inode): Promise<LockHolder | undefined> {
   try {
     const pid = pidOfHolder(await readFile('/proc/locks', 'utf8'), file);

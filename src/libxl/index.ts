@@ -1,3 +1,15 @@
+/** What libxl stores about its guests: their saved configurations, the lock on them, its controller types. */
+export type { Clock } from '../async/index.js';
+export {
+  CONTROLLER_TYPES,
+  type ControllerType,
+  isControllerType,
+  PORT_RANGES,
+  PORTS_MAX,
+  type PortRange,
+  USUAL_VERSION,
+  VERSION_MAX,
+} from './controller-type.js';
 export type { SavedController, SavedControllerType, SavedDevice } from './entries.js';
 export {
   isLibxlError,

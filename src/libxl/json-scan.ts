@@ -1,12 +1,12 @@
 /**
- * JSON by positions: where values, members and elements stand in a text, which is never taken apart.
+ * JSON by positions: where values, members and elements are in a text, which is never taken apart.
  *
- * A configuration holds 64-bit integers, which JSON.parse rounds; so what is not ours is looked at only as far as
- * its borders. Grammar: RFC 8259. Nesting costs no stack, so its depth does not matter.
+ * A configuration holds 64-bit integers, which JSON.parse rounds; so what is not ours is looked at only to find where
+ * it ends. Grammar: RFC 8259. Nesting costs no stack, so its depth does not matter.
  */
 import { LibxlError } from './errors.js';
 
-/** A piece of a text: from `start` up to, and not with, `end`. In characters (UTF-16 units). */
+/** A piece of a text: from `start` up to, but not including, `end`. In characters (UTF-16 units). */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -19,19 +19,19 @@ export interface Member extends Span {
   readonly value: Span;
 }
 
-/** An object's members, or an array's elements, and the place of the whole. */
+/** An object's members, or an array's elements, and the span of the whole. */
 export interface Container<Item extends Span> extends Span {
   readonly items: readonly Item[];
 }
 
 const WHITESPACE = /[ \t\n\r]*/y;
-// One run at a time: a group that is repeated per character overflows the stack in long strings.
+// One run at a time: a group repeated per character overflows the stack for long strings.
 const PLAIN_RUN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const LITERAL = /(?:true|false|null)(?![A-Za-z0-9])/y;
 
-/** The error for a place in a text, told by line and column. */
+/** The error for a place in a text, given as line and column. */
 export function malformedAt(text: string, at: number, detail: string): LibxlError {
   const before = text.slice(0, at);
   const line = before.split('\n').length;
@@ -39,13 +39,13 @@ export function malformedAt(text: string, at: number, detail: string): LibxlErro
   return new LibxlError('malformed', `line ${line}, column ${column}: ${detail}`, { line, column });
 }
 
-/** Where what `pattern` (sticky) matches at a place ends; undefined when it does not match there. */
+/** Where the match of `pattern` (sticky) at a place ends; undefined when it does not match there. */
 function endOfMatch(pattern: RegExp, text: string, at: number): number | undefined {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
-/** The place of the first character from `at` on that is no white space. */
+/** The position of the first character from `at` on that is not white space. */
 export function skipSpace(text: string, at: number): number {
   return endOfMatch(WHITESPACE, text, at) ?? at;
 }
@@ -53,7 +53,7 @@ export function skipSpace(text: string, at: number): number {
 function unexpected(text: string, at: number, wanted: string): LibxlError {
   if (at >= text.length) return malformedAt(text, at, `the text ends where ${wanted} must be`);
   const code = text.codePointAt(at)!;
-  // What would not be seen, or would turn a line of a terminal around, is told by its number.
+  // Characters that would be invisible, or would reverse a line on a terminal, are shown by number.
   const isPlain = code > 0x20 && code < 0x7f;
   const found = isPlain
     ? String.fromCodePoint(code)
@@ -79,7 +79,7 @@ function endOfScalar(text: string, at: number): number {
   return end;
 }
 
-/** The place of the value of the member whose key begins at `at`. */
+/** The position of the value of the member whose key begins at `at`. */
 function valueOfKey(text: string, at: number): number {
   const colon = skipSpace(text, endOfString(text, at, 'a key'));
   if (text[colon] !== ':') throw unexpected(text, colon, 'a colon');
@@ -91,8 +91,8 @@ function valueOfKey(text: string, at: number): number {
  *
  * @throws {LibxlError} `malformed`
  */
-export function endOfValue(text: string, start: number): number {
-  /** The brackets that must still close, outermost first. */
+function endOfValue(text: string, start: number): number {
+  /** The brackets that must still be closed, outermost first. */
   const closing: ('}' | ']')[] = [];
   for (let at = start; ; ) {
     const closer = text[at] === '{' ? '}' : text[at] === '[' ? ']' : undefined;
@@ -121,7 +121,7 @@ export function endOfValue(text: string, start: number): number {
   }
 }
 
-/** Walks a container's items, of which `read` reads one and tells where it ends. */
+/** Walks a container's items; `read` reads one and returns where it ends. */
 function containerAt<Item extends Span>(
   text: string,
   start: number,
@@ -143,7 +143,7 @@ function containerAt<Item extends Span>(
 }
 
 /**
- * The members of the object that begins at `start`, in their order, each key as often as it is there.
+ * The members of the object that begins at `start`, in order, each key as often as it occurs.
  *
  * @throws {LibxlError} `malformed`, also when another value begins there
  */
@@ -166,9 +166,9 @@ export function arrayAt(text: string, start: number): Container<Span> {
 }
 
 /**
- * The string that stands in a span, unescaped.
+ * The string in a span, unescaped.
  *
- * @throws {LibxlError} `malformed` when another value stands there
+ * @throws {LibxlError} `malformed` when another value is there
  */
 export function stringOf(text: string, { start, end }: Span): string {
   if (text[start] !== '"') throw unexpected(text, start, 'a string');
@@ -176,9 +176,9 @@ export function stringOf(text: string, { start, end }: Span): string {
 }
 
 /**
- * The integer that stands in a span, from `least` to `most`.
+ * The integer in a span, from `least` to `most`.
  *
- * @throws {LibxlError} `malformed` when another value stands there
+ * @throws {LibxlError} `malformed` when another value is there
  */
 export function integerOf(text: string, { start, end }: Span, least: number, most: number): number {
   const written = text.slice(start, end);

@@ -1,9 +1,9 @@
 /**
- * Changes of a JSON text that leave every other character where it is.
+ * Changes to a JSON text that leave every other character as it is.
  *
- * What is added looks like its neighbours: libxl writes four spaces a level, `"key": value`, and an empty object as
+ * What is added looks like its neighbours: libxl writes four spaces per level, `"key": value`, and an empty object as
  * an empty line between its braces; a text without line breaks gets none. Adding and then removing gives the same
- * text again: a comma goes with the white space that came with it.
+ * text again: a comma is removed together with the white space that came with it.
  */
 import { type Container, type Span, skipSpace } from './json-scan.js';
 
@@ -13,7 +13,7 @@ export type Written = string | readonly WrittenMember[];
 /** A member to be written: its key as JSON, with quotes, and its value. */
 export type WrittenMember = readonly [key: string, value: Written];
 
-/** How a piece is laid out: what a line begins with and what a level adds; without, it is all in one line. */
+/** How a piece is laid out: what a line begins with and what a level adds; without it everything is on one line. */
 export interface Layout {
   readonly indent: string;
   readonly unit: string;
@@ -21,9 +21,9 @@ export interface Layout {
 
 const UNIT = '    ';
 
-/** The layout of an object's members in a text, seen by its last one; undefined when it has no line breaks. */
+/** The layout of an object's members in a text, taken from the last one; undefined when it has no line breaks. */
 export function layoutOf(text: string, container: Container<Span>): Layout | undefined {
-  // Without members there is nothing to see: libxl's own layout.
+  // Without members there is nothing to go by: libxl's own layout.
   if (container.items.length === 0) return { indent: UNIT, unit: UNIT };
   const space = spaceBefore(text, container, container.items.length - 1);
   const lineBreak = space.lastIndexOf('\n');
@@ -33,11 +33,11 @@ export function layoutOf(text: string, container: Container<Span>): Layout | und
 }
 
 /** The layout one level deeper. */
-export function deeper(layout: Layout | undefined): Layout | undefined {
+function deeper(layout: Layout | undefined): Layout | undefined {
   return layout && { ...layout, indent: layout.indent + layout.unit };
 }
 
-/** A value as text; its first line is not indented, its last is where `layout` says. */
+/** A value as text; its first line is not indented, its last is indented as `layout` says. */
 export function format(value: Written, layout: Layout | undefined): string {
   if (typeof value === 'string') return value;
   const inner = deeper(layout);
@@ -76,7 +76,7 @@ export function replaced(text: string, { start, end }: Span, written: string): s
   return text.slice(0, start) + written + text.slice(end);
 }
 
-/** The text with one item more: before the item at `index`, or after the last when there is none. */
+/** The text with one more item: before the item at `index`, or after the last when there is none. */
 export function inserted(text: string, container: Container<Span>, index: number, written: string): string {
   const { items } = container;
   const next = items[index];
@@ -89,7 +89,7 @@ export function inserted(text: string, container: Container<Span>, index: number
     const space = spaceBefore(text, container, items.length - 1);
     return replaced(text, { start: last.end, end: last.end }, `,${space}${written}`);
   }
-  // The white space of an empty container stays beside what comes into it.
+  // The white space of an empty container stays next to what is put into it.
   const at = container.start + 1;
   return replaced(text, { start: at, end: at }, written);
 }

@@ -1,8 +1,8 @@
 /**
- * The lock of a domain's files, as libxl takes it: flock on a file that is made for it and goes with it.
+ * The lock of a domain's files, as libxl takes it: flock on a file that is created for it and removed with it.
  *
- * Whoever holds the lock removes the file before letting go. So a lock on a file that no longer stands at the path
- * is none, and what waits for it starts again with the file that stands there now.
+ * Whoever holds the lock removes the file before letting go. So a lock on a file that is no longer at the path is not
+ * the lock, and whoever waits for it starts again with the file that is there now.
  */
 import { constants, type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -11,8 +11,8 @@ import { errnoOf, LibxlError, systemFailure } from './errors.js';
 import type { Flock } from './flock.js';
 import { holderOf, type Inode } from './holder.js';
 
-/** How long to wait for a lock, and by which clock. */
-export interface LockWait {
+/** How long to wait for a lock, and on which clock. */
+interface LockWait {
   readonly clock: Clock;
   readonly withinMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -22,12 +22,12 @@ export interface LockWait {
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
 
-// A file of another kind must neither be followed nor waited for.
+// A file of another kind must be neither followed nor waited for.
 const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const MODE = 0o600;
 
 /** A lock that is held. */
-export class Lock {
+class Lock {
   readonly #path: string;
   readonly #file: FileHandle;
 
@@ -36,7 +36,7 @@ export class Lock {
     this.#file = file;
   }
 
-  /** Removes the file, then lets go of it: in this order, so that nobody can get a file that is about to go. */
+  /** Removes the file, then lets go of it: in this order, so that nobody can get a file that is about to be removed. */
   async release(): Promise<void> {
     try {
       await unlink(this.#path);
@@ -49,8 +49,8 @@ export class Lock {
 }
 
 /**
- * Waits for the lock whose file is `path`, in tries with pauses: a wait for it in the system could not be ended.
- * Undefined when the folder is not there.
+ * Waits for the lock whose file is `path`, by trying at intervals: a wait for it in the system could not be ended.
+ * Undefined when the folder does not exist.
  *
  * @throws {LibxlError} `timeout`, `denied`, `not-a-file`, `unsupported`, `io`
  * @throws the signal's reason, when it aborts
@@ -63,7 +63,7 @@ export async function acquire(
   let held: Inode | undefined;
   try {
     if (!(await inodeAt(dirname(path), stat))) return undefined;
-    // Before there is a file of ours: without flock nobody would take it away again.
+    // Before our own file exists: without flock nobody would remove it again.
     const flock = await loadFlock();
     return await withDeadline(wait.clock, wait, (signal) =>
       acquireUntil(path, flock, { ...wait, signal }, (file) => {
@@ -94,7 +94,10 @@ async function acquireUntil(
   }
 }
 
-/** Waits for the lock of an open file; undefined when the path has another file by then. Else closes the file. */
+/**
+ * Waits for the lock on an open file; undefined when there is another file at the path by then. Closes the file unless
+ * it gets the lock.
+ */
 async function tryFile(
   path: string,
   file: FileHandle,
@@ -109,7 +112,7 @@ async function tryFile(
     for (let pause = FIRST_PAUSE_MS; !flock(file.fd); pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       onHeldByOther(own);
       await clock.sleep(pause, signal);
-      // Who holds a file that has gone holds nothing: others that waited for it take it in turn, to find that out.
+      // Whoever holds a file that is gone holds nothing: others that waited for it take it in turn, to find that out.
       if (!(await standsAt(path, own))) return undefined;
     }
     isOurs = await standsAt(path, own);
@@ -147,7 +150,7 @@ async function timeout(path: string, withinMs: number, file: Inode | undefined):
   const who = holder
     ? `held by process ${holder.pid}${holder.command ? ` (${holder.command})` : ''}`
     : 'held by another process';
-  return new LibxlError('timeout', `${path}: ${who}, waited ${withinMs} ms`, {
+  return new LibxlError('timeout', `${path}: ${who}, after waiting ${withinMs} ms`, {
     path,
     ...(holder && { holder }),
   });

@@ -1,4 +1,4 @@
-/** A domain's configuration as libxl keeps it: JSON followed by a NUL byte, of which the USB part is ours. */
+/** A domain's configuration as libxl stores it: JSON followed by a NUL byte. Only the USB part is ours. */
 import { isUtf8 } from 'node:buffer';
 import {
   controllerOf,
@@ -32,10 +32,10 @@ import {
   type Written,
 } from './json-splice.js';
 
-/** Largest configuration that is read, in bytes. A domain's has some thousands. */
+/** Largest configuration that is read, in bytes. A domain's usually has a few thousand. */
 export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
 
-/** What libxl writes behind our arrays, in its order (libxl 4.17: libxl_domain_config). */
+/** What libxl writes after our arrays, in its order (libxl 4.17: libxl_domain_config). */
 const BEHIND_DEVICES = ['on_poweroff', 'on_reboot', 'on_watchdog', 'on_crash', 'on_soft_reset'];
 const BEHIND = { usbctrls: ['usbdevs', ...BEHIND_DEVICES], usbdevs: BEHIND_DEVICES };
 
@@ -48,11 +48,11 @@ interface Section<Value> {
 }
 
 /**
- * A domain's saved configuration. Immutable: a change gives another one.
+ * A domain's saved configuration. Immutable: a change gives a new one.
  *
- * Everything but `usbctrls` and `usbdevs` stays as it is, byte for byte. What is added looks as libxl writes it, and
- * an array that becomes empty goes with its key, so that adding and removing gives the same bytes again. (An array
- * that was there and empty is gone then too; libxl writes none.)
+ * Everything but `usbctrls` and `usbdevs` stays as it is, byte for byte. What is added looks as libxl writes it, and an
+ * array that becomes empty is removed with its key, so that adding and removing gives the same bytes again. (An array
+ * that was empty before is gone then too; libxl writes none.)
  */
 export class SavedConfig {
   readonly #text: string;
@@ -61,7 +61,7 @@ export class SavedConfig {
   readonly #usbdevs: Section<SavedDevice>;
 
   /**
-   * Reads what stands in a domain's `libxl-json` file: with or without the NUL at its end.
+   * Reads the contents of a domain's `libxl-json` file: with or without the NUL at its end.
    *
    * @throws {LibxlError} `malformed`, with line and column; `too-large`, above {@link CONFIG_BYTES_MAX}
    */
@@ -87,16 +87,16 @@ export class SavedConfig {
     return this.#usbdevs.entries.map(({ value }) => value);
   }
 
-  /** The file's bytes: what was parsed, when nothing has been changed. */
+  /** The file's bytes: exactly what was parsed, if nothing has been changed. */
   toBytes(): Buffer {
     return Buffer.from(this.#text, 'utf8');
   }
 
   /**
-   * The configuration with a controller: in the place of the one with its number, or behind the others.
-   * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
+   * The configuration with a controller: in place of the one with its number, or after the others. The same
+   * configuration if it already has this one. Fields of the old entry that we do not know stay.
    *
-   * @throws {RangeError} a number is none that the field can have
+   * @throws {RangeError} a number is not valid for the field
    */
   withController(controller: SavedController): SavedConfig {
     const wanted = controllerOf(controller);
@@ -109,7 +109,7 @@ export class SavedConfig {
     );
   }
 
-  /** The configuration without the controllers of this number; devices that name it stay. */
+  /** The configuration without the controllers with this number; devices that name it stay. */
   withoutController(devid: number): SavedConfig {
     return this.#without('usbctrls', (config) =>
       config.#usbctrls.entries.findIndex(({ value }) => value.devid === devid),
@@ -117,10 +117,10 @@ export class SavedConfig {
   }
 
   /**
-   * The configuration with a device: in the place of the one in its port, or behind the others.
-   * The same configuration, when it has this one already. Fields of the old entry that we do not know stay.
+   * The configuration with a device: in place of the one in its port, or after the others. The same configuration if it
+   * already has this one. Fields of the old entry that we do not know stay.
    *
-   * @throws {RangeError} a number is none that the field can have
+   * @throws {RangeError} a number is not valid for the field
    */
   withDevice(device: SavedDevice): SavedConfig {
     const wanted = deviceOf(device);
@@ -180,7 +180,7 @@ export class SavedConfig {
   }
 }
 
-/** The layout of an array's entries. One that begins in the line of its bracket stays in that line. */
+/** The layout of an array's entries. One that begins on the line of its bracket stays on that line. */
 function layoutOfItems(text: string, array: Container<Span>, outer: Layout | undefined): Layout | undefined {
   const seen = layoutOf(text, array);
   return seen && { indent: seen.indent, unit: outer?.unit ?? seen.unit };
@@ -191,14 +191,14 @@ function isSame(one: Readonly<Record<string, unknown>>, other: Readonly<Record<s
   return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
 }
 
-/** The error for a configuration of more bytes than are read. */
+/** The error for a configuration that is too large. */
 export function tooLarge(bytes: number, path?: string): LibxlError {
   const where = path === undefined ? '' : `${path}: `;
-  const detail = `${where}${bytes} bytes are no domain's configuration (at most ${CONFIG_BYTES_MAX})`;
+  const detail = `${where}${bytes} bytes are too many for a domain's configuration (at most ${CONFIG_BYTES_MAX})`;
   return new LibxlError('too-large', detail, path === undefined ? {} : { path });
 }
 
-/** The document's object. Its text ends at the first NUL, as a string of C's does. */
+/** The document's object. Its text ends at the first NUL, like a C string. */
 function rootOf(text: string): Container<Member> {
   const nul = text.indexOf('\0');
   const document = nul < 0 ? text : text.slice(0, nul);
@@ -225,18 +225,18 @@ function sectionOf<Value>(
 }
 
 function decode(untrustedBytes: Buffer): string {
-  // The byte order mark stays a character: it must come back, and JSON has none.
+  // The byte order mark stays a character: it must be written back, and JSON allows none.
   if (isUtf8(untrustedBytes)) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(untrustedBytes);
   const good = untrustedBytes.subarray(0, validPrefix(untrustedBytes)).toString('utf8');
   throw malformedAt(good, good.length, 'this is not UTF-8');
 }
 
-/** How many bytes from the start are whole characters of UTF-8. */
+/** How many bytes from the start are whole UTF-8 characters. */
 function validPrefix(bytes: Buffer): number {
   let [good, bad] = [0, bytes.length];
   while (good + 1 < bad) {
     const middle = (good + bad) >> 1;
-    // A character that is cut off at the end is not bad yet.
+    // A character that is cut off at the end is not an error yet.
     const isGood = [0, 1, 2, 3].some((cut) => middle >= cut && isUtf8(bytes.subarray(0, middle - cut)));
     if (isGood) good = middle;
     else bad = middle;

@@ -1,50 +1,149 @@
-/** Lends a Xen host's USB devices to its guests. */
+/**
+ * Lends a Xen host's USB devices to its guests: the public API, which the command line uses too.
+ *
+ * `npm run docs` generates docs/api.md from the comments of these names. A comment followed by an empty line starts a section
+ * of that page.
+ */
 
-export { diagnose, type Finding } from './diagnose/diagnose.js';
+// Opening a host.
+
+export type { XenstoreEnvironment } from '../xenstore/index.js';
+export type { CallOptions } from './observe/host.js';
+export { type HostEnvironment, type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
+export { type Platform, platformOf } from './observe/platform.js';
+
+// Reading and watching. These functions change nothing.
+
+export { diagnose } from './diagnose/diagnose.js';
+export { severityOf } from './diagnose/severity.js';
 export { describeFinding } from './diagnose/wording.js';
-export { type ExecuteOptions, execute, type Progress } from './execute/execute.js';
-export * from './model/errors.js';
-export { ConflictError } from './model/failure.js';
-export * from './model/find.js';
-export * from './model/inventory.js';
+export type { InventoryChange, PortChange } from './model/difference.js';
+export {
+  allPorts,
+  controllersOf,
+  type DomainName,
+  deviceAt,
+  domainAt,
+  findController,
+  findDevice,
+  findDomain,
+  isTaken,
+  livingGuests,
+  type Place,
+  placesOf,
+  type Users,
+  usedBy,
+} from './model/find.js';
+export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
+export { type ObserveOptions, observe } from './observe/observe.js';
+export { portState } from './types/port-state.js';
+export type { PortState } from './types/served-type.js';
+export {
+  type AttachedDevice,
+  type ControllerDetails,
+  controllerInfo,
+  deviceInPort,
+  type ListOptions,
+  type ListRequest,
+  listControllers,
+  listDevices,
+  listInventory,
+} from './verbs/listing.js';
+export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
+
+// Operations. Each one is planned first; with `dryRun` it is only planned.
+
+export type { ExecuteOptions, Progress } from './execute/execute.js';
+export type { Adjustment } from './plan/apply.js';
+export type { ControllerRequest } from './plan/resolve.js';
+export type { AttachRequest } from './plan/target.js';
+export type { ApplyRules, WantedController, WantedDevice, WantedUsb } from './plan/wanted.js';
+export type { CorrectedAddress } from './verbs/addresses.js';
+export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
+export {
+  type Attached,
+  type Attachment,
+  type AttachOptions,
+  attachDevice,
+  type DeviceName,
+} from './verbs/attach.js';
+export {
+  type AddedController,
+  addController,
+  type Released,
+  releaseDomain,
+  removeController,
+} from './verbs/controllers.js';
+export { type DetachRequest, detachDevice } from './verbs/detach.js';
+export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+export type { OperationOptions, Outcome } from './verbs/operate.js';
+export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
+export type { WatchEvent } from './watch/duty.js';
+export type { GuestDevice } from './watch/guests-seen.js';
+export { type WatchOptions, watchDomains } from './watch/watch.js';
+
+// What a host looks like. Plain data that can be written as JSON.
+
+export {
+  CONTROLLER_TYPES,
+  type ControllerType,
+  type SavedController,
+  type SavedControllerType,
+  type SavedDevice,
+} from '../libxl/index.js';
+export type { Busid, DriverName, InterfaceId, UsbDevice, UsbInterface, UsbKind } from '../sysfs/index.js';
+export { USBBACK, USBFS } from './model/drivers.js';
+export type {
+  Controller,
+  DeviceModel,
+  Domain,
+  DomainType,
+  Inventory,
+  OrphanBackend,
+  Port,
+  QemuAnswer,
+  QemuDevice,
+  SavedDriver,
+  SavedDrivers,
+  SavedSettings,
+  UntrustedFrontend,
+} from './model/inventory.js';
+export { XenbusState } from './model/inventory.js';
+export type { ControllerId } from './model/layout.js';
+export { isServed, type Served } from './model/served.js';
+export type { ControllerTraits } from './types/served-type.js';
+export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
+
+// Plans. What an operation will do, as plain data: it can be inspected before it is executed.
+
+export { execute } from './execute/execute.js';
 export {
   type Action,
+  type ConfigChange,
+  type ConfigEdit,
   type Edit,
   type Fact,
   formatAction,
   formatPlan,
+  type KnownDevice,
   type Plan,
+  type QemuAction,
+  type QemuPort,
   type Step,
+  type UnclaimedFact,
 } from './model/plan.js';
-export * from './observe/host.js';
-export { type ObserveOptions, observe } from './observe/observe.js';
-export { type Platform, platformOf } from './observe/platform.js';
-export {
-  type Adjustment,
-  type ApplyRules,
-  type FoundDevice,
-  type FoundUsb,
-  findWanted,
-  type PlannedAdjustment,
-  planApply,
-  type WantedController,
-  type WantedDevice,
-  type WantedUsb,
-} from './plan/apply.js';
-export { type AttachPlan, planAttach } from './plan/attach.js';
+export type { NewController, RemoveRequest, Target } from './model/request.js';
+export { type PlannedAdjustment, planApply } from './plan/apply.js';
+export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
-export {
-  type ControllerRequest,
-  type NewController,
-  resolveController,
-  resolveType,
-} from './plan/resolve.js';
-export type { AttachRequest, Target } from './plan/target.js';
-export { type PortState, portState } from './types/port-state.js';
-export { type Applied, type ApplyOptions, applyUsb } from './verbs/apply.js';
-export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
+export { resolveController, resolveType } from './plan/resolve.js';
+export { type FoundDevice, type FoundUsb, findWanted, requireMeant } from './plan/wanted.js';
+
+// libxl's JSON.
+
 export {
   type LibxlDomain,
   libxlControllerInfo,
@@ -52,8 +151,46 @@ export {
   libxlUsb,
   parseLibxlUsb,
 } from './verbs/libxl-json.js';
-export * from './verbs/listing.js';
-export type { OperationOptions, Outcome } from './verbs/operate.js';
-export * from './verbs/operations.js';
-export { type PrepareOptions, prepareDomain } from './verbs/prepare.js';
-export { type LifeEvent, type WatchOptions, watchDomains } from './watch/watch.js';
+
+// Errors.
+
+export {
+  ERROR_KINDS,
+  type ErrorGroup,
+  EXIT_STATUS,
+  isPvusbError,
+  PvusbError,
+  type PvusbErrorCode,
+  type PvusbErrorDetails,
+  type Where,
+} from './model/errors.js';
+export { ConflictError } from './model/failure.js';
+
+// Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
+
+export { type Clock, Mutex, systemClock } from '../async/index.js';
+export type {
+  DomainFiles,
+  LockedUserdata,
+  SavedConfig,
+  Userdata,
+  UserdataLockOptions,
+} from '../libxl/index.js';
+export type {
+  ExpectedEvent,
+  JsonObject,
+  JsonValue,
+  QmpCallOptions,
+  QmpCommands,
+  QmpEvent,
+} from '../qmp/index.js';
+export type { Binding, InterfaceState, Wanted } from '../sysfs/index.js';
+export type { Access, Permission } from '../xenstore/index.js';
+export type {
+  Changes,
+  Host,
+  HostSysfs,
+  Qemu,
+  Xenstore,
+  XenstoreNodes,
+} from './observe/host.js';

@@ -6,10 +6,10 @@ import { connectSocket } from './socket.js';
 import type { QmpTransport } from './transport.js';
 import type { JsonObject, JsonValue, QemuVersion, QmpEvent } from './wire.js';
 
-/** Time limit of a call that is given none, in milliseconds; libxl's for QMP is the same. */
+/** Default time limit of a call, in milliseconds; libxl has the same for QMP. */
 export const DEFAULT_WITHIN_MS = 10_000;
 
-/** Pause before the socket is tried again when too many wait for it, in milliseconds. */
+/** Pause before the socket is tried again when too many are waiting for it, in milliseconds. */
 const RETRY_MS = 50;
 
 /** Options of a call. */
@@ -24,13 +24,13 @@ export interface QmpOpenOptions extends QmpCallOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** An event that is waited for from the moment this was made. Dispose of it when it is not needed any more. */
+/** An event that is awaited from the moment this was created. Dispose of it when it is no longer needed. */
 export interface ExpectedEvent extends Disposable {
-  /** Never an unhandled rejection, also when nobody awaits it. */
+  /** Never an unhandled rejection, even when nobody awaits it. */
   readonly arrived: Promise<QmpEvent>;
 }
 
-/** What can be asked of a QEMU. */
+/** What a QEMU can be asked. */
 export interface QmpCommands {
   /** See {@link QmpClient.execute}. */
   execute(command: string, args?: JsonObject, options?: QmpCallOptions): Promise<JsonValue>;
@@ -39,8 +39,8 @@ export interface QmpCommands {
 }
 
 /**
- * A client of a QEMU monitor. Hold it for moments only: QEMU serves one client at a time, and while we are
- * connected libxl waits. Every call rejects with {@link QmpError}, or with the reason of its signal.
+ * A client of a QEMU monitor. Hold it only for a moment: QEMU serves one client at a time, and while we are connected
+ * libxl waits. Every call rejects with {@link QmpError}, or with the reason of its signal.
  */
 export class QmpClient implements QmpCommands, AsyncDisposable {
   /** What QEMU says it is. */
@@ -55,14 +55,13 @@ export class QmpClient implements QmpCommands, AsyncDisposable {
   }
 
   /**
-   * Connects to the socket of this path (or takes a transport that has not been started), waits until QEMU greets
-   * and negotiates. While another client is connected the kernel accepts a connection, but QEMU greets only when
-   * that client has left: so the wait for the greeting is the wait for our turn.
+   * Connects to the socket at this path (or takes a transport that has not been started), waits until QEMU greets and
+   * negotiates. While another client is connected the kernel accepts a connection, but QEMU greets only after that
+   * client has left: so waiting for the greeting is waiting for our turn.
    *
-   * @throws {QmpError} `unreachable`; `busy` when no greeting came within the limit: another client holds the
-   *   monitor, or QEMU is stopped; `timeout` when QEMU greeted and then was silent: it hangs (the greeting comes
-   *   from a thread of its own); `connection-lost`; `protocol`. With all of them nothing has been changed, and
-   *   nothing stays open.
+   * @throws {QmpError} `unreachable`; `busy` when no greeting came within the limit: another client holds the monitor,
+   *   or QEMU is stopped; `timeout` when QEMU greeted and was then silent: it hangs (the greeting comes from a thread
+   *   of its own); `connection-lost`; `protocol`. In all cases nothing has been changed, and nothing stays open.
    */
   static async open(target: string | QmpTransport, options: QmpOpenOptions = {}): Promise<QmpClient> {
     const { clock = systemClock, signal, withinMs = DEFAULT_WITHIN_MS } = options;
@@ -86,19 +85,19 @@ export class QmpClient implements QmpCommands, AsyncDisposable {
     }
   }
 
-  /** Commands and events that are waited for; 0 when nothing leaks. */
+  /** Commands and events that are awaited; 0 when nothing leaks. */
   get pendingCount(): number {
     return this.#session.pendingCount;
   }
 
-  /** True once the connection is over; every later call fails with the error that ended it. */
+  /** True once the connection has ended; every later call fails with the error that ended it. */
   get closed(): boolean {
     return this.#session.closed !== undefined;
   }
 
   /**
-   * Executes a command and gives what it returns. At most 8 are on their way, more wait here; QEMU carries them
-   * out in the order of asking.
+   * Executes a command and gives what it returns. At most 8 are in flight, others wait here; QEMU carries them out in
+   * order.
    *
    * @throws {QmpError} `refused`; `timeout` and `connection-lost`, after which the outcome is not known; `protocol`
    * @throws {TypeError} when a text in `args` holds a NUL or half a surrogate pair
@@ -112,8 +111,8 @@ export class QmpClient implements QmpCommands, AsyncDisposable {
   }
 
   /**
-   * Waits for the first event of this name, from now on, whose data `matches`. Made before the command that causes
-   * the event, nothing is missed:
+   * Waits for the first event of this name, from now on, whose data `matches`. If it is made before the command that
+   * causes the event, nothing is missed:
    *
    *     using deleted = client.expectEvent('DEVICE_DELETED', ({ device }) => device === id);
    *     await client.execute('device_del', { id });
@@ -162,7 +161,7 @@ export class QmpClient implements QmpCommands, AsyncDisposable {
   }
 }
 
-/** A limit of ours, and not one that the caller's signal stands for. */
+/** Our own time limit, not one behind the caller's signal. */
 function isOwnDeadline(error: unknown, signal: AbortSignal | undefined): boolean {
   return error instanceof DeadlineError && !(signal?.aborted && signal.reason === error);
 }

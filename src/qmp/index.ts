@@ -1,4 +1,5 @@
-/** A client of the QEMU machine protocol, and what PVUSB asks of a QEMU by it. */
+/** A client of the QEMU machine protocol, and what PVUSB asks a QEMU through it. */
+export type { Clock } from '../async/index.js';
 export * from './client.js';
 export { isQmpError, QmpError, type QmpErrorCode } from './errors.js';
 export * from './qusb.js';

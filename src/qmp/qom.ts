@@ -8,8 +8,8 @@ export const PERIPHERALS = '/machine/peripheral';
 /**
  * One property of a device that has an id.
  *
- * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id, `GenericError` when it
- *   has no such property; else as {@link QmpClient.execute}
+ * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id, `GenericError` when it has
+ *   no such property; otherwise as {@link QmpClient.execute}
  */
 export function propertyOf(
   qmp: QmpCommands,

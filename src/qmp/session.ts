@@ -1,8 +1,8 @@
 /**
- * One QMP connection: commands out, answers matched by id, events to whoever expects them.
+ * One QMP connection: commands go out, answers are matched by id, events go to whoever expects them.
  *
- * Answers with an id that is not waited for are passed over: they belong to commands that were given up, or to
- * the client before us, whose last command QEMU may finish when we are already connected.
+ * Answers with an id that nobody is waiting for are skipped: they belong to abandoned commands, or to the client before
+ * us, whose last command QEMU may finish when we are already connected.
  */
 import { QmpError, refusal } from './errors.js';
 import type { QmpTransport } from './transport.js';
@@ -18,19 +18,19 @@ import {
   type QmpMessage,
 } from './wire.js';
 
-/** Unanswered commands at a time. QEMU carries them out one after the other: more gain nothing. */
-export const WINDOW = 8;
+/** Unanswered commands at a time. QEMU carries them out one after the other: more would gain nothing. */
+const WINDOW = 8;
 
-/** Something that is waited for. */
+/** Something that is awaited. */
 export interface Waiting<T> {
   readonly promise: Promise<T>;
-  /** Waits no longer; what comes later is passed over. Idempotent. */
+  /** Stops waiting; what comes later is skipped. Idempotent. */
   abandon(): void;
 }
 
-/** A command that is waited for. */
+/** A command that is awaited. */
 export interface WaitingCommand extends Waiting<JsonValue> {
-  /** False while it waits for room: if it is given up now, QEMU never sees it. */
+  /** False while it waits for room: if it is abandoned now, QEMU never sees it. */
   readonly sent: boolean;
 }
 
@@ -59,7 +59,7 @@ export class Session {
   readonly #queue = new Set<Command>();
   readonly #expected = new Set<Expected>();
   readonly #greeting = withResolvers<QemuVersion>();
-  // Different for each client, so that an answer to the one before us is never taken for ours.
+  // Different for each client, so that an answer to the previous client is never taken for ours.
   readonly #idPrefix = `pvusb-${Math.random().toString(36).slice(2, 12)}-`;
   #nextId = 1;
   #greeted = false;
@@ -76,17 +76,17 @@ export class Session {
     });
   }
 
-  /** Why the connection is over; undefined while it is open. */
+  /** Why the connection has ended; undefined while it is open. */
   get closed(): QmpError | undefined {
     return this.#closed;
   }
 
-  /** True once QEMU greeted. */
+  /** True once QEMU has greeted. */
   get greeted(): boolean {
     return this.#greeted;
   }
 
-  /** Commands and events that are waited for; 0 when nothing leaks. */
+  /** Commands and events that are awaited; 0 when nothing leaks. */
   get pendingCount(): number {
     return this.#sent.size + this.#queue.size + this.#expected.size;
   }
@@ -127,7 +127,7 @@ export class Session {
       promise,
       abandon: () => {
         this.#expected.delete(expected);
-        reject(new DOMException('not waited for any more', 'AbortError'));
+        reject(new DOMException('no longer awaited', 'AbortError'));
       },
     };
   }
@@ -141,7 +141,7 @@ export class Session {
     for (const command of this.#queue) {
       if (this.#closed || this.#sent.size >= WINDOW) return;
       this.#queue.delete(command);
-      // Registered before it is sent: the answer may be there before send() returns.
+      // Registered before it is sent: the answer may arrive before send() returns.
       this.#sent.set(command.id, command);
       this.#transport.send(command.bytes);
     }
@@ -191,7 +191,7 @@ export class Session {
         if (!expected.matches(event.data)) continue;
         expected.resolve(event);
       } catch (error) {
-        // The caller's own fault: it is told, and nobody else.
+        // The caller's own fault: only the caller is told.
         expected.reject(error);
       }
       this.#expected.delete(expected);
@@ -217,7 +217,7 @@ interface Resolvers<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** A promise that counts as handled: whoever gave up waiting is not told by a crash. */
+/** A promise that counts as handled: abandoning the wait does not crash the process. */
 function withResolvers<T>(): Resolvers<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;

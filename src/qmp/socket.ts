@@ -3,15 +3,15 @@ import { connect } from 'node:net';
 import { QmpError } from './errors.js';
 import type { QmpTransport, QmpTransportEvents } from './transport.js';
 
-/** Longest path of a socket, in bytes (`sun_path` less its NUL). Node 20 cuts a longer one without a word. */
+/** Longest path of a socket, in bytes (`sun_path` less its NUL). Node 20 silently truncates a longer one. */
 const PATH_MAX_BYTES = 107;
 
 /**
- * Connects to the socket at `path`, for instance `/var/run/xen/qmp-libxl-3`. That this succeeds does not say that
- * QEMU listens to us: the kernel accepts for it, see {@link QmpClient.open}.
+ * Connects to the socket at `path`, for instance `/var/run/xen/qmp-libxl-3`. Success does not mean that QEMU is
+ * listening to us: the kernel accepts for it, see {@link QmpClient.open}.
  *
- * @throws {QmpError} `unreachable`, with the system's error as cause unless the path is too long; `busy` when so many wait already that the
- *   kernel takes no more (EAGAIN: QEMU 7.2 asks for a queue of one, which holds two)
+ * @throws {QmpError} `unreachable`, with the system's error as cause unless the path is too long; `busy` when so many
+ *   are already waiting that the kernel accepts no more (EAGAIN: QEMU 7.2 asks for a queue of one, which holds two)
  */
 export function connectSocket(path: string, signal?: AbortSignal): Promise<QmpTransport> {
   return new Promise((resolve, reject) => {
@@ -30,7 +30,7 @@ export function connectSocket(path: string, signal?: AbortSignal): Promise<QmpTr
     socket.on('error', (error: NodeJS.ErrnoException) => {
       failure = error;
       signal?.removeEventListener('abort', onAbort);
-      // Once connected this rejection comes too late to be one; the cause then goes with `closed`.
+      // Once connected, this is too late to reject; the cause then goes with `closed`.
       reject(connectError(path, error));
     });
     socket.once('close', () => events?.closed(failure));
@@ -40,7 +40,7 @@ export function connectSocket(path: string, signal?: AbortSignal): Promise<QmpTr
         start: (wanted) => {
           events = wanted;
           socket.on('data', (chunk: Buffer) => wanted.bytes(chunk));
-          // Died between the connection and now: `close` has been told to nobody.
+          // It died between the connection and now: nobody has been told of `close`.
           if (socket.destroyed) queueMicrotask(() => wanted.closed(failure));
         },
         send: (messages) => {

@@ -2,17 +2,17 @@
 
 /** What a transport reports. */
 export interface QmpTransportEvents {
-  /** The next bytes of QEMU; the buffer may be reused after the call. */
+  /** The next bytes from QEMU; the buffer may be reused after the call. */
   bytes(chunk: Buffer): void;
-  /** The connection is over, with the cause when there is one. Called once. */
+  /** The connection has ended, with the cause when there is one. Called once. */
   closed(cause?: Error): void;
 }
 
 /** A byte stream to a QEMU monitor. */
 export interface QmpTransport {
-  /** Begins to deliver. Called once, before the first {@link send}. */
+  /** Starts delivering. Called once, before the first {@link send}. */
   start(events: QmpTransportEvents): void;
-  /** Sends whole messages. Never throws: trouble is reported by {@link QmpTransportEvents.closed}. */
+  /** Sends whole messages. Never throws: problems are reported by {@link QmpTransportEvents.closed}. */
   send(messages: Buffer): void;
   /** Ends the connection. Idempotent. */
   close(): void;

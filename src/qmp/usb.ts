@@ -1,8 +1,8 @@
 /**
- * USB in a guest's QEMU: what PVUSB needs of it, for controllers of type `devicemodel`.
+ * USB in a guest's QEMU: what PVUSB needs from it, for controllers of type `devicemodel`.
  *
- * What exists is decided by asking QEMU ({@link listPeripherals}), never by memory: libxl uses the same monitor,
- * and after a timeout QEMU may have acted. What is said here of QEMU was seen with QEMU 7.2.22 without Xen, but for
+ * What exists is decided by asking QEMU ({@link listPeripherals}), never by memory: libxl uses the same monitor, and
+ * after a timeout QEMU may have acted. What is said about QEMU here was observed with QEMU 7.2.22 without Xen, except
  * what is marked as not tried.
  */
 
@@ -14,7 +14,7 @@ import { isObject, type JsonValue, protocolError } from './wire.js';
 /** How long QEMU may take to say what exists while something is removed, in milliseconds. */
 const CHECK_WITHIN_MS = 2_000;
 
-/** How long DEVICE_DELETED is waited for before QEMU is asked what exists, in milliseconds; it doubles. */
+/** How long to wait for DEVICE_DELETED before QEMU is asked what exists, in milliseconds; it doubles. */
 const FIRST_LOOK_MS = 100;
 const LONGEST_LOOK_MS = 1_000;
 
@@ -22,32 +22,32 @@ const LONGEST_LOOK_MS = 1_000;
 const CONTROLLERS = new Map([
   [1, { driver: 'piix3-usb-uhci', minPorts: 2, maxPorts: 2, choosesPorts: false }],
   [2, { driver: 'usb-ehci', minPorts: 6, maxPorts: 6, choosesPorts: false }],
-  // QEMU takes any number and makes it 15 without a word.
+  // QEMU accepts any number and silently makes it 15.
   [3, { driver: 'nec-usb-xhci', minPorts: 1, maxPorts: 15, choosesPorts: true }],
 ]);
 
-/** A device of QEMU's that has an id. */
+/** A QEMU device that has an id. */
 export interface Peripheral {
   readonly id: string;
   /** QEMU's type: `usb-host`, `nec-usb-xhci`. */
   readonly type: string;
 }
 
-/** A USB device of the host in a guest's QEMU. */
+/** A host USB device in a guest's QEMU. */
 export interface QemuHostDevice {
   readonly id: string;
   /** Id of the controller it is on; undefined when that has none. */
   readonly controller: string | undefined;
   /** Its port there: `2`, or `2.1` behind a hub of QEMU's. */
   readonly port: string;
-  /** The bus and the address it was added with; undefined when it was added by other marks. */
+  /** The bus and the address it was added with; undefined when it was added in another way. */
   readonly hostbus: number | undefined;
   readonly hostaddr: number | undefined;
   /** The host's socket it was added with (`1.2`), which libxl never gives. */
   readonly hostport: string | undefined;
   /**
-   * Whether the guest sees it. False while QEMU looks for the device (added by socket, nothing plugged in), and
-   * when it has been pulled out: QEMU should keep the object, and its port, until it is removed (not tried).
+   * Whether the guest sees it. False while QEMU is looking for the device (added by socket, nothing plugged in), and
+   * when it has been pulled out: QEMU should keep the object and its port until it is removed (not tried).
    */
   readonly attached: boolean;
 }
@@ -72,18 +72,18 @@ export function controllerId(devid: number): string {
   return `xenusb-${devid}`;
 }
 
-/** The devid of a controller's id; undefined when it is none of libxl's form. */
+/** The devid in a controller's id; undefined when the id does not have libxl's form. */
 export function parseControllerId(untrustedId: string): number | undefined {
   const devid = /^xenusb-(0|[1-9]\d{0,8})$/.exec(untrustedId)?.[1];
   return devid === undefined ? undefined : Number(devid);
 }
 
-/** The id that libxl gives a device of the host: `xenusb-3-2` for bus 3, address 2 (as they were when attached). */
+/** The id that libxl gives a host device: `xenusb-3-2` for bus 3, address 2 (as they were when attached). */
 export function hostDeviceId(hostbus: number, hostaddr: number): string {
   return `xenusb-${hostbus}-${hostaddr}`;
 }
 
-/** Bus and address of a device's id; undefined when it is none of libxl's form. */
+/** Bus and address in a device's id; undefined when the id does not have libxl's form. */
 export function parseHostDeviceId(
   untrustedId: string,
 ): { readonly hostbus: number; readonly hostaddr: number } | undefined {
@@ -93,8 +93,8 @@ export function parseHostDeviceId(
 }
 
 /**
- * The devices that have an id, also those that are not USB; in no order. A controller whose removal was asked
- * for is there until the guest has let go of it.
+ * The devices that have an id, also those that are not USB; in no order. A controller whose removal was requested stays
+ * until the guest has let go of it.
  *
  * @throws {QmpError} as {@link QmpClient.execute}
  */
@@ -111,10 +111,10 @@ export async function listPeripherals(qmp: QmpCommands, options?: QmpCallOptions
 }
 
 /**
- * What QEMU knows of a `usb-host` device.
+ * What QEMU knows about a `usb-host` device.
  *
- * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id, `GenericError` when it
- *   is no `usb-host`; else as {@link QmpClient.execute}
+ * @throws {QmpError} `refused` with class `DeviceNotFound` when there is none with this id, `GenericError` when it is
+ *   not a `usb-host`; otherwise as {@link QmpClient.execute}
  */
 export async function describeHostDevice(
   qmp: QmpCommands,
@@ -144,7 +144,7 @@ export async function describeHostDevice(
   };
 }
 
-/** QEMU's 0 means that none was given. */
+/** QEMU's 0 means that nothing was given. */
 function givenNumber(untrusted: JsonValue | undefined): number | undefined {
   return typeof untrusted === 'number' && untrusted > 0 ? untrusted : undefined;
 }
@@ -153,8 +153,8 @@ function givenNumber(untrusted: JsonValue | undefined): number | undefined {
  * Adds a controller: version 1 with 2 ports, 2 with 6, or 3 with 1 to 15.
  *
  * @throws {RangeError} for another version or number of ports, without asking QEMU
- * @throws {QmpError} `refused` when the id is taken ("Duplicate device ID") or the machine has no free slot;
- *   else as {@link QmpClient.execute}
+ * @throws {QmpError} `refused` when the id is taken ("Duplicate device ID") or the machine has no free slot; otherwise
+ *   as {@link QmpClient.execute}
  */
 export async function addController(
   qmp: QmpCommands,
@@ -172,16 +172,16 @@ export async function addController(
 }
 
 /**
- * Adds a USB device of the host. `bus` is a controller's id with `.0` (`xenusb-0.0`), `port` starts at `1`.
+ * Adds a host USB device. `bus` is a controller's id with `.0` (`xenusb-0.0`), `port` starts at `1`.
  *
- * QEMU opens the device at once: with a bus and an address of nothing it refuses ("failed to find host usb device
- * 1:9"), and does not wait. The numbers go out as numbers, since QEMU 9.2 and later refuse texts (not tried).
+ * QEMU opens the device at once: for a bus and address without a device it refuses ("failed to find host usb device
+ * 1:9") and does not wait. Numbers are sent as numbers, since QEMU 9.2 and later refuse strings (not tried).
  *
  * @throws {RangeError} when the bus or the address is not a number from 1: QEMU takes 0 for "any", and would give
  *   the guest whatever it finds, now or later
- * @throws {QmpError} `refused` when the id or the port is taken or unknown ("usb port 7 (bus xenusb-0.0) not found
- *   (in use?)", "Bus 'xenusb-8.0' not found"), the device is not there or cannot be opened; else as
- *   {@link QmpClient.execute}
+ * @throws {QmpError} `refused` when the id or the port is taken or unknown ("usb port 7 (bus xenusb-0.0) not found (in
+ *   use?)", "Bus 'xenusb-8.0' not found"), the device does not exist or cannot be opened; otherwise as {@link
+ *   QmpClient.execute}
  */
 export async function addHostDevice(
   qmp: QmpCommands,
@@ -204,12 +204,12 @@ export async function addHostDevice(
 /**
  * Removes a device and waits until it is gone: `removed`, or `absent` when there was none.
  *
- * A USB device goes at once. A controller goes when the guest lets go of it (QEMU asks by ACPI, as for any PCI
- * device): a guest that is paused, has not booted or has no driver for it never does, and the request stays until
- * it does, or is reset. Devices on a controller go with it. DEVICE_DELETED is the sign of it, but of an xHCI
- * controller QEMU 7.2 never sends it: so between waits QEMU is asked what exists.
+ * A USB device is removed at once. A controller is removed when the guest lets go of it (QEMU asks through ACPI, as for
+ * any PCI device): a guest that is paused, has not booted or has no driver for it never does, and the request stays
+ * until it does, or is reset. Devices on a controller are removed with it. DEVICE_DELETED announces it, but for an xHCI
+ * controller QEMU 7.2 never sends it: so QEMU is asked what exists between waits.
  *
- * @throws {QmpError} `timeout` when QEMU still has it, or does not say; else as {@link QmpClient.execute}
+ * @throws {QmpError} `timeout` when QEMU still has it, or does not say; otherwise as {@link QmpClient.execute}
  */
 export async function removeDevice(
   qmp: QmpCommands,
@@ -236,7 +236,7 @@ export async function removeDevice(
         );
       }
       lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS, leftMs);
-      // What happens between the look and this is seen by the next look.
+      // What happens between the query and this is seen by the next query.
       deleted = expectDeleted();
     }
   } finally {
@@ -256,7 +256,7 @@ async function askToRemove(
     if (isQmpError(error, 'timeout')) return 'late';
     if (!isQmpError(error, 'refused')) throw error;
     if (error.class === 'DeviceNotFound') return 'absent';
-    // Asked for before, by us or by libxl: a GenericError that only its text tells from the others.
+    // Requested before, by us or by libxl: a GenericError that only its text distinguishes from others.
     if (error.desc?.includes('already in the process of unplug')) return 'asked';
     throw error;
   }
@@ -273,7 +273,7 @@ async function inTime(arrived: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Whether QEMU has a device of this id. */
+/** Whether QEMU has a device with this id. */
 async function exists(
   qmp: QmpCommands,
   id: string,

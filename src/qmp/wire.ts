@@ -1,7 +1,7 @@
-/** The QEMU machine protocol on the wire: one JSON object a line, as QEMU's docs/interop/qmp-spec says. Pure. */
+/** The QEMU machine protocol on the wire: one JSON object per line, as QEMU's docs/interop/qmp-spec says. Pure. */
 import { printable, QmpError } from './errors.js';
 
-/** Any JSON. Whole numbers beyond 2^53 have lost their last digits. */
+/** Any JSON. Integers beyond 2^53 have lost their last digits. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
 /** A JSON object. */
@@ -9,7 +9,7 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** The version a QEMU says it is. */
+/** The version that a QEMU reports. */
 export interface QemuVersion {
   readonly major: number;
   readonly minor: number;
@@ -20,7 +20,7 @@ export interface QemuVersion {
 
 /** Something that happened in QEMU. */
 export interface QmpEvent {
-  /** As `DEVICE_DELETED`. */
+  /** Such as `DEVICE_DELETED`. */
   readonly name: string;
   readonly data: JsonObject;
   /** By the host's clock, milliseconds since 1970; undefined when QEMU could not read it. */
@@ -37,21 +37,21 @@ export type QmpAnswer =
       readonly desc: string;
     };
 
-/** A message of QEMU's. */
+/** A message from QEMU. */
 export type QmpMessage =
   | QmpAnswer
   | { readonly kind: 'greeting'; readonly version: QemuVersion }
   | { readonly kind: 'event'; readonly event: QmpEvent };
 
-/** Longest line taken, in bytes. `query-qmp-schema`, which tells of everything, is 0.2 MB. */
-export const LINE_MAX_BYTES = 16 * 1024 * 1024;
+/** Longest line accepted, in bytes. The answer to `query-qmp-schema`, which describes everything, has 0.2 MB. */
+const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
-/** Makes messages of bytes, however they are cut. */
+/** Turns bytes into messages, however they are split. */
 export class LineDecoder {
   readonly #maxBytes: number;
-  /** The beginning of a line whose end has not come. */
+  /** The beginning of a line whose end has not arrived yet. */
   #parts: Buffer[] = [];
   #partBytes = 0;
 
@@ -115,7 +115,7 @@ function parseMessage(untrusted: unknown): QmpMessage {
     if (untrusted.return !== undefined) return { kind: 'return', id, value: untrusted.return };
   }
   throw protocolError(
-    `this is no message of QMP: ${printable((JSON.stringify(untrusted) ?? '').slice(0, 80))}`,
+    `this is not a QMP message: ${printable((JSON.stringify(untrusted) ?? '').slice(0, 80))}`,
   );
 }
 
@@ -133,7 +133,7 @@ function parseVersion(untrusted: JsonValue | undefined): QemuVersion {
 function parseEvent(name: string, untrusted: JsonObject): QmpEvent {
   const { data, timestamp } = untrusted;
   const { seconds, microseconds } = isObject(timestamp) ? timestamp : {};
-  // QEMU gives -1 where the host's clock failed.
+  // QEMU gives -1 if the host's clock failed.
   const known = typeof seconds === 'number' && typeof microseconds === 'number' && seconds >= 0;
   return {
     name,
@@ -150,14 +150,14 @@ export function isObject(untrusted: unknown): untrusted is JsonObject {
 /**
  * The bytes of a command.
  *
- * @throws {TypeError} when a text holds a NUL or half a surrogate pair: QEMU's parser takes neither, and answers
+ * @throws {TypeError} when a string contains a NUL or half a surrogate pair: QEMU's parser accepts neither, and answers
  *   without saying which command it means
  */
 export function encodeCommand(command: string, args: JsonObject | undefined, id: string): Buffer {
   const message = { execute: command, ...(args ? { arguments: args } : {}), id };
   const line = JSON.stringify(message, (key, value: unknown) => {
     if (UNREADABLE.test(key) || (typeof value === 'string' && UNREADABLE.test(value))) {
-      throw new TypeError(`${command}: a text that QEMU cannot read`);
+      throw new TypeError(`${command}: a string that QEMU cannot read`);
     }
     return value;
   });

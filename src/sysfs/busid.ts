@@ -11,7 +11,7 @@ export type InterfaceId = string & { readonly [brand]: 'InterfaceId' };
 /** A driver's name as a folder of `/sys/bus/usb/drivers`: `usb-storage`. */
 export type DriverName = string & { readonly [brand]: 'DriverName' };
 
-/** Longest name taken; the kernel's own are far shorter. */
+/** Longest name accepted; the kernel's own are far shorter. */
 const NAME_MAX = 64;
 
 // Buses and ports count from 1; port 0 stands for the root hub itself, in the names of its interfaces.
@@ -20,7 +20,7 @@ const ROOT_HUB = /^usb[1-9]\d{0,2}$/;
 const INTERFACE = /^[1-9]\d{0,2}-(0|[1-9]\d{0,2}(\.[1-9]\d{0,2}){0,6}):\d{1,3}\.\d{1,3}$/;
 const DRIVER = /^(?!\.{1,2}$)[A-Za-z0-9_.\- ]{1,64}$/;
 
-/** Parses a device's sysfs name, a root hub's not included; undefined when it is none. */
+/** Parses a device's sysfs name, not that of a root hub; undefined when it is not one. */
 export function parseBusid(text: string): Busid | undefined {
   return text.length <= NAME_MAX && DEVICE.test(text) ? (text as Busid) : undefined;
 }
@@ -30,7 +30,7 @@ export function parseDeviceName(text: string): Busid | undefined {
   return parseBusid(text) ?? (ROOT_HUB.test(text) ? (text as Busid) : undefined);
 }
 
-/** Parses an interface's sysfs name; undefined when it is none. */
+/** Parses an interface's sysfs name; undefined when it is not one. */
 export function parseInterfaceId(text: string): InterfaceId | undefined {
   return text.length <= NAME_MAX && INTERFACE.test(text) ? (text as InterfaceId) : undefined;
 }

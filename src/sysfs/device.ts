@@ -10,12 +10,17 @@ export interface UsbInterface {
   readonly classes: string;
   /** The driver it is bound to; absent when none. */
   readonly driver?: DriverName;
+  /** True when the host allows no driver to have it (`authorized` is 0: USBGuard and the like); otherwise absent. */
+  readonly unauthorized?: true;
 }
 
-/** A hub or a root hub cannot be lent: what is behind it can. */
+/**
+ * A hub or a root hub cannot be lent: what is behind it can. A hub is what the kernel's hub driver takes, judging by
+ * the class of the device or of an interface (`hub.c: hub_id_table`).
+ */
 export type UsbKind = 'device' | 'hub' | 'root-hub';
 
-/** One USB device. The texts are the device's own, with control characters escaped: safe to print, never to trust. */
+/** One USB device. The texts are the device's own, with control characters escaped: safe to print, never to be trusted. */
 export interface UsbDevice {
   readonly busid: Busid;
   readonly kind: UsbKind;
@@ -29,8 +34,12 @@ export interface UsbDevice {
   readonly productId: string;
   /** `bDeviceClass`, two hex digits (hex, not decimal: a hub is `09`). */
   readonly deviceClass: string;
-  /** `speed` in Mbit/s: 1.5, 12, 480, 5000 and up. */
+  /** `speed` in Mbit/s: 1.5, 12, 480, 5000 and up; 0 when the kernel does not know it. */
   readonly speedMbps: number;
+  /** True when the host does not allow its use (`authorized` is 0: USBGuard and the like); otherwise absent. */
+  readonly unauthorized?: true;
+  /** True when it is not configured (`bConfigurationValue` is empty), and so has no interfaces; otherwise absent. */
+  readonly unconfigured?: true;
   readonly manufacturer?: string;
   readonly product?: string;
   readonly serial?: string;

@@ -3,7 +3,7 @@
 /**
  * Why sysfs failed: the kernel's errno (`EIO`, `ENODEV`, `EBUSY`, `EACCES`...), or
  * - `no-sysfs`: there is no `bus/usb/devices` below the root
- * - `not-verified`: the kernel took a bind or unbind, but the `driver` link does not show it
+ * - `not-verified`: the kernel accepted a bind or unbind, but the `driver` link does not show it
  */
 export type SysfsErrorCode = string;
 
@@ -30,7 +30,7 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** True for the errors of something that is not there (any more): a device can be pulled between two reads. */
+/** True for the errors of something that does not exist (any more): a device can be pulled out between two reads. */
 export function isGone(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO';

@@ -6,7 +6,7 @@ export interface SysfsFiles {
   readText(path: string): Promise<string>;
   /** The names in a folder. */
   list(path: string): Promise<string[]>;
-  /** The target of a link, as it stands. */
+  /** The target of a link, unresolved. */
   readLink(path: string): Promise<string>;
   /** Writes to an existing attribute, in one write(2). */
   writeText(path: string, text: string): Promise<void>;

@@ -9,10 +9,10 @@ import type { SysfsFiles } from './files.js';
 /** Files open at once: a host with a hundred devices has more attributes than a process may have open (1024). */
 const OPEN_MAX = 64;
 
-/** In half the time of `fs/promises`: a scan reads hundreds of small files. */
+/** Takes half the time of `fs/promises`: a scan reads hundreds of small files. */
 const readText = promisify(readFile);
 
-/** The file operations of sysfs below `root`; folders of it that are kept `elsewhere`, by name, are looked for there. */
+/** The file operations of sysfs below `root`; folders that are kept `elsewhere` are looked up there, by name. */
 export function nodeFiles(root: string, elsewhere: Readonly<Record<string, string>> = {}): SysfsFiles {
   const limit = new Limit(OPEN_MAX);
   const at = (path: string): string => {
@@ -24,8 +24,8 @@ export function nodeFiles(root: string, elsewhere: Readonly<Record<string, strin
     list: (path) => limit.run(() => readdir(at(path))),
     readLink: (path) => readlink(at(path)),
     async writeText(path, text) {
-      // Never created: what is not there cannot be written. O_NONBLOCK changes nothing in sysfs, and keeps a
-      // published simulation that has died from blocking us.
+      // Never creates a file: what does not exist cannot be written. O_NONBLOCK changes nothing in sysfs, and prevents
+      // a published simulation that has died from blocking us.
       const file = await open(at(path), constants.O_WRONLY | constants.O_NONBLOCK);
       try {
         await file.write(text);

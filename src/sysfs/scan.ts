@@ -1,4 +1,4 @@
-/** Reads USB devices out of sysfs (`Documentation/ABI/testing/sysfs-bus-usb`). */
+/** Reads USB devices from sysfs (`Documentation/ABI/testing/sysfs-bus-usb`). */
 import {
   type Busid,
   busidOf,
@@ -14,24 +14,26 @@ import type { SysfsFiles } from './files.js';
 import { escapeText } from './text.js';
 
 /** Where the devices are, relative to sysfs's root. */
-export const DEVICES = 'bus/usb/devices';
+const DEVICES = 'bus/usb/devices';
 
 /** USB class of hubs (`usb.h: USB_CLASS_HUB`). */
 const HUB_CLASS = '09';
 
+/** Which devices are read: these, or those for which it returns true. */
+export type Wanted = readonly Busid[] | ((busid: Busid) => boolean);
+
 /**
- * All USB devices of the host, ordered by bus and address, or only those of `wanted`. A device that is pulled
- * out while it is read is left out.
+ * All USB devices of the host, ordered by bus and address, or only those that are `wanted`. A device that is pulled out
+ * while it is being read is left out.
  *
  * @throws {SysfsError} `no-sysfs`, or the errno of a failed read
  */
-export async function scanDevices(files: SysfsFiles, wanted?: readonly Busid[]): Promise<UsbDevice[]> {
+export async function scanDevices(files: SysfsFiles, wanted: Wanted = () => true): Promise<UsbDevice[]> {
+  const isWanted = typeof wanted === 'function' ? wanted : (busid: Busid) => wanted.includes(busid);
   const names = await listDevices(files);
   const interfaces = groupByDevice(names.map(parseInterfaceId).filter(isPresent));
   const busids = names.map(parseDeviceName).filter(isPresent);
-  const read = busids
-    .filter((busid) => !wanted || wanted.includes(busid))
-    .map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
+  const read = busids.filter(isWanted).map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
   const devices = (await Promise.all(read)).filter(isPresent);
   return devices.sort((a, b) => a.bus - b.bus || a.address - b.address);
 }
@@ -73,6 +75,8 @@ async function readDevice(
     manufacturer,
     product,
     serial,
+    authorized,
+    configuration,
     ...interfaces
   ] = await Promise.all([
     attribute('busnum'),
@@ -84,6 +88,8 @@ async function readDevice(
     attribute('manufacturer'),
     attribute('product'),
     attribute('serial'),
+    attribute('authorized'),
+    attribute('bConfigurationValue'),
     ...interfaceIds.map((id) => readInterface(files, id)),
   ]);
   const ids = [
@@ -95,9 +101,10 @@ async function readDevice(
   if (ids[0] === undefined || ids[1] === undefined || ids[2] === undefined || ids[3] === undefined)
     return undefined;
   const code = parseHex(deviceClass, 2) ?? '00';
+  const known = interfaces.filter(isPresent).sort((a, b) => a.number - b.number);
   return {
     busid,
-    kind: kindOf(busid, code),
+    kind: kindOf(busid, code, known),
     bus: ids[0],
     address: ids[1],
     vendorId: ids[2],
@@ -107,21 +114,36 @@ async function readDevice(
     ...text('manufacturer', manufacturer),
     ...text('product', product),
     ...text('serial', serial),
-    interfaces: interfaces.filter(isPresent).sort((a, b) => a.number - b.number),
+    ...(isForbidden(authorized) ? { unauthorized: true } : {}),
+    // Empty while it is not configured (`sysfs.c: bConfigurationValue_show`).
+    ...(configuration?.trim() === '' ? { unconfigured: true } : {}),
+    interfaces: known,
   };
 }
 
 async function readInterface(files: SysfsFiles, id: InterfaceId): Promise<UsbInterface | undefined> {
   const folder = `${DEVICES}/${id}`;
-  const [code, subclass, protocol, driver] = await Promise.all([
+  const [code, subclass, protocol, authorized, driver] = await Promise.all([
     readAttribute(files, `${folder}/bInterfaceClass`),
     readAttribute(files, `${folder}/bInterfaceSubClass`),
     readAttribute(files, `${folder}/bInterfaceProtocol`),
+    readAttribute(files, `${folder}/authorized`),
     readDriver(files, id),
   ]);
   if (code === undefined) return undefined;
   const classes = [code, subclass, protocol].map((part) => parseHex(part, 2) ?? '00').join('/');
-  return { id, number: interfaceNumber(id), classes, ...(driver === undefined ? {} : { driver }) };
+  return {
+    id,
+    number: interfaceNumber(id),
+    classes,
+    ...(driver === undefined ? {} : { driver }),
+    ...(isForbidden(authorized) ? { unauthorized: true } : {}),
+  };
+}
+
+/** Kernels before 4.4 have no such file for interfaces, and those before 2.6.23 none for devices. */
+function isForbidden(authorized: string | undefined): boolean {
+  return authorized?.trim() === '0';
 }
 
 /** The driver an interface is bound to; undefined when none, or when the interface is gone. */
@@ -146,16 +168,17 @@ async function readAttribute(files: SysfsFiles, path: string): Promise<string | 
     const value = await files.readText(path);
     return value.endsWith('\n') ? value.slice(0, -1) : value;
   } catch (error) {
-    // EIO, EPROTO...: a device that answers no string request; its other attributes are still good.
-    // An interface that was left out for it would be left out of an attach: then half a device is lent.
+    // EIO, EPROTO...: a device that does not answer string requests; its other attributes are still good.
+    // An interface left out because of this would be left out of an attach: then half a device would be lent.
     if (isGone(error) || !/\/(busnum|devnum|bInterfaceClass)$/.test(path)) return undefined;
     throw toSysfsError(error, 'read', path);
   }
 }
 
-function kindOf(busid: Busid, deviceClass: string): UsbKind {
+function kindOf(busid: Busid, deviceClass: string, interfaces: readonly UsbInterface[]): UsbKind {
   if (busid.startsWith('usb')) return 'root-hub';
-  return deviceClass === HUB_CLASS ? 'hub' : 'device';
+  const isHub = interfaces.some(({ classes }) => classes.startsWith(`${HUB_CLASS}/`));
+  return deviceClass === HUB_CLASS || isHub ? 'hub' : 'device';
 }
 
 function text(name: 'manufacturer' | 'product' | 'serial', untrustedText: string | undefined) {

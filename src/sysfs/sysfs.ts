@@ -1,11 +1,11 @@
 /** The host's USB devices and their drivers. */
 import { type Clock, systemClock } from '../async/index.js';
-import type { Busid, DriverName, InterfaceId } from './busid.js';
+import type { DriverName, InterfaceId } from './busid.js';
 import type { UsbDevice } from './device.js';
 import { errnoOf, isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
 import { nodeFiles } from './node-files.js';
-import { readDriver, readPresence, scanDevices } from './scan.js';
+import { readDriver, readPresence, scanDevices, type Wanted } from './scan.js';
 
 /** Where the drivers are, relative to sysfs's root. */
 const DRIVERS = 'bus/usb/drivers';
@@ -16,7 +16,7 @@ const DRIVERS_PROBE = 'bus/usb/drivers_probe';
 /** How long a `driver` link may lag behind the write that changes it. */
 const SETTLE_MS = 2000;
 
-/** How long the kernel's answer to a probe is waited for; on a real host it is there at once. */
+/** How long to wait for the kernel's answer to a probe; on a real host it is there at once. */
 const PROBE_MS = 200;
 
 /** Options of every operation. */
@@ -53,7 +53,7 @@ export class Sysfs {
    *
    * @throws {SysfsError} `no-sysfs`, or an errno
    */
-  async devices(options: SysfsOptions & { readonly wanted?: readonly Busid[] } = {}): Promise<UsbDevice[]> {
+  async devices(options: SysfsOptions & { readonly wanted?: Wanted } = {}): Promise<UsbDevice[]> {
     options.signal?.throwIfAborted();
     return scanDevices(this.#files, options.wanted);
   }
@@ -79,7 +79,7 @@ export class Sysfs {
   }
 
   /**
-   * Binds an interface to a driver and reads the `driver` link back. Bound to it already: done.
+   * Binds an interface to a driver and reads the `driver` link back. If it is already bound to it, that is success.
    *
    * @throws {SysfsError} the kernel's errno (`ENODEV`: not there or refused by the driver, `EBUSY`: another
    *   driver has it), or `not-verified`
@@ -97,8 +97,8 @@ export class Sysfs {
   }
 
   /**
-   * Unbinds an interface from a driver and reads the link back. Bound to no driver, or gone: done. Bound to
-   * another driver: left alone, and an error.
+   * Unbinds an interface from a driver and reads the link back. If it is bound to no driver, or gone, that is success.
+   * If it is bound to another driver it is left alone, and that is an error.
    *
    * @throws {SysfsError} the kernel's errno, `EBUSY` when another driver has it, or `not-verified`
    */
@@ -117,8 +117,8 @@ export class Sysfs {
   }
 
   /**
-   * Asks the kernel to find a driver for an interface that has none, and tells which it found; undefined when
-   * none wants it.
+   * Asks the kernel to find a driver for an interface that has none, and returns the one it found; undefined when none
+   * wants it.
    *
    * @throws {SysfsError} the kernel's errno
    */
@@ -133,7 +133,7 @@ export class Sysfs {
   }
 
   /**
-   * Reads the link back until it says what was asked. The kernel has it before the write returns; a published
+   * Reads the link back until it shows what was asked for. The kernel has it before the write returns; a published
    * simulation a moment later.
    */
   async #verify(
@@ -145,11 +145,11 @@ export class Sysfs {
   ): Promise<void> {
     const driver = await this.#readDriverUntil(intf, isAsWanted, SETTLE_MS, options);
     if (isAsWanted(driver)) return;
-    const detail = `the kernel took it, but ${intf} is ${driver === undefined ? 'without driver' : `on ${driver}`}`;
+    const detail = `the kernel accepted it, but ${intf} is ${driver === undefined ? 'without a driver' : `on ${driver}`}`;
     throw new SysfsError('not-verified', operation, path, detail);
   }
 
-  /** The driver as soon as it is as wanted, else as it is when the time is over. */
+  /** The driver as soon as it is the wanted one, otherwise whatever it is when time is up. */
   async #readDriverUntil(
     intf: InterfaceId,
     isAsWanted: (driver: DriverName | undefined) => boolean,
@@ -167,9 +167,9 @@ export class Sysfs {
 }
 
 /**
- * The sysfs below `root` (`/sys` unless given). Nothing is read until it is asked for.
+ * The sysfs below `root` (`/sys` unless given). Nothing is read until asked for.
  *
- * @param elsewhere folders of it that a platform keeps at another place, by their names below the root
+ * @param elsewhere folders that a platform keeps elsewhere, by their names below the root
  */
 export function openSysfs(root = '/sys', elsewhere?: Readonly<Record<string, string>>): Sysfs {
   return new Sysfs(nodeFiles(root, elsewhere));

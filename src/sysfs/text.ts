@@ -1,4 +1,4 @@
-/** Texts that a device chose itself. They may hold terminal escapes, anything that is not UTF-8, or 100 KB. */
+/** Texts that a device chose itself. They may contain terminal escapes, invalid UTF-8, or 100 KB. */
 
 /** Longest text kept. USB string descriptors end at 126 characters. */
 const TEXT_MAX = 128;
@@ -6,7 +6,7 @@ const TEXT_MAX = 128;
 /** Control, format (bidirectional overrides, zero width) and unassigned characters, line and paragraph separators. */
 export const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
 
-/** Makes any text fit to print: unsafe characters become `\x1b` or `\u{202e}`. Backslashes stay. */
+/** Makes any text safe to print: unsafe characters become `\x1b` or `\u{202e}`. Backslashes stay. */
 export function printable(untrustedText: string): string {
   return untrustedText.replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!;
@@ -15,7 +15,7 @@ export function printable(untrustedText: string): string {
 }
 
 /**
- * Makes a device's text fit to print: unsafe characters become `\x1b` or `\u{202e}`, a backslash is doubled so
+ * Makes a device's text safe to print: unsafe characters become `\x1b` or `\u{202e}`, a backslash is doubled so
  * that the result is unambiguous, and it is cut at 128 characters. Two devices that differ stay different
  * within that length.
  */

@@ -9,7 +9,7 @@ const PLACES = ['/usr/share/misc/usb.ids', '/usr/share/hwdata/usb.ids', '/var/li
 /** Names by vendor id (`46f4`) and by vendor and product id (`46f4:0001`). */
 export type UsbNames = ReadonlyMap<string, string>;
 
-/** Parses usb.ids; of `wanted` ids only, since the whole list is 700 KB. Lines it does not understand are skipped. */
+/** Parses usb.ids; only for `wanted` ids, since the whole list is 700 KB. Lines it does not understand are skipped. */
 export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames {
   const names = new Map<string, string>();
   let vendor = '';
@@ -37,19 +37,42 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
     try {
       return parseUsbIds(await readFile(place, 'utf8'), wanted);
     } catch {
-      // Not installed there.
+      // Not installed here.
     }
   }
   return new Map();
 }
 
-/** A device's name for people: from usb.ids, else what the device says of itself, else its ids. */
+/**
+ * A device's name for people: what it says about itself, otherwise what usb.ids calls it, otherwise its ids. Its own
+ * words come first: chip makers sell one id to many device makers. It begins with the product, which says more than the
+ * manufacturer.
+ */
 export function describeDevice(device: UsbDevice, names: UsbNames = new Map()): string {
-  const ids = `${device.vendorId}:${device.productId}`;
-  const vendor = names.get(device.vendorId) ?? device.manufacturer;
-  const product = names.get(ids) ?? device.product;
-  if (vendor === undefined && product === undefined) return `device ${ids}`;
-  // Many products begin with their vendor's name.
-  if (vendor === undefined || product?.toLowerCase().startsWith(vendor.toLowerCase())) return product ?? ids;
-  return product === undefined ? `${vendor} device` : `${vendor} ${product}`;
+  const { vendorId, productId } = device;
+  const [manufacturer, product] = [said(device.manufacturer), said(device.product)];
+  if (product !== undefined) {
+    // Many product names contain the manufacturer's name.
+    const isNamed = manufacturer === undefined || contains(product, manufacturer);
+    return isNamed ? product : `${product} (${manufacturer})`;
+  }
+  const maker = manufacturer ?? names.get(vendorId);
+  const ids = `${vendorId}:${productId}`;
+  return listedName(device, names) ?? (maker === undefined ? `device ${ids}` : `${maker} device`);
+}
+
+/** What usb.ids calls a device, its vendor's name first; undefined when it does not have the device. */
+export function listedName({ vendorId, productId }: UsbDevice, names: UsbNames): string | undefined {
+  const [vendor, product] = [names.get(vendorId), names.get(`${vendorId}:${productId}`)];
+  if (vendor === undefined || product === undefined || contains(product, vendor)) return product;
+  return `${vendor} ${product}`;
+}
+
+/** Blanks alone say nothing. */
+function said(text: string | undefined): string | undefined {
+  return text?.trim() || undefined;
+}
+
+function contains(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
 }

@@ -5,7 +5,7 @@ import { describeType, type MessageType } from './wire.js';
 
 /** Options of every call. */
 export interface CallOptions {
-  /** Gives the call up: it rejects at once with the signal's reason. What was sent may still be carried out. */
+  /** Abandons the call: it rejects at once with the signal's reason. What was sent may still be carried out. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface Ask {
 }
 
 /** What a call for many nodes asks. */
-export interface AskMany {
+interface AskMany {
   readonly type: MessageType;
   readonly transactionId: number;
   readonly paths: readonly string[];
@@ -50,7 +50,7 @@ export function callForNode<T>(
   });
 }
 
-/** The payload, to be kept. */
+/** A copy of the payload, to be kept. */
 export function copyBytes(payload: Buffer): Buffer {
   return Buffer.from(payload);
 }
@@ -67,11 +67,11 @@ interface Settling<T> {
 /** A call settles once; the first of an outcome and an abort wins. */
 interface Abandonable {
   abandoned: boolean;
-  /** Ends the listening for an abort. */
+  /** Stops listening for an abort. */
   forget: (() => void) | undefined;
 }
 
-/** Gives a call up when the signal aborts, at once when it has. */
+/** Abandons a call when the signal aborts, at once if it already has. */
 function listen(
   call: Abandonable,
   connection: Connection,
@@ -144,7 +144,7 @@ class Single<T> implements Request, Abandonable {
 
 /**
  * Makes many requests of one type that share one promise: cheaper than a promise each. `decode` sees each
- * payload during the reply only. A missing node (ENOENT) gives undefined at its place; any other error rejects.
+ * payload during the reply only. A missing node (ENOENT) gives undefined in its place; any other error rejects.
  */
 export function callMany<T>(
   connection: Connection,

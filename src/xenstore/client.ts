@@ -9,16 +9,16 @@ import { StoreView } from './view.js';
 import { Watch } from './watch.js';
 import { decodeStrings, describeType, MessageType } from './wire.js';
 
-/** Attempts at a transaction that keeps meeting other writers. */
+/** Attempts at a transaction that keeps conflicting with other writers. */
 const TRANSACTION_ATTEMPTS = 100;
 
-/** Attempts of them in which EIO or EINVAL is taken for a sign of another writer. */
+/** Attempts in which EIO or EINVAL is taken as a sign of another writer. */
 const TORN_ATTEMPTS = 4;
 
 /** Longest pause between two attempts. */
 const TRANSACTION_PAUSE_MS = 50;
 
-/** What a client is made of beside its transport. */
+/** What a client needs besides its transport. */
 export interface ClientOptions {
   readonly clock?: Clock;
   /** Spreads competing writers; 0 to 1. */
@@ -28,11 +28,11 @@ export interface ClientOptions {
 /** Options of a transaction. */
 export interface TransactionOptions extends CallOptions {
   /** How often it is tried before `too-many-retries`; 100 unless given. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
 }
 
 /**
- * A client of xenstored. Calls may be made without waiting for earlier ones: they travel together.
+ * A client of xenstored. Calls may be made without waiting for earlier ones: they are sent together.
  *
  * Every call rejects with {@link XenstoreError}, or with the reason of its signal. When the connection is lost
  * every pending call and watch fails with `connection-lost`, and so does every later one: open a new client.
@@ -71,14 +71,14 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     return this.#watches.size;
   }
 
-  /** True once the connection is over. */
+  /** True once the connection has ended. */
   get closed(): boolean {
     return this.#connection.closed !== undefined;
   }
 
   /**
-   * Runs `body` in a transaction: all of its writes happen at once, or none. When another writer came between
-   * (EAGAIN) everything is done again, so `body` must change nothing but the view it is given.
+   * Runs `body` in a transaction: all of its writes happen at once, or none. If another writer interfered (EAGAIN)
+   * everything is done again, so `body` must change nothing but the view it is given.
    *
    * @throws {XenstoreError} `too-many-retries` after `attempts`; whatever `body` throws, with nothing written.
    *   After `connection-lost` or an abort during the commit it is not known whether the writes happened.
@@ -91,14 +91,14 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
       let result: T;
       try {
         result = await body(new StoreView(this.#connection, transactionId));
-        // From here on the end is sent, whatever the signal says.
+        // From here on the end is sent, whatever the signal does.
         options.signal?.throwIfAborted();
       } catch (error) {
         const ended = this.#abort(transactionId);
-        // Who has given up does not wait for a daemon that may not answer.
+        // After an abort there is no waiting for a daemon that may not answer.
         if (options.signal?.aborted) throw error;
         await ended;
-        // Torn by another writer, the C daemon may say so before the end, by these.
+        // After a conflict with another writer the C daemon may report these before the end.
         if (attempt < TORN_ATTEMPTS && isXenstoreError(error, 'EIO', 'EINVAL')) continue;
         throw error;
       }
@@ -108,14 +108,14 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
       'too-many-retries',
       'transaction',
       undefined,
-      `another writer came between ${attempts} times`,
+      `another writer interfered ${attempts} times`,
     );
   }
 
-  /** Starts a transaction. One that is given up while its number is on the way is ended when the number comes. */
+  /** Starts a transaction. If it is abandoned while its number is on the way, it is ended when the number arrives. */
   async #begin(options: CallOptions): Promise<number> {
     options.signal?.throwIfAborted();
-    // A NUL as payload, as libxenstore sends: oxenstored would sit on an empty request.
+    // A NUL as payload, as libxenstore sends: oxenstored would not answer an empty request.
     const started = this.#ask({ type: MessageType.transactionStart, text: '\0' }).then((payload) =>
       parseNumber(payload, 'transactionStart'),
     );
@@ -131,7 +131,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
   }
 
   async #commit(transactionId: number, options: CallOptions): Promise<boolean> {
-    // Sent without the signal: a request that were dropped before it is sent would leave the transaction open.
+    // Sent without the signal: a request that is dropped before it is sent would leave the transaction open.
     const ended = this.#ask({ type: MessageType.transactionEnd, transactionId, text: 'T\0' });
     try {
       await unlessAborted(ended, options.signal);
@@ -147,7 +147,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     try {
       await this.#ask({ type: MessageType.transactionEnd, transactionId, text: 'F\0' });
     } catch {
-      // Gone already (ENOENT, EIO, a lost connection): then nothing of it is left either.
+      // Already gone (ENOENT, EIO, a lost connection): then nothing is left of it either.
     }
   }
 
@@ -188,7 +188,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
       return watch;
     } catch (error) {
       if (isXenstoreError(error)) this.#forget(token);
-      // Given up while on its way: the daemon may have set it.
+      // Abandoned while on its way: the daemon may have set it.
       // Not waited for, since it may not answer.
       else watch.close().catch(() => undefined);
       throw error;
@@ -213,7 +213,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     return payload[0] === 0x54;
   }
 
-  /** Tells xenstored of a new domain, its ring page's frame and its event channel. For domain builders. */
+  /** Tells xenstored about a new domain, the frame of its ring page and its event channel. For domain builders. */
   async introduce(
     domain: { readonly domid: number; readonly frame: number; readonly eventChannel: number },
     options?: CallOptions,
@@ -232,7 +232,7 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
     await this.#ask({ type: MessageType.release, text: `${domid}\0` }, options);
   }
 
-  /** Tells xenstored that a domain goes on after a suspend. */
+  /** Tells xenstored that a domain continues after a suspend. */
   async resume(domid: number, options?: CallOptions): Promise<void> {
     await this.#ask({ type: MessageType.resume, text: `${domid}\0` }, options);
   }
@@ -281,5 +281,5 @@ export class XenstoreClient extends StoreView implements AsyncDisposable {
 function parseNumber(payload: Buffer, operation: string): number {
   const text = decodeStrings(payload)[0] ?? '';
   if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new XenstoreError('protocol', operation, undefined, 'the answer is no number');
+  throw new XenstoreError('protocol', operation, undefined, 'the answer is not a number');
 }

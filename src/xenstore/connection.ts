@@ -1,9 +1,10 @@
 /**
- * One connection: requests out in batches, replies matched by request id, watch events to whoever set the watch.
+ * One connection: requests go out in batches, replies are matched by request id, watch events go to whoever set the
+ * watch.
  *
- * Requests are encoded and sent at the end of the current turn of the event loop, so that whatever is asked in
- * one turn travels in one write. At most {@link WINDOW} are unanswered at a time: oxenstored stops reading a
- * client that does not read, and more in flight gains nothing.
+ * Requests are encoded and sent at the end of the current turn of the event loop, so that whatever is asked in one turn
+ * goes out in one write. At most {@link WINDOW} are unanswered at a time: oxenstored stops reading a client that does
+ * not read, and more in flight gains nothing.
  */
 import { errnoCode, XenstoreError } from './errors.js';
 import type { Transport } from './transport.js';
@@ -24,13 +25,13 @@ export const WINDOW = 256;
 export interface Request {
   readonly type: MessageType;
   readonly transactionId: number;
-  /** How many requests; each is told by its index. */
+  /** How many requests; each is identified by its index. */
   readonly count: number;
   /** First part of the payload, ASCII. */
   textAt(index: number): string;
   /** Second part of the payload, after the text. */
   readonly value: Buffer | undefined;
-  /** True when nobody waits any more: what is not yet sent is dropped, a reply ignored. */
+  /** True when nobody is waiting any more: what is not yet sent is dropped, a reply is ignored. */
   readonly abandoned: boolean;
   /** The reply's payload, valid during the call only. */
   reply(payload: Buffer, index: number): void;
@@ -56,7 +57,7 @@ export class Connection {
   readonly #onClosed: (error: XenstoreError) => void;
   #queue: Request[] = [];
   #queueHead = 0;
-  /** Of the first in the queue: how many are sent. */
+  /** For the first in the queue: how many have been sent. */
   #headIndex = 0;
   #queuedCount = 0;
   #flushing = false;
@@ -80,19 +81,19 @@ export class Connection {
     this.#keepProcessAlive();
   }
 
-  /** Why the connection is over; undefined while it is open. */
+  /** Why the connection has ended; undefined while it is open. */
   get closed(): XenstoreError | undefined {
     return this.#closed;
   }
 
-  /** Requests asked and not answered. */
+  /** Requests made and not answered. */
   get pendingCount(): number {
     return this.#sent.size + this.#queuedCount;
   }
 
   /**
-   * Calls `act` when `signal` aborts, until the returned function is called. One listener a signal, however many
-   * calls share it: Node warns of more than ten.
+   * Calls `act` when `signal` aborts, until the returned function is called. One listener per signal, however many
+   * calls share it: Node warns about more than ten.
    */
   onAbort(signal: AbortSignal, act: () => void): () => void {
     let acts = this.#aborts.get(signal);
@@ -109,7 +110,7 @@ export class Connection {
     return () => own.delete(act);
   }
 
-  /** Queues a request. It is told the outcome, also when the connection is lost. */
+  /** Queues a request. It is told the outcome, even if the connection is lost. */
   submit(request: Request): void {
     if (this.#closed) {
       request.fail(this.#closed);
@@ -127,8 +128,8 @@ export class Connection {
   }
 
   /**
-   * Says whether watch events are waited for. While they are, or a request is unanswered, the connection keeps the
-   * process alive: who awaits a watch waits for something outside. An idle connection does not.
+   * Says whether watch events are awaited. While they are, or a request is unanswered, the connection keeps the process
+   * alive: awaiting a watch is waiting for something outside. An idle connection does not.
    */
   awaitEvents(awaits: boolean): void {
     this.#awaitsEvents = awaits;
@@ -165,7 +166,7 @@ export class Connection {
     else this.#keepProcessAlive();
   }
 
-  /** The next to send; whatever is abandoned is passed over. */
+  /** The next to send; whatever was abandoned is skipped. */
   #takeQueued(): Sent | undefined {
     for (;;) {
       const request = this.#queue[this.#queueHead];
@@ -196,7 +197,7 @@ export class Connection {
       at += HEADER_BYTES;
       at += buffer.write(text, at, 'latin1');
       if (value) at += value.copy(buffer, at);
-      // Registered before it is sent: a reply may be there before send() returns.
+      // Registered before it is sent: a reply may arrive before send() returns.
       this.#sent.set(requestId, sent);
     }
     return buffer;
@@ -256,7 +257,7 @@ export class Connection {
     this.#queueHead = 0;
     this.#headIndex = 0;
     this.#queuedCount = 0;
-    // One with many requests is there many times; it has failed, and so is abandoned, after the first.
+    // One with many requests occurs many times; after the first it has failed, and so is abandoned.
     for (const request of waiting) if (!request.abandoned) request.fail(error);
     this.#onClosed(error);
   }

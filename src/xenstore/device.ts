@@ -41,7 +41,7 @@ class DeviceTransport implements Transport {
   }
 
   send(messages: Buffer): void {
-    // The kernel takes one message a write and forgets what follows it (xenbus_dev_frontend.c).
+    // The kernel takes one message per write and drops what follows it (xenbus_dev_frontend.c).
     for (let at = 0; at < messages.length; ) {
       const end = at + HEADER_BYTES + messages.readUInt32LE(at + 12);
       const message = messages.subarray(at, end);
@@ -53,8 +53,8 @@ class DeviceTransport implements Transport {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    // A read of this device blocks a thread until something comes, which would hold up the process's exit: ask
-    // for something harmless, so that it comes.
+    // A read of this device blocks a thread until something comes, which would hold up the process's exit: ask for
+    // something harmless, so that something does.
     const farewell = Buffer.alloc(HEADER_BYTES + 2);
     const header = { type: MessageType.getDomainPath, requestId: 0xffffffff, transactionId: 0 };
     writeHeader(farewell, 0, header, 2);
@@ -80,7 +80,7 @@ class DeviceTransport implements Transport {
     if (this.#over) return;
     this.#over = true;
     this.#closing = true;
-    // Told first: after a failed write, closing waits for a read that may never end.
+    // Reported first: after a failed write, closing waits for a read that may never end.
     this.#events?.closed(cause);
     await this.#writes.catch(() => undefined);
     await this.#file.close().catch(() => undefined);

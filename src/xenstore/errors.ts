@@ -27,8 +27,8 @@ export const KNOWN_ERRNOS = [
  * - `unreachable`: no connection could be made
  * - `protocol`: the daemon sent something that is not xenstore's protocol
  * - `invalid-path`, `too-long`: refused before sending; nothing happened
- * - `too-many-retries`: every attempt at a transaction met another writer
- * - `unknown-errno`: the daemon answered an errno that is not of this table
+ * - `too-many-retries`: every attempt at a transaction conflicted with another writer
+ * - `unknown-errno`: the daemon answered an errno that is not in this table
  */
 export type XenstoreErrorCode =
   | (typeof KNOWN_ERRNOS)[number]
@@ -66,7 +66,7 @@ export class XenstoreError extends Error {
     this.#detail = detail;
   }
 
-  /** The same failure, told for another call that met it. */
+  /** The same failure, for another call that ran into it. */
   in(operation: string, path: string | undefined): XenstoreError {
     return new XenstoreError(this.code, operation, path, this.#detail, this);
   }
@@ -80,4 +80,9 @@ export function isXenstoreError(error: unknown, ...codes: XenstoreErrorCode[]): 
 /** The code for an errno name as it came over the wire. */
 export function errnoCode(untrustedName: string): XenstoreErrorCode {
   return KNOWN_ERRNOS.find((name) => name === untrustedName) ?? 'unknown-errno';
+}
+
+/** The system's errno behind an `unreachable` error: `ENOENT`, `EACCES`, `ECONNREFUSED`. */
+export function causeCode(error: Error): string | undefined {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code;
 }

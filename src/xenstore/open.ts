@@ -3,15 +3,15 @@ import { stat } from 'node:fs/promises';
 import type { CallOptions } from './call.js';
 import { type ClientOptions, XenstoreClient } from './client.js';
 import { openDevice } from './device.js';
-import { XenstoreError } from './errors.js';
+import { causeCode, XenstoreError } from './errors.js';
 import { connectSocket } from './socket.js';
 import type { Transport } from './transport.js';
 
-/** The environment's say in where xenstored is (`xenstore.txt`, libxenstore). */
+/** The environment variables that say where xenstored is (`xenstore.txt`, libxenstore). */
 export interface XenstoreEnvironment {
-  /** The socket, or the device, itself. */
+  /** Path of the socket, or of the device. */
   readonly XENSTORED_PATH?: string | undefined;
-  /** The folder of a `socket`. */
+  /** The folder that contains `socket`. */
   readonly XENSTORED_RUNDIR?: string | undefined;
 }
 
@@ -23,9 +23,9 @@ export function xenstorePaths(environment: XenstoreEnvironment): string[] {
 }
 
 /**
- * Opens the host's xenstore: what the environment names, else xenstored's socket, else `/dev/xen/xenbus`.
+ * Opens the host's xenstore: what the environment names, otherwise xenstored's socket, otherwise `/dev/xen/xenbus`.
  *
- * @throws {XenstoreError} `unreachable`: nothing there, nobody listening, or no permission (see its cause)
+ * @throws {XenstoreError} `unreachable`: it does not exist, nothing listens, or no permission (see its cause)
  */
 export async function openXenstore(
   options: ClientOptions & CallOptions & { readonly environment?: XenstoreEnvironment } = {},
@@ -41,7 +41,7 @@ export async function openXenstore(
       failures.push(error);
     }
   }
-  // A socket that is there and refuses says more than a path that does not exist.
+  // An existing socket that refuses says more than a path that does not exist.
   const telling = failures.find((error) => causeCode(error) !== 'ENOENT') ?? failures[0]!;
   throw telling;
 }
@@ -61,9 +61,4 @@ async function openPath(path: string, signal: AbortSignal | undefined): Promise<
     );
   }
   return isDevice ? openDevice(path) : connectSocket(path, signal);
-}
-
-/** The system's errno behind an `unreachable` error: `ENOENT`, `EACCES`, `ECONNREFUSED`. */
-export function causeCode(error: Error): string | undefined {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code;
 }

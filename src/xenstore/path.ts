@@ -5,21 +5,21 @@ declare const brand: unique symbol;
 /** A checked xenstore path, absolute (`/local/domain/3`) or relative to the client's own domain (`device/vusb`). */
 export type XsPath = string & { readonly [brand]: 'XsPath' };
 
-/** Longest absolute path (`xs_wire.h: XENSTORE_ABS_PATH_MAX`). Debian's oxenstored takes only 1024. */
+/** Longest absolute path (`xs_wire.h: XENSTORE_ABS_PATH_MAX`). Debian's oxenstored accepts only 1024. */
 export const ABSOLUTE_PATH_MAX = 3072;
 
 /** Longest relative path (`xs_wire.h: XENSTORE_REL_PATH_MAX`). */
 export const RELATIVE_PATH_MAX = 2048;
 
-/** The special watch on domains that come. */
+/** The special watch on new domains. */
 export const INTRODUCE_DOMAIN = '@introduceDomain';
 
-/** The special watch on domains that go. */
+/** The special watch on domains that go away. */
 export const RELEASE_DOMAIN = '@releaseDomain';
 
 const PERMITTED = /^[A-Za-z0-9\-/_@]+$/;
 
-/** Why `path` is no xenstore path, or undefined when it is one. */
+/** Why `path` is not a xenstore path, or undefined when it is one. */
 export function pathFault(path: string): string | undefined {
   if (path === '') return 'is empty';
   if (!PERMITTED.test(path)) return 'has a character other than A-Z a-z 0-9 - / _ @';

@@ -3,7 +3,7 @@
 /** What a domain may do with a node. */
 export type Access = 'none' | 'read' | 'write' | 'both';
 
-/** One entry: a domain and its access. The first entry of a node names its owner and everybody else's access. */
+/** One entry: a domain and its access. The first entry of a node names its owner and everyone else's access. */
 export interface Permission {
   readonly domid: number;
   readonly access: Access;
@@ -17,7 +17,7 @@ export function formatPermission(permission: Permission): string {
   return `${LETTER[permission.access]}${permission.domid}`;
 }
 
-/** Parses one entry (`n0`); undefined when it is none. */
+/** Parses one entry (`n0`); undefined when it is not one. */
 export function parsePermission(text: string): Permission | undefined {
   const match = /^([nrwb])(\d{1,5})$/.exec(text);
   if (!match) return undefined;

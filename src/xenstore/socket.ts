@@ -8,12 +8,12 @@ import type { Transport, TransportEvents } from './transport.js';
 const READ_BYTES = 64 * 1024;
 
 /**
- * How long a busy daemon is asked again. xenstored's queue has room for one or two connections that it has not
- * accepted yet; who does not block, as we, gets EAGAIN when it is full.
+ * How long connecting to a busy daemon is retried. xenstored's queue has room for one or two connections that it has
+ * not accepted yet; a non-blocking connect, like ours, gets EAGAIN when it is full.
  */
 const BUSY_MS = 10_000;
 
-/** Longest path of a socket (`unix(7): sun_path`). Node would cut a longer one, and so connect elsewhere. */
+/** Longest path of a socket (`unix(7): sun_path`). Node would truncate a longer one, and so connect elsewhere. */
 const PATH_MAX = 107;
 
 /**

@@ -6,7 +6,7 @@ import { pathFault } from './path.js';
 import { formatPermission, type Permission, parsePermission } from './permissions.js';
 import { decodeStrings, describeType, MessageType } from './wire.js';
 
-/** Restarts of a listing in parts whose directory changes meanwhile, before it is given up. */
+/** How often a listing in parts is restarted because the directory changed meanwhile, before giving up. */
 const LISTING_ATTEMPTS = 20;
 
 /** A place to read and write nodes from: the store itself, or one transaction. */
@@ -29,22 +29,22 @@ export class StoreView {
     return this.#askNode(MessageType.read, path, copyBytes, options);
   }
 
-  /** The values of many nodes, in the order asked: one wave of requests, one promise. */
+  /** The values of many nodes, in the order of `paths`: one wave of requests, one promise. */
   readMany(paths: readonly string[], options?: CallOptions): Promise<(string | undefined)[]> {
     return this.#askMany(MessageType.read, paths, decodeText, options);
   }
 
-  /** The names of a node's children; undefined when the node does not exist. Lists of any size. */
+  /** The names of a node's children; undefined when the node does not exist. The list may have any size. */
   async directory(path: string, options?: CallOptions): Promise<string[] | undefined> {
     return (await this.directoryMany([path], options))[0];
   }
 
-  /** The children of many nodes, in the order asked: one wave of requests. */
+  /** The children of many nodes, in the order of `paths`: one wave of requests. */
   async directoryMany(paths: readonly string[], options?: CallOptions): Promise<(string[] | undefined)[]> {
     try {
       return await this.#askMany(MessageType.directory, paths, decodeStrings, options);
     } catch (error) {
-      // The C daemon answers E2BIG to a list above 4096 bytes and gives it in parts on request.
+      // The C daemon answers E2BIG for a list above 4096 bytes and gives it in parts on request.
       if (!isXenstoreError(error, 'E2BIG')) throw error;
       const only = paths.length === 1 ? paths[0] : undefined;
       if (only !== undefined) return [await this.#directoryInParts(only, options)];
@@ -63,7 +63,7 @@ export class StoreView {
     await this.#ask(MessageType.mkdir, path, options);
   }
 
-  /** Removes a node and everything below it; one that does not exist is no error. */
+  /** Removes a node and everything below it; it is not an error if it does not exist. */
   async rm(path: string, options?: CallOptions): Promise<void> {
     // oxenstored empties the whole store here, the C daemon answers EINVAL: never ask.
     if (path === '/') throw new XenstoreError('invalid-path', 'rm', path, 'the root cannot be removed');
@@ -79,17 +79,17 @@ export class StoreView {
     const entries = await this.#askNode(MessageType.getPermissions, path, decodePermissions, options);
     if (entries === undefined) return undefined;
     if (entries.every((entry) => entry !== undefined)) return entries;
-    throw new XenstoreError('protocol', 'getPermissions', path, 'the answer is no list of permissions');
+    throw new XenstoreError('protocol', 'getPermissions', path, 'the answer is not a list of permissions');
   }
 
-  /** Sets a node's permissions; the first entry names its owner and everybody else's access. */
+  /** Sets a node's permissions; the first entry names its owner and everyone else's access. */
   async setPermissions(
     path: string,
     permissions: readonly Permission[],
     options?: CallOptions,
   ): Promise<void> {
     if (permissions.length === 0) {
-      throw new XenstoreError('EINVAL', 'setPermissions', path, 'at least the owner has to be named');
+      throw new XenstoreError('EINVAL', 'setPermissions', path, 'at least the owner must be named');
     }
     const entries = `${permissions.map(formatPermission).join('\0')}\0`;
     await this.#ask(MessageType.setPermissions, path, options, Buffer.from(entries));

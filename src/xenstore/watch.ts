@@ -1,19 +1,19 @@
 /** A watch as an async iterable of dirty paths: what changed, not how often or in which order. */
 import type { XenstoreError } from './errors.js';
 
-/** More distinct dirty paths than this are told as one, the watched path. Bounds what a busy writer makes us keep. */
+/** More distinct dirty paths than this are reported as one, the watched path. Limits what a busy writer makes us keep. */
 const DIRTY_MAX = 1000;
 
 /**
- * Dirty paths below one watched path. A watch fires once when it is set, so the first turn of a loop comes at once.
- * One consumer at a time. `close()` (or leaving an `await using` block) ends it.
+ * Dirty paths below one watched path. A watch fires once when it is set, so the first iteration of a loop comes at
+ * once. One consumer at a time. `close()` (or leaving an `await using` block) ends it.
  */
 export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDisposable {
   /** The watched path. */
   readonly path: string;
   readonly #end: () => Promise<void>;
   #dirty = new Set<string>();
-  /** There were too many dirty paths: the watched one stands for all. */
+  /** There were too many dirty paths: the watched one stands for all of them. */
   #collapsed = false;
   #failure: XenstoreError | undefined;
   #closed = false;
@@ -42,7 +42,7 @@ export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDis
   }
 
   /**
-   * Waits until something is dirty and gives all dirty paths, each once.
+   * Waits until something is dirty and returns all dirty paths, each once.
    *
    * @throws {XenstoreError} `connection-lost`
    * @throws the signal's reason when it aborts; the watch itself goes on
@@ -86,7 +86,7 @@ export class Watch implements AsyncIterableIterator<readonly string[]>, AsyncDis
     return { done: true, value: undefined };
   }
 
-  /** Takes the watch back from the daemon and ends the iteration. Idempotent. */
+  /** Removes the watch from the daemon and ends the iteration. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -38,9 +38,6 @@ export const MessageType = {
 /** A message type's number on the wire. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
-/** The name of a message type, as used in errors: `read`, `transactionEnd`. */
-export type MessageName = keyof typeof MessageType;
-
 /** Bytes of a message header. */
 export const HEADER_BYTES = 16;
 
@@ -48,10 +45,10 @@ export const HEADER_BYTES = 16;
 export const PAYLOAD_MAX_BYTES = 4096;
 
 /**
- * Largest payload taken from a daemon. oxenstored answers DIRECTORY with more than 4096 bytes, so replies get
- * a far higher ceiling; what is above it is no xenstore.
+ * Largest payload taken from a daemon. oxenstored answers DIRECTORY with more than 4096 bytes, so replies get a far
+ * higher limit; anything above it is not xenstore.
  */
-export const REPLY_MAX_BYTES = 16 * 1024 * 1024;
+const REPLY_MAX_BYTES = 16 * 1024 * 1024;
 
 /** One message, either direction. */
 export interface Message {
@@ -68,7 +65,7 @@ export class ProtocolError extends Error {
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(MessageType).map(([name, type]) => [type, name]));
 
-/** The name of a message type number, for texts. */
+/** The name of a message type number, for messages. */
 export function describeType(type: number): string {
   return TYPE_NAMES.get(type) ?? `type ${type}`;
 }
@@ -106,8 +103,8 @@ export function decodeStrings(payload: Buffer): string[] {
   return payload.toString('utf8', 0, end).split('\0');
 }
 
-/** What a {@link Decoder} hands each message to; the payload is a view that is only valid during the call. */
-export type MessageSink = (type: number, requestId: number, transactionId: number, payload: Buffer) => void;
+/** Receives each message from a {@link Decoder}; the payload is a view that is only valid during the call. */
+type MessageSink = (type: number, requestId: number, transactionId: number, payload: Buffer) => void;
 
 /**
  * Cuts a byte stream into messages. Feed it chunks of any size; a message may come split anywhere, and many

@@ -1,14 +1,21 @@
 /** `usbctrl = [ "SPEC", ... ]` (xl.cfg(5)). */
+import {
+  CONTROLLER_TYPES,
+  type ControllerType,
+  PORTS_MAX,
+  USUAL_VERSION,
+  VERSION_MAX,
+} from '../libxl/controller-type.js';
 import { quoted } from './errors.js';
-import { type ControllerSetting, limitsOf, type Placed, type UsbControllerType } from './model.js';
+import { type ControllerSetting, limitsOf, type Placed } from './model.js';
 import { readNumber } from './number.js';
 import type { XlCfgSettings } from './parser.js';
 import { type Spec, type SpecValue, specsOf } from './spec.js';
 
 const KEYS = ['type', 'version', 'ports'] as const;
-const TYPES = ['auto', 'pv', 'qusb', 'devicemodel'] as const;
-const VERSION = { min: 1, max: 3, isOctalToXl: false };
-const PORTS = { min: 1, max: 31, isOctalToXl: false };
+const TYPES = ['auto', ...CONTROLLER_TYPES] as const;
+const VERSION = { min: 1, max: VERSION_MAX };
+const PORTS = { min: 1, max: PORTS_MAX };
 
 /**
  * The controllers of a file.
@@ -26,22 +33,23 @@ function readController({ position, values }: Spec<(typeof KEYS)[number]>): Plac
   const version = versionValue && readNumber('version', versionValue, VERSION);
   const ports = portsValue && readNumber('ports', portsValue, PORTS);
   const ofType = limitsOf(type);
-  const limits = ofType[version ?? 2];
+  const limits = ofType[version ?? USUAL_VERSION];
   if (!limits) {
     const has = Object.keys(ofType).join(', ');
-    const sentence = `USB version ${version} is not one that type ${type} has: ${has}.`;
+    const sentence = `Type ${type} does not support USB version ${version}, only ${has}.`;
     return versionValue!.refuse('impossible-controller', sentence);
   }
   if (ports !== undefined && (ports < limits.min || ports > limits.max)) {
-    const range = limits.min === limits.max ? `always ${limits.min}` : `${limits.min} to ${limits.max}`;
-    const kind = `a controller of type ${type ?? 'auto'}, USB ${version ?? 2}, has ${range}`;
+    const range =
+      limits.min === limits.max ? `always has ${limits.min}` : `has ${limits.min} to ${limits.max}`;
+    const kind = `a controller of type ${type ?? 'auto'}, USB ${version ?? USUAL_VERSION}, ${range}`;
     portsValue!.refuse('impossible-controller', `${ports} ports are not possible: ${kind}.`);
   }
   return { type, version, ports, position };
 }
 
-/** In any case, as for xl; blanks around it are part of it. */
-function readType(value: SpecValue): UsbControllerType | undefined {
+/** In upper or lower case, as for xl; blanks around it are part of it. */
+function readType(value: SpecValue): ControllerType | undefined {
   const type = TYPES.find((known) => known === value.untrustedText.toLowerCase());
   if (type !== undefined) return type === 'auto' ? undefined : type;
   const sentence = `There is no controller type ${quoted(value.untrustedText)}: ${TYPES.join(', ')}.`;

@@ -1,15 +1,16 @@
 /** `usbdev = [ "SPEC", ... ]` (xl.cfg(5)). */
+import { PORTS_MAX } from '../libxl/controller-type.js';
 import { quoted, XlCfgError } from './errors.js';
 import { type ControllerSetting, type DeviceSetting, type Placed, portsOf } from './model.js';
-import { readNumber } from './number.js';
+import { readChoice, readNumber } from './number.js';
 import type { XlCfgSettings } from './parser.js';
 import { type Spec, specsOf } from './spec.js';
 
 const KEYS = ['type', 'hostbus', 'hostaddr', 'controller', 'port'] as const;
 const HOSTBUS = { min: 1, max: 255, isOctalToXl: true };
 const HOSTADDR = { min: 1, max: 127, isOctalToXl: true };
-const CONTROLLER = { min: 0, max: 0xffff, isOctalToXl: false };
-const PORT = { min: 1, max: 31, isOctalToXl: false };
+const CONTROLLER = { min: 0, max: 0xffff };
+const PORT = { min: 1, max: PORTS_MAX };
 
 type DeviceSpec = Spec<(typeof KEYS)[number]>;
 
@@ -23,7 +24,7 @@ export function readDevices(
   settings: XlCfgSettings,
   controllers: readonly ControllerSetting[],
 ): Placed<DeviceSetting>[] {
-  /** The lines of what there is: a port as `controller:port`, a device as `hostbus-hostaddr`. */
+  /** The lines of what was seen so far: a port as `controller:port`, a device as `hostbus-hostaddr`. */
   const lines = new Map<string, number>();
   return specsOf(settings, 'usbdev', KEYS).map((spec) => {
     const device = readDevice(spec);
@@ -49,13 +50,13 @@ function readDevice({ position, values }: DeviceSpec): Placed<DeviceSetting> {
     hostbus: readNumber('hostbus', hostbus, HOSTBUS),
     hostaddr: readNumber('hostaddr', hostaddr, HOSTADDR),
     controller: controller && readNumber('controller', controller, CONTROLLER),
-    // 0 is any port, as for xl.
-    port: port && port.untrustedText !== '0' ? readNumber('port', port, PORT) : undefined,
+    // 0 means any port, as for xl.
+    port: port && readChoice('port', port, PORT),
     position,
   };
 }
 
-/** Whether the controller and port are there. */
+/** Whether the controller and port exist. */
 function checkPlace(
   { controller, port }: DeviceSetting,
   { values }: DeviceSpec,
@@ -96,12 +97,12 @@ function checkAlone(
     lines.set(key, position.line);
   };
   claim(`${hostbus}-${hostaddr}`, (line) => {
-    const sentence = `hostbus=${hostbus},hostaddr=${hostaddr} is in the list already, in line ${line}.`;
+    const sentence = `hostbus=${hostbus},hostaddr=${hostaddr} is already in the list, in line ${line}.`;
     return values.get('hostbus')!.refuse('device-twice', sentence);
   });
   if (port === undefined) return;
   claim(`${controller}:${port}`, (line) => {
-    const sentence = `Port ${port} of controller ${controller} has the device of line ${line} already.`;
+    const sentence = `Port ${port} of controller ${controller} already has the device from line ${line}.`;
     return values.get('port')!.refuse('port-taken', sentence);
   });
 }

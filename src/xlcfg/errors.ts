@@ -6,10 +6,18 @@ export interface Position {
   readonly column: number;
 }
 
+/** A sentence, safe to print, about something that xl does not read, or reads differently. */
+export interface XlCfgWarning extends Position {
+  readonly message: string;
+}
+
+/** Called for the first thing in a file that xl does not read as it is meant. */
+export type OnWarning = (warning: XlCfgWarning) => void;
+
 /**
  * Kinds of errors.
  *
- * - the file: `too-long`, `not-utf8`
+ * - the file: `too-long`
  * - its syntax: `unexpected-character`, `unterminated-string`, `unterminated-list`, `missing-name`,
  *   `missing-operator`, `missing-value`, `missing-comma`, `missing-end`, `append-mismatch`, `too-deep`
  * - a USB setting: `not-a-list`, `not-a-string`, `bad-escape`, `unknown-key`, `missing-key`, `bad-number`, `bad-type`
@@ -18,7 +26,6 @@ export interface Position {
  */
 export type XlCfgErrorCode =
   | 'too-long'
-  | 'not-utf8'
   | 'unexpected-character'
   | 'unterminated-string'
   | 'unterminated-list'
@@ -43,7 +50,7 @@ export type XlCfgErrorCode =
   | 'port-taken'
   | 'device-twice';
 
-/** The one error of this folder. Its message is one sentence that is safe to print, without the position. */
+/** The only error of this folder. Its message is one sentence that is safe to print, without the position. */
 export class XlCfgError extends Error {
   override readonly name = 'XlCfgError';
   readonly code: XlCfgErrorCode;
@@ -58,13 +65,13 @@ export class XlCfgError extends Error {
   }
 }
 
-/** What a sentence must not repeat as it is: control, format and unassigned characters, line separators. */
+/** What a sentence must not repeat unescaped: control, format and unassigned characters, line separators. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/gu;
 
 /** Longest word that a sentence repeats, in characters. */
 const WORD_MAX = 100;
 
-/** A word of a file in quotation marks, fit to print; of a very long one the middle is left out. */
+/** A word from a file in quotation marks, safe to print; the middle of a very long one is left out. */
 export function quoted(untrustedWord: string): string {
   const half = WORD_MAX / 2;
   const characters = [...untrustedWord];

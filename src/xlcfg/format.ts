@@ -2,9 +2,9 @@
 import type { ControllerSetting, DeviceSetting, UsbSettings } from './model.js';
 
 /**
- * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one in a line, longer ones
- * with a line for each item, an empty one not at all, and only what is not undefined. Expects settings that
- * `parseUsbSettings` could have given: it does not look for contradictions.
+ * Prints `usbctrl` and `usbdev` so that `parseUsbSettings` reads the same again: a list of one item on one line, longer
+ * ones with a line for each item, empty ones too (leaving a list out does not ask for nothing), and only what is not
+ * undefined. Expects settings that `parseUsbSettings` could have returned: it does not look for contradictions.
  */
 export function formatUsbSettings({ controllers, devices }: UsbSettings): string {
   return (
@@ -17,8 +17,8 @@ function formatController({ type, version, ports }: ControllerSetting): string {
 }
 
 function formatDevice({ hostbus, hostaddr, controller, port }: DeviceSetting): string {
-  // The default, and yet written: without it libxl 4.17 saves the device without bus and address, and loses the guest at
-  // its next reboot (recorded).
+  // The default, but written all the same: without it libxl 4.17 saves the device without bus and address, and loses
+  // the guest at its next reboot (recorded).
   return formatSpec({ type: 'hostdev', hostbus, hostaddr, controller, port });
 }
 
@@ -28,7 +28,7 @@ function formatSpec(values: Readonly<Record<string, string | number | undefined>
 }
 
 function formatList(name: string, specs: readonly string[]): string {
-  if (specs.length === 0) return '';
+  if (specs.length === 0) return `${name} = [ ]\n`;
   if (specs.length === 1) return `${name} = [ ${specs[0]} ]\n`;
   return `${name} = [\n${specs.map((spec) => `  ${spec},\n`).join('')}]\n`;
 }

@@ -1,20 +1,24 @@
-/** The configuration files of xl's guests (xl.cfg(5)), and what they say of USB. Pure: text in, plain data out. */
+/** The configuration files of xl's guests (xl.cfg(5)), and what they say about USB. Pure: text in, plain data out. */
 export { SIZE_MAX } from './decode.js';
-export { type Position, XlCfgError, type XlCfgErrorCode } from './errors.js';
+export {
+  type OnWarning,
+  type Position,
+  XlCfgError,
+  type XlCfgErrorCode,
+  type XlCfgWarning,
+} from './errors.js';
 export { formatUsbSettings } from './format.js';
 export type {
   ControllerSetting,
   DeviceSetting,
   Placed,
   PlacedUsbSettings,
-  UsbControllerType,
   UsbSettings,
 } from './model.js';
+export { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from './number.js';
 export {
   parseXlCfg,
   type XlCfgAtom,
-  type XlCfgList,
-  type XlCfgScalar,
   type XlCfgSettings,
   type XlCfgValue,
 } from './parser.js';

@@ -1,52 +1,52 @@
 /** The statements of an xl.cfg file (xl.cfg(5), SYNTAX). */
 import { decodeText } from './decode.js';
-import { type Position, quoted, XlCfgError } from './errors.js';
+import { type OnWarning, type Position, quoted, XlCfgError } from './errors.js';
 import { lexer, type Token } from './lexer.js';
 
-/** A string or a number as it stands in the file: a string with its quotes and backslashes. */
+/** A string or a number as it is in the file: a string with its quotes and backslashes. */
 export interface XlCfgAtom {
   readonly kind: 'string' | 'number';
   readonly untrustedText: string;
   readonly position: Position;
 }
 
-/** A string or number; of several parts, in their order, when `+=` has made it longer. */
-export interface XlCfgScalar {
+/** A string or number; of several parts, in order, if `+=` has extended it. */
+interface XlCfgScalar {
   readonly kind: 'scalar';
   readonly parts: readonly XlCfgAtom[];
   readonly position: Position;
 }
 
-/** A list; `+=` may have put more items at its end. */
-export interface XlCfgList {
+/** A list; `+=` may have added items at its end. */
+interface XlCfgList {
   readonly kind: 'list';
   readonly items: readonly XlCfgValue[];
   readonly position: Position;
 }
 
-/** The value of a setting. Strings are not unescaped before somebody needs them: see `unquote`. */
+/** The value of a setting. Strings are not unescaped until needed: see `unquote`. */
 export type XlCfgValue = XlCfgScalar | XlCfgList;
 
-/** The settings of a file by name, each as its last `=` and the `+=` after that have left it. */
+/** The settings of a file by name, each as its last `=` and the `+=` after it leave it. */
 export type XlCfgSettings = ReadonlyMap<string, XlCfgValue>;
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer I)[] ? I[] : T[K] };
 type GrowingValue = Growing<XlCfgScalar> | Growing<XlCfgList>;
 
-/** Lists in lists in lists: xl.cfg needs two. */
+/** How deep lists may be nested: xl.cfg needs two levels. */
 const DEPTH_MAX = 32;
 
 /**
- * Reads a whole file: settings that this product does not know are kept, and not looked into.
+ * Reads a whole file: settings that this product does not know are kept and not inspected.
  *
- * Rules (xl.cfg(5)): `name = value` or `name += value`, ended by a newline or `;`; a value is a number, a string or
- * a list; within a list newlines are blanks, and a comma may follow the last item. `+=` makes a string or list
- * longer, and is `=` for a name that has no value yet. The last `=` of a name counts.
+ * Rules (xl.cfg(5)): `name = value` or `name += value`, ended by a newline or `;`; a value is a number, a string or a
+ * list; within a list newlines are blanks, and a comma may follow the last item. `+=` extends a string or list, and is
+ * the same as `=` for a name that has no value yet. The last `=` of a name counts.
  *
  * @throws {XlCfgError} of the file and its syntax
  */
-export function parseXlCfg(untrustedText: string | Uint8Array): XlCfgSettings {
-  const next = lexer(decodeText(untrustedText));
+export function parseXlCfg(untrustedText: string | Uint8Array, onWarning?: OnWarning): XlCfgSettings {
+  const next = lexer(decodeText(untrustedText), onWarning);
   const settings = new Map<string, GrowingValue>();
   for (let token = next(); token.kind !== 'end'; token = next()) {
     if (token.kind === 'newline' || token.kind === ';') continue;
@@ -65,7 +65,7 @@ export function parseXlCfg(untrustedText: string | Uint8Array): XlCfgSettings {
     const value = parseValue(next(), next, 0);
     const end = next();
     if (end.kind !== 'newline' && end.kind !== ';' && end.kind !== 'end') {
-      const sentence = `A setting ends with its line or with a semicolon: ${told(end)} is too much.`;
+      const sentence = `A setting ends with its line or with a semicolon: ${told(end)} does not belong here.`;
       throw new XlCfgError('missing-end', end.position, sentence);
     }
     const previous = settings.get(token.text);
@@ -89,7 +89,7 @@ function parseValue(token: Token, next: () => Token, depth: number): GrowingValu
 function parseList(open: Token, next: () => Token, depth: number): GrowingValue {
   const { position } = open;
   if (depth === DEPTH_MAX) {
-    throw new XlCfgError('too-deep', position, `Lists stand in lists, but not ${DEPTH_MAX} deep.`);
+    throw new XlCfgError('too-deep', position, `Lists may be nested, but not ${DEPTH_MAX} deep.`);
   }
   const nextInList = (): Token => {
     let token = next();
@@ -111,7 +111,7 @@ function parseList(open: Token, next: () => Token, depth: number): GrowingValue 
   return { kind: 'list', items, position };
 }
 
-/** Makes a value longer in place: copying it would make many `+=` of one name quadratic. */
+/** Extends a value in place: copying it would make many `+=` for one name quadratic. */
 function append(previous: GrowingValue, value: GrowingValue): void {
   if (previous.kind === 'list' && value.kind === 'list') {
     for (const item of value.items) previous.items.push(item);
@@ -126,7 +126,7 @@ function append(previous: GrowingValue, value: GrowingValue): void {
   }
 }
 
-/** A token as a sentence names it. */
+/** What a sentence calls a token. */
 function told({ kind, text }: Token): string {
   if (kind === 'newline') return 'the end of the line';
   if (kind === 'end') return 'the end of the file';

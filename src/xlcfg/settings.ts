@@ -5,19 +5,19 @@ import type { PlacedUsbSettings } from './model.js';
 import { parseXlCfg, type XlCfgSettings } from './parser.js';
 
 /**
- * Reads `usbctrl` and `usbdev` of a whole file; the other settings only have to be settings. Every key is in the
+ * Reads `usbctrl` and `usbdev` of a whole file; the other settings only have to be well-formed. Every key is in the
  * result, undefined where the file leaves it to xl (`type=auto` and `port=0` too).
  *
- * @throws {XlCfgError} for anything that xl.cfg(5) does not have, or that xl would misunderstand
+ * @throws {XlCfgError} for anything that xl.cfg(5) does not allow, or that xl would misread
  */
 export function parseUsbSettings(untrustedText: string | Uint8Array): PlacedUsbSettings {
   return readUsbSettings(parseXlCfg(untrustedText));
 }
 
 /**
- * The same of a file that is parsed already, for whoever needs its other settings too.
+ * The same for a file that is already parsed, for callers that also need its other settings.
  *
- * @throws {XlCfgError} as {@link parseUsbSettings}, but for the file and its syntax
+ * @throws {XlCfgError} as {@link parseUsbSettings}, except for the file and its syntax
  */
 export function readUsbSettings(settings: XlCfgSettings): PlacedUsbSettings {
   const controllers = readControllers(settings);

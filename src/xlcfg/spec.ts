@@ -10,7 +10,7 @@ export interface SpecValue {
   refuse(code: XlCfgErrorCode, sentence: string): never;
 }
 
-/** A SPEC: its place (the opening quote) and the last value of each of its keys. */
+/** A SPEC: its position (the opening quote) and the last value of each of its keys. */
 export interface Spec<K extends string> {
   readonly position: Position;
   readonly values: ReadonlyMap<K, SpecValue>;
@@ -19,7 +19,7 @@ export interface Spec<K extends string> {
 /**
  * The SPECs of a setting; none when the file does not have it.
  *
- * As xl splits them: at commas, nothing between two commas is nothing; spaces before a key do not count, those before
+ * Split as in xl: at commas; nothing between two commas is ignored; spaces before a key do not count, those before
  * `=` do. The last value of a repeated key counts. An empty SPEC has no keys.
  *
  * @throws {XlCfgError} `not-a-list`, `not-a-string`, `bad-escape`, `unknown-key`
@@ -75,7 +75,7 @@ function parsePart<K extends string>(
     const sentence = `Unknown string ${written} in a ${name} specification: it has ${keys.join(', ')}.`;
     throw new XlCfgError('unknown-key', unquoted.positionAt(start + keyAt), sentence);
   }
-  // A place costs a walk from the string's beginning: it is looked for when it is needed.
+  // Finding a position means walking from the beginning of the string: it is done only when needed.
   const refuse = (code: XlCfgErrorCode, sentence: string): never => {
     throw new XlCfgError(code, unquoted.positionAt(start + equals + 1), sentence);
   };

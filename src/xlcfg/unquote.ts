@@ -1,39 +1,26 @@
-/** The text that a string of a file stands for. */
+/** The text that a string in a file stands for. */
 import { characterCount } from './decode.js';
 import { type Position, quoted, XlCfgError } from './errors.js';
+import { ESCAPES } from './escapes.js';
 import type { XlCfgAtom } from './parser.js';
 
-/** The text of a string, and from where in the file each of its characters comes. */
+/** The text of a string, and where in the file each of its characters comes from. */
 export interface Unquoted {
   readonly untrustedText: string;
-  /** The place in the file of the unit at `index`, or of the end when that is the length. Takes linear time. */
+  /** The position in the file of the unit at `index`, or of the end if that is the length. Takes linear time. */
   positionAt(index: number): Position;
 }
 
-/** After a backslash, as in C. */
-const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['"', '"'],
-  ["'", "'"],
-  ['\\', '\\'],
-  ['a', '\u0007'],
-  ['b', '\b'],
-  ['f', '\f'],
-  ['n', '\n'],
-  ['r', '\r'],
-  ['t', '\t'],
-  ['v', '\v'],
-]);
-
 /**
- * Takes the quotes and the backslashes off a string. A number is its own text.
+ * Removes the quotes and backslashes of a string. A number is its own text.
  *
- * @throws {XlCfgError} `bad-escape` for numbers (`\x41`, `\101`) and unknown letters after a backslash: xl reads over
- *   them, so that what they were meant to say is lost
+ * @throws {XlCfgError} `bad-escape` for numbers (`\x41`, `\101`) and unknown letters after a backslash: xl skips them,
+ *   so what they stand for is lost
  */
 export function unquote({ kind, untrustedText, position }: XlCfgAtom): Unquoted {
   const offset = kind === 'string' ? 1 : 0;
   const inner = untrustedText.slice(offset, untrustedText.length - offset);
-  /** Where in the result a character stands for two of the file. */
+  /** Where in the result a character stands for two in the file. */
   const escapes: number[] = [];
   const positionAt = (index: number): Position => {
     const before = escapes.filter((escaped) => escaped < index).length;

@@ -3,42 +3,49 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import type { Command } from 'commander';
+import { buildProgram } from '../../src/cli/program.js';
+import { commandRemedy } from '../../src/cli/remedies.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { differences, ERROR_TEXT, openStage, runPvusb, type Stage } from './stage.js';
+import { differences, ERROR_TEXT, openStage, runPvusb, type Stage, terminalLike } from './stage.js';
 
 const NOBODY = 65_534;
 
 describe('the exit status of each error', () => {
   for (const code of Object.keys(ERROR_KINDS) as PvusbErrorCode[]) {
-    it(`${code} ends with its group's, and is told in two lines`, () => {
+    it(`${code} ends with its group's, and is reported on lines of its own`, () => {
       let [stdout, stderr] = ['', ''];
-      const terminal = {
-        out: (text: string) => {
+      const terminal = terminalLike({
+        out: (text) => {
           stdout += text;
         },
-        err: (text: string) => {
+        err: (text) => {
           stderr += text;
         },
-        showsProgress: false,
-        hasColour: false,
-        columns: undefined,
-        env: {},
-        signal: new AbortController().signal,
-      };
-      const error = new PvusbError(code, 'It failed.', { where: { domid: 1 }, leftOver: ['a port'] });
+      });
+      const error = new PvusbError(code, 'It failed.', {
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      });
       const status = reportError(terminal, error, true);
       assert.equal(status, code === 'aborted' ? 130 : EXIT_STATUS[ERROR_KINDS[code].group]);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code);
-      const { remedy } = ERROR_KINDS[code];
-      const told = { code, message: 'It failed.', remedy, where: { domid: 1 }, leftOver: ['a port'] };
+      const remedy = commandRemedy(code);
+      const told = {
+        code,
+        message: 'It failed.',
+        remedy,
+        where: { domid: 1 },
+        leftOver: ['A port is left.'],
+      };
       assert.deepEqual(JSON.parse(stdout), { error: told });
     });
   }
 });
 
-describe('trouble with the host', () => {
+describe('problems with the host', () => {
   let stage: Stage;
   before(async () => {
     stage = await openStage();
@@ -58,7 +65,7 @@ describe('trouble with the host', () => {
     return { status, code, stderr };
   }
 
-  /** Runs something as a user without rights; as root that takes a change of user, else we are one already. */
+  /** Runs something as a user without rights; as root that takes a change of user, otherwise we already are one. */
   async function withoutRights<T>(act: () => Promise<T>): Promise<T> {
     if (process.geteuid!() !== 0) return act();
     process.seteuid!(NOBODY);
@@ -78,7 +85,7 @@ describe('trouble with the host', () => {
     }
   });
 
-  it('a socket that is not for everybody ends with 3 and "Run it as root."', async () => {
+  it('a socket that is not for everyone ends with 3 and "Run it as root."', async () => {
     const socket = join(stage.dir, 'socket');
     chmodSync(stage.dir, 0o755);
     chmodSync(socket, 0);
@@ -88,7 +95,7 @@ describe('trouble with the host', () => {
     assert.match(stderr, /\(EACCES\).*\nRun it as root\. /);
   });
 
-  it('a sysfs that may not be written ends with 3, and what was begun is taken back', async () => {
+  it('a sysfs that may not be written ends with 3, and what was begun is undone', async () => {
     chmodSync(stage.dir, 0o755);
     chmodSync(join(stage.dir, 'socket'), 0o777);
     const before = await stage.look();
@@ -110,7 +117,7 @@ describe('trouble with the host', () => {
     rmSync(empty, { recursive: true });
   });
 
-  it('a driver that refuses ends with 3, and what was begun is taken back', async () => {
+  it('a driver that refuses ends with 3, and what was begun is undone', async () => {
     const before = await stage.look();
     stage.sim.usb.failBind('usbback', 'EIO');
     const { status, code, stderr } = await fails(['attach', 'u1', '4-1']);
@@ -119,7 +126,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('a connection that is lost ends with 4, and what was begun is taken back over another', async () => {
+  it('a lost connection ends with 4, and what was begun is undone over another one', async () => {
     const before = await stage.look();
     let armed = true;
     stage.sim.store.intercept = ({ type }) => {
@@ -132,7 +139,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('another writer again and again ends with 4, and nothing was changed', async () => {
+  it('another writer that keeps interfering ends with 4, and nothing was changed', async () => {
     const before = await stage.look();
     stage.sim.store.intercept = ({ type }) =>
       type === MessageType.transactionEnd ? { error: 'EAGAIN' } : 'pass';
@@ -143,7 +150,7 @@ describe('trouble with the host', () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('a driver that does not take its device back ends with 5; the doctor goes on with it', async () => {
+  it('a driver that does not take its device back ends with 5; the doctor continues', async () => {
     await stage.done('attach', 'u1', '4-1');
     stage.sim.usb.failBind('usb-storage', 'EIO');
     const { status, code, stderr } = await fails(['detach', '4-1']);
@@ -171,7 +178,7 @@ describe('trouble with the host', () => {
 });
 
 describe('a wrong command line', () => {
-  /** What is wrong, and what is said of it. */
+  /** What is wrong, and what is said about it. */
   const WRONG: readonly (readonly [command: string, says: string])[] = [
     ['frob', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
     ['atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
@@ -190,8 +197,39 @@ describe('a wrong command line', () => {
       'detach u1 4-1',
       'pvusb: detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").\n',
     ],
+    [
+      'controller add u1 --type pv --version 1',
+      'pvusb: The USB version of a controller is --usb 1, not --version.\n',
+    ],
+    ['controller add u1 --version', 'pvusb: The USB version of a controller is --usb N, not --version.\n'],
+    ['controller add u1 -V', 'pvusb: unknown option \'-V\'\nSee "pvusb controller add --help".\n'],
+    ['frob --help', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
+    ['help atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
+    ['help controller frob', 'pvusb: unknown command \'frob\'\nSee "pvusb controller --help".\n'],
     ['completion tcsh', 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n'],
   ];
+
+  it('is one that asks for the version of pvusb after a command: nothing that was asked for is swallowed', async () => {
+    const leaves = (command: Command): string[] =>
+      command.commands.length === 0
+        ? [command.name()]
+        : command.commands.flatMap((sub) => leaves(sub).map((words) => `${command.name()} ${words}`));
+    const terminal = terminalLike({});
+    const all = buildProgram(terminal).commands.flatMap(leaves);
+    assert.ok(all.includes('controller add') && all.includes('attach') && all.includes('usb-list'));
+    for (const words of all.filter((name) => !/^complet/.test(name))) {
+      for (const option of ['--version', '-V']) {
+        const { status, stdout, stderr } = await runPvusb([...words.split(' '), option, '1'], {
+          env: { XENSTORED_PATH: '/nonexistent' },
+        });
+        assert.deepEqual([words, status, stdout], [words, 2, ''], stderr);
+        assert.match(
+          stderr,
+          /^pvusb[ :].*(unknown option .--version|unknown option .-V|required (?:argument|option)|--usb)/,
+        );
+      }
+    }
+  });
 
   it('ends with 2 and says what is wrong and where help is', async () => {
     for (const [command, says] of WRONG) {

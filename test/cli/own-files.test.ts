@@ -1,10 +1,10 @@
 /** The commands that know xl's files, and libxl's JSON. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { qemuWorld, type World } from '../../src/sim/index.js';
-import { differences, ERROR_TEXT, openStage, type Stage } from './stage.js';
+import { qemuWorld } from '../../src/sim/index.js';
+import { differences, ERROR_TEXT, openMade, openStage, type Stage } from './stage.js';
 
 const CONFIGURATION = `# The guest with the stick.
 name = "u2"
@@ -14,21 +14,9 @@ usbdev = [ "type=hostdev,hostbus=4,hostaddr=2,controller=0,port=3",
            'hostbus=3,hostaddr=2' ]
 `;
 
-/** A published world whose guests libxl has made: their configurations are saved, for which prepare waits. */
-async function openMade(world: World): Promise<Stage> {
-  const stage = await openStage(world);
-  const root = join(stage.dir, 'userdata');
-  mkdirSync(root);
-  for (const { domid, name, type, uuid } of world.domains) {
-    const text = JSON.stringify({ c_info: { type, name, uuid } }, null, 4);
-    writeFileSync(join(root, `userdata-d.${domid}.${uuid}.libxl-json`), `${text}\n\0`, { mode: 0o600 });
-  }
-  return stage;
-}
-
 describe('the commands that know files', () => {
   let stage: Stage;
-  let file: (name: string, text: string) => string;
+  let file: (name: string, text: string | Buffer) => string;
   before(async () => {
     stage = await openMade(qemuWorld({ usbback: false }));
     file = (name, text) => {
@@ -52,12 +40,12 @@ describe('the commands that know files', () => {
       await stage.done('apply', 'u2', path),
       '4-1 is attached to port 3 of controller 0 of domain 2.\n' +
         '3-2 is attached to port 1 of controller 0 of domain 2.\n' +
-        `Domain 2 has what ${path} says.\n`,
+        `Domain 2 matches ${path}.\n`,
     );
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
   });
 
-  it('what export prints is what is there: applied, it changes nothing', async () => {
+  it('what export prints is what exists: applied, it changes nothing', async () => {
     for (const form of [[], ['--json=libxl']]) {
       const path = file('exported', await stage.done('export', 'u2', ...form));
       assert.deepEqual(JSON.parse(await stage.done('apply', 'u2', path, '--json')), {
@@ -80,7 +68,7 @@ describe('the commands that know files', () => {
     ]);
     assert.match(text, /^\[\n {4}\{\n {8}"domid": 1,\n {8}"config": \{\n {12}"c_info": \{/);
     const path = file('all.json', text);
-    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 has what ${path} says.\n`);
+    assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
     const info = JSON.parse(await stage.done('controller', 'info', 'u2', '0', '--json=libxl'));
     assert.deepEqual([info.type, info.ports, info.frontend_id], ['qusb', 4, 2]);
   });
@@ -102,6 +90,35 @@ describe('the commands that know files', () => {
     assert.equal(status, 1);
     assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
     assert.deepEqual(differences(before, await stage.look()), []);
+  });
+
+  it('what xl accepts is accepted, in ISO 8859-1 and with dotted names; a note tells what xl does not read', async () => {
+    const usb =
+      'name = "u2"\nusbctrl=["type=qusb,ports=04"]\nusbdev=["hostbus=004,hostaddr=002,port=03,controller=0", "hostbus=03,hostaddr=2"]\n';
+    const commented = Buffer.from(`# cl\xe9 USB r\xe9serv\xe9e\n${usb}`, 'latin1');
+    for (const text of [commented, `vif.default.script="vif-bridge"\n${usb}`]) {
+      const path = file('of-xl.cfg', text);
+      assert.equal(await stage.done('apply', 'u2', path), `Domain 2 matches ${path}.\n`);
+    }
+    for (const [text, at, says] of [
+      [
+        `${usb}# vim: ft=conf`,
+        '4:1',
+        'xl does not read this file: no newline ends the comment in its last line.',
+      ],
+      [usb.replaceAll('\n', '\r\n'), '1:12', 'xl does not read this file: its lines end in CR LF.'],
+      [`extra = "\\x41"\n${usb}`, '1:10', 'xl does not read this file: there is no escape "\\x".'],
+      [`extra = "\\101"\n${usb}`, '1:10', 'xl loses the escape "\\101": write the character itself.'],
+    ] as const) {
+      const path = file('not-of-xl.cfg', text);
+      for (const argv of [
+        ['apply', 'u2', path],
+        ['prepare', path, '--json'],
+      ]) {
+        const { status, stderr } = await stage.run(...argv);
+        assert.deepEqual([status, stderr], [0, `pvusb: ${path}:${at}: ${says}\n`]);
+      }
+    }
   });
 
   it('prepare finds the guest by the name in its file, and takes nothing away', async () => {
@@ -128,7 +145,8 @@ describe('the commands that know files', () => {
       const path = file('u2.json', `${JSON.stringify(value)}\0`);
       assert.equal(await stage.done('prepare', path), `Domain 2 has all that ${path} names.\n`);
     }
-    for (const value of [{}, [], [{ config }, { config }], { c_info: { name: 2 } }, [{ config: null }]]) {
+    const nameless = { c_info: { name: 2 }, usbdevs: [] };
+    for (const value of [{}, [], [{ config }, { config }], nameless, [{ config: null }]]) {
       const { status, stderr } = await stage.run('prepare', file('nameless.json', JSON.stringify(value)));
       assert.equal(status, 1);
       assert.match(stderr, ERROR_TEXT);
@@ -142,21 +160,20 @@ describe('the commands that know files', () => {
     for (const [name, text] of [
       ['4.cfg', `name="4"\n${settings}`],
       ['number.cfg', `name=4\n${settings}`],
-      ['4.json', '{"c_info":{"name":"4"}}'],
+      ['4.json', '{"c_info":{"name":"4"},"usbdevs":[]}'],
     ] as const) {
       const { status, stderr } = await stage.run('prepare', file(name, text));
       assert.equal(status, 1);
       assert.match(stderr, /"4", which looks like a number[\s\S]*--domain[\s\S]*\(invalid-configuration\)/);
     }
     assert.deepEqual(differences(before, await stage.look()), []);
-    const path = file('4.cfg', 'name="4"');
-    assert.equal(
-      await stage.done('prepare', path, '--domain', 'u2'),
-      `Domain 2 has all that ${path} names.\n`,
-    );
+    const path = file('4.cfg', `name="4"\n${settings}`);
+    const { status, stderr } = await stage.run('prepare', path, '--domain', 'u2');
+    assert.deepEqual([status, /is for "4", and domain 2 is "u2"\./.test(stderr)], [1, true]);
+    assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  it('apply and prepare that fail halfway tell what they did, in JSON too', async () => {
+  it('apply and prepare that fail halfway report what they did, in JSON too', async () => {
     await using other = await openMade(qemuWorld({ usbback: true }));
     const text = 'name="u1"\nusbctrl=["type=pv"]\nusbdev=["hostbus=4,hostaddr=2", "hostbus=3,hostaddr=2"]\n';
     const path = file('halfway.cfg', text);
@@ -179,7 +196,7 @@ describe('the commands that know files', () => {
     assert.match(stderr, ERROR_TEXT);
   });
 
-  it('export leaves out what was put into the socket of a device of the guest', async () => {
+  it("export leaves out what was put into the socket of a guest's device", async () => {
     await using other = await openStage(qemuWorld({ usbback: true }));
     await other.done('attach', 'u1', '4-1');
     await other.done('attach', 'u1', '3-2');
@@ -195,15 +212,12 @@ describe('the commands that know files', () => {
       const { status, stdout, stderr } = await other.run('export', 'u1', ...form);
       assert.equal(status, 0);
       assert.match(stdout, left);
-      assert.equal(
-        stderr,
-        'pvusb: Another device is in 4-1 now than the one that was attached: it is left out.\n',
-      );
+      assert.equal(stderr, 'pvusb: The device in 4-1 is not the one that was attached: it is left out.\n');
     }
   });
 
-  it('a file is told by a name that is safe to print', async () => {
-    const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"');
+  it('a file is named in a way that is safe to print', async () => {
+    const path = file('x\u001b[31m\u009b1m.cfg', 'name="u2"\nusbctrl=[]\n');
     for (const argv of [
       ['apply', 'u2', path, '--dry-run'],
       ['apply', 'u2', path],
@@ -216,10 +230,10 @@ describe('the commands that know files', () => {
     assert.match(await stage.done('prepare', path), /x\\x1b\[31m\\x9b1m\.cfg names\.\n$/);
   });
 
-  it('behind -- no word is an option', async () => {
+  it('after -- no word is an option', async () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u2', '--', '--json=libxl');
     assert.deepEqual([status, stdout], [1, '']);
-    assert.match(stderr, /^pvusb: "--json=libxl" names no USB device/);
+    assert.match(stderr, /^pvusb: "--json=libxl" is not the name of a USB device/);
     const plain = await stage.run('attach', 'u2', '--', '--json');
     assert.deepEqual([plain.status, plain.stdout], [1, '']);
     assert.match(await stage.done('list', '--json=libxl', '--', 'u2'), /"c_info"/);

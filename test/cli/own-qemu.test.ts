@@ -1,4 +1,4 @@
-/** What the commands say of guests that a QEMU serves. */
+/** What the commands say about guests that a QEMU serves. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { qemuWorld } from '../../src/sim/index.js';
@@ -8,7 +8,7 @@ describe('the commands on guests that a QEMU serves', () => {
   let stage: Stage;
   before(async () => {
     const world = qemuWorld({ usbback: false });
-    // A device without a driver is looked at for 11 s.
+    // The doctor looks at a device without a driver for 11 s.
     stage = await openStage({ ...world, devices: world.devices.filter(({ busid }) => busid !== '3-8') });
   });
   after(() => stage[Symbol.asyncDispose]());
@@ -45,7 +45,7 @@ describe('the commands on guests that a QEMU serves', () => {
     free: port 2-6
 `,
     );
-    assert.match(await stage.done('devices'), /^4-1 .* u2 +no: lent /m);
+    assert.match(await stage.done('devices'), /^4-1 .* u2 +no \(in use\) /m);
   });
 
   it('export prints what a guest has as xl.cfg', async () => {
@@ -59,7 +59,7 @@ describe('the commands on guests that a QEMU serves', () => {
       controllers: [{ type: 'devicemodel', version: 2, ports: 6 }],
       devices: [{ hostbus: 3, hostaddr: 2, controller: 0, port: 1 }],
     });
-    assert.equal(await stage.done('export', 'u1'), '');
+    assert.equal(await stage.done('export', 'u1'), 'usbctrl = [ ]\nusbdev = [ ]\n');
   });
 
   it('a dry run shows what QEMU would be told', async () => {
@@ -70,12 +70,12 @@ describe('the commands on guests that a QEMU serves', () => {
      note it in the saved configuration of domain 4
   2. have the QEMU of domain 4 emulate controller 1 (USB 3, 8 ports)
   3. write /libxl/4/device/vusb/1/port/1 = "2-1",
-     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02",
+     write /libxl/usbback/2-1/device = "0627:0001;89126-0000%3A00%3A07.0-1;03/01/02;2.2",
      write /libxl/usbback/2-1/2-1@1_0/driver_path = "/sys/bus/usb/drivers/usbhid",
      note it in the saved configuration of domain 4
-  4. see that 2-1 is still at address 2.2
+  4. check that 2-1 is still at address 2.2
   5. have the QEMU of domain 4 put 2-1 (2.2) into port 1 of controller 1
-  6. see that /libxl/4/device/vusb/1/port/1 is "2-1"
+  6. check that /libxl/4/device/vusb/1/port/1 is "2-1"
 Nothing was changed (--dry-run).
 `,
     );
@@ -93,7 +93,7 @@ Nothing was changed (--dry-run).
     assert.deepEqual(data.qemu.devices, [{ type: 'devicemodel', devid: 0, port: 1, open: true }]);
   });
 
-  it('a device in limbo, a dead QEMU and what it had are told', async () => {
+  it('a device in limbo, a dead QEMU and what it had are reported', async () => {
     const { spec } = stage.sim.usb.device('4-1')!;
     await stage.sim.unplug('4-1');
     await stage.sim.plug({ ...spec, serial: 'OTHER' });
@@ -106,12 +106,12 @@ Nothing was changed (--dry-run).
     const { stdout, status } = await stage.run('doctor', '--fix');
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^The QEMU of domain 2 has died; it had been given 4-1\.$/m);
-    assert.match(stdout, /^Mended; nothing is wrong now\.$/m);
+    assert.match(stdout, /^Fixed; nothing is wrong now\.$/m);
     const { stderr } = await stage.run('attach', 'u2', '1-1');
     assert.match(stderr, /^pvusb: The QEMU that served domain 2 has died\.\n.*\(qemu-dead\)\n$/);
   });
 
-  it('the inventory plays again as the same host', async () => {
+  it('the inventory is simulated as the same host', async () => {
     const inventory = JSON.parse(await stage.done('inventory'));
     const of = (domid: number) =>
       inventory.domains.find((domain: { domid: number }) => domain.domid === domid);

@@ -6,7 +6,7 @@ import { formatRanges } from '../../src/cli/commands/list.js';
 import { parseWorldText } from '../../src/sim/index.js';
 import { openStage, type Stage } from './stage.js';
 
-/** As far as these tests look into it. */
+/** As much of it as these tests look at. */
 interface Shown {
   readonly busid: string;
   readonly bus: number;
@@ -40,12 +40,16 @@ describe('the commands that read', () => {
 
   it('devices shows what is plugged in and who has it', async () => {
     const lines = (await stage.done('devices')).split('\n');
-    assert.equal(lines[0], 'BUSID  ADDR  ID         SPEED  CLASS    USED BY      ATTACH    NAME');
+    const header = 'BUSID ADDR ID SERIAL SPEED CLASS USED BY ATTACHABLE NAME';
+    assert.equal(lines[0]!.replaceAll(/ +/g, ' '), header);
     const line = (busid: string) => lines.find((candidate) => candidate.startsWith(`${busid} `));
-    assert.match(line('3-2')!, /^3-2 {4}3\.2 {3}0627:0001 {2}480M {3}input {4}usbhid {7}yes {7}QEMU USB Key/);
-    assert.match(line('3-5')!, / hub +hub +no: hub +QEMU USB Hub$/);
-    assert.match(line('3-6')!, / audio +u1 +no: lent /);
-    assert.match(line('4-1')!, /^4-1 +4\.2 +46f4:0001 +5G +storage +u1 +no: lent /);
+    assert.match(
+      line('3-2')!,
+      /^3-2 +3\.2 +0627:0001 +68284-\S+ +480M +input +usbhid +yes +QEMU USB Keyboard$/,
+    );
+    assert.match(line('3-5')!, / hub +hub +no \(hub\) +QEMU USB Hub$/);
+    assert.match(line('3-6')!, / audio +u1 +no \(in use\) /);
+    assert.match(line('4-1')!, /^4-1 +4\.2 +46f4:0001 +LAB0001 +5G +storage +u1 +no \(in use\) /);
     assert.equal(line('3-8'), undefined);
     assert.equal(line('usb3'), undefined);
   });
@@ -53,8 +57,8 @@ describe('the commands that read', () => {
   it('devices --all shows root hubs too', async () => {
     const lines = cells(await stage.done('devices', '--all'));
     assert.deepEqual(
-      lines.filter(([busid]) => busid!.startsWith('usb')).map(([busid, , , , , , attach]) => [busid, attach]),
-      [1, 2, 3, 4].map((bus) => [`usb${bus}`, 'no: root hub']),
+      lines.filter(([busid]) => busid!.startsWith('usb')).map((row) => [row[0], row.at(-2)]),
+      [1, 2, 3, 4].map((bus) => [`usb${bus}`, 'no (root hub)']),
     );
   });
 
@@ -64,22 +68,23 @@ describe('the commands that read', () => {
       busid,
       `${bus}.${address}`,
       usedBy,
-      assignable ? 'yes' : `no: ${reason}`,
+      assignable ? 'yes' : `no (${reason})`,
     ]);
     const table = cells(await stage.done('devices'));
     assert.deepEqual(
       told,
-      table.map(([busid, address, , , , usedBy, attach]) => [busid, address, usedBy, attach]),
+      table.map((row) => [row[0], row[1], row.at(-3), row.at(-2)]),
     );
   });
 
-  it('devices and list call a device what the usb.ids of PVUSB_USBIDS does', async () => {
+  it('devices shows next to the name of a device what the usb.ids in PVUSB_USBIDS calls it', async () => {
     const place = join(stage.dir, 'usb.ids');
     writeFileSync(place, '46f4  Sticks\n\t0001  Stick\n');
-    assert.match(await stage.done('devices'), /^4-1 .* Sticks Stick$/m);
-    assert.match(await stage.done('list', 'u1'), /4-1 .* Sticks Stick$/m);
+    assert.match(await stage.done('devices'), /^4-1 .* QEMU USB HARDDRIVE +Sticks Stick$/m);
+    const [stick] = JSON.parse(await stage.done('devices', '--json'));
+    assert.deepEqual([stick.name, stick.listedAs], ['QEMU USB HARDDRIVE', 'Sticks Stick']);
     rmSync(place);
-    assert.match(await stage.done('devices'), /^4-1 .* QEMU USB/m);
+    assert.match(await stage.done('devices'), /^4-1 .* QEMU USB HARDDRIVE$/m);
   });
 
   it('list shows domains, controllers, ports and devices, and what was pulled out', async () => {
@@ -94,7 +99,7 @@ describe('the commands that read', () => {
 
 Domain 2, "u2", pv
   Controller 0: pv, USB 2, 8 ports, connected
-    port 1   3-8       MISSING: pulled out (mend it with "pvusb doctor")
+    port 1   3-8       MISSING: pulled out (see "pvusb doctor")
     free: port 2-8
 `,
     );
@@ -120,7 +125,7 @@ Domain 2, "u2", pv
     assert.deepEqual(JSON.parse(await stage.done('list', 'u2', '--json')), [u2]);
   });
 
-  it('controller info shows all about one controller, the same as data', async () => {
+  it('controller info shows everything about one controller, the same as data', async () => {
     const text = await stage.done('controller', 'info', 'u1', '0');
     const facts = new Map(text.split('\n').map((line) => [line.slice(0, 18).trim(), line.slice(18)]));
     const data = JSON.parse(await stage.done('controller', 'info', 'u1', '0', '--json'));
@@ -163,19 +168,19 @@ Domain 2, "u2", pv
     const inventory = JSON.parse(await stage.done('inventory'));
     const empty = { ...inventory, devices: [], domains: [], controllers: [], savedDrivers: [] };
     await using again = await openStage(parseWorldText(JSON.stringify(empty)));
-    assert.equal(await again.done('list'), 'There is no guest.\n');
+    assert.equal(await again.done('list'), 'There are no guests.\n');
     assert.equal(await again.done('devices'), 'No USB device is plugged into this host.\n');
     assert.deepEqual(JSON.parse(await again.done('list', '--json')), []);
   });
 
-  it('a domain that is called like the number of another is not taken for it', async () => {
+  it("a domain whose name is another's number is not taken for it", async () => {
     await stage.sim.addDomain({ domid: 7, name: '2' });
     assert.match(await stage.done('list', '2'), /^Domain 2, "u2"/);
     assert.match(await stage.done('list', '7'), /^Domain 7, "2", pv: no USB controller\n$/);
     await stage.sim.killDomain(7);
   });
 
-  it('numbers of ports are told as ranges', () => {
+  it('port numbers are shown as ranges', () => {
     assert.equal(formatRanges([]), '');
     assert.equal(formatRanges([1, 3, 4, 5, 8, 10]), '1, 3-5, 8, 10');
   });

@@ -19,7 +19,7 @@ describe('pvusb sim', () => {
     return join(base, name);
   };
 
-  /** Runs it with a terminal that is told to stop at once: it serves, and ends. */
+  /** Runs it with a terminal that stops it at once: it serves, and ends. */
   const served = (...argv: readonly string[]) => runPvusb(['sim', ...argv], { signal: AbortSignal.abort() });
 
   async function refuses(argv: readonly string[], says: string): Promise<void> {
@@ -46,7 +46,7 @@ describe('pvusb sim', () => {
     assert.ok(!existsSync(dir));
   });
 
-  it('leaves a folder that was there, and what else is in it', async () => {
+  it('leaves an existing folder, and what else is in it', async () => {
     const dir = join(base, 'kept');
     mkdirSync(dir);
     writeFileSync(join(dir, 'notes'), 'mine');
@@ -54,7 +54,7 @@ describe('pvusb sim', () => {
     assert.deepEqual(readdirSync(dir), ['notes']);
   });
 
-  it('goes on after one that was killed', async () => {
+  it('takes over from one that was killed', async () => {
     const dir = join(base, 'killed');
     mkdirSync(join(dir, 'sys/bus/usb'), { recursive: true });
     execFileSync('mkfifo', [join(dir, 'sys/bus/usb/drivers_probe')]);
@@ -68,17 +68,17 @@ describe('pvusb sim', () => {
     assert.deepEqual(readdirSync(dir), []);
   });
 
-  it('removes nothing that somebody else made', async () => {
+  it('removes nothing that anyone else made', async () => {
     const dir = join(base, 'project');
     mkdirSync(join(dir, 'sys'), { recursive: true });
     writeFileSync(join(dir, 'sys', 'notes'), 'mine');
-    await refuses(['--dir', dir], `${dir}/sys is there already, and was not made by "pvusb sim"`);
-    await refuses(['--dir', '/'], '/sys is there already');
+    await refuses(['--dir', dir], `${dir}/sys already exists, and was not made by "pvusb sim"`);
+    await refuses(['--dir', '/'], '/sys already exists');
     assert.deepEqual(readdirSync(join(dir, 'sys')), ['notes']);
     const other = join(base, 'other');
     mkdirSync(other);
     writeFileSync(join(other, 'socket'), 'mine');
-    await refuses(['--dir', other], `${other}/socket is there already, and is no socket`);
+    await refuses(['--dir', other], `${other}/socket already exists, and is not a socket`);
     assert.deepEqual(readdirSync(other), ['socket']);
   });
 
@@ -93,21 +93,25 @@ describe('pvusb sim', () => {
     await host.close();
   });
 
-  it('refuses a folder that cannot be', async () => {
+  it('refuses an impossible folder', async () => {
     await refuses(['--dir', join(base, 'x'.repeat(120))], 'is too long');
     await refuses(['--dir', join(base, 'no', 'such')], 'ENOENT');
     await refuses(['--dir', join(file('plain', ''), 'below')], 'ENOTDIR');
   });
 
-  it('refuses a world that is none, with the field that is wrong, and touches nothing', async () => {
+  it('refuses an invalid world, with the field that is wrong, and touches nothing', async () => {
     const dir = join(base, 'unmade');
     const device = { busid: '1-1', id: '46f4:0001', speed: 480, interfaces: ['08/06/50'] };
     const short = (devices: readonly unknown[]) => JSON.stringify({ format: 'pvusb-world-1', devices });
     for (const [name, text, says] of [
       ['empty', '', 'cannot be used as a world: The world is not JSON.'],
       ['format', '{"format":"x"}', "The world's format is neither pvusb-world-1 nor pvusb-inventory-1."],
-      ['device', short([device, { ...device, busid: '../..' }]), "The world's devices[1].busid is no name"],
-      ['speed', short([{ ...device, speed: 'fast' }]), "The world's devices[0].speed is no speed."],
+      [
+        'device',
+        short([device, { ...device, busid: '../..' }]),
+        "The world's devices[1].busid is not the name",
+      ],
+      ['speed', short([{ ...device, speed: 'fast' }]), "The world's devices[0].speed is not a speed."],
     ] as const) {
       const world = file(name, text);
       await refuses(['--dir', dir, '--world', world], `${world} cannot be used as a world: `);
@@ -120,7 +124,7 @@ describe('pvusb sim', () => {
 });
 
 describe('pvusb demo', () => {
-  it('is played on any system, since the host is a simulated one', async () => {
+  it('runs on any system, since the host is a simulated one', async () => {
     const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
     Object.defineProperty(process, 'platform', { ...platform, value: 'darwin' });
     try {

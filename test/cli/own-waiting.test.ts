@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { describeEvent } from '../../src/cli/commands/watch.js';
 import { runProgram } from '../../src/cli/program.js';
-import type { LifeEvent } from '../../src/pvusb/watch/watch.js';
-import { openStage, type Run, type Stage } from './stage.js';
+import type { WatchEvent } from '../../src/pvusb/watch/duty.js';
+import { openStage, type Run, type Stage, terminalLike } from './stage.js';
 
-/** What steers a terminal. */
+/** What controls a terminal. */
 const EVIL = '\u001b[2J\u009b31m\u202e\nDomain 0';
 const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
@@ -23,7 +23,7 @@ describe('a command that waits', () => {
   });
   after(() => stage[Symbol.asyncDispose]());
 
-  /** Runs a command that is told what it prints, and can be interrupted. */
+  /** Runs a command, reports what it prints, and can interrupt it. */
   async function talk(
     argv: readonly string[],
     hears: (text: string, interrupt: () => void) => void,
@@ -34,19 +34,16 @@ describe('a command that waits', () => {
       said[stream] += text;
       hears(text, () => control.abort());
     };
-    const terminal = {
+    const terminal = terminalLike({
       out: print('stdout'),
       err: print('stderr'),
-      showsProgress: false,
-      hasColour: false,
-      columns: undefined,
       env: stage.env,
       signal: control.signal,
-    };
+    });
     return { status: await runProgram(terminal, argv), ...said };
   }
 
-  it('for a domain tells so without steering the terminal, and ends as interrupted at Ctrl-C', async () => {
+  it('for a domain says so without controlling the terminal, and ends as interrupted on Ctrl-C', async () => {
     const path = join(stage.dir, 'never.cfg');
     writeFileSync(path, 'name="a\u009b31mred\u202e"\nusbdev=["hostbus=4,hostaddr=2"]\n');
     const { status, stdout, stderr } = await talk(['prepare', path], (text, interrupt) => {
@@ -61,7 +58,7 @@ describe('a command that waits', () => {
     );
   });
 
-  it('for guests prints an object a line with --json, safe to print', async () => {
+  it('for guests prints one object per line with --json, safe to print', async () => {
     await stage.sim.store.handle(0).write('/local/domain/2/name', EVIL);
     const printed: string[] = [];
     const { status } = await talk(['watch', '--json'], (text, interrupt) => {
@@ -74,12 +71,14 @@ describe('a command that waits', () => {
       printed.filter((line) => !isPlain(line)),
       [],
     );
-    const told = printed.map((line): LifeEvent => JSON.parse(line)).find(({ event }) => event === 'attached');
+    const told = printed
+      .map((line): WatchEvent => JSON.parse(line))
+      .find(({ event }) => event === 'attached');
     assert.deepEqual(told, { ...told, domid: 2, name: EVIL, busid: '4-1' });
   });
 
-  it('for guests tells each event in one line, safe to print', () => {
-    const events: LifeEvent[] = [
+  it('for guests reports each event on one line, safe to print', () => {
+    const events: WatchEvent[] = [
       { event: 'trouble', why: `${EVIL}: EIO.` },
       { event: 'mended', what: `${EVIL} was left.` },
       { event: 'not-returned', domid: 2, busid: '4-1', why: `${EVIL}.` },

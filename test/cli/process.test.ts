@@ -85,7 +85,7 @@ describe('pvusb sim as a process', () => {
     if (kit) assert.equal(await tells('xenstore-read', '/local/domain/0/backend/vusb/1/0/port/1'), '4-1\n');
   });
 
-  it('is played again from its inventory, with the same devices and the same list', async (t) => {
+  it('is simulated again from its inventory, with the same devices and the same list', async (t) => {
     const world = join(base, 'world.json');
     writeFileSync(world, await done('inventory', '--json'));
     const again = await startSim(join(base, 'again'), '--world', world);
@@ -98,7 +98,7 @@ describe('pvusb sim as a process', () => {
     assert.ok(!existsSync(join(base, 'again')));
   });
 
-  it('ends at SIGTERM with 0 and removes what it made', async () => {
+  it('ends on SIGTERM with 0 and removes what it made', async () => {
     assert.equal(await done('detach', '4-1'), '4-1 is detached from port 1 of controller 0 of domain 1.\n');
     sim.child.kill('SIGTERM');
     assert.equal((await sim.ended()).status, 0);
@@ -116,7 +116,7 @@ describe('pvusb demo', () => {
   it('tells the whole story, also without a terminal', async () => {
     const { status, stdout, stderr } = await pvusb(['demo']);
     assert.equal(status, 0, stderr);
-    assert.equal(stderr, 'Looking again in 2 s, in case somebody is at work ...\n');
+    assert.equal(stderr, 'Looking again in 2 s, in case another program is still at work ...\n');
     const steps = [...stdout.matchAll(/^\$ pvusb (.*)$/gm)].map(([, command]) => command);
     assert.deepEqual(steps, [
       'devices',
@@ -132,9 +132,9 @@ describe('pvusb demo', () => {
     for (const says of [
       'Nothing was changed (--dry-run).',
       '4-1 is attached to port 1 of controller 0 of domain 1.',
-      'Somebody pulls the stick out.',
+      'Someone pulls the stick out.',
       'MISSING: pulled out',
-      'Mended; nothing is wrong now.',
+      'Fixed; nothing is wrong now.',
       '1-1 is detached from port 1 of controller 0 of domain 1.',
       'That was the demo.',
     ]) {

@@ -1,5 +1,5 @@
 /** The built program as real processes. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { HANG_MS, unlessHung } from '../support/hang.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import type { Env, Run } from './stage.js';
 
-/** The program: what `PVUSB_PROGRAM` names, a packaged one; else the one that `npm test` builds before the tests run. */
+/** The program: what `PVUSB_PROGRAM` names, a packaged one; otherwise the one that `npm test` builds before the tests run. */
 const PROGRAM = process.env.PVUSB_PROGRAM ?? join(projectRoot(), 'dist', 'cli', 'main.cjs');
 
 /** What starts it. */
@@ -19,7 +19,7 @@ export const SHELL_COMMAND = COMMAND.map((word) => `"${word}"`).join(' ');
 
 type End = [status: number | null, signal: NodeJS.Signals | null];
 
-/** A process that runs. */
+/** A running process. */
 export class Program {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   stdout = '';
@@ -39,7 +39,7 @@ export class Program {
     this.#ended = once(this.child, 'close') as Promise<End>;
   }
 
-  /** Resolves when standard output says `text`; rejects when the process ends without. */
+  /** Resolves when standard output says `text`; rejects when the process ends without saying it. */
   async says(text: string): Promise<void> {
     while (!this.stdout.includes(text)) {
       const more = Promise.race([once(this.child.stdout, 'data'), this.#ended.then(() => 'ended')]);
@@ -58,9 +58,20 @@ export class Program {
   }
 }
 
+const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0;
+
+/** Runs a command line on a terminal of its own: util-linux's, otherwise Python's. */
+export function onTerminal(command: string, env: Env): Program {
+  const python =
+    'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(["sh", "-c", sys.argv[1]])))';
+  const full = { ...env, TERM: 'xterm', SHELL: '/bin/sh' };
+  if (isInstalled('script')) return new Program('script', ['-qec', command, '/dev/null'], full);
+  return new Program('python3', ['-c', python, command], full);
+}
+
 /** Starts pvusb. */
 export function startPvusb(argv: readonly string[], env: Env = {}): Program {
-  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: run "npm run build" first`);
+  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} does not exist: run "npm run build" first`);
   const [command, ...args] = [...COMMAND, ...argv];
   return new Program(command!, args, env);
 }
@@ -75,7 +86,7 @@ export function shell(command: string, env: Env = {}): Promise<Run> {
   return new Program('bash', ['-c', `pvusb() { ${SHELL_COMMAND} "$@"; }\n${command}`], env).ended();
 }
 
-/** Starts `pvusb sim` and waits until it serves. */
+/** Starts `pvusb sim` and waits until it is ready. */
 export async function startSim(
   dir: string,
   ...options: readonly string[]

@@ -1,5 +1,5 @@
 /** A simulated host that is published as files and a socket, and pvusb run on it in this process. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../../src/cli/program.js';
@@ -14,7 +14,7 @@ import {
   type World,
 } from '../../src/sim/index.js';
 
-/** The environment of a command. */
+/** A command's environment. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a command did. */
@@ -24,26 +24,36 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** What a terminal is like, beside where it prints. */
-export type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
+/** What a terminal is like, besides where it prints. */
+type Likeness = Partial<Omit<Terminal, 'out' | 'err'>>;
+
+/** The defaults of a terminal: nobody reads it, and nobody interrupts. */
+export function terminalLike(given: Partial<Terminal>): Terminal {
+  return {
+    out: () => undefined,
+    err: () => undefined,
+    showsProgress: false,
+    hasColour: false,
+    columns: undefined,
+    errColumns: undefined,
+    env: {},
+    signal: new AbortController().signal,
+    ...given,
+  };
+}
 
 /** Runs a command line in this process, as `main.ts` does. */
 export async function runPvusb(argv: readonly string[], likeness: Likeness = {}): Promise<Run> {
   let [stdout, stderr] = ['', ''];
-  const terminal: Terminal = {
+  const terminal = terminalLike({
     out: (text) => {
       stdout += text;
     },
     err: (text) => {
       stderr += text;
     },
-    showsProgress: false,
-    hasColour: false,
-    columns: undefined,
-    env: {},
-    signal: new AbortController().signal,
     ...likeness,
-  };
+  });
   const [command, ...rest] = argv;
   const status =
     command !== undefined && isXlCommand(command)
@@ -67,7 +77,7 @@ export interface Stage extends AsyncDisposable {
   look(): Promise<string>;
 }
 
-/** Publishes a world, the recorded one unless given. */
+/** Publishes a world; by default the recorded one. */
 export async function openStage(world: World = labWorld()): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'pvusb-cli-'));
   const sim = await SimHost.create(world);
@@ -105,12 +115,24 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
   };
 }
 
-/** The lines that two looks at a host differ in. */
+/** A published world whose guests libxl has built: their configurations are saved, which prepare waits for. */
+export async function openMade(world: World): Promise<Stage> {
+  const stage = await openStage(world);
+  const root = join(stage.dir, 'userdata');
+  mkdirSync(root);
+  for (const { domid, name, type, uuid } of world.domains) {
+    const text = JSON.stringify({ c_info: { type, name, uuid } }, null, 4);
+    writeFileSync(join(root, `userdata-d.${domid}.${uuid}.libxl-json`), `${text}\n\0`, { mode: 0o600 });
+  }
+  return stage;
+}
+
+/** The lines in which two looks at a host differ. */
 export function differences(before: string, after: string): string[] {
   const [old, fresh] = [new Set(before.split('\n')), new Set(after.split('\n'))];
   const gone = [...old].filter((line) => !fresh.has(line)).map((line) => `- ${line}`);
   return [...gone, ...[...fresh].filter((line) => !old.has(line)).map((line) => `+ ${line}`)];
 }
 
-/** An error as people see it: one line that is a sentence, one with the remedy and the code. */
-export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;
+/** An error as people see it: one line with a sentence, one with the remedy and the code. */
+export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n(?:[A-Z][^\n]*\.\n)*[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;

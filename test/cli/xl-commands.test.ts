@@ -111,7 +111,27 @@ describe("xl's commands on a host", () => {
     assert.deepEqual(await stage.run('usbdev-attach', 'u1', 'hostbus=3', 'hostaddr=9', 'port=0'), SILENT);
   });
 
-  it('take options anywhere, and all after two hyphens as arguments', async () => {
+  it('take leading zeros that mean the same to xl and to people, as lsusb prints them', async () => {
+    const before = await stage.look();
+    assert.deepEqual(await stage.run('usbctrl-attach', 'u2', 'version=02', 'ports=08'), SILENT);
+    for (const spec of [
+      ['hostbus=002', 'hostaddr=002', 'controller=00', 'port=00'],
+      ['hostbus=002', 'hostaddr=2', 'port=08', 'controller=0'],
+    ]) {
+      assert.deepEqual(await stage.run('usbdev-attach', 'u2', ...spec), SILENT);
+      const [, port] = /^ {2}Port (\d): Bus 002 Device 002$/m.exec(await stage.done('usb-list', 'u2'))!;
+      assert.equal(port, spec.includes('port=08') ? '8' : '1');
+      assert.deepEqual(await stage.run('usbdev-detach', 'u2', '00', `0${port}`), SILENT);
+    }
+    assert.deepEqual(await stage.run('usbctrl-detach', 'u2', '00'), SILENT);
+    const left = differences(before, await stage.look());
+    assert.deepEqual(
+      left.filter((line) => !/\/libxl\/2\/device /.test(line)),
+      [],
+    );
+  });
+
+  it('take options anywhere, and everything after two hyphens as arguments', async () => {
     assert.deepEqual(await stage.run('usbdev-detach', '-f', 'u1', '-vT', '0', '--', '1'), SILENT);
     assert.deepEqual(await ports(), ['  Port 2: Bus 003 Device 009']);
     const { status, stderr } = await stage.run('usb-list', '--', '--help');
@@ -136,9 +156,13 @@ describe("xl's commands on a host", () => {
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
-  /** Each row of what xl misreads; and the message that it gets here. */
+  /** What xl misreads, and the message that it gets here. */
   const TRAPS: readonly (readonly [command: string, says: RegExp])[] = [
-    ['usbdev-attach u1 hostbus=4 hostaddr=02', /hostaddr="02" has a leading zero, .* decimal 2 or.* octal 2/],
+    ['usbdev-attach u1 hostbus=04 hostaddr=00', /hostaddr="00" is not between 1 and 127\./],
+    [
+      'usbdev-attach u1 hostbus=011 hostaddr=2',
+      /hostbus="011" has a leading zero, .* decimal 11 or.* octal 9/,
+    ],
     [
       'usbdev-attach u1 hostbus=4 hostaddr=010',
       /hostaddr="010" has a leading zero, .* decimal 10 or.* octal 8/,
@@ -149,14 +173,14 @@ describe("xl's commands on a host", () => {
     ['usbdev-attach u1 hostbus=0x104 hostaddr=2', /hostbus="0x104" is not between 1 and 255\./],
     ['usbdev-attach u1 hostbus=4294967300 hostaddr=2', /hostbus="4294967300" is not between 1 and 255\./],
     ['usbdev-attach u1 hostbus=0 hostaddr=0', /hostbus="0" is not between 1 and 255\./],
-    ['usbdev-attach u1 hostbus=-4 hostaddr=2', /hostbus="-4" is no number\./],
-    ['usbdev-attach u1 hostbus= hostaddr=2', /hostbus="" is no number\./],
-    ['usbdev-attach u1 hostbus=4 hostaddr=2x', /hostaddr="2x" is no number\./],
-    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=2x', /port="2x" is no number\./],
+    ['usbdev-attach u1 hostbus=-4 hostaddr=2', /"-4" is not a bus number\./],
+    ['usbdev-attach u1 hostbus= hostaddr=2', /"" is not a bus number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2x', /"2x" is not a device number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=2x', /"2x" is not a port number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=99', /port="99" is not between 1 and 31\./],
-    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=-1', /port="-1" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=-1', /"-1" is not a port number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=4', /port 4|has ports 1 to 3/i],
-    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=abc', /controller="abc" is no number\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=abc', /"abc" is not a controller number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 type=disk', /There is no device type "disk", only hostdev\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 foo=1', /Unknown string "foo=1" in a usbdev specification\./],
     ['usbdev-attach u1 hostbus=4,hostaddr=2 port=1', /named by hostbus=N and hostaddr=N\./],
@@ -169,13 +193,13 @@ describe("xl's commands on a host", () => {
     ['usbctrl-attach u1 version=4', /version="4" is not between 1 and 3\./],
     ['usbctrl-attach u1 ports=32', /ports="32" is not between 1 and 31\./],
     ['usbctrl-attach 9999', /There is no domain 9999\./],
-    ['usbctrl-detach u1 abc', /controller="abc" is no number\./],
-    ['usbctrl-detach u1 port=0', /controller="port=0" is no number\./],
+    ['usbctrl-detach u1 abc', /"abc" is not a controller number\./],
+    ['usbctrl-detach u1 port=0', /"port=0" is not a controller number\./],
     ['usbctrl-detach 9999 0', /There is no domain 9999\./],
     ['usbctrl-detach u1 9', /Domain 1 has no USB controller 9\./],
-    ['usbdev-detach u1 port=2 controller=0', /controller="port=2" is no number\./],
-    ['usbdev-detach u1 0 00', /port="00" has a leading zero/],
-    ['usbdev-detach u1 0 x', /port="x" is no number\./],
+    ['usbdev-detach u1 port=2 controller=0', /"port=2" is not a controller number\./],
+    ['usbdev-detach u1 0 00', /port="00" is not between 1 and 65535\./],
+    ['usbdev-detach u1 0 x', /"x" is not a port number\./],
     ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of domain 1\./],
     ['usbdev-detach u1 9 1', /Domain 1 has no USB controller 9\./],
     ['usbdev-detach nosuch 0 1', /There is no domain "nosuch"\./],

@@ -35,7 +35,7 @@ describe('the text of usb-list', () => {
     assert.equal(listed(), '');
   });
 
-  it('pads the short and does not cut the long', () => {
+  it('pads what is short and does not cut what is long', () => {
     assert.equal(
       listed(controller({ devid: 1234567, backendDomid: 12345, portCount: 31, ports: [] })),
       `${HEADER}1234567 pv           12345 4     2       31   \n`,
@@ -65,7 +65,7 @@ describe('usb-list on a host', () => {
   let stage: Stage;
   before(async () => {
     const { devices, ...rest } = labWorld();
-    // The addresses that the recorded host had later on.
+    // The addresses that the recorded host had later.
     const moved = devices.map((device) => (device.busid === '3-6' ? { ...device, address: 11 } : device));
     stage = await openStage({ ...rest, devices: moved });
   });
@@ -105,7 +105,7 @@ ${HEADER}2      pv           0   4     1       1
     assert.equal(await stage.done('usb-list', '-v', 'u1'), golden);
   });
 
-  it('goes on listing when a lent device is pulled out', async () => {
+  it('still lists when a lent device has been pulled out', async () => {
     await stage.sim.unplug('4-1');
     const text = await stage.done('usb-list', 'u1');
     assert.match(text, /^ {2}Port 1: Bus 003 Device 00b$/m);
@@ -125,7 +125,7 @@ ${HEADER}2      pv           0   4     1       1
   });
 });
 
-describe('usb-list of what others serve', () => {
+describe('usb-list for what others serve', () => {
   it('shows the controllers of QEMU as xl does', async () => {
     const { devices } = labWorld();
     await using stage = await openStage({

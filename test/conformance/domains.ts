@@ -35,7 +35,7 @@ const watched = (path: string) => [ask('dom0', watch(path, 'tok'), OK), sees('do
 
 export const domains: readonly Scenario[] = [
   scenario(
-    'the home of a domain is told for any number',
+    'the home of a domain is given for any number',
     ask('dom0', domainPath('0'), '/local/domain/0|'),
     ask('dom0', domainPath('5'), '/local/domain/5|'),
     ask('dom0', domainPath('30000'), '/local/domain/30000|'),
@@ -93,7 +93,7 @@ export const domains: readonly Scenario[] = [
     ask('guest', read('a'), '!CLOSED'),
   ),
   scenario(
-    'the death of a domain removes the nodes that it owns, wherever they are, with all below them',
+    'the death of a domain removes the nodes that it owns, wherever they are, with everything below them',
     exists('guest'),
     askAll('dom0', [
       write('/t/a', '1'),
@@ -118,7 +118,7 @@ export const domains: readonly Scenario[] = [
     sees('dom0', { c: ['/t/b|tok|', '@releaseDomain|tok|'], o: ['@releaseDomain|tok|'] }),
   ),
   scenario(
-    'a release by domain 0 is as a death',
+    'a release by domain 0 is like a death',
     ask('guest', write('a', '1'), OK),
     ...watched('@releaseDomain'),
     ask('dom0', release('{guest}'), OK),
@@ -128,7 +128,7 @@ export const domains: readonly Scenario[] = [
     ask('dom0', release('{guest}'), { c: '!ENOENT', o: '!EINVAL' }),
   ),
   scenario(
-    'a domain may come again after its death, and has nothing of the former',
+    'a domain number may be used again after a death, and has nothing of the former domain',
     ask('guest', write('a', '1'), OK),
     dies('guest'),
     exists('guest'),
@@ -136,7 +136,7 @@ export const domains: readonly Scenario[] = [
     ask('guest', write('a', '2'), OK),
   ),
   scenario(
-    'the access that a dead domain had does not go to the next of its number',
+    'the access that a dead domain had does not go to the next domain with its number',
     exists('guest'),
     ask('dom0', write('/t/a', '1'), OK),
     ask('dom0', setPermissions('/t/a', 'n0', 'b{guest}'), OK),

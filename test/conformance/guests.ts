@@ -39,14 +39,14 @@ const given = (path: string, value: string, ...permissions: readonly string[]) =
 
 export const guests: readonly Scenario[] = [
   scenario(
-    'a guest reads and writes its own home by relative paths',
+    'a guest reads and writes its own home with relative paths',
     ask('guest', write('data/a', '1'), OK),
     ask('guest', read('data/a'), '1'),
     ask('dom0', read('/local/domain/{guest}/data/a'), '1'),
     ask('dom0', getPermissions('/local/domain/{guest}/data/a'), 'n{guest}|'),
   ),
   scenario(
-    'a guest reads its own home by absolute paths',
+    'a guest reads its own home with absolute paths',
     ask('guest', write('a', '1'), OK),
     ask('guest', read('/local/domain/{guest}/a'), '1'),
     ask('guest', list('/local/domain/{guest}'), 'a|'),
@@ -74,7 +74,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', write('/t/a', '2'), '!EACCES'),
   ),
   scenario(
-    'a guest cannot make nodes where it may not write',
+    'a guest cannot create nodes where it may not write',
     ...given('/t/a', '1', 'r0'),
     ask('guest', mkdir('/t/a/b'), '!EACCES'),
     ask('guest', write('/t/a/b', '1'), '!EACCES'),
@@ -96,7 +96,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', read('/t/a/none'), '!ENOENT'),
   ),
   scenario(
-    'a guest may read what is open to all, and not write it',
+    'a guest may read what is open to all, but not write it',
     ...given('/t/a', '1', 'r0'),
     ask('guest', read('/t/a'), '1'),
     ask('guest', write('/t/a', '2'), '!EACCES'),
@@ -109,7 +109,7 @@ export const guests: readonly Scenario[] = [
     ask('guest2', read('/t/a'), '!EACCES'),
   ),
   scenario(
-    'a guest that may write only cannot read',
+    'a guest that may only write cannot read',
     ...given('/t/a', '1', 'n0', 'w{guest}'),
     ask('guest', write('/t/a', '2'), OK),
     ask('guest', read('/t/a'), '!EACCES'),
@@ -122,12 +122,12 @@ export const guests: readonly Scenario[] = [
     ask('guest', read('/t/a'), '2'),
   ),
   scenario(
-    'its own entry counts, not that of all others',
+    'its own entry counts, not the one for all others',
     ...given('/t/a', '1', 'b0', 'n{guest}'),
     ask('guest', read('/t/a'), '!EACCES'),
   ),
   scenario(
-    'an owner may do all, whatever the first entry says',
+    'an owner may do everything, whatever the first entry says',
     ...given('/t/a', '1', 'n{guest}'),
     ask('guest', read('/t/a'), '1'),
     ask('guest', write('/t/a', '2'), OK),
@@ -139,7 +139,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', read('/t/a/b'), '1'),
   ),
   scenario(
-    'a node that a guest makes below one of domain 0 is its own for the C daemon',
+    'a node that a guest creates below one of domain 0 is its own for the C daemon',
     ...given('/t/a', '1', 'r0', 'b{guest}'),
     ask('guest', write('/t/a/b', '1'), OK),
     ask('dom0', getPermissions('/t/a/b'), { c: 'r{guest}|b{guest}|', o: 'r0|b{guest}|' }),
@@ -190,7 +190,7 @@ export const guests: readonly Scenario[] = [
     sees('guest', ['/t/a|tok|']),
   ),
   scenario(
-    'a transaction of a guest is isolated as any other',
+    'a transaction of a guest is isolated like any other',
     ask('guest', write('a', '1'), OK),
     begin('guest', 'A'),
     ask('guest', within('A', read('a')), '1'),
@@ -205,7 +205,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', start(), { c: '!ENOSPC', o: '!EQUOTA' }),
   ),
   scenario(
-    'a guest may have 129 watches of the C daemon and 101 of oxenstored',
+    'a guest may have 129 watches in the C daemon and 101 in oxenstored',
     askAll(
       'guest',
       times(101, (index) => watch(`w${index}`, 'tok')),
@@ -238,7 +238,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', mkdir('last'), OK),
   ),
   scenarioOfC(
-    "the children's names count for the size of a guest's directory",
+    "the children's names count towards the size of a guest's directory",
     askAll(
       'guest',
       times(500, (index) => mkdir(`d/${String(index).padStart(3, '0')}`)),
@@ -248,7 +248,7 @@ export const guests: readonly Scenario[] = [
     ask('guest', mkdir('e'), OK),
   ),
   scenario(
-    'a node of domain 0 that a guest may write is no burden of the guest',
+    "a node of domain 0 that a guest may write does not count against the guest's quota",
     ...given('/t/a', 'v'.repeat(2000), 'n0', 'b{guest}'),
     ask('guest', read('/t/a'), 'v'.repeat(2000)),
     ask('guest', write('/t/a', 'w'), OK),

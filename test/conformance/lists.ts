@@ -1,4 +1,4 @@
-/** Lists of children: their order, and those that are longer than a payload. */
+/** Lists of children: their order, and lists that are longer than a payload. */
 
 import { list, mkdir, part, write } from './requests.js';
 import { ask, askAll, OK, type Scenario, scenario, times } from './scenario.js';
@@ -27,7 +27,7 @@ export const lists: readonly Scenario[] = [
     ask('dom0', list('/t'), 'a|b|'),
   ),
   scenario(
-    'children are listed as they came by the C daemon, and sorted by oxenstored',
+    'children are listed in order of creation by the C daemon, and sorted by oxenstored',
     askAll('dom0', [mkdir('/t/m'), mkdir('/t/z'), mkdir('/t/a')]),
     ask('dom0', list('/t'), { c: 'm|z|a|', o: 'a|m|z|' }),
   ),
@@ -69,7 +69,7 @@ export const lists: readonly Scenario[] = [
     }),
   ),
   scenario(
-    'a part behind the end has a generation and an end',
+    'a part after the end has a generation and an end',
     ask('dom0', mkdir('/t/a'), OK),
     ask('dom0', part('/t', 2), { c: /^\d+\|\|$/, o: '!ENOSYS' }),
     ask('dom0', part('/t', 9999), { c: /^\d+\|\|$/, o: '!ENOSYS' }),

@@ -1,4 +1,4 @@
-/** Reading, writing, making and removing nodes. */
+/** Reading, writing, creating and removing nodes. */
 
 import { MessageType } from '../../src/xenstore/wire.js';
 import { list, mkdir, read, request, rm, write } from './requests.js';
@@ -11,7 +11,7 @@ export const nodes: readonly Scenario[] = [
     ask('dom0', read('/t/a'), 'value'),
   ),
   scenario(
-    'a value may hold any bytes, also NULs',
+    'a value may contain any bytes, also NULs',
     ask('dom0', write('/t/a', 'x\0y\xff\n'), OK),
     ask('dom0', read('/t/a'), 'x|y\xff\n'),
   ),
@@ -28,13 +28,13 @@ export const nodes: readonly Scenario[] = [
     ask('other', read('/t/a'), '1'),
   ),
   scenario(
-    'a write makes the missing nodes above, with empty values',
+    'a write creates the missing nodes above, with empty values',
     ask('dom0', write('/t/a/b/c', '1'), OK),
     ask('dom0', read('/t/a/b'), ''),
     ask('dom0', list('/t/a'), 'b|'),
   ),
   scenario(
-    'mkdir makes the missing nodes above, with empty values',
+    'mkdir creates the missing nodes above, with empty values',
     ask('dom0', mkdir('/t/a/b/c'), OK),
     ask('dom0', read('/t/a/b/c'), ''),
     ask('dom0', list('/t'), 'a|'),
@@ -55,7 +55,7 @@ export const nodes: readonly Scenario[] = [
   scenario('a missing node cannot be listed', ask('dom0', list('/t/none'), '!ENOENT')),
   scenario('a node below a missing node cannot be read', ask('dom0', read('/t/none/a'), '!ENOENT')),
   scenario(
-    'rm removes a node with all that is below it',
+    'rm removes a node with everything below it',
     ask('dom0', write('/t/a/b/c', '1'), OK),
     ask('dom0', rm('/t/a'), OK),
     ask('dom0', read('/t/a/b/c'), '!ENOENT'),
@@ -75,7 +75,7 @@ export const nodes: readonly Scenario[] = [
     ask('dom0', rm('/t/none'), OK),
   ),
   scenario('rm below a missing node says ENOENT', ask('dom0', rm('/t/none/a'), '!ENOENT')),
-  // Of oxenstored it empties the store.
+  // In oxenstored it empties the store.
   scenarioOfC('rm of the root is refused', ask('dom0', rm('/'), '!EINVAL')),
   scenario(
     'the root can be written and read',
@@ -98,7 +98,7 @@ export const nodes: readonly Scenario[] = [
     ask('dom0', read('/t/v'), { c: 'v'.repeat(4091), o: '!ENOENT' }),
   ),
   scenario(
-    'a relative path is below the own domain',
+    "a relative path is below one's own domain",
     ask('dom0', read('name'), 'Domain-0'),
     ask('dom0', write('conformance/a', '1'), OK),
     ask('dom0', read('/local/domain/0/conformance/a'), '1'),

@@ -3,7 +3,7 @@
 import { list, mkdir, read, write } from './requests.js';
 import { ask, type Expected, OK, type Scenario, scenario } from './scenario.js';
 
-/** A path of `/t/` and one long component. */
+/** `/t/` followed by one long component. */
 const absolute = (bytes: number) => `/t/${'p'.repeat(bytes - 3)}`;
 const REFUSED: Readonly<Record<string, string>> = {
   'with a dot': '/t/a.b',
@@ -31,7 +31,7 @@ export const paths: readonly Scenario[] = [
   ),
   scenario('a component may begin with an at sign', ask('dom0', write('/t/@x', '1'), OK)),
   scenario(
-    'names that differ by case are different nodes',
+    'names that differ in case are different nodes',
     ask('dom0', write('/t/a', '1'), OK),
     ask('dom0', read('/t/A'), '!ENOENT'),
   ),
@@ -39,7 +39,7 @@ export const paths: readonly Scenario[] = [
     scenario(`a path ${what} is refused`, ask('dom0', write(path, '1'), '!EINVAL')),
   ),
   scenario(
-    'a refused path is refused of mkdir and read too',
+    'a refused path is refused for mkdir and read too',
     ask('dom0', mkdir('/t/a.b'), '!EINVAL'),
     ask('dom0', read('/t/a.b'), '!EINVAL'),
     ask('dom0', list('/t//a'), '!EINVAL'),
@@ -61,12 +61,12 @@ export const paths: readonly Scenario[] = [
     ask('dom0', write(`long/${'p'.repeat(2044)}`, '1'), '!EINVAL'),
   ),
   scenario(
-    "the limit of a path in a domain's home counts behind the home",
+    "the limit of a path in a domain's home counts from after the home",
     ask('dom0', write(`/local/domain/0/${'p'.repeat(2048)}`, '1'), { c: OK, o: '!EINVAL' }),
     ask('dom0', write(`/local/domain/0/${'p'.repeat(2049)}`, '1'), '!EINVAL'),
   ),
   scenario(
-    'a special name is no node for the C daemon',
+    'a special name is not a node for the C daemon',
     ask('dom0', read('@foo'), { c: '!EINVAL', o: '!ENOENT' }),
     ask('dom0', read('@introduceDomain'), { c: '!EINVAL', o: '' }),
     ask('dom0', list('@releaseDomain'), { c: '!EINVAL', o: '' }),

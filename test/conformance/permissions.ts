@@ -13,7 +13,7 @@ export const permissions: readonly Scenario[] = [
     ask('dom0', getPermissions('/t/a'), 'n0|'),
   ),
   scenario(
-    'permissions are read back in their order',
+    'permissions are read back in order',
     made,
     ask('dom0', setPermissions('/t/a', 'n0', 'r5', 'w6', 'b7'), OK),
     ask('dom0', getPermissions('/t/a'), 'n0|r5|w6|b7|'),
@@ -56,7 +56,7 @@ export const permissions: readonly Scenario[] = [
     ask('dom0', getPermissions('/t/a'), 'n0|'),
   ),
   scenario(
-    'domain 0 may give a node to a guest, and the children that it makes there are the guest’s',
+    'domain 0 may give a node to a guest, and the children that it creates there are the guest’s',
     exists('guest'),
     made,
     ask('dom0', setPermissions('/t/a', 'n{guest}'), OK),
@@ -65,13 +65,13 @@ export const permissions: readonly Scenario[] = [
     ask('dom0', getPermissions('/t/a/b'), 'n{guest}|'),
   ),
   scenario(
-    'an owner that is no domain is refused by the C daemon',
+    'an owner that is not a domain is refused by the C daemon',
     made,
     ask('dom0', setPermissions('/t/a', 'n7'), { c: '!ENOENT', o: OK }),
     ask('dom0', getPermissions('/t/a'), { c: 'n0|', o: 'n7|' }),
   ),
   scenario(
-    'a reader that is no domain is accepted',
+    'a reader that is not a domain is accepted',
     made,
     ask('dom0', setPermissions('/t/a', 'n0', 'r7'), OK),
     ask('dom0', getPermissions('/t/a'), 'n0|r7|'),
@@ -90,7 +90,7 @@ export const permissions: readonly Scenario[] = [
     ask('dom0', setPermissions('/t/none', 'n0'), '!ENOENT'),
   ),
   scenario(
-    'the permissions of the special watches can be set, and read from oxenstored only',
+    'the permissions of the special watches can be set, and read only from oxenstored',
     ask('dom0', setPermissions('@releaseDomain', 'n0', 'r5'), OK),
     ask('dom0', getPermissions('@releaseDomain'), { c: '!EINVAL', o: 'n0|r5|' }),
     ask('dom0', setPermissions('@releaseDomain', 'n0'), OK),

@@ -2,7 +2,7 @@
 
 import { MessageType } from '../../src/xenstore/wire.js';
 
-/** A request as the table states it; `payload` holds one byte a character. */
+/** A request as the table states it; `payload` has one byte per character. */
 export interface Request {
   readonly type: number;
   readonly payload: string;
@@ -10,7 +10,7 @@ export interface Request {
   readonly transaction?: string;
 }
 
-/** Any request, also wrong ones. */
+/** Any request, including wrong ones. */
 export const request = (type: number, payload: string): Request => ({ type, payload });
 
 const strings = (type: number, ...list: readonly string[]) =>
@@ -31,7 +31,7 @@ export const resetWatches = () => strings(MessageType.resetWatches, '');
 export const start = () => strings(MessageType.transactionStart, '');
 export const end = (outcome: string) => strings(MessageType.transactionEnd, outcome);
 export const introduce = (domid: string) => strings(MessageType.introduce, domid, '1', '3');
-/** With the same frame and port as the harness gave: oxenstored refuses others. */
+/** With the same frame and port as the harness used: oxenstored refuses others. */
 export const introduceAgain = (domid: string) => strings(MessageType.introduce, domid, domid, '3');
 export const release = (domid: string) => strings(MessageType.release, domid);
 export const isIntroduced = (domid: string) => strings(MessageType.isDomainIntroduced, domid);

@@ -1,9 +1,9 @@
 /**
- * The suite's table: scenarios of steps, each a request of somebody and the answer it must get.
+ * The suite's table: scenarios of steps, each a request by someone and the answer it must get.
  *
- * Somebody is the name of a connection, made at its first use: a name that begins with `guest` is a fresh guest
- * domain, any other is a connection of domain 0. Answers are written as text: the NULs of a payload as `|`, an
- * error as `!ENOENT`, a connection that the server ended as `!CLOSED`.
+ * "Someone" is the name of a connection, made on first use: a name that begins with `guest` is a fresh guest domain,
+ * any other is a connection of domain 0. Answers are written as text: the NULs of a payload as `|`, an error as
+ * `!ENOENT`, a connection that the server ended as `!CLOSED`.
  */
 
 import assert from 'node:assert/strict';
@@ -12,12 +12,12 @@ import { ConnectionClosed, type Raw } from '../xenstored/raw.js';
 import type { Request } from './requests.js';
 import type { Subject } from './subject.js';
 
-/** An answer, or where the daemons differ, the answer of the C daemon (`c`) and of oxenstored (`o`). */
+/** An answer, or, where the daemons differ, the answer of the C daemon (`c`) and of oxenstored (`o`). */
 export type Expected = Answer | { readonly c: Answer; readonly o: Answer };
 /** The text of an answer, or a pattern of it. */
-export type Answer = string | RegExp;
-/** Events in the order of their arrival, each `path|token|`. */
-export type Events = readonly string[] | { readonly c: readonly string[]; readonly o: readonly string[] };
+type Answer = string | RegExp;
+/** Events in order of arrival, each `path|token|`. */
+type Events = readonly string[] | { readonly c: readonly string[]; readonly o: readonly string[] };
 /** One thing done in a scenario. */
 export type Step = (lab: Lab) => Promise<void>;
 
@@ -25,16 +25,16 @@ export type Step = (lab: Lab) => Promise<void>;
 export interface Scenario {
   readonly name: string;
   readonly steps: readonly Step[];
-  /** Set where others can't be asked: oxenstored hangs or dies of some things, the simulator lacks some. */
+  /** Set where others can't be asked: oxenstored hangs or dies on some things, the simulator lacks some. */
   readonly only?: 'c' | 'daemons';
 }
 
-/** The answer to a change that was made. */
+/** The answer to a successful change. */
 export const OK = 'OK|';
 
 const FIRST_GUEST = 10;
 
-/** The place where a scenario happens: the server, and the connections by name. */
+/** Where a scenario happens: the server, and the connections by name. */
 export class Lab {
   static #lastGuest = FIRST_GUEST;
   readonly subject: Subject;
@@ -47,7 +47,7 @@ export class Lab {
     this.subject = subject;
   }
 
-  /** The connection of that name. */
+  /** The connection with that name. */
   async connection(who: string): Promise<Raw> {
     let raw = this.#connections.get(who);
     if (!raw) {
@@ -58,7 +58,7 @@ export class Lab {
     return raw;
   }
 
-  /** Makes the guest of that name, unless it is there; one that died gets its old number. */
+  /** Makes the guest with that name, unless it exists; one that died gets its old number. */
   async introduce(who: string): Promise<void> {
     if (this.#alive.has(who)) return;
     const domid = this.#guests.get(who) ?? ++Lab.#lastGuest;
@@ -69,7 +69,7 @@ export class Lab {
     await this.subject.introduce(domid);
   }
 
-  /** Lets the guest of that name die. */
+  /** Makes the guest with that name die. */
   async kill(who: string): Promise<void> {
     await this.subject.kill(this.domid(who));
     this.#alive.delete(who);
@@ -78,7 +78,7 @@ export class Lab {
   /** The domain id of a guest. */
   domid(who: string): number {
     const domid = this.#guests.get(who);
-    assert.ok(domid !== undefined, `${who} is no guest of this scenario`);
+    assert.ok(domid !== undefined, `${who} is not a guest of this scenario`);
     return domid;
   }
 
@@ -141,7 +141,7 @@ async function describeReply(pending: Promise<Message>, type: number, transactio
   }
 }
 
-/** A payload as text of the table. */
+/** A payload as text in the table. */
 export function show(payload: Buffer): string {
   return payload.toString('latin1').replaceAll('\0', '|');
 }
@@ -151,17 +151,17 @@ export function scenario(name: string, ...steps: readonly Step[]): Scenario {
   return { name, steps };
 }
 
-/** A row that only the C daemon (and what is like it) is asked. */
+/** A row that only the C daemon (and what behaves like it) is asked. */
 export function scenarioOfC(name: string, ...steps: readonly Step[]): Scenario {
   return { name, steps, only: 'c' };
 }
 
-/** A row of what only the real daemons have. */
+/** A row about what only the real daemons have. */
 export function scenarioOfDaemons(name: string, ...steps: readonly Step[]): Scenario {
   return { name, steps, only: 'daemons' };
 }
 
-/** Somebody asks and gets that answer. */
+/** Someone asks and gets that answer. */
 export function ask(who: string, request: Request, expected: Expected): Step {
   return async (lab) => {
     const [answer] = await lab.ask(who, [request]);
@@ -169,7 +169,7 @@ export function ask(who: string, request: Request, expected: Expected): Step {
   };
 }
 
-/** Somebody asks many things in one piece and gets that answer to each. */
+/** Someone asks many things in one piece and gets that answer to each. */
 export function askAll(who: string, requests: readonly Request[], expected: Expected = OK): Step {
   return async (lab) => {
     const answers = await lab.ask(who, requests);
@@ -179,7 +179,7 @@ export function askAll(who: string, requests: readonly Request[], expected: Expe
   };
 }
 
-/** Somebody begins a transaction, which later steps know by `name`. */
+/** Someone begins a transaction, which later steps call `name`. */
 export function begin(who: string, name: string): Step {
   return async (lab) => {
     const reply = await (await lab.connection(who)).call(MessageType.transactionStart, '\0');
@@ -193,7 +193,7 @@ export function pretend(name: string, id: number): Step {
   return async (lab) => lab.keepTransaction(name, id);
 }
 
-/** These events, and no others, came to somebody since the last look. */
+/** These events, and no others, have reached someone since the last look. */
 export function sees(who: string, expected: Events): Step {
   return async (lab) => {
     const events = await (await lab.connection(who)).takeEvents();
@@ -213,7 +213,7 @@ export function sees(who: string, expected: Events): Step {
   };
 }
 
-/** Somebody waits for the next event. */
+/** Someone waits for the next event. */
 export function waits(who: string, expected: string): Step {
   return async (lab) => {
     const event = await (await lab.connection(who)).nextEvent();
@@ -221,7 +221,7 @@ export function waits(who: string, expected: string): Step {
   };
 }
 
-/** Somebody asks, and gets answer and events in that order. */
+/** Someone asks, and gets answer and events in that order. */
 export function trace(who: string, request: Request, expected: Events): Step {
   return async (lab) => {
     const raw = await lab.connection(who);

@@ -1,4 +1,4 @@
-/** What the conformance suite runs against: a real daemon or the simulated server, seen alike. */
+/** What the conformance suite runs against: a real daemon or the simulated server, behind one interface. */
 
 import { SimStore } from '../../src/sim/store/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
@@ -7,15 +7,15 @@ import { connectRaw, Raw } from '../xenstored/raw.js';
 
 /** A xenstore server under test. */
 export interface Subject {
-  /** Whose column of expectations holds. The simulator does as the C daemon does. */
+  /** Whose column of expectations applies. The simulator behaves like the C daemon. */
   readonly like: DaemonKind;
   /** Makes a domain and introduces it; its home is `/local/domain/N`. */
   introduce(domid: number): Promise<void>;
-  /** Connects as a domain: 0 as often as one likes, a guest once. */
+  /** Connects as a domain: as 0 any number of times, as a guest once. */
   connect(domid: number): Promise<Raw>;
-  /** Lets a domain shut down. */
+  /** Makes a domain shut down. */
   shutDown(domid: number): Promise<void>;
-  /** Lets a domain die, and returns when the server knows. */
+  /** Makes a domain die, and returns when the server knows. */
   kill(domid: number): Promise<void>;
   /** Ends the server. */
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export async function simSubject(): Promise<Subject> {
       await admin.call(MessageType.setPermissions, `/local/domain/${domid}\0n${domid}\0`);
     },
     connect: async (domid) => new Raw(store.connect(domid)),
-    shutDown: () => Promise.reject(new Error('the simulated store knows no shutdown')),
+    shutDown: () => Promise.reject(new Error('the simulated store has no shutdown')),
     kill: async (domid) => store.release(domid),
     close: async () => admin.close(),
   };

@@ -26,15 +26,15 @@ const TABLE: Readonly<Record<string, readonly Scenario[]>> = {
   wire,
 };
 
-/** A server to be judged. */
-export interface Candidate {
+/** A server to be tested. */
+interface Candidate {
   /** What it is, for the report. */
   readonly name: string;
-  /** Whose column of expectations holds, also while there is no server yet to ask. */
+  /** Whose column of expectations applies, even while there is no server to ask yet. */
   readonly like: DaemonKind;
   /** Whether it is one of the real daemons. */
   readonly real: boolean;
-  /** Why it can't be had, if it can't. */
+  /** Why it is not available, if it is not. */
   readonly skip: string | false;
   /** Starts it. */
   make(): Promise<Subject>;
@@ -42,7 +42,7 @@ export interface Candidate {
 
 /** Runs the table against one server, which all scenarios share. */
 export function conformance({ name, like, real, skip, make }: Candidate): void {
-  // A skipped group is in no count of the test runner; a skipped test is.
+  // The test runner does not count a skipped group; it does count a skipped test.
   if (skip !== false) test(`${name} conforms to the reference`, { skip });
   describe(`${name} conforms to the reference`, { skip }, () => {
     let subject: Subject;

@@ -7,7 +7,7 @@ const began = begin('dom0', 'A');
 const committed = ask('dom0', within('A', end('T')), OK);
 const conflicts = ask('dom0', within('A', end('T')), '!EAGAIN');
 const given = (path: string, value: string) => ask('dom0', write(path, value), OK);
-/** oxenstored repeats the requests on the present store, and commits when they get the same answers. */
+/** oxenstored repeats the requests on the current store, and commits if they get the same answers. */
 const conflictsOfC = ask('dom0', within('A', end('T')), { c: '!EAGAIN', o: OK });
 const GONE = { c: '!ENOENT', o: '!EIO' };
 
@@ -45,7 +45,7 @@ export const transactions: readonly Scenario[] = [
     ask('other', read('/t/a/b'), '!ENOENT'),
   ),
   scenario(
-    'a new node is listed within its transaction only',
+    'a new node is listed only within its transaction',
     given('/t/a', '1'),
     began,
     ask('dom0', within('A', mkdir('/t/b')), OK),
@@ -56,7 +56,7 @@ export const transactions: readonly Scenario[] = [
   ),
   scenario('a transaction may be empty', began, committed),
   scenario(
-    'a write of another to a node that the transaction read is a conflict',
+    'a write by another to a node that the transaction read is a conflict',
     given('/t/a', '1'),
     began,
     ask('dom0', within('A', read('/t/a')), '1'),
@@ -66,7 +66,7 @@ export const transactions: readonly Scenario[] = [
     ask('dom0', read('/t/b'), '!ENOENT'),
   ),
   scenario(
-    'a write of another to a node that the transaction only wrote is a conflict for the C daemon',
+    'a write by another to a node that the transaction only wrote is a conflict for the C daemon',
     given('/t/a', '1'),
     began,
     ask('dom0', within('A', write('/t/a', '2')), OK),
@@ -83,7 +83,7 @@ export const transactions: readonly Scenario[] = [
     conflictsOfC,
   ),
   scenario(
-    'a node that comes while the transaction found it missing is a conflict',
+    'a node that appears after the transaction found it missing is a conflict',
     given('/t/x', '1'),
     began,
     ask('dom0', within('A', read('/t/a')), '!ENOENT'),
@@ -100,7 +100,7 @@ export const transactions: readonly Scenario[] = [
     conflictsOfC,
   ),
   scenario(
-    'the own write outside the transaction is a conflict too',
+    "one's own write outside the transaction is a conflict too",
     given('/t/a', '1'),
     began,
     ask('dom0', within('A', read('/t/a')), '1'),
@@ -122,7 +122,7 @@ export const transactions: readonly Scenario[] = [
     ask('dom0', read('/t/a'), 'B'),
   ),
   scenario(
-    'a write of another to a sibling is no conflict',
+    'a write by another to a sibling is not a conflict',
     given('/t/a', '1'),
     given('/t/b', '1'),
     began,
@@ -133,7 +133,7 @@ export const transactions: readonly Scenario[] = [
     ask('dom0', read('/t/b'), '2'),
   ),
   scenario(
-    'a write of another to a child is no conflict',
+    'a write by another to a child is not a conflict',
     given('/t/a/b', '1'),
     began,
     ask('dom0', within('A', write('/t/a', '2')), OK),
@@ -141,7 +141,7 @@ export const transactions: readonly Scenario[] = [
     committed,
   ),
   scenario(
-    'a new sibling of another is no conflict',
+    'a new sibling by another is not a conflict',
     given('/t/a', '1'),
     began,
     ask('dom0', within('A', write('/t/a', '2')), OK),
@@ -201,7 +201,7 @@ export const transactions: readonly Scenario[] = [
     ask('dom0', within('A', start()), '!EBUSY'),
   ),
   scenario(
-    'the end of no transaction is refused',
+    'an end without a transaction is refused',
     ask('dom0', end('T'), '!ENOENT'),
     ask('dom0', end('F'), '!ENOENT'),
   ),
@@ -212,7 +212,7 @@ export const transactions: readonly Scenario[] = [
     ask('dom0', within('A', end('F')), OK),
   ),
   scenario(
-    'two transactions of one connection are apart',
+    'two transactions of one connection are separate',
     began,
     begin('dom0', 'B'),
     ask('dom0', within('A', write('/t/a', '1')), OK),

@@ -29,7 +29,7 @@ import {
 
 const given = (path: string, value: string) => ask('dom0', write(path, value), OK);
 const change = (path: string, value: string) => ask('other', write(path, value), OK);
-/** Domain 0 watches, and the first event is out of the way. */
+/** Domain 0 watches, and has already taken the first event. */
 const watched = (path: string) => [ask('dom0', watch(path, 'tok'), OK), sees('dom0', [`${path}|tok|`])];
 
 export const watches: readonly Scenario[] = [
@@ -67,7 +67,7 @@ export const watches: readonly Scenario[] = [
     sees('dom0', ['/t/a/b/c|tok|']),
   ),
   scenario(
-    'a change above or beside does not fire',
+    'a change above or next to it does not fire',
     given('/t/a/b', '1'),
     ...watched('/t/a'),
     change('/t', '1'),
@@ -126,13 +126,13 @@ export const watches: readonly Scenario[] = [
     sees('dom0', []),
   ),
   scenario(
-    'the event of the own write comes before the acknowledgement of the C daemon, and after that of oxenstored',
+    "the event for one's own write comes before the acknowledgement of the C daemon, and after that of oxenstored",
     given('/t/a', '1'),
     ...watched('/t/a'),
     trace('dom0', write('/t/a', '2'), { c: ['/t/a|tok|', OK], o: [OK, '/t/a|tok|'] }),
   ),
   scenario(
-    'a relative watch tells relative paths',
+    'a relative watch reports relative paths',
     ask('dom0', watch('conformance', 'tok'), OK),
     sees('dom0', ['conformance|tok|']),
     change('/local/domain/0/conformance/a', '1'),
@@ -147,7 +147,7 @@ export const watches: readonly Scenario[] = [
     sees('dom0', []),
   ),
   scenario(
-    'two tokens on a path get an event each, the newest first from oxenstored',
+    'two tokens on a path get one event each, from oxenstored the newest first',
     ...watched('/t/a'),
     ask('dom0', watch('/t/a', 'two'), OK),
     sees('dom0', ['/t/a|two|']),
@@ -179,7 +179,7 @@ export const watches: readonly Scenario[] = [
   ),
   scenario('a token may be empty', ask('dom0', watch('/t/a', ''), OK), sees('dom0', ['/t/a||'])),
   scenario(
-    'a token may hold slashes and dots',
+    'a token may contain slashes and dots',
     ask('dom0', watch('/t/a', './~ x'), OK),
     sees('dom0', ['/t/a|./~ x|']),
   ),
@@ -204,13 +204,13 @@ export const watches: readonly Scenario[] = [
   ),
   scenario('the special watches fire when set', ...watched('@introduceDomain'), ...watched('@releaseDomain')),
   scenario(
-    'a special watch does not fire of plain changes',
+    'a special watch does not fire for plain changes',
     ...watched('@introduceDomain'),
     change('/t/a', '1'),
     sees('dom0', []),
   ),
   scenario(
-    'reset of the watches removes them all',
+    'a reset of the watches removes them all',
     ...watched('/t/a'),
     ...watched('@releaseDomain'),
     ask('dom0', resetWatches(), OK),
@@ -219,7 +219,7 @@ export const watches: readonly Scenario[] = [
     ask('dom0', unwatch('/t/a', 'tok'), '!ENOENT'),
   ),
   scenario(
-    'changes in a transaction fire at its end: once a node from the C daemon, once a write from oxenstored',
+    'changes in a transaction fire at its end: once per node from the C daemon, once per write from oxenstored',
     ...watched('/t'),
     begin('other', 'A'),
     askAll('other', [
@@ -251,7 +251,7 @@ export const watches: readonly Scenario[] = [
     sees('dom0', []),
   ),
   scenario(
-    'the events of the own transaction come before the acknowledgement of its end',
+    "the events of one's own transaction come before the acknowledgement of its end",
     ...watched('/t/a'),
     begin('dom0', 'A'),
     ask('dom0', within('A', write('/t/a', '1')), OK),

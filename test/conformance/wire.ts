@@ -20,7 +20,7 @@ import {
 
 const UNKNOWN = [20, MessageType.getFeature, 99, 0xffff, MessageType.watchEvent, MessageType.error];
 
-/** Somebody sends the header of a request, then nothing of its body; the connection ends. */
+/** Someone sends the header of a request, then nothing of its body; the connection ends. */
 function sendsHeader(who: string, type: number, announcedBytes: number): Step {
   return async (lab: Lab) => {
     const raw = await lab.connection(who);
@@ -32,7 +32,7 @@ function sendsHeader(who: string, type: number, announcedBytes: number): Step {
   };
 }
 
-/** 1,000 requests in one piece, half of them refused: the answers come in their order. */
+/** 1,000 requests in one piece, half of them refused: the answers come in order. */
 const manyInOrder: Step = async (lab) => {
   const raw = await lab.connection('dom0');
   const before = raw.received.length;
@@ -50,7 +50,7 @@ const manyInOrder: Step = async (lab) => {
   );
 };
 
-/** The C daemon sends no event while the same one still waits to be sent: nobody may count events. */
+/** The C daemon does not send an event while the same one is still waiting to be sent: nobody may count events. */
 const manyChanges: Step = async (lab) => {
   const raw = await lab.connection('dom0');
   await lab.ask('dom0', [watch('/t/a', 'tok'), ...times(500, (at) => write('/t/a', `${at}`))]);
@@ -59,7 +59,7 @@ const manyChanges: Step = async (lab) => {
   else assert.ok(events.length >= 1 && events.length <= 501, `${events.length} events`);
 };
 
-/** A request that comes byte by byte. */
+/** A request that arrives byte by byte. */
 const inPieces: Step = async (lab) => {
   const raw = await lab.connection('dom0');
   const bytes = Buffer.alloc(16 + 5);
@@ -81,14 +81,14 @@ const inPieces: Step = async (lab) => {
 
 export const wire: readonly Scenario[] = [
   ...UNKNOWN.map((type) =>
-    scenario(`a request of the type ${type} is unknown`, ask('dom0', request(type, 'x\0'), '!ENOSYS')),
+    scenario(`a request of type ${type} is unknown`, ask('dom0', request(type, 'x\0'), '!ENOSYS')),
   ),
   scenario('control check is answered', ask('dom0', control('check'), OK)),
   scenarioOfC('an unknown control command is refused', ask('dom0', control('nonsense'), '!EINVAL')),
-  scenario('1,000 requests in one piece are answered in their order', manyInOrder),
-  scenario('a request may come in pieces', inPieces),
+  scenario('1,000 requests in one piece are answered in order', manyInOrder),
+  scenario('a request may arrive in pieces', inPieces),
   scenario(
-    'a guest too may send many requests in one piece',
+    'a guest may also send many requests in one piece',
     askAll(
       'guest',
       times(300, (index) => write(`n${index % 7}`, `${index}`)),
@@ -96,7 +96,7 @@ export const wire: readonly Scenario[] = [
     ask('guest', read('n6'), '293'),
   ),
   scenario(
-    'a reply in a transaction carries its id, also when it is an error',
+    'a reply in a transaction carries its id, even if it is an error',
     begin('dom0', 'A'),
     ask('dom0', within('A', read('/t/none')), '!ENOENT'),
     ask('dom0', within('A', end('F')), OK),
@@ -106,9 +106,12 @@ export const wire: readonly Scenario[] = [
     askAll('dom0', [watch('/t', 'tok'), mkdir('/t/a'), mkdir('/t/b')]),
     sees('dom0', ['/t|tok|', '/t/a|tok|', '/t/b|tok|']),
   ),
-  scenario('of many changes of one node the C daemon may tell fewer, and oxenstored tells all', manyChanges),
   scenario(
-    'a request of 4096 bytes is taken',
+    'of many changes to one node the C daemon may report fewer, and oxenstored reports all',
+    manyChanges,
+  ),
+  scenario(
+    'a request of 4096 bytes is accepted',
     ask('dom0', request(MessageType.write, `/t/v\0${'v'.repeat(4091)}`), { c: OK, o: '!E2BIG' }),
     ask('dom0', read('name'), 'Domain-0'),
   ),
@@ -118,7 +121,7 @@ export const wire: readonly Scenario[] = [
     ask('dom0', read('/t/v'), '!ENOENT'),
   ),
   scenarioOfC(
-    'the header of too long a request is enough for it',
+    'the header of a request that is too long is enough for that',
     sendsHeader('spare', MessageType.write, 4097),
   ),
 ];

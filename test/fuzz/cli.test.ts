@@ -1,4 +1,4 @@
-/** Generated command lines: an answer or a typed error, one of the exit statuses, nothing that steers a terminal. */
+/** Generated command lines: an answer or a typed error, one of the exit statuses, nothing that controls a terminal. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -19,10 +19,10 @@ const OWN_CASES = 5_000;
 
 const STATUSES: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 130, 255]);
 
-/** Nothing listens there: a command line that makes sense ends with 3, or, for xl's, with 1. */
+/** Nothing listens there: a valid command line ends with 3, or, for xl's, with 1. */
 const NOWHERE = { XENSTORED_PATH: '/nonexistent/pvusb/socket', PVUSB_SYSFS: '/nonexistent/pvusb/sys' };
 
-/** Whatever steers a terminal. */
+/** Whatever controls a terminal. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
 const KEYS = ['hostbus', 'hostaddr', 'controller', 'port', 'type', 'version', 'ports', 'Port', ''];
@@ -34,7 +34,7 @@ const OPTIONS = [
   ...['--sysfs-root', '--sysfs-root=', '--no-json', '-x', '--world', '-c=1', '-p1', '--port=7'],
 ];
 const XL = ['usbctrl-attach', 'usbctrl-detach', 'usbdev-attach', 'usbdev-detach', 'usb-list'];
-// Not sim and demo, which serve; not the completion of a shell, which prints a script.
+// Not sim and demo, which keep running; not completion, which prints a script.
 const OWN = [
   ...['devices', 'list', 'inventory', 'attach', 'detach', 'doctor', 'completion', 'help', 'controller'],
   ...['controller add', 'controller remove', 'controller destroy', 'controller info', 'help controller'],
@@ -67,7 +67,7 @@ async function endsWell(argv: readonly string[]): Promise<void> {
   assert.ok(STATUSES.has(status), `${told}: ${status}`);
   assert.ok(!STEERING.test(`${stdout}${stderr}`.replaceAll('\n', '')), `${told}: ${JSON.stringify(stderr)}`);
   assert.ok(!stderr.includes('(internal)'), `${told}: ${stderr}`);
-  assert.ok(status === 0 ? stdout !== '' : stderr !== '', `${told}: ${status} without a word`);
+  assert.ok(status === 0 ? stdout !== '' : stderr !== '', `${told}: ${status} without output`);
 }
 
 describe('generated command lines', () => {
@@ -91,16 +91,16 @@ describe('generated command lines', () => {
       assert.ok(spec.port === undefined || (spec.port >= 1 && spec.port <= 31));
     }));
 
-  it("of xl's commands end with one of its statuses and steer no terminal", () =>
+  it("of xl's commands end with one of its statuses and control no terminal", () =>
     fuzz("xl's command lines", XL_CASES, (random) => endsWell([random.pick(XL), ...words(random, 6)])));
 
-  it('of our own commands end with one of theirs and steer no terminal', () =>
+  it('of our own commands end with one of theirs and control no terminal', () =>
     fuzz('our own command lines', OWN_CASES, (random) => {
       const command = random.chance(0.9) ? random.pick(OWN).split(' ') : [word(random)];
       return endsWell([...command, ...words(random, 5)]);
     }));
 
-  it('are the same again for the same number', () => {
+  it('are the same for the same number', () => {
     assert.deepEqual(words(dice(7), 6), words(dice(7), 6));
   });
 });

@@ -2,7 +2,7 @@
 import { pick, seededRandom } from '../../src/sim/actors/random.js';
 import { unlessHung } from '../support/hang.js';
 
-/** Random values of one case. */
+/** Random values for one case. */
 export interface Dice {
   /** 0 to 1. */
   next(): number;
@@ -10,7 +10,7 @@ export interface Dice {
   int(below: number): number;
   chance(probability: number): boolean;
   pick<T>(items: readonly T[]): T;
-  /** Any text: names as they should be, cut, doubled, with terminal escapes, not UTF-8, sometimes very long. */
+  /** Any text: correct names, cut ones, doubled ones, terminal escapes, invalid UTF-8, sometimes very long. */
   text(): string;
   bytes(max: number): Buffer;
 }
@@ -137,7 +137,7 @@ export function attempt<T>(
   }
 }
 
-/** The first control character of any text in a plain value, its keys included; undefined when there is none. */
+/** The first control character in any text in a plain value, including keys; undefined when there is none. */
 export function controlCharacter(value: unknown): string | undefined {
   return /[\u0000-\u001f\u007f-\u009f]/.exec(texts(value).join(''))?.[0];
 }

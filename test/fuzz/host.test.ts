@@ -28,7 +28,7 @@ import { controlCharacter, type Dice, fuzz } from './fuzz.js';
 const ERRNOS = ['EIO', 'ENOENT', 'ENODEV', 'EACCES', 'EPROTO', 'ENOTDIR', 'EINVAL'] as const;
 
 describe('generated hosts', () => {
-  it('are scanned into devices fit to print, or a SysfsError', () =>
+  it('are scanned into printable devices, or a SysfsError', () =>
     fuzz('sysfs trees', 4_000, async (dice) => {
       try {
         const devices = await new Sysfs(randomFiles(dice)).devices();
@@ -58,7 +58,8 @@ describe('generated hosts', () => {
       const asked = Array.from({ length: 1 + dice.int(3) }, () => dice.pick(calls)());
       const ended = Promise.allSettled(asked);
       await Promise.race([ended, someTurns()]);
-      // What the garbage did not end, the caller ends; what even that does not end, the connection's end does.
+      // What the garbage does not end, the caller's abort ends; what even that does not end, the end of the connection
+      // does.
       abort.abort(new XenstoreError('protocol', 'test', undefined, 'given up'));
       await Promise.race([ended, someTurns()]);
       client.close();
@@ -98,7 +99,7 @@ describe('generated hosts', () => {
     }));
 });
 
-/** Long enough for whatever garbage is under way: nothing here really waits. */
+/** Long enough for whatever garbage is on its way: nothing here really waits. */
 async function someTurns(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -111,7 +112,7 @@ function tryPlan(plan: () => void): void {
   }
 }
 
-/** Files that are there or not, hold anything, and fail now and then. */
+/** Files that may or may not exist, contain anything, and sometimes fail. */
 function randomFiles(dice: Dice): SysfsFiles {
   const names = ['usb1', '1-1', '1-1:1.0', '1-1:1.1', '1-2', '1-2:1.0', '2-1.4', '2-1.4:1.0', '1-0:1.0'];
   const listed = names.filter(() => dice.chance(0.8));
@@ -150,7 +151,7 @@ function randomFiles(dice: Dice): SysfsFiles {
   };
 }
 
-/** A daemon that answers each request by something: the right kind with junk, another kind, an errno, noise. */
+/** A daemon that answers each request with something: the right type with junk, another type, an errno, noise. */
 function garbageTransport(dice: Dice): Transport {
   let events: TransportEvents | undefined;
   let over = false;
@@ -193,7 +194,7 @@ function garbageTransport(dice: Dice): Transport {
   };
 }
 
-/** Nodes as toolstacks and guests write them, right, wrong and half. */
+/** Nodes as toolstacks and guests write them: right, wrong and incomplete. */
 async function growTree(store: SimStore, dice: Dice): Promise<void> {
   const dom0 = store.handle(0);
   const name = (): string => dice.pick(['0', '1', '2', '7', '01', '4294967295', 'x', '-1', '65536']);

@@ -1,4 +1,4 @@
-/** The defects of xl that show with HVM guests. */
+/** The defects of xl that appear with HVM guests. */
 import assert from 'node:assert/strict';
 import { type Defect, playDefects } from './defects/defect.js';
 import type { Ground } from './matrix/ground.js';
@@ -6,13 +6,13 @@ import { SETUPS } from './matrix/setup.js';
 
 const setup = SETUPS.devicemodel;
 
-/** A QEMU that adds a device and stops before it says so, as long as there is this file. */
+/** A QEMU that adds a device and stops before it replies, as long as this file exists. */
 const SLOW_QEMU = '/usr/local/bin/slow-qemu';
 const SLOW = '/run/slow-qemu';
 
-async function whileQemuIsSlow(ground: Ground, deed: () => Promise<void>): Promise<void> {
+async function whileQemuIsSlow(ground: Ground, body: () => Promise<void>): Promise<void> {
   await ground.lab.dom0(`touch ${SLOW}`);
-  await deed();
+  await body();
   await ground.lab.dom0(`rm ${SLOW}`);
   await ground.signalQemu('CONT');
 }
@@ -21,7 +21,7 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 8,
     setup,
-    theirs: 'fails to attach to a guest without a controller, and leaves one that QEMU does not have',
+    theirs: 'fails to attach to a guest without a controller, and leaves one behind that QEMU does not have',
     ours: 'makes it, in QEMU too',
     withXl: async (ground) => {
       const { status, stderr } = await ground.xlMayFail(`usbdev-attach hvm1 ${await ground.address('4-1')}`);
@@ -37,7 +37,7 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 12,
     setup,
-    theirs: 'cannot detach a device that was plugged in anew',
+    theirs: 'cannot detach a device that was replugged',
     ours: 'can',
     withXl: async (ground) => {
       await ground.xl('usbctrl-attach hvm1 version=3');
@@ -59,7 +59,7 @@ const DEFECTS: readonly Defect[] = [
     row: 13,
     setup,
     settings: async () => [`device_model_override="${SLOW_QEMU}"`],
-    theirs: 'takes back what a QEMU that is slow to answer does all the same',
+    theirs: 'undoes what a slow QEMU does all the same',
     ours: 'says that QEMU may have it, and lists it there',
     withXl: async (ground) => {
       await ground.xl('usbctrl-attach hvm1 version=3');

@@ -1,4 +1,4 @@
-/** The defects of xl that show with controllers that the host's kernel serves. */
+/** The defects of xl that appear with controllers that the host's kernel serves. */
 import assert from 'node:assert/strict';
 import { type Defect, playDefects } from './defects/defect.js';
 import { SETUPS } from './matrix/setup.js';
@@ -12,7 +12,7 @@ const DEFECTS: readonly Defect[] = [
     setup,
     hasUsbback: true,
     theirs: 'forgets the driver of a device that it could not give back',
-    ours: 'says so, remembers it, and gives the device back when it is asked again',
+    ours: 'says so, keeps the record, and gives the device back when asked again',
     withXl: async (ground) => {
       await ground.xl('usbctrl-attach pv1 type=pv');
       await ground.xl(`usbdev-attach pv1 ${await ground.address('3-4')}`);
@@ -50,7 +50,7 @@ const DEFECTS: readonly Defect[] = [
       const drivers = await ground.lab.drivers();
       await ground.lab.unplug('other', '1-1');
       await ground.lab.plug('stick2');
-      // Its own driver took it when it came: xl fails to put it on the other, or has taken it off.
+      // Its own driver took it when it was plugged in: xl fails to put it on the other one, or has taken it off.
       assert.ok(status !== 0 || drivers['1-1:1.0'] !== 'usbhid', `${status} ${drivers['1-1:1.0']}`);
     },
     withPvusb: async (ground) => {
@@ -81,7 +81,7 @@ const DEFECTS: readonly Defect[] = [
     row: 18,
     setup,
     hasUsbback: true,
-    theirs: 'leaves a device whose driver has two interfaces without driver',
+    theirs: 'leaves a device whose driver has two interfaces without a driver',
     ours: 'gives both back',
     withXl: async (ground) => {
       await ground.xl('usbctrl-attach pv1 type=pv');

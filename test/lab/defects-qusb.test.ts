@@ -1,11 +1,11 @@
-/** The defects of xl that show with controllers that a guest's QEMU serves. */
+/** The defects of xl that appear with controllers that a guest's QEMU serves. */
 import assert from 'node:assert/strict';
 import { type Defect, playDefects } from './defects/defect.js';
 import { SETUPS } from './matrix/setup.js';
 
 const setup = SETUPS.qusb;
 
-/** An address that has the same lowest eight bits. */
+/** An address with the same lowest eight bits. */
 function beyondByte(address: string): string {
   return address.replace(/(?<=hostaddr=)\d+/, (hostaddr) => `${Number(hostaddr) + 256}`);
 }
@@ -14,7 +14,7 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 7,
     setup,
-    theirs: 'attaches nothing more on the host when a lent stick has been pulled out',
+    theirs: 'attaches nothing more on the host once a lent stick has been pulled out',
     ours: 'attaches another, and frees the port',
     withXl: async (ground) => {
       await ground.xl(`usbdev-attach pv2 ${await ground.address('4-1')}`);
@@ -47,10 +47,11 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 10,
     setup,
-    theirs: 'puts two devices that are attached at once into one port',
+    theirs: 'puts two devices that are attached at the same time into one port',
     ours: 'gives each a port of its own',
     withXl: async (ground) => {
-      // libxl chooses a port, and only then waits for its lock on the guest's files: it is held until both have chosen.
+      // libxl chooses a port, and only then waits for its lock on the guest's files: the lock is held until both have
+      // chosen.
       const attach = async (busid: string) => `xl usbdev-attach pv2 ${await ground.address(busid)} 9>&- &`;
       await ground.lab.dom0(
         `domid=$(xl domid pv2); uuid=$(xenstore-read /local/domain/$domid/vm); uuid=\${uuid#/vm/}
@@ -94,10 +95,10 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 16,
     setup,
-    theirs: 'crashes when it detaches from a controller that is not there',
-    ours: 'says that it is not there',
+    theirs: 'crashes when it detaches from a controller that does not exist',
+    ours: 'says that it does not exist',
     withXl: async (ground) => {
-      // A shell of its own outlives it.
+      // The shell around it survives the crash.
       const { stdout } = await ground.lab.dom0('xl usbdev-detach pv2 9 1; echo $?', { mayFail: true });
       assert.ok(Number(stdout.trim()) >= 128, stdout);
     },
@@ -148,7 +149,7 @@ const DEFECTS: readonly Defect[] = [
   {
     row: 22,
     setup,
-    theirs: 'has one message for a hub, a root hub and a device that is not there',
+    theirs: 'has one message for a hub, a root hub and a device that does not exist',
     ours: 'has three',
     withXl: async (ground) => {
       for (const words of [
@@ -187,7 +188,7 @@ const DEFECTS: readonly Defect[] = [
       const address = (await ground.address('1-1')).replace(' ', ',');
       return [`usbdev=["${address}"]`, 'on_reboot="restart"'];
     },
-    theirs: 'loses a guest with a device of its configuration at its reboot',
+    theirs: 'loses a guest with a device from its configuration at a reboot',
     ours: 'keeps it, and its device',
     withXl: async (ground) => {
       await ground.xl('reboot -F pv2');

@@ -1,14 +1,14 @@
-/** What came of the suites: the matrix, the cases that no other suite has, and the time of each part. */
+/** The results of the suites: the matrix, the cases that no other suite has, and the time of each part. */
 import { SETUPS } from './matrix/setup.js';
 
-/** A case that was played. */
+/** A case that was run. */
 export interface PlayedCase {
   readonly sentence: string;
   readonly ms: number;
   readonly hasFailed: boolean;
 }
 
-/** A part of a run: a suite with its cases, or what comes before. */
+/** A part of a run: a suite with its cases, or what comes before them. */
 export interface Part {
   readonly what: string;
   readonly ms: number;
@@ -18,7 +18,7 @@ export interface Part {
 const COLUMN = 7;
 const WIDTH = 80;
 
-/** The tables of a run that took so long. */
+/** The tables of a run that took this long. */
 export function formatReport(parts: readonly Part[], totalMs: number): string {
   const isColumn = ({ what }: Part) => what in SETUPS;
   const rows = parts.filter(isColumn);
@@ -32,7 +32,7 @@ export function formatReport(parts: readonly Part[], totalMs: number): string {
   ].join('\n');
 }
 
-/** A line a case, a column a setup: its seconds. */
+/** One line per case, one column per setup: its seconds. */
 function matrix(suites: readonly Part[]): string[] {
   const sentences = [...new Set(suites.flatMap(({ cases }) => cases.map(({ sentence }) => sentence)))];
   const legend = suites.map(({ what }, at) => `${at + 1} ${what}`).join(', ');
@@ -71,7 +71,7 @@ function times(parts: readonly Part[], totalMs: number): string[] {
   ];
 }
 
-/** Figures, and a sentence beside them that is broken where the line would be too long. */
+/** Figures, and a sentence next to them that is wrapped if the line would be too long. */
 function line(figures: string, sentence: string): string[] {
   const pieces = sentence.match(new RegExp(`.{1,${WIDTH - 2 - figures.length}}(?: |$)|\\S+`, 'g')) ?? [''];
   return pieces.map((piece, at) => `${at === 0 ? figures : ' '.repeat(figures.length)}  ${piece.trimEnd()}`);

@@ -1,6 +1,6 @@
 /**
- * Plays suites of the lab, those named or all, and prints what came of each case and how long it took. As many labs run
- * side by side as the machine has CPUs, and memory.
+ * Runs suites of the lab, those named or all, and prints the result of each case and how long it took. As many labs run
+ * side by side as the machine has CPUs and memory for.
  */
 import { readdirSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
@@ -14,7 +14,7 @@ import { providePackage } from '../../lab/lab/product.js';
 import { Limit } from '../../src/async/limit.js';
 import { formatReport, type Part, type PlayedCase } from './report.js';
 
-/** The suites that take longest begin first, so that none of them runs alone in the end. */
+/** The longest suites start first, so that none of them runs alone at the end. */
 const LONGEST_FIRST = [
   'devicemodel',
   'pv',
@@ -27,10 +27,10 @@ const LONGEST_FIRST = [
   'defects-pv',
 ];
 
-/** The memory of a lab, with what QEMU adds. */
+/** The memory of a lab, including what QEMU adds. */
 const LAB_BYTES = 4 * 1024 ** 3;
 
-/** A suite that takes longer hangs. */
+/** A suite that takes longer is hanging. */
 const WITHIN_MS = 45 * 60_000;
 
 const ENDING = '.test.js';
@@ -50,9 +50,9 @@ function say(suite: string, text: string): void {
   for (const line of text.trimEnd().split('\n')) process.stdout.write(`${suite.padEnd(16)}${line}\n`);
 }
 
-async function timed(what: string, deed: () => Promise<unknown>): Promise<Part> {
+async function timed(what: string, body: () => Promise<unknown>): Promise<Part> {
   const fromMs = Date.now();
-  await deed();
+  await body();
   return { what, ms: Date.now() - fromMs, cases: [] };
 }
 
@@ -65,7 +65,7 @@ async function playSuite(suite: string): Promise<Part> {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
     const { name, details } = event.data;
     const hasFailed = event.type === 'test:fail';
-    // A suite fails by its cases, or by itself: its lab has not come up.
+    // A suite fails through its cases, or on its own: its lab did not come up.
     const error = event.type === 'test:fail' ? event.data.details.error : undefined;
     const ofCases = (error as { failureType?: string } | undefined)?.failureType === 'subtestsFailed';
     if (ofCases || (details.type === 'suite' && !hasFailed)) continue;
@@ -81,7 +81,7 @@ async function playAll(names: readonly string[]): Promise<boolean> {
   const suites = choose(names);
   const parts = [
     await timed('what a lab boots from', build),
-    await timed('the package of pvusb', async () => {
+    await timed('the pvusb package', async () => {
       process.env.PVUSB_DEB ??= await providePackage();
     }),
   ];

@@ -1,4 +1,4 @@
-/** Labs for suites: they end with the suite, however that ends, and their logs are kept when a test fails. */
+/** Labs for suites: they end with the suite, however it ends, and their logs are kept when a test fails. */
 
 import { progress } from '../../lab/base/progress.js';
 import { type Lab, openLab } from '../../lab/lab/lab.js';
@@ -16,8 +16,8 @@ export async function withLab(options: SuiteOptions, test: (lab: Lab) => Promise
 }
 
 /**
- * A lab for many cases, one after the other, with pvusb in its dom0. A case that fails may leave anything behind: the
- * next one gets a new lab.
+ * A lab for many cases, one after the other, with pvusb in its dom0. A failed case may leave anything behind: the next
+ * one gets a new lab.
  */
 export class CasesLab {
   readonly #options: SuiteOptions;
@@ -30,7 +30,7 @@ export class CasesLab {
     this.#lab = this.#start();
   }
 
-  /** Starts it; `prepare` is done before the first case, and in each new lab. */
+  /** Starts it; `prepare` runs before the first case, and in each new lab. */
   static async start(
     options: SuiteOptions,
     prepare: (lab: Lab) => Promise<void> = async () => undefined,
@@ -41,7 +41,7 @@ export class CasesLab {
     return cases;
   }
 
-  /** Plays a case. */
+  /** Runs a case. */
   async play(part: (lab: Lab) => Promise<void>): Promise<void> {
     const lab = await this.#lab;
     try {
@@ -64,7 +64,7 @@ export class CasesLab {
     try {
       await keepingLogs(lab, async () => {
         await installPvusb(lab);
-        // A device without a driver makes every doctor look twice.
+        // A device without a driver makes the doctor always look twice.
         await lab.unplug('card');
         await this.#prepare(lab);
       });
@@ -76,20 +76,20 @@ export class CasesLab {
   }
 }
 
-/** Ends a lab of this name that a killed run has left over, and sees to it that the suite's ends with the suite. */
+/** Ends a lab with this name that a killed run has left over, and makes sure that the suite's lab ends with the suite. */
 async function endWithSuite(name: string): Promise<void> {
   await stopLabs(name);
   process.once('SIGINT', () => void exitAfter(stopLabs(name)));
-  // A suite that hangs is ended by this.
+  // A hanging suite is ended with this.
   process.once('SIGTERM', () => void exitAfter(cutShort(name)));
 }
 
-async function exitAfter(deed: Promise<void>): Promise<void> {
-  await deed.catch((error: unknown) => progress(String(error)));
+async function exitAfter(body: Promise<void>): Promise<void> {
+  await body.catch((error: unknown) => progress(String(error)));
   process.exit(1);
 }
 
-/** Runs a part of a test. When it fails the progress says where the logs are. */
+/** Runs a part of a test. If it fails the progress says where the logs are. */
 async function keepingLogs(lab: Lab, part: () => Promise<void>): Promise<void> {
   try {
     await part();

@@ -1,10 +1,10 @@
-/** What libxl 4.17 has written on a real host: read, written again, and changed as xl changed it. */
+/** What libxl 4.17 wrote on a real host: read, written again, and changed as xl changed it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SavedConfig } from '../../src/libxl/index.js';
 import { captured, capturedFiles, capturedSteps, textOf } from './support.js';
 
-/** The controllers and devices of `after` that `before` has not, put into it. */
+/** The controllers and devices of `after` that `before` lacks, put into it. */
 function changedLike(before: SavedConfig, after: SavedConfig): SavedConfig {
   const has = (list: readonly object[], entry: object): boolean =>
     list.some((other) => JSON.stringify(other) === JSON.stringify(entry));
@@ -18,7 +18,7 @@ function changedLike(before: SavedConfig, after: SavedConfig): SavedConfig {
   return changed;
 }
 
-describe('the captured configurations', () => {
+describe('the recorded configurations', () => {
   it('come back byte for byte: as they are, with one NUL at the end, and with none', () => {
     const files = capturedFiles();
     assert.ok(files.length >= 90, `${files.length} files`);
@@ -45,7 +45,7 @@ describe('the captured configurations', () => {
     ]);
   });
 
-  it('say it of fields that libxl has left out', () => {
+  it('say so about fields that libxl has left out', () => {
     const saved = SavedConfig.parse(captured('23-config/001-create-with-usbdev.after'));
     assert.deepEqual(saved.controllers, [
       { devid: 0, type: 'qusb', version: 2, ports: 4 },
@@ -74,7 +74,7 @@ describe('the captured configurations', () => {
     }
   });
 
-  it('are as before when what is added is taken away again', () => {
+  it('are as before when what was added is removed again', () => {
     for (const { name, bytes } of capturedFiles()) {
       const saved = SavedConfig.parse(bytes);
       const added = saved
@@ -89,7 +89,7 @@ describe('the captured configurations', () => {
     }
   });
 
-  it('are rebuilt from nothing: all entries taken away and put back in their order', () => {
+  it('are rebuilt from nothing: all entries removed and put back in order', () => {
     for (const { name, bytes } of capturedFiles()) {
       const saved = SavedConfig.parse(bytes);
       let bare = saved;

@@ -1,4 +1,4 @@
-/** A folder that stands for /var/lib/xen, with one domain in it, and processes that use it. */
+/** A folder in place of /var/lib/xen, with one domain in it, and processes that use it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The domain of the captured files. */
+/** The domain of the recorded files. */
 export const DOMAIN = { domid: 2, uuid: '01e4bb79-e7ca-4b67-86a3-012082fb292f' } as const;
 
 /** A folder for one test. */
@@ -14,17 +14,17 @@ export class Folder implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'pvusb-libxl-'));
 
   constructor() {
-    // Others than root are let in, so that what they may not do is told by the files.
+    // Users other than root may enter, so that the files decide what they may not do.
     chmodSync(this.path, 0o755);
   }
 
-  /** A file of the domain's. */
+  /** One of the domain's files. */
   file(kind: 'd' | 'n' | 'l'): string {
     const of = kind === 'l' ? 'domain-userdata-lock' : 'libxl-json';
     return join(this.path, `userdata-${kind}.${DOMAIN.domid}.${DOMAIN.uuid}.${of}`);
   }
 
-  /** Which of the domain's files are there: `d`, `l`, `n`; and the names of all others. */
+  /** Which of the domain's files exist: `d`, `l`, `n`; and the names of all others. */
   get files(): string[] {
     const names = { [this.file('d')]: 'd', [this.file('n')]: 'n', [this.file('l')]: 'l' };
     return readdirSync(this.path)
@@ -37,7 +37,7 @@ export class Folder implements Disposable {
   }
 }
 
-/** A process that has been started for a test and is killed at its end. */
+/** A process that was started for a test and is killed at its end. */
 export class Actor implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly lines: string[] = [];
@@ -63,12 +63,12 @@ export class Actor implements AsyncDisposable {
     });
   }
 
-  /** One that runs a script of this folder, compiled. */
+  /** One that runs a script in this folder, compiled. */
   static script(name: string, ...args: string[]): Actor {
     return new Actor(process.execPath, [scriptPath(name), ...args]);
   }
 
-  /** The same, with files of at most so many bytes (whole kibibytes). */
+  /** The same, with files of at most this many bytes (whole kibibytes). */
   static limited(bytes: number, name: string, ...args: string[]): Actor {
     const command = `ulimit -f ${bytes / 1024}; exec "$@"`;
     return new Actor('bash', ['-c', command, 'bash', process.execPath, scriptPath(name), ...args]);

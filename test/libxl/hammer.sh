@@ -1,5 +1,5 @@
 #!/bin/bash
-# The same count with the flock utility, by libxl's protocol: hammer.sh ROOT ROUNDS DOMID.UUID
+# The same counting with the flock utility, using libxl's protocol: hammer.sh ROOT ROUNDS DOMID.UUID
 set -eu
 lock="$1/userdata-l.$3.domain-userdata-lock"
 data="$1/userdata-d.$3.libxl-json"

@@ -1,4 +1,4 @@
-/** A process that counts in a domain's configuration when it is told to go: `hammer.js ROOT ROUNDS`. */
+/** A process that counts in a domain's configuration when told to go: `hammer.js ROOT ROUNDS`. */
 import { once } from 'node:events';
 import { openUserdata } from '../../src/libxl/index.js';
 import { HANG_MS } from '../support/hang.js';

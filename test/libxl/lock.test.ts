@@ -1,4 +1,4 @@
-/** The lock of a domain's files, against other processes: ours, and the flock utility by libxl's protocol. */
+/** The lock of a domain's files, against other processes: ours, and the flock utility using libxl's protocol. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -29,12 +29,12 @@ const EACH = 6;
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 
-/** Who holds the lock with the flock utility until its input ends, as the one line it prints says. */
+/** Holds the lock with the flock utility until its input ends; the one line it prints says so. */
 function utility(folder: Folder): Actor {
   return new Actor('flock', [folder.file('l'), '-c', 'echo held; cat']);
 }
 
-/** A clock on which a pause takes no time, and which tells how long each was. */
+/** A clock on which a pause takes no time, and which records how long each was. */
 function fastClock(): Clock & { readonly pauses: number[] } {
   const pauses: number[] = [];
   let nowMs = 0;
@@ -58,7 +58,7 @@ function fastClock(): Clock & { readonly pauses: number[] } {
 }
 
 describe('the lock', () => {
-  it('is a file while it is held, which is locked, and gone afterwards', async () => {
+  it('is a locked file while it is held, and gone afterwards', async () => {
     using folder = new Folder();
     const userdata = openUserdata({ root: folder.path });
     const result = await userdata.withLock(DOMAIN, {}, async () => {
@@ -72,7 +72,7 @@ describe('the lock', () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it('is given back when what is done under it fails', async () => {
+  it('is released when what is done under it fails', async () => {
     using folder = new Folder();
     const before = openFiles();
     const userdata = openUserdata({ root: folder.path });
@@ -86,14 +86,14 @@ describe('the lock', () => {
     assert.equal(openFiles(), before);
   });
 
-  it('is taken of the file that has come to the path, whoever still holds the one before', async () => {
+  it('is taken on the file that is now at the path, whoever still holds the previous one', async () => {
     using folder = new Folder();
     await using holder = utility(folder);
     await holder.says('held');
     const waits = openUserdata({ root: folder.path }).withLock(DOMAIN, {}, async () =>
       statSync(folder.file('l'), { bigint: true }),
     );
-    // The holder's file goes, and a third makes another: the holder has nothing any more.
+    // The holder's file is removed, and a third process makes another: the holder no longer has anything.
     unlinkSync(folder.file('l'));
     writeFileSync(folder.file('l'), '');
     const second = statSync(folder.file('l'), { bigint: true });
@@ -116,13 +116,13 @@ describe('the lock', () => {
     assert.deepEqual(error.holder, { pid: holder.child.pid, command: 'flock' });
     assert.equal(
       error.message,
-      `${folder.file('l')}: held by process ${holder.child.pid} (flock), waited 5000 ms`,
+      `${folder.file('l')}: held by process ${holder.child.pid} (flock), after waiting 5000 ms`,
     );
     assert.deepEqual(folder.files, ['l']);
     assert.equal(openFiles(), before);
   });
 
-  it('is not waited for any longer when the signal aborts, and never when it has aborted', async () => {
+  it('is no longer waited for once the signal aborts, and not at all if it has aborted', async () => {
     using folder = new Folder();
     await using holder = utility(folder);
     await holder.says('held');
@@ -153,7 +153,7 @@ describe('the lock', () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it('is free as soon as its holder is killed, and its file is cleared away', async () => {
+  it('is free as soon as its holder is killed, and its file is removed', async () => {
     using folder = new Folder();
     await using holder = Actor.script('holding', folder.path);
     await holder.says('held');
@@ -169,7 +169,7 @@ describe('the lock', () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it('is one for each domain, and one at a time within a process too', async () => {
+  it('is separate for each domain, and exclusive within a process too', async () => {
     using folder = new Folder();
     const [one, other] = [openUserdata({ root: folder.path }), openUserdata({ root: folder.path })];
     const order: string[] = [];
@@ -186,7 +186,7 @@ describe('the lock', () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it('is refused where its file is none', async () => {
+  it('is refused if its file is not one', async () => {
     using folder = new Folder();
     const userdata = openUserdata({ root: folder.path });
     const before = openFiles();
@@ -203,7 +203,7 @@ describe('the lock', () => {
     assert.equal(openFiles(), before);
   });
 
-  it('is given back at once when it comes as the wait is over', async () => {
+  it('is released at once if it is obtained just as the wait ends', async () => {
     using folder = new Folder();
     const before = openFiles();
     const abort = new AbortController();
@@ -226,7 +226,7 @@ describe('the lock', () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it(`lets ${2 * EACH} processes count in one file without losing one`, async () => {
+  it(`lets ${2 * EACH} processes count in one file without losing a count`, async () => {
     using folder = new Folder();
     const config = '{\n    "c_info": {\n\n    }\n}\n\0';
     const start = SavedConfig.parse(Buffer.from(config)).withController({ devid: 0, type: 'pv', ports: 1 });
@@ -262,7 +262,7 @@ describe('the holder of a lock', () => {
   const held = (pid: number, device: string): string =>
     `\n6: FLOCK  ADVISORY  WRITE ${pid} ${device}:42 0 EOF`;
 
-  it('is the one with an exclusive flock, by inode, and by device where that decides', () => {
+  it('is the one with an exclusive flock, by inode, and by device if that decides', () => {
     assert.equal(pidOfHolder(LOCKS, file), undefined);
     assert.equal(pidOfHolder('', file), undefined);
     assert.equal(pidOfHolder(LOCKS + held(14, 'fe:00'), file), 14);

@@ -1,4 +1,4 @@
-/** Whatever a configuration holds that is not ours comes back as it was: random documents, and the hard ones. */
+/** Whatever in a configuration is not ours comes back as it was: random documents, and difficult ones. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -36,7 +36,7 @@ const space = fc.oneof(
   fc.constantFrom(' ', '\n', '\n    ', '\r\n\t'),
 );
 
-/** Things between brackets, with any white space around. */
+/** Things between brackets, with any white space around them. */
 function listed(item: fc.Arbitrary<string>, open: string, close: string): fc.Arbitrary<string> {
   return fc.tuple(space, fc.array(fc.tuple(space, item, space), { maxLength: 5 })).map(([inside, items]) => {
     const all = items.map((parts) => parts.join('')).join(',');
@@ -84,7 +84,7 @@ const device: fc.Arbitrary<SavedDevice> = fc.record({
 
 const RUNS = { numRuns: 1500 };
 
-/** The document without our two arrays, by a parser that is not ours. */
+/** The document without our two arrays, according to a parser that is not ours. */
 function others(text: string): unknown {
   const { usbctrls: _, usbdevs: __, ...rest } = JSON.parse(text.replace(/\0\n?$/, ''));
   return rest;
@@ -149,7 +149,7 @@ describe('a configuration', () => {
     );
   });
 
-  it('of any content holds what is put into it, and nothing else is another', () => {
+  it('of any content has what is put into it, and nothing else changes', () => {
     const edits = fc.array(fc.oneof(controller, device), { maxLength: 8 });
     fc.assert(
       fc.property(root, ending, edits, (document, end, list) => {

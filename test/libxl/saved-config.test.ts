@@ -5,7 +5,7 @@ import { type LibxlErrorCode, SavedConfig, type SavedDevice } from '../../src/li
 import { captured, config, failsWith, textOf } from './support.js';
 
 describe('an entry', () => {
-  it('is written as libxl writes it: fields in its order, what is usual left out', () => {
+  it('is written as libxl writes it: fields in its order, defaults left out', () => {
     const saved = config('{\n    "c_info": {\n\n    },\n    "on_reboot": "restart"\n}\n\0')
       .withController({ devid: -1, type: 'auto', version: 0, ports: 0, backendDomid: 0, backendDomname: '' })
       .withController({
@@ -56,7 +56,7 @@ describe('an entry', () => {
     );
   });
 
-  it('that is there already changes nothing, however it is written', () => {
+  it('that already exists changes nothing, however it is written', () => {
     const saved = config(
       '{"usbctrls":[{"ports":4 ,"devid":0}], "usbdevs": [{"port":1,"ctrl":0,"type.hostdev":{}}]}',
     );
@@ -64,13 +64,13 @@ describe('an entry', () => {
     assert.equal(saved.withDevice({ ctrl: 0, port: 1, hostbus: 0 }), saved);
   });
 
-  it('that is not there is taken away without a change', () => {
+  it('that does not exist is removed without a change', () => {
     const saved = SavedConfig.parse(captured('30-pv/001-ctrl-attach-auto.after'));
     assert.equal(saved.withoutController(1), saved);
     assert.equal(saved.withoutDevice(0, 1), saved);
   });
 
-  it('keeps the fields that are not known, and its place, when it is replaced', () => {
+  it('keeps its unknown fields, and its place, when it is replaced', () => {
     const saved = config(
       '{"usbctrls":[{"new":18446744073709551615,"devid":0,"ports":4},{"devid":1}],' +
         '"usbdevs":[{"ctrl":0,"x":[1, 2],"port":1,"type.hostdev":{"speed":5.0,"hostbus":1}}]}',
@@ -86,7 +86,7 @@ describe('an entry', () => {
     assert.deepEqual(changed.controllers[0], { devid: 0, type: 'pv' });
   });
 
-  it('goes with all others of its number, and leaves what names it', () => {
+  it('is removed with all others with its number, and leaves what names it', () => {
     const saved = config(
       '{"usbctrls":[{"devid":0},{"devid":1},{"devid":0}],"usbdevs":[{"ctrl":0,"port":1}]}',
     );
@@ -107,7 +107,7 @@ describe('an entry', () => {
     );
   });
 
-  it('is taken with numbers that it can have only', () => {
+  it('is accepted only with numbers that it can have', () => {
     const saved = config('{}');
     for (const number of [-2, 1.5, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
       assert.throws(() => saved.withController({ devid: number, type: 'pv' }), RangeError);
@@ -119,7 +119,7 @@ describe('an entry', () => {
 });
 
 describe('a configuration', () => {
-  it('is not changed by what is made of it, nor by changes of the bytes it was read from', () => {
+  it('is not changed by what is made from it, nor by changes to the bytes it was read from', () => {
     const bytes = Buffer.from(captured('30-pv/001-ctrl-attach-auto.after'));
     const saved = SavedConfig.parse(bytes);
     const before = textOf(saved);
@@ -135,7 +135,7 @@ describe('a configuration', () => {
 
   const real = captured('22-hotunplug/001-attach.after');
 
-  it('is refused at every place where it can be cut off', async () => {
+  it('is refused wherever it is cut off', async () => {
     const end = real.lastIndexOf('}');
     for (let length = 0; length <= end; length += 7) {
       const cut = real.subarray(0, length);
@@ -159,29 +159,29 @@ describe('a configuration', () => {
     ['a character cut off', Buffer.from([...Buffer.from('{"a": "'), 0xc3]), 1, 8],
     ['a lone surrogate in UTF-8', Buffer.from('7b22eda080223a317d', 'hex'), 1, 3],
     ['two documents', '{}\n{}', 2, 1],
-    ['text behind the NUL', '{}\0{}', 1, 4],
+    ['text after the NUL', '{}\0{}', 1, 4],
     ['a NUL within', '{"a":\0 1}', 1, 6],
     ['a comma too many', '{"a": 1,\n}', 2, 1],
     ['a comma too few', '{"a": 1\n "b": 2}', 2, 2],
     ['no colon', '{"a" 1}', 1, 6],
     ['a key without quotes', '{a: 1}', 1, 2],
     ['a wrong bracket', '{"a": [1, {"b": 2]}', 1, 18],
-    ['a number with a zero before', '{"a": 01}', 1, 8],
+    ['a number with a leading zero', '{"a": 01}', 1, 8],
     ['a number that ends early', '{"a": 1.}', 1, 8],
     ['a number of another kind', '{"a": 0x10}', 1, 8],
     ['a literal that goes on', '{"a": trueish}', 1, 7],
     ['a comment', '{"a": 1 /* one */}', 1, 9],
     ['a control character in a string', '{"a": "x\ty"}', 1, 9],
-    ['an escape that is none', '{"a": "\\x41"}', 1, 8],
+    ['an invalid escape', '{"a": "\\x41"}', 1, 8],
     ['an escape cut short', '{"a": "\\u00g0"}', 1, 8],
     ['usbctrls that is an object', '{"usbctrls": {}}', 1, 14],
     ['usbdevs that is null', '{"usbdevs": null}', 1, 13],
     ['usbctrls twice', '{"usbctrls": [], "usbctrls": []}', 1, 18],
     ['a controller that is a number', '{"usbctrls": [1]}', 1, 15],
-    ['a type that is none', '{"usbctrls": [{"type": "vhci"}]}', 1, 24],
+    ['an unknown type', '{"usbctrls": [{"type": "vhci"}]}', 1, 24],
     ['a type that is a number', '{"usbctrls": [{"type": 1}]}', 1, 24],
     ['a number that is a string', '{"usbctrls": [{"devid": "0"}]}', 1, 25],
-    ['a number that is no integer', '{"usbctrls": [{"ports": 4.0}]}', 1, 25],
+    ['a number that is not an integer', '{"usbctrls": [{"ports": 4.0}]}', 1, 25],
     ['a number that is too large', '{"usbctrls": [{"ports": 18446744073709551615}]}', 1, 25],
     ['a field twice', '{"usbctrls": [{"devid": 0, "devid": 1}]}', 1, 28],
     ['a device that is an array', '{"usbdevs": [[]]}', 1, 14],
@@ -196,7 +196,7 @@ describe('a configuration', () => {
     });
   }
 
-  it('of 50 MB is refused without a look at it, and one of 16 MB is read', async () => {
+  it('of 50 MB is refused without reading it, and one of 16 MB is read', async () => {
     const refused: LibxlErrorCode = 'too-large';
     await failsWith(refused, () => SavedConfig.parse(Buffer.alloc(50 * 1024 * 1024, '[')));
     const text = `{"a": [${'18446744073709551615,'.repeat(790_000)}0]}`;

@@ -1,4 +1,4 @@
-/** The captured configurations, and what may be asked of any. */
+/** The recorded configurations, and what may be asked about any. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -7,21 +7,21 @@ import { projectRoot } from '../xenstored/fetch.js';
 
 const FOLDER = join(projectRoot(), 'test/fixtures/libxl-json');
 
-/** A captured file. */
-export interface Captured {
+/** A recorded file. */
+interface Captured {
   /** `30-pv/001-ctrl-attach-auto.before`. */
   readonly name: string;
   readonly bytes: Buffer;
 }
 
-/** A file before and after one command of xl's. */
-export interface Step {
+/** A file before and after one xl command. */
+interface Step {
   readonly name: string;
   readonly before: Buffer;
   readonly after: Buffer;
 }
 
-/** All captured files, in the order of their names. */
+/** All recorded files, in order of their names. */
 export function capturedFiles(): Captured[] {
   return readdirSync(FOLDER, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.libxl-json'))
@@ -33,12 +33,12 @@ export function capturedFiles(): Captured[] {
     }));
 }
 
-/** One captured file by its name. */
+/** One recorded file, by name. */
 export function captured(name: string): Buffer {
   return readFileSync(join(FOLDER, `${name}.libxl-json`));
 }
 
-/** The commands of which both files were captured. */
+/** The commands for which both files were recorded. */
 export function capturedSteps(): Step[] {
   const files = new Map(capturedFiles().map(({ name, bytes }) => [name, bytes]));
   return [...files].flatMap(([name, before]) => {
@@ -53,12 +53,12 @@ export function config(text: string): SavedConfig {
   return SavedConfig.parse(Buffer.from(text));
 }
 
-/** A configuration's bytes as text, with the NUL to be seen. */
+/** A configuration's bytes as text, with the NUL made visible. */
 export function textOf(saved: SavedConfig): string {
   return saved.toBytes().toString().replaceAll('\0', '<NUL>');
 }
 
-/** Asserts that `run` fails with a LibxlError of this code, and gives it. */
+/** Asserts that `run` fails with a LibxlError with this code, and returns it. */
 export async function failsWith(code: LibxlErrorCode, run: () => unknown): Promise<LibxlError> {
   try {
     await run();

@@ -1,4 +1,4 @@
-/** A domain's file: read, written in one step, and everything that may stand in its place. */
+/** A domain's file: read, written in one step, and everything that may be in its place. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -27,9 +27,9 @@ const BYTES = captured('10-base/dom0');
 const CONFIG = SavedConfig.parse(BYTES);
 const CHANGED = CONFIG.withController({ devid: 0, type: 'pv', version: 2, ports: 8 });
 
-/** Runs `body` as a user that may nothing: root is refused nothing. */
+/** Runs `body` as a user without rights: root is never refused. */
 async function asNobody<T>(body: () => Promise<T>): Promise<T> {
-  // The other user may not be let in to our own files.
+  // The other user may not have access to our own files.
   await loadFlock();
   if (process.geteuid!() !== 0) return body();
   process.seteuid!('nobody');
@@ -61,7 +61,7 @@ describe("a domain's file", () => {
     assert.deepEqual(folder.files, ['d']);
   });
 
-  it('that is not there is undefined, can be written, and can be removed', async () => {
+  it('that does not exist is undefined, can be written, and can be removed', async () => {
     using folder = new Folder();
     await withLock(folder, async ({ read, write, remove }) => {
       assert.equal(await read(), undefined);
@@ -74,7 +74,7 @@ describe("a domain's file", () => {
     assert.deepEqual(folder.files, []);
   });
 
-  it('is written over what a writer that died has left', async () => {
+  it('is written over what a dead writer has left', async () => {
     using folder = new Folder();
     symlinkSync(join(folder.path, 'elsewhere'), folder.file('n'));
     await withLock(folder, ({ write }) => write(CONFIG));
@@ -82,7 +82,7 @@ describe("a domain's file", () => {
     assert.deepEqual(folder.files, ['d']);
   });
 
-  it('is not used after the lock was given back, and not before a call that was not waited for', async () => {
+  it('is not used after the lock was released, nor before a call that was not awaited has ended', async () => {
     using folder = new Folder();
     let writes: Promise<void> | undefined;
     const late = await withLock(folder, async (userdata) => {
@@ -92,12 +92,12 @@ describe("a domain's file", () => {
     assert.deepEqual(folder.files, ['d']);
     await writes;
     for (const use of [() => late.read(), () => late.write(CHANGED), () => late.remove()]) {
-      await assert.rejects(use, /has been given back/);
+      await assert.rejects(use, /has been released/);
     }
     assert.deepEqual(readFileSync(folder.file('d')), BYTES);
   });
 
-  it('needs a directory to be written only', async () => {
+  it('needs a directory only to be written', async () => {
     using folder = new Folder();
     const userdata = openUserdata({ root: join(folder.path, 'none') });
     await userdata.withLock(DOMAIN, {}, async ({ read, write, remove }) => {
@@ -109,7 +109,7 @@ describe("a domain's file", () => {
   });
 });
 
-/** What may stand at the file's place; `make` puts it there. */
+/** What may be in the file's place; `make` puts it there. */
 const BAD: readonly (readonly [what: string, code: LibxlErrorCode, make: (path: string) => void])[] = [
   ['cut off', 'malformed', (path) => writeFileSync(path, BYTES.subarray(0, BYTES.length / 2))],
   ['empty', 'malformed', (path) => writeFileSync(path, '')],
@@ -118,7 +118,7 @@ const BAD: readonly (readonly [what: string, code: LibxlErrorCode, make: (path: 
     'malformed',
     (path) => writeFileSync(path, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff])),
   ],
-  ['of a wrong shape', 'malformed', (path) => writeFileSync(path, '{"usbctrls": {}}\n\0')],
+  ['with the wrong structure', 'malformed', (path) => writeFileSync(path, '{"usbctrls": {}}\n\0')],
   ['of 50 MB', 'too-large', (path) => makeLarge(path, 50 * 1024 * 1024)],
   ['a symbolic link', 'not-a-file', (path) => symlinkSync('/etc/hostname', path)],
   ['a symbolic link to nothing', 'not-a-file', (path) => symlinkSync('none', path)],
@@ -131,7 +131,7 @@ function makeLarge(path: string, bytes: number): void {
   truncateSync(path, bytes);
 }
 
-describe('what stands in the place of a file', () => {
+describe('what is in place of a file', () => {
   for (const [what, code, make] of BAD) {
     it(`is refused and left alone: ${what}`, async () => {
       using folder = new Folder();
@@ -229,7 +229,7 @@ describe('the name of a domain', () => {
   ];
 
   for (const uuid of BAD_UUIDS) {
-    it(`is no path: ${encodeURI(uuid)}`, async () => {
+    it(`is not a path: ${encodeURI(uuid)}`, async () => {
       using folder = new Folder();
       const userdata = openUserdata({ root: folder.path });
       const run = (): Promise<void> => userdata.withLock({ domid: 1, uuid }, {}, async () => assert.fail());

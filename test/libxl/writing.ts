@@ -4,7 +4,7 @@ import { errnoOf } from '../../src/libxl/errors.js';
 import { isLibxlError, openUserdata, SavedConfig } from '../../src/libxl/index.js';
 import { DOMAIN } from './folder.js';
 
-// The system's signal for a file that becomes too large; whoever has a handler gets EFBIG instead.
+// The system's signal for a file that becomes too large; with a handler there is EFBIG instead.
 process.on('SIGXFSZ', () => undefined);
 
 const root = process.argv[2]!;

@@ -1,11 +1,12 @@
-/** What the Debian package has inside. */
+/** What the Debian package contains. */
 import assert from 'node:assert/strict';
-import { readFileSync, realpathSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { run } from '../support/packages.js';
 import { projectRoot } from '../xenstored/fetch.js';
-import { installed, toolOrSkip } from './installed.js';
+import { assertLinks, installed, toolOrSkip } from './installed.js';
 
 const { deb, root, program } = installed();
 const lintian = await toolOrSkip(['lintian'], 'lintian');
@@ -27,11 +28,27 @@ const FILES = [
   '/usr/share/doc/pvusb/copyright',
   '/usr/share/doc/pvusb/gcc-12-copyright.gz',
   '/usr/share/doc/pvusb/nodejs-licences.gz',
+  '/usr/share/doc/pvusb/third-party-licences.gz',
   '/usr/share/fish/vendor_completions.d/pvusb.fish',
   '/usr/share/lintian/overrides/pvusb',
   '/usr/share/man/man1/pvusb.1.gz',
   '/usr/share/zsh/vendor-completions/_pvusb',
 ];
+
+/** The documents, in the folders that they link to each other in. */
+const DOCUMENTS = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'lab/README.md',
+  ...below('docs'),
+  ...below('examples'),
+].map((path) => `/usr/share/doc/pvusb/${path}`);
+
+function below(folder: string): string[] {
+  return readdirSync(join(projectRoot(), folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(projectRoot(), join(entry.parentPath, entry.name)));
+}
 
 describe('the Debian package', () => {
   it('needs the C library of Debian 12, and no other package', async () => {
@@ -43,14 +60,14 @@ describe('the Debian package', () => {
     for (const name of ['Pre-Depends', 'Recommends', 'Suggests']) assert.equal(await field(name), '');
   });
 
-  it("has these files, which are root's and of one time", async () => {
+  it("has these files, which are root's and have the same time", async () => {
     const lines = (await run('dpkg-deb', ['-c', deb])).trim().split('\n');
     const entries = lines.map((line) => /^(\S+) (\S+) +\d+ (\S+ \S+) \.(.*)$/.exec(line)!.slice(1));
     const paths = entries.map(([, , , path]) => path!);
     const leaves = paths.filter(
       (path) => !paths.some((other) => other.startsWith(path) && other.length > path.length),
     );
-    assert.deepEqual(leaves.sort(), FILES);
+    assert.deepEqual(leaves.sort(), [...FILES, ...DOCUMENTS].sort());
     for (const [mode, owner, , path] of entries) {
       const wanted = path!.endsWith('/')
         ? 'drwxr-xr-x'
@@ -63,7 +80,7 @@ describe('the Debian package', () => {
   });
 
   for (const name of ['usr/bin/pvusb', 'usr/lib/pvusb/koffi.node']) {
-    it(`has what ${basename(name)} needs beside the C library`, async () => {
+    it(`has what ${basename(name)} needs besides the C library`, async () => {
       // A process has koffi's libraries already, those of the program.
       const folder = join(root, 'usr/lib/pvusb');
       const env = name === 'usr/bin/pvusb' ? [] : [`LD_LIBRARY_PATH=${folder}`];
@@ -82,20 +99,35 @@ describe('the Debian package', () => {
     });
   }
 
-  it('tells nothing of the machine that it was made on', () => {
+  it('says nothing about the machine that it was made on', () => {
     const executable = readFileSync(program);
     assert.ok(!executable.includes(projectRoot()));
   });
 
-  it('tells under which licences all that is inside may be used', () => {
+  it('says under which licences everything in it may be used', () => {
     const copyright = readFileSync(join(root, 'usr/share/doc/pvusb/copyright'), 'utf8');
     const named = [...copyright.matchAll(/^License: (.*)$/gm)].flatMap(([, names]) => names!.split(' and '));
     const told = [...copyright.matchAll(/^License: (.*)\n [A-Z]/gm)].map(([, name]) => name!);
     assert.deepEqual([...new Set(named)].sort(), [...told].sort());
     assert.doesNotMatch(copyright, /[{}]|undefined/);
-    for (const part of ['Node.js v24.', 'commander 1', '@bomb.sh/tab 0', 'zod 4', 'koffi 3', 'gcc-12']) {
+    for (const part of ['Node.js v24.', 'commander 1', 'zod 4', 'koffi 3', 'gcc-12']) {
       assert.ok(copyright.includes(part), part);
     }
+    const notices = gunzipSync(
+      readFileSync(join(root, 'usr/share/doc/pvusb/third-party-licences.gz')),
+    ).toString();
+    // koffi's binary has code of others inside.
+    for (const folder of ['commander', 'zod', 'koffi', 'koffi/vendor/node-addon-api']) {
+      const [licence] = readdirSync(join(projectRoot(), 'node_modules', folder)).filter((name) =>
+        /^licen[cs]e/i.test(name),
+      );
+      const text = readFileSync(join(projectRoot(), 'node_modules', folder, licence!), 'utf8');
+      assert.ok(notices.includes(text.trim()), folder);
+    }
+  });
+
+  it('has documents whose links lead to what is there', () => {
+    assertLinks(join(root, 'usr/share/doc/pvusb'));
   });
 
   it('has no fault that lintian knows', { skip: lintian.skip }, async () => {

@@ -1,4 +1,4 @@
-/** Saved configurations follow, under libxl's lock: the packaged program can call flock(2). */
+/** Saved configurations are updated under libxl's lock: the packaged program can call flock(2). */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ const { tool: flock, skip } = await toolOrSkip(['flock'], 'util-linux');
 
 const { domid, uuid } = labWorld().domains[0]!;
 
-describe('the saved configuration, by the packaged program', () => {
+describe('the saved configuration, with the packaged program', () => {
   let stage: Stage;
   let folder: string;
   let file: string;
@@ -53,7 +53,7 @@ describe('the saved configuration, by the packaged program', () => {
     const ended = attach.ended();
     assert.equal(await Promise.race([ended.then(() => 'ended'), sleep(1500, 'waits')]), 'waits');
     assert.equal(devices(), undefined);
-    // As libxl does: the file goes before the lock.
+    // As libxl does: the file is removed before the lock is released.
     rmSync(lock);
     holder.stdin.end('\n');
     done(await ended);

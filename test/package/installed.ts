@@ -1,12 +1,14 @@
-/** The Debian package under test, unpacked; `npm run test:package` makes both. */
-import { join } from 'node:path';
+/** The packages under test; `npm run test:package` makes them. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { orSkip, programOf } from '../support/needs.js';
 
-/** Where it is. */
-export interface Installed {
+/** Where Debian's is, and where it is unpacked. */
+interface Installed {
   /** The package's file. */
   readonly deb: string;
-  /** The folder that stands for `/`. */
+  /** The folder in place of `/`. */
   readonly root: string;
   /** The program in it. */
   readonly program: string;
@@ -17,6 +19,27 @@ export function installed(): Installed {
   const { PVUSB_DEB: deb, PVUSB_ROOT: root } = process.env;
   if (!deb || !root) throw new Error('there is no package to test: run "npm run test:package"');
   return { deb, root, program: join(root, 'usr/bin/pvusb') };
+}
+
+/** npm's package. */
+export function tarball(): string {
+  const { PVUSB_TARBALL: path } = process.env;
+  if (!path) throw new Error('there is no package to test: run "npm run test:package"');
+  return path;
+}
+
+/** Every link between the documents in a folder leads to a file. */
+export function assertLinks(folder: string): void {
+  const documents = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.md') && !path.includes('node_modules'),
+  );
+  assert.ok(documents.includes('README.md') && documents.includes('docs/errors.md'));
+  for (const path of documents) {
+    const links = readFileSync(join(folder, path), 'utf8').matchAll(/\]\((?!https?:)([^)#\s]+)[^)]*\)/g);
+    for (const [, link] of links) {
+      assert.ok(existsSync(join(folder, dirname(path), link!)), `${path} links to ${link}`);
+    }
+  }
 }
 
 /** The first of these programs that is installed, or why the tests that need it are skipped; with `CI=true` an error. */

@@ -1,4 +1,4 @@
-/** The packaged program, apart from what the tests of test/cli show of it. */
+/** The packaged program, apart from what the tests in test/cli show. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ describe('the packaged program', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pvusb-package-'));
   after(() => rmSync(folder, { recursive: true }));
 
-  it('is of this version, and explains itself', async () => {
+  it('has this version, and explains itself', async () => {
     assert.equal(await prints(program, ['--version']), `${version}\n`);
     const help = await prints(program, ['--help']);
     for (const command of ['devices', 'attach', 'detach', 'doctor', 'sim', 'usb-list']) {
@@ -51,14 +51,14 @@ describe('the packaged program', () => {
     ['zsh', 'usr/share/zsh/vendor-completions/_pvusb'],
     ['fish', 'usr/share/fish/vendor_completions.d/pvusb.fish'],
   ] as const) {
-    it(`brings what it prints for ${shell}`, async () => {
+    it(`includes what it prints for ${shell}`, async () => {
       const script = readFileSync(join(root, path), 'utf8');
       assert.equal(script, await prints(program, ['completion', shell]));
       assert.ok(!script.includes(projectRoot()));
     });
   }
 
-  it('is not moved by what is meant for Node', async () => {
+  it('is not affected by what is meant for Node', async () => {
     const env = { NODE_OPTIONS: '--no-such-option', NODE_EXTRA_CA_CERTS: '/nonexistent' };
     assert.equal(await prints(program, ['--version'], env), `${version}\n`);
     assert.equal((await runs(program, ['--inspect'])).status, 2);
@@ -70,7 +70,7 @@ describe('the packaged program', () => {
     assert.equal(await prints(link, ['--version']), `${version}\n`);
   });
 
-  it('runs on the oldest processor of 64 bits', { skip: emulator.skip }, async () => {
+  it('runs on the oldest 64-bit processor', { skip: emulator.skip }, async () => {
     await using stage = await openStage();
     const emulated = (...args: readonly string[]): Promise<string> =>
       prints(emulator.tool, ['-cpu', 'qemu64', program, ...args], stage.env);

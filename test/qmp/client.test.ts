@@ -20,7 +20,7 @@ describe('opening a QMP client', () => {
     assert.ok(qemu.closed && client.closed);
   });
 
-  it('is busy when no greeting comes within the limit, and stays nowhere', async () => {
+  it('is busy when no greeting comes within the limit, and leaves nothing open', async () => {
     const [qemu, clock] = [new FakeQemu(), new ManualClock()];
     const opening = QmpClient.open(qemu, { clock, withinMs: 500 });
     await clock.advance(499);
@@ -43,7 +43,7 @@ describe('opening a QMP client', () => {
     assert.ok(qemu.closed);
   });
 
-  it('passes over what the client before it left behind', async () => {
+  it('skips what the client before it left behind', async () => {
     const qemu = new FakeQemu();
     const opening = QmpClient.open(qemu);
     await settled();
@@ -72,7 +72,7 @@ describe('opening a QMP client', () => {
     }
   });
 
-  it('can be given up', async () => {
+  it('can be aborted', async () => {
     const qemu = new FakeQemu();
     const giveUp = new AbortController();
     const opening = QmpClient.open(qemu, { signal: giveUp.signal });
@@ -141,7 +141,7 @@ describe('a QMP client', () => {
     );
   });
 
-  it('tells a refusal with its class and its words, made harmless', async () => {
+  it('reports a refusal with its class and its words, made harmless', async () => {
     const { client, qemu } = await fakeClient();
     const answer = client.execute('device_add');
     const refused = assert.rejects(answer, (error: QmpError) => {
@@ -160,7 +160,7 @@ describe('a QMP client', () => {
     await unreadable;
   });
 
-  it('gives a command up when its time is over, and passes over its late answer', async () => {
+  it('abandons a command when its time is up, and skips its late answer', async () => {
     const clock = new ManualClock();
     const { client, qemu } = await fakeClient({ clock });
     const late = client.execute('slow', {}, { withinMs: 100 });
@@ -178,7 +178,7 @@ describe('a QMP client', () => {
     assert.equal(await next, 'in time');
   });
 
-  it('never sends a command that was given up while it waited for room', async () => {
+  it('never sends a command that was abandoned while it waited for room', async () => {
     const clock = new ManualClock();
     const { client, qemu } = await fakeClient({ clock });
     const first = Array.from({ length: 8 }, () => client.execute('first'));
@@ -192,7 +192,7 @@ describe('a QMP client', () => {
     assert.equal(client.pendingCount, 0);
   });
 
-  it('can be told to give up, without leaving a listener', async () => {
+  it('can be aborted, without leaving a listener', async () => {
     const { client, qemu } = await fakeClient();
     const giveUp = new AbortController();
     const { signal } = giveUp;
@@ -252,7 +252,7 @@ describe('a QMP client', () => {
 });
 
 describe('an expected event', () => {
-  it('is the first that matches, also when it comes before the answer', async () => {
+  it('is the first that matches, even if it comes before the answer', async () => {
     const { client, qemu } = await fakeClient();
     using deleted = client.expectEvent('DEVICE_DELETED', ({ device }) => device === 'b');
     const answer = client.execute('device_del', { id: 'b' });
@@ -268,7 +268,7 @@ describe('an expected event', () => {
     assert.equal(client.pendingCount, 0);
   });
 
-  it('has a limit, and is nobody after it is disposed of', async () => {
+  it('has a limit, and is nothing after it is disposed of', async () => {
     const clock = new ManualClock();
     const { client, qemu } = await fakeClient({ clock });
     const late = client.expectEvent('X', undefined, { withinMs: 5 });

@@ -1,4 +1,4 @@
-/** A QEMU for the tests: the machine's own, else Debian's, unpacked into the cache folder and never installed. */
+/** A QEMU for the tests: the machine's own, otherwise Debian's, unpacked into the cache folder and never installed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { orSkip, programPath } from '../support/needs.js';
@@ -14,7 +14,7 @@ const PROGRAM = 'qemu-system-x86_64';
 
 const TO_INSTALL = "qemu-system-x86, or apt and dpkg with Debian's archive in reach";
 
-/** QEMU and every library it is linked with, but for those of the C compiler, which any Debian has. */
+/** QEMU and every library it is linked with, except those of the C compiler, which any Debian has. */
 const PACKAGES = [
   ...['qemu-system-x86', 'qemu-system-common', 'qemu-system-data', 'seabios'],
   ...['libaio1', 'libblkid1', 'libbpf1', 'libcapstone4', 'libdaxctl1', 'libelf1', 'libfdt1', 'libffi8'],
@@ -46,7 +46,7 @@ function settings(kit: QemuKit): string[] {
   return Object.entries(kit.environment).map(([name, value]) => `${name}=${value}`);
 }
 
-/** `PVUSB_TEST_QEMU=fetched` passes the machine's own over. */
+/** `PVUSB_TEST_QEMU=fetched` ignores the machine's own. */
 function installed(): QemuKit | undefined {
   if (process.env.PVUSB_TEST_QEMU === 'fetched') return undefined;
   const program = programPath(PROGRAM);

@@ -19,10 +19,10 @@ import { fails } from './support.js';
 
 const { kit, skip } = await qemuOrSkip();
 
-// A skipped group is in no count of the test runner; a skipped test is.
+// The test runner does not count a skipped group; it does count a skipped test.
 if (skip !== false) test('a real QEMU', { skip });
 
-/** Runs `body` on a QEMU of its own, and sees to it that nothing is left pending. */
+/** Runs `body` on a QEMU of its own, and makes sure that nothing is left pending. */
 async function withQemu(body: (client: QmpClient, qemu: RunningQemu) => Promise<void>): Promise<void> {
   await using qemu = await startQemu(kit!);
   await using client = await QmpClient.open(qemu.socket);
@@ -76,7 +76,7 @@ describe('USB in a real QEMU', { skip }, () => {
     });
   });
 
-  it('lets go of a controller as soon as its guest does, and of what is plugged in there', async () => {
+  it('lets go of a controller as soon as its guest does, and of what is plugged into it', async () => {
     await withQemu(async (client) => {
       for (const controller of CONTROLLERS) await addController(client, controller);
       await client.execute('device_add', {
@@ -111,7 +111,7 @@ describe('USB in a real QEMU', { skip }, () => {
     });
   });
 
-  it('lets go of USB devices at once, also while the guest stands still', async () => {
+  it('lets go of USB devices at once, even while the guest is stopped', async () => {
     await withQemu(async (client) => {
       await addController(client, CONTROLLERS[2]!);
       for (let round = 0; round < 8; round++) {
@@ -122,7 +122,7 @@ describe('USB in a real QEMU', { skip }, () => {
     });
   });
 
-  it('refuses a device that the host does not have, and keeps nothing of it', async () => {
+  it('refuses a device that the host does not have, and keeps nothing', async () => {
     await withQemu(async (client) => {
       await addController(client, CONTROLLERS[2]!);
       const device = { id: 'xenusb-99-99', bus: 'xenusb-2.0', port: '1', hostbus: 99, hostaddr: 99 };
@@ -204,7 +204,7 @@ describe('the monitor of a real QEMU', { skip }, () => {
     });
   });
 
-  it('is busy when the turn does not come, also when the kernel takes no more', async () => {
+  it('is busy when its turn does not come, also when the kernel accepts no more', async () => {
     await withQemu(async (client, qemu) => {
       const open = () => QmpClient.open(qemu.socket, { withinMs: 150 });
       const waiting = Array.from({ length: 5 }, () => assert.rejects(open(), fails('busy', 'connect')));
@@ -241,7 +241,7 @@ describe('the monitor of a real QEMU', { skip }, () => {
     const removal = removeDevice(client, 'x');
     const lost = [...calls, removal].map((call) => assert.rejects(call, fails('connection-lost')));
     await sleep(20);
-    // 12, the removal, and mostly the event that it waits for.
+    // 12, the removal, and usually the event that it waits for.
     assert.ok(client.pendingCount >= 13);
     await qemu.kill('SIGKILL');
     await Promise.all(lost);

@@ -20,10 +20,10 @@ const INTERRUPT = Buffer.from([
 const INTERRUPT_AT = GUEST_AT - INTERRUPT.length;
 
 /**
- * A guest that lets go of every PCI device it is asked for, as an operating system does by ACPI: registers of
- * QEMU's `acpi_pci_hotplug` (docs/specs): select bus at 0xae10, asked for at 0xae04, eject at 0xae08. It runs only
- * after `cont`. Between two looks it halts until the timer's next tick: of a guest that never rests QEMU takes the
- * device away, but tells of it by DEVICE_DELETED only when the guest is stopped.
+ * A guest that lets go of every PCI device on request, as an operating system does through ACPI: registers of QEMU's
+ * `acpi_pci_hotplug` (docs/specs): select bus at 0xae10, requests at 0xae04, eject at 0xae08. It runs only after
+ * `cont`. Between two looks it halts until the timer's next tick: from a guest that never rests QEMU removes the
+ * device, but sends DEVICE_DELETED only when the guest is stopped.
  */
 const EJECTING_GUEST = Buffer.from([
   ...[0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0], // cli; xor ax, ax; mov ds, ax; mov ss, ax
@@ -45,18 +45,18 @@ const EJECTING_GUEST = Buffer.from([
 export interface RunningQemu {
   readonly socket: string;
   readonly process: ChildProcess;
-  /** Ends it by a signal and waits for its end. */
+  /** Ends it with a signal and waits for its end. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a machine of type `pc` whose guest stands still until `cont`. */
+/** Starts a machine of type `pc` whose guest is stopped until `cont`. */
 export async function startQemu(kit: QemuKit): Promise<RunningQemu & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), 'pvusb-qmp-'));
   const socket = join(folder, 'qmp');
   const firmware = join(folder, 'guest.bin');
   await writeFile(firmware, ejectingFirmware());
   const monitor = `unix:${socket},server=on,wait=off`;
-  // A processor without local APIC: the timer's interrupts reach it as they did a 486.
+  // A processor without local APIC: the timer's interrupts reach it as on a 486.
   const machine = ['-M', 'pc', '-accel', 'tcg', '-cpu', '486', '-m', '16', '-bios', firmware];
   const process = spawn(
     kit.program,

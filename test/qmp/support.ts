@@ -27,13 +27,13 @@ export const GREETING =
   '"capabilities": ["oob"]}}\r\n';
 
 /** A command as it was sent. */
-export interface Sent {
+interface Sent {
   readonly execute: string;
   readonly arguments?: JsonObject;
   readonly id: string;
 }
 
-/** A QEMU that is the test: it keeps what is sent, and says what it is told. */
+/** A QEMU that is the test: it keeps what is sent, and says what it is told to. */
 export class FakeQemu implements QmpTransport {
   readonly sent: Sent[] = [];
   closed = false;
@@ -66,12 +66,12 @@ export class FakeQemu implements QmpTransport {
     this.tell({ return: value, id: command.id });
   }
 
-  /** Answers a command by an error. */
+  /** Answers a command with an error. */
   refuse(command: Sent, errorClass: string, desc: string): void {
     this.tell({ id: command.id, error: { class: errorClass, desc } });
   }
 
-  /** Tells of an event. */
+  /** Sends an event. */
   event(name: string, data: JsonObject = {}): void {
     this.tell({ timestamp: { seconds: 1_700_000_000, microseconds: 250_000 }, event: name, data });
   }
@@ -107,7 +107,7 @@ export async function fakeClient(
   return { client: await opening, qemu };
 }
 
-/** A clock that stands until it is told to go on. */
+/** A clock that stands still until told to go on. */
 export class ManualClock implements Clock {
   readonly #sleepers = new Set<{ readonly untilMs: number; wake(): void }>();
   #nowMs = 0;
@@ -116,7 +116,7 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
-  /** Sleeps that are not over; 0 when nothing leaks. */
+  /** Sleeps that have not ended; 0 when nothing leaks. */
   get sleepers(): number {
     return this.#sleepers.size;
   }
@@ -132,7 +132,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Lets time pass, and everything happen that comes of it. */
+  /** Lets time pass, and everything happen that follows from it. */
   async advance(ms: number): Promise<void> {
     this.#nowMs += ms;
     for (const sleeper of this.#sleepers) {

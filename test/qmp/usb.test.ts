@@ -28,7 +28,7 @@ async function answerNext(qemu: FakeQemu, command: string, value: Parameters<Fak
 }
 
 describe('ids of devices in QEMU', () => {
-  it('are those of libxl, and read back only in its form', () => {
+  it('are those of libxl, and are read back only in its form', () => {
     assert.equal(controllerId(12), 'xenusb-12');
     assert.equal(hostDeviceId(3, 17), 'xenusb-3-17');
     assert.equal(parseControllerId('xenusb-0'), 0);
@@ -74,7 +74,7 @@ describe('adding to QEMU', () => {
     await added;
   });
 
-  it('refuses what QEMU would take and make something else of, without asking it', async () => {
+  it('refuses what QEMU would accept and turn into something else, without asking it', async () => {
     const { client, qemu } = await fakeClient();
     for (const [version, ports] of [
       [0, 2],
@@ -103,7 +103,7 @@ describe('adding to QEMU', () => {
 });
 
 describe('removing from QEMU', () => {
-  it('is done when the event comes, also when it comes before the answer', async () => {
+  it('is done when the event comes, even if it comes before the answer', async () => {
     const { client, qemu } = await fakeClient({ clock: new ManualClock() });
     const removal = removeDevice(client, 'd');
     qemu.event('DEVICE_DELETED', { path: '/machine/unattached/d' });
@@ -113,7 +113,7 @@ describe('removing from QEMU', () => {
     assert.equal(client.pendingCount, 0);
   });
 
-  it('is done when QEMU has it no more, though it never says so', async () => {
+  it('is done when QEMU no longer has it, even if it never says so', async () => {
     const clock = new ManualClock();
     const { client, qemu } = await fakeClient({ clock });
     const removal = removeDevice(client, 'xhci');
@@ -167,7 +167,7 @@ describe('removing from QEMU', () => {
     assert.equal(clock.sleepers, 0);
   });
 
-  it('waits for what was asked for before, and tells a real refusal', async () => {
+  it('waits for what was requested before, and reports a real refusal', async () => {
     const { client, qemu } = await fakeClient();
     const again = removeDevice(client, 'd');
     qemu.refuse(await qemu.takeOne(), 'GenericError', 'Device d is already in the process of unplug');
@@ -183,8 +183,8 @@ describe('removing from QEMU', () => {
   });
 });
 
-describe('what QEMU says of its devices', () => {
-  it('is refused when it is not of the form that is known', async () => {
+describe('what QEMU says about its devices', () => {
+  it('is refused when it does not have the known form', async () => {
     const { client, qemu } = await fakeClient();
     for (const nonsense of [{}, 'x', [1], [{ name: 'x' }], [{ name: 1, type: 'child<x>' }]]) {
       const refused = assert.rejects(listPeripherals(client), fails('protocol'));

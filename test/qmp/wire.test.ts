@@ -38,7 +38,7 @@ describe('the decoder', () => {
     assert.deepEqual(decode([...STREAM].map((byte) => Buffer.from([byte]))), whole);
   });
 
-  it('takes no line longer than its limit, complete or not', () => {
+  it('accepts no line longer than its limit, complete or not', () => {
     const line = `{"return": "${'x'.repeat(100)}"}\n`;
     assert.equal(decode([line, line], line.length - 1).length, 2);
     assert.throws(() => decode([line], line.length - 2), fails('protocol'));
@@ -53,7 +53,7 @@ describe('the decoder', () => {
     assert.equal(decode(pieces).length, 1);
   });
 
-  it('refuses what is no message, with nothing in its error that a terminal would obey', () => {
+  it('refuses what is not a message, with nothing in its error that a terminal would obey', () => {
     for (const line of [
       'x\u001b[2J',
       '[]',

@@ -1,4 +1,4 @@
-/** The same actors on a store that is only reached by the wire, as when they run against a real xenstored. */
+/** The same actors on a store that is reached only through the wire protocol, as when they run against a real xenstored. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { controllerNodes, SimHost, SimStore, shortWorld } from '../../src/sim/index.js';

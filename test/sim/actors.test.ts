@@ -26,12 +26,12 @@ async function labHost(): Promise<SimHost> {
 }
 
 describe('a simulated host', () => {
-  it('stands as libxl left the recorded one', async () => {
+  it('begins as libxl left the recorded one', async () => {
     const host = await labHost();
     await host.addController(CONTROLLER);
     await host.idle();
     const ours = new Set(host.store.dump().split('\n'));
-    // Consoles are none of a USB host's business; times, grants and terminals are of their day.
+    // Consoles do not matter for a USB host; times, grants and terminals differ each time.
     const passed =
       /console|start_time|ring-ref = "6|cmdline|kernel|ramdisk|qusb|device-model|\/2[/ ]|c884af60|image = .*r2/;
     const missing = fixture('xenstore-controller.txt')
@@ -58,14 +58,14 @@ describe('a simulated host', () => {
     await host.close();
   });
 
-  it('shakes hands in the recorded order, and lets go in it', async () => {
+  it('shakes hands and lets go in the recorded order', async () => {
     const host = await SimHost.create(labWorld(), { usbback: 'slow' });
     const dom0 = host.store.handle(0);
     const seen: string[] = [];
     await host.addController(CONTROLLER);
     await host.idle();
     for (const path of [BACKEND, FRONTEND]) await dom0.watch(path, (changed) => seen.push(changed));
-    // libxl writes a controller in one transaction, so nothing of the handshake is before its last node.
+    // libxl writes a controller in one transaction, so no part of the handshake comes before its last node.
     host.usbback!.manner = 'prompt';
     await host.usbback!.proceed();
     await host.idle();
@@ -111,7 +111,7 @@ describe('a simulated host', () => {
     await host.close();
   });
 
-  it('leaves no ghost when a controller is torn out', async () => {
+  it('leaves nothing behind when a controller is torn out', async () => {
     const host = await labHost();
     const before = host.store.dump();
     await host.addController(CONTROLLER);
@@ -128,7 +128,7 @@ describe('a simulated host', () => {
     await host.close();
   });
 
-  it('sees a controller that was removed and made again at once', async () => {
+  it('sees a controller that was removed and recreated at once', async () => {
     const host = await labHost();
     const dom0 = host.store.handle(0);
     for (let round = 0; round < 3; round++) {

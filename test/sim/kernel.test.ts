@@ -196,7 +196,7 @@ describe('the simulated USB core', () => {
     assert.equal(await bind(usb, 'usbhid', '3-2:1.0'), undefined);
   });
 
-  it('tells of every change, and takes a hub with all behind it', async () => {
+  it('reports every change, and takes a hub with everything behind it', async () => {
     const usb = await usbWith();
     const changes: KernelChange[] = [];
     const stop = usb.onChange((change) => changes.push(change));

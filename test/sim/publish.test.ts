@@ -114,7 +114,7 @@ describe('a published host', () => {
     await host.close();
   });
 
-  it('cuts glued writes into names', () => {
+  it('splits joined writes into names', () => {
     const known = ['3-2', '3-2:1.0', '3-2:1.01', '1-1:1.0'];
     assert.deepEqual(splitNames('3-2:1.0\n1-1:1.0', known), ['3-2:1.0', '1-1:1.0']);
     assert.deepEqual(splitNames('3-2:1.01-1:1.0', known), ['3-2:1.0', '1-1:1.0']);

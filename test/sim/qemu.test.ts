@@ -44,10 +44,10 @@ async function watched(host: SimHost, paths: readonly string[]): Promise<string[
 }
 
 describe('a QEMU of a simulated host', () => {
-  it('stands with its qusb controller as the recorded ones', async () => {
+  it('begins with its qusb controller like the recorded ones', async () => {
     const { host } = await qemuHost();
     const ours = new Set(host.store.dump().split('\n'));
-    // Consoles are none of a USB host's business; process ids, times, grants and texts of a boot are of their day.
+    // Consoles do not matter for a USB host; process ids, times, grants and boot messages differ each time.
     const passed =
       /console|start_time|ring-ref = "6|cmdline|kernel|ramdisk|device-model-pid|9dbc833a|urb-ring|conn-ring/;
     assert.deepEqual(
@@ -108,7 +108,7 @@ describe('a QEMU of a simulated host', () => {
     await host.close();
   });
 
-  it('closes what stands in the ports of a controller that is torn out', async () => {
+  it('closes what is in the ports of a controller that is torn out', async () => {
     const { host, dom0, write, driversOf } = await qemuHost();
     await write('0/port/1', '4-1');
     await dom0.rm(`${BACKEND}/0`);
@@ -140,7 +140,7 @@ describe('a QEMU of a simulated host', () => {
     await host.close();
   });
 
-  it('has a device unclaimed until the guest configures it', async () => {
+  it('leaves a device unclaimed until the guest configures it', async () => {
     const host = await SimHost.create(
       shortWorld({
         devices: [{ busid: '3-2', id: '0627:0001', interfaces: ['03/01/01'] }],
@@ -173,7 +173,7 @@ describe('a QEMU of a simulated host', () => {
     assert.deepEqual(qemu.held, []);
     await host.plug({ ...again, busid: '3-9' });
     await host.idle();
-    assert.deepEqual(qemu.held, ['3-9'], 'what was not there when it was named is taken too');
+    assert.deepEqual(qemu.held, ['3-9'], 'what did not exist when it was named is taken too');
     await host.close();
   });
 

@@ -94,7 +94,7 @@ const TABLE: readonly (readonly [execute: string, args: Message | undefined, ans
   ];
 
 describe('the answers of a simulated QEMU', () => {
-  it('answers as the real one', async () => {
+  it('answers like the real one', async () => {
     const { host, client } = await guest();
     for (const [execute, args, answers] of TABLE) {
       const heard = (await client.ask(execute, args)).map(timeless);
@@ -103,7 +103,7 @@ describe('the answers of a simulated QEMU', () => {
     await host.close();
   });
 
-  it('tells what is no command, in the words of the real one', async () => {
+  it("says what is not a command, in the real one's words", async () => {
     const { host, client } = await guest();
     const table = {
       '[1]': 'QMP input must be a JSON object',

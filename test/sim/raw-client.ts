@@ -1,4 +1,4 @@
-/** A client of the simulated store that shows what comes as text. */
+/** A client of the simulated store that shows what arrives as text. */
 import assert from 'node:assert/strict';
 import type { SimStore } from '../../src/sim/store/index.js';
 import type { Transport } from '../../src/xenstore/transport.js';

@@ -1,4 +1,4 @@
-/** A QMP client that only listens, and the answers it expects: a second reading beside the product's client. */
+/** A QMP client that only listens, and the answers it expects: a second implementation, independent of the product's client. */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { qemuWorld, SimHost, type SimQemu } from '../../src/sim/index.js';
@@ -6,7 +6,7 @@ import { qemuWorld, SimHost, type SimQemu } from '../../src/sim/index.js';
 /** One JSON object of QMP. */
 export type Message = Readonly<Record<string, unknown>>;
 
-/** A client that keeps all it was told. */
+/** A client that keeps everything it was sent. */
 export class RawQmp {
   readonly #transport: ReturnType<SimQemu['connectQmp']>;
   readonly #qemu: SimQemu;

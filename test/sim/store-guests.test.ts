@@ -13,7 +13,7 @@ const entries = (text: string): Permission[] =>
     access: ({ n: 'none', r: 'read', w: 'write', b: 'both' } as const)[one[0] as 'n' | 'r' | 'w' | 'b'],
   }));
 
-/** A store with a guest 1, its directory, and nodes of several permissions. */
+/** A store with a guest 1, its directory, and nodes with various permissions. */
 async function withGuest(): Promise<{ store: SimStore; dom0: StoreHandle; guest: StoreHandle }> {
   const store = new SimStore();
   store.introduce(1);
@@ -37,7 +37,7 @@ async function withGuest(): Promise<{ store: SimStore; dom0: StoreHandle; guest:
   return { store, dom0, guest: store.handle(1) };
 }
 
-/** Collects what a watch is told. */
+/** Collects a watch's events. */
 async function collect(handle: StoreHandle, path: string): Promise<string[]> {
   const seen: string[] = [];
   await handle.watch(path, (changed) => seen.push(changed));
@@ -47,7 +47,7 @@ async function collect(handle: StoreHandle, path: string): Promise<string[]> {
 }
 
 describe('SimStore permissions', () => {
-  it('tell a guest of missing nodes only where it may read above', async () => {
+  it('tell a guest about missing nodes only where it may read above', async () => {
     const { guest } = await withGuest();
     for (const path of [
       '/pub/closed',
@@ -67,7 +67,7 @@ describe('SimStore permissions', () => {
     assert.equal(await guest.read('/pub/given'), '');
   });
 
-  it('bind writing, making and removing', async () => {
+  it('apply to writing, creating and removing', async () => {
     const { store, dom0, guest } = await withGuest();
     for (const path of ['/pub', '/pub/n', '/pub/closed', '/priv/n', '/nope/x', '/local/domain/2/x']) {
       await assert.rejects(guest.write(path, ''), refused('EACCES'), path);
@@ -91,7 +91,7 @@ describe('SimStore permissions', () => {
     }
   });
 
-  it('are set by owners, and given away by domain 0 only', async () => {
+  it('are set by owners, and given away only by domain 0', async () => {
     const { dom0, guest } = await withGuest();
     await guest.setPermissions('/pub/given', entries('n1,r2,r7'));
     await assert.rejects(guest.setPermissions('/pub/given', entries('n2')), refused('EPERM'));
@@ -104,7 +104,7 @@ describe('SimStore permissions', () => {
 });
 
 describe('SimStore watches', () => {
-  it('fire for the node, below it, and exactly when an ancestor goes', async () => {
+  it('fire for the node, below it, and exactly when an ancestor is removed', async () => {
     const dom0 = new SimStore().handle(0);
     const [root, top, leaf] = [
       await collect(dom0, '/'),
@@ -136,7 +136,7 @@ describe('SimStore watches', () => {
     assert.equal(store.watchCount, 0);
   });
 
-  it('tell guests of what they may read, by its permissions before or after or its parent’s', async () => {
+  it('tell guests about what they may read, by its permissions before or after or by its parent’s', async () => {
     const { dom0, guest } = await withGuest();
     const [pub, priv, own] = [
       await collect(guest, '/pub'),
@@ -157,7 +157,7 @@ describe('SimStore watches', () => {
     assert.deepEqual(own, ['x/y', 'x']);
   });
 
-  it('tell domain 0 of domains coming and going', async () => {
+  it('tell domain 0 about domains coming and going', async () => {
     const store = new SimStore();
     const came = await collect(store.handle(0), '@introduceDomain');
     const went = await collect(store.handle(0), '@releaseDomain');
@@ -171,7 +171,7 @@ describe('SimStore watches', () => {
 });
 
 describe('SimStore quotas', () => {
-  it('limit the nodes, their size and the watches of a guest, and not of domain 0', async () => {
+  it('limit the nodes, their size and the watches of a guest, but not of domain 0', async () => {
     const { dom0, guest } = await withGuest();
     await guest.write('v', 'x'.repeat(2015));
     await assert.rejects(guest.write('v', 'x'.repeat(2016)), refused('ENOSPC'));
@@ -226,7 +226,7 @@ describe('the death of a domain', () => {
     assert.equal(await dom0.read('/pub/both'), '');
   });
 
-  it('takes the access that other nodes gave it from the next of its number', async () => {
+  it('does not pass on the access that other nodes gave it to the next domain with its number', async () => {
     const { store, dom0, guest } = await withGuest();
     assert.equal(await guest.read('/pub/both'), '');
     store.release(1);
@@ -239,7 +239,7 @@ describe('the death of a domain', () => {
     assert.equal(await guest.read('/pub/both'), '');
   });
 
-  it('is not needed for an entry to be void: who comes only later does not have it either', async () => {
+  it('is not needed for an entry to be void: a domain that appears only later does not have it either', async () => {
     const { store, dom0 } = await withGuest();
     await dom0.setPermissions('/pub/closed', entries('n0,r9'));
     store.introduce(9);

@@ -14,7 +14,7 @@ describe('transactions', () => {
     return [new RawClient(store), new RawClient(store), store];
   };
 
-  it('know their own ids only, and do not nest', async () => {
+  it('know only their own ids, and do not nest', async () => {
     const [a, b] = await make();
     const id = await a.begin();
     assert.equal(await a.call(T.transactionStart, '\0', id), '!EBUSY');
@@ -27,7 +27,7 @@ describe('transactions', () => {
     assert.equal(await a.call(T.transactionEnd, 'T\0', dropped), '!ENOENT');
   });
 
-  it('show nothing before their end, then one event a node in the order they were looked at', async () => {
+  it('show nothing before their end, then one event per node in order of access', async () => {
     const [a, b] = await make();
     b.transport.send(b.encode(T.watch, '/c\0t\0'));
     await b.take();
@@ -42,7 +42,7 @@ describe('transactions', () => {
     assert.equal(await b.call(T.read, '/c/n/m\0'), '2');
   });
 
-  it('end with EAGAIN when a node that they looked at has changed', async () => {
+  it('end with EAGAIN when a node that they accessed has changed', async () => {
     const read = (path: string): [number, string] => [T.read, `${path}\0`];
     const put = (path: string): [number, string] => [T.write, `${path}\x001`];
     const rm = (path: string): [number, string] => [T.rm, `${path}\0`];
@@ -77,7 +77,7 @@ describe('transactions', () => {
     }
   });
 
-  it('go on showing what they saw first', async () => {
+  it('keep showing what they saw first', async () => {
     const [a, b] = await make();
     const id = await a.begin();
     assert.equal(await a.call(T.directory, '/c\0', id), 'a\0b\0d\0');
@@ -85,7 +85,7 @@ describe('transactions', () => {
     assert.equal(await a.call(T.directory, '/c\0', id), 'a\0b\0d\0');
   });
 
-  it('answer as the C daemon when another writer has torn their view', async () => {
+  it('answer like the C daemon when another writer has made their view inconsistent', async () => {
     const [a, b] = await make();
     const made = await a.begin();
     assert.equal(await a.call(T.read, '/q\0', made), '!ENOENT');
@@ -100,7 +100,7 @@ describe('transactions', () => {
     assert.equal(await a.call(T.transactionEnd, 'T\0', removed), '!EAGAIN');
   });
 
-  it('hold guests to their limits, nodes at the end', async () => {
+  it('hold guests to their limits, for nodes at the end', async () => {
     const store = new SimStore({ quotas: { nodes: 5, transactionNodes: 12 } });
     store.load('/local/domain/1 = ""   (n1)\n');
     const guest = new RawClient(store, 1);
@@ -164,7 +164,7 @@ describe('any sequence of requests', () => {
     end: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   });
 
-  it('does what a map would do; a transaction happens at its end as a whole, or not at all', async () => {
+  it('does what a map would do; a transaction takes effect as a whole at its end, or not at all', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
         const store = new SimStore();

@@ -7,7 +7,7 @@ import { RawClient, settled } from './raw-client.js';
 const T = MessageType;
 
 describe('Connection', () => {
-  it('takes requests cut anywhere and answers in order, in a microtask', async () => {
+  it('takes requests split anywhere and answers in order, in a microtask', async () => {
     const client = new RawClient(new SimStore());
     const bytes = Buffer.concat([
       client.encode(T.write, '/a\x001'),
@@ -75,7 +75,7 @@ describe('Connection', () => {
 });
 
 describe('requests', () => {
-  it('are answered as the C daemon does', async () => {
+  it('are answered as by the C daemon', async () => {
     const store = new SimStore();
     store.introduce(1);
     const client = new RawClient(store);
@@ -136,7 +136,7 @@ describe('requests', () => {
     }
   });
 
-  it('that only domain 0 may make are refused to guests', async () => {
+  it('that only domain 0 may make are refused for guests', async () => {
     const guest = new RawClient(new SimStore(), 1);
     for (const type of [T.control, T.introduce, T.release, T.resume, T.setTarget, T.isDomainIntroduced]) {
       assert.equal(await guest.call(type, '1\0'), '!EACCES');
@@ -195,7 +195,7 @@ describe('watches on the wire', () => {
     assert.equal(await client.call(T.write, '/a\0'), 'OK\0');
   });
 
-  it('tell of removed descendants first, deepest first', async () => {
+  it('report removed descendants first, deepest first', async () => {
     const client = new RawClient(new SimStore());
     await client.call(T.write, '/t/x/y/z\0');
     await client.call(T.write, '/t/x/a\0');
@@ -215,7 +215,7 @@ describe('watches on the wire', () => {
     assert.deepEqual(await client.take(), expected);
   });
 
-  it('leave out events that fit into no message', async () => {
+  it('leave out events that do not fit into a message', async () => {
     const client = new RawClient(new SimStore());
     const [path, token] = [`/${'p'.repeat(999)}`, 't'.repeat(3000)];
     client.transport.send(client.encode(T.watch, `${path}\0${token}\0`));

@@ -5,7 +5,7 @@ import { SimStore, StoreError } from '../../src/sim/store/index.js';
 const refused = (code: string) => (error: unknown) => error instanceof StoreError && error.code === code;
 
 describe('SimStore nodes', () => {
-  it('starts as a host without guests', () => {
+  it('starts like a host without guests', () => {
     assert.equal(
       new SimStore().dump(),
       `/local = ""   (n0)
@@ -19,7 +19,7 @@ describe('SimStore nodes', () => {
     );
   });
 
-  it('makes missing parents, and lists in order of creation', async () => {
+  it('creates missing parents, and lists in order of creation', async () => {
     const dom0 = new SimStore().handle(0);
     await dom0.write('/t/z/deep', 'é');
     await dom0.mkdir('/t/a');
@@ -71,7 +71,7 @@ describe('SimStore nodes', () => {
 });
 
 describe('SimStore.dump and load', () => {
-  it('are inverse on a captured store', () => {
+  it('are inverse on a recorded store', () => {
     const captured = `/libxl = ""   (n0)
 /libxl/1 = ""   (n0)
 /libxl/1/device = ""   (n0)
@@ -99,7 +99,7 @@ describe('SimStore.dump and load', () => {
     assert.equal(store.dump(), captured);
   });
 
-  it('escapes values as xenstore-ls', async () => {
+  it('escapes values like xenstore-ls', async () => {
     const store = new SimStore();
     await store.handle(0).write('/e', '\x007\x01\t\n\r\b\x7f"\\ (n0)é');
     const line = '/e = "\\0007\\001\\t\\n\\r\\x08\\x7f"\\\\ (n0)\\xc3\\xa9"   (n0)\n';
@@ -108,7 +108,7 @@ describe('SimStore.dump and load', () => {
     assert.equal(store.dump(), line);
   });
 
-  it('refuses what is no dump and keeps the store', () => {
+  it('refuses what is not a dump and keeps the store', () => {
     const store = new SimStore();
     const before = store.dump();
     for (const line of [

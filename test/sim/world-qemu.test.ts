@@ -57,7 +57,7 @@ describe('a world with QEMUs', () => {
     }
   });
 
-  it('stands with emulated controllers as the recorded one', async () => {
+  it('begins with emulated controllers like the recorded one', async () => {
     const world = qemuWorld();
     const h1 = world.domains.find(({ name }) => name === 'h1')!;
     const emulated = (devid: number, version: number, portCount: number, ports: [number, string][]) => ({
@@ -92,7 +92,7 @@ describe('a world with QEMUs', () => {
     await host.close();
   });
 
-  it('is read from an inventory: what QEMU held it holds, what it did not take it leaves', async () => {
+  it('is read from an inventory: QEMU holds what it held, and leaves what it did not take', async () => {
     const port = (number: number, busid?: string) => ({ port: number, ...(busid ? { busid } : {}) });
     const device = (busid: string, address: number, driver?: string) => ({
       busid,

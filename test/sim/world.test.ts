@@ -27,7 +27,7 @@ const SHORT = {
   domains: [{ domid: 1, name: 'u1', type: 'pv', driver: true }],
 };
 
-/** The model without its brands: a field that the model renames breaks the build here. */
+/** The model without its brands: if the model renames a field, the build breaks here. */
 type Loose<T> = T extends string
   ? T extends Busid | InterfaceId | DriverName
     ? string
@@ -143,7 +143,7 @@ describe('a world', () => {
     assert.deepEqual(parseWorldText(JSON.stringify(SHORT)), world);
   });
 
-  it('is read from an inventory, and the host stands as the inventory says', async () => {
+  it('is read from an inventory, and the host is as the inventory says', async () => {
     const host = await SimHost.create(parseWorld(INVENTORY));
     const dom0 = host.store.handle(0);
     assert.equal(host.usb.driverOf('3-2:1.0'), 'usbback');
@@ -161,7 +161,7 @@ describe('a world', () => {
     assert.equal(await dom0.read('/local/domain/4'), undefined);
     assert.equal(await dom0.read('/libxl/4/device/vusb/0/type'), 'pv');
     assert.equal(await dom0.read('/local/domain/0/backend/vusb/9/0/state'), '6');
-    // The running drivers know the controller: it can be taken down.
+    // The running drivers know the controller: it can be removed.
     await dom0.write(`${backend}/state`, '5');
     await dom0.write(`${backend}/online`, '0');
     await host.idle();
@@ -226,7 +226,7 @@ describe('a world', () => {
     }
   });
 
-  it('of the captures is complete', () => {
+  it('from the recordings is complete', () => {
     const world = labWorld();
     assert.equal(world.devices.length, 15);
     assert.deepEqual(

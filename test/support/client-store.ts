@@ -1,8 +1,8 @@
-/** A store that is only reached by the wire, for the simulated host's actors. */
+/** A store that is reached only through the wire protocol, for the simulated host's actors. */
 import type { ActorStore } from '../../src/sim/index.js';
 import type { XenstoreClient } from '../../src/xenstore/index.js';
 
-/** What actors need of a store, by way of the product's client. */
+/** What actors need from a store, through the product's client. */
 export function clientStore(client: XenstoreClient): ActorStore {
   return {
     read: (path) => client.read(path),
@@ -21,7 +21,7 @@ export function clientStore(client: XenstoreClient): ActorStore {
       const watch = await client.watch(path);
       const listening = (async () => {
         for await (const paths of watch) for (const changed of paths) onEvent(changed);
-      })().catch(() => undefined); // The connection went away: there is nothing more to tell.
+      })().catch(() => undefined); // The connection went away: there is nothing more to report.
       return async () => {
         await watch.close();
         await listening;

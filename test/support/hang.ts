@@ -1,11 +1,11 @@
-/** The one limit of time that tests have: it ends what hangs. */
+/** The only time limit that tests have: it ends what hangs. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Nothing that works takes so long, however busy the machine is; milliseconds. */
+/** Nothing that works takes this long, however busy the machine is; milliseconds. */
 export const HANG_MS = 300_000;
 
-/** Resolves as `promise` does; what has come of nothing by then calls `end`, and rejects. */
+/** Resolves as `promise` does; if it has not settled by then, calls `end`, and rejects. */
 export async function unlessHung<T>(
   what: string,
   promise: Promise<T>,
@@ -25,7 +25,7 @@ export async function unlessHung<T>(
   }
 }
 
-/** Waits for a process's end: its exit status, or the name of the signal. One that hangs is killed. */
+/** Waits for a process's end: its exit status, or the name of the signal. A hanging one is killed. */
 export async function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const [status, signal] = await unlessHung(`process ${child.pid}`, ended, () => child.kill('SIGKILL'));

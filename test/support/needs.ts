@@ -1,15 +1,15 @@
-/** What some tests need of the machine, and what becomes of them where it is not there. */
+/** What some tests need from the machine, and what happens to them if it is missing. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Something that was found; or why what needs it is skipped. */
+/** Something that was found, or why what needs it is skipped. */
 export type Found<T> =
   | { readonly found: T; readonly skip: false }
   | { readonly found: undefined; readonly skip: string };
 
 /**
- * Gets what `tests` need. Where that fails they are skipped, and a line says so at once: which, why, and what `toInstall`.
- * With `CI=true` it is an error instead, so that no build server turns green without them.
+ * Gets what `tests` need. If that fails they are skipped, and a line says so at once: which, why, and what to install
+ * (`toInstall`). With `CI=true` it is an error instead, so that no build server passes without them.
  */
 export async function orSkip<T>(
   tests: string,
@@ -27,7 +27,7 @@ export async function orSkip<T>(
   }
 }
 
-/** Where a program of the machine's is; undefined when it is not installed. */
+/** Where a program is on the machine; undefined when it is not installed. */
 export function programPath(name: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(delimiter)

@@ -16,15 +16,15 @@ export function cacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-test');
 }
 
-/** A short name for what was made of `parts`. */
+/** A short name for what was made from `parts`. */
 export function key(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
 }
 
 /**
  * Makes `folder` exist with what `fill` puts there, all or nothing. Several processes may do so at once: each fills a
- * folder of its own, and the first to rename it into place wins. What has failed is not tried again by the other files
- * of the same run.
+ * folder of its own, and the first to rename it into place wins. What has failed is not retried by the other files of
+ * the same run.
  */
 export async function provide(
   folder: string,
@@ -63,7 +63,7 @@ export async function unpackPackages(
   await rm(debs, { recursive: true });
 }
 
-/** The folders of libraries in an unpacked package: `usr/lib/x86_64-linux-gnu`, before the merge of /usr `lib/...` too. */
+/** The library folders in an unpacked package: `usr/lib/x86_64-linux-gnu`, and before the /usr merge `lib/...` too. */
 export async function libraryFolders(root: string): Promise<string[]> {
   const found: string[] = [];
   for (const base of [join(root, 'usr/lib'), join(root, 'lib')].filter((folder) => existsSync(folder))) {
@@ -72,7 +72,7 @@ export async function libraryFolders(root: string): Promise<string[]> {
   return found;
 }
 
-/** Downloads packages as the system's lists have them, else by fresh lists, else from Debian 12. */
+/** Downloads packages with the system's lists, otherwise with fresh lists, otherwise from Debian 12. */
 async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = join(dirname(folder), 'apt');
@@ -108,7 +108,7 @@ const ATTEMPTS: Readonly<Record<string, (scratch: string) => string[] | Promise<
     await run('apt-get', ['-o', 'APT::Sandbox::User=root', ...own, 'update', '-qq']);
     const format = ['--format', '$(REPO_URI)', 'Origin: Debian'];
     const [mirror] = (await run('apt-get', [...own, 'indextargets', ...format])).split('\n');
-    if (!mirror) throw new Error("apt knows no archive of Debian's");
+    if (!mirror) throw new Error('apt knows no Debian archive');
     const sources = join(scratch, 'sources.list');
     await writeFile(sources, `deb ${mirror} ${RELEASE} main\n`);
     // The versions that the system has are of no interest.
@@ -125,7 +125,7 @@ function ownLists(scratch: string): string[] {
   return ['-o', `Dir::State::lists=${join(scratch, 'lists')}`, '-o', `Dir::Cache=${join(scratch, 'cache')}`];
 }
 
-/** Runs a program and gives what it prints. */
+/** Runs a program and returns what it prints. */
 export async function run(program: string, args: readonly string[], cwd?: string): Promise<string> {
   try {
     const env = { ...process.env, LC_ALL: 'C' };

@@ -4,7 +4,7 @@ import type { Host } from '../../src/pvusb/index.js';
 import { QmpClient, QmpError } from '../../src/qmp/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 
-/** Opens the QEMUs of `sim`; a dead one refuses connections, as a socket that nobody listens at. */
+/** Opens the QEMUs of `sim`; a dead one refuses connections, like a socket that nothing listens on. */
 export function qemusOf(sim: SimHost, clock: Clock): NonNullable<Host['qemu']> {
   return async (domid, call) => {
     const qemu = sim.qemus.get(domid);

@@ -1,6 +1,6 @@
 /**
- * Work in a thread of its own. node:test hooks every promise of the thread that its tests run in, which takes a third
- * of the time of those that make millions of them.
+ * Work in a thread of its own. node:test hooks every promise of the thread that its tests run in, which costs those
+ * that make millions of them a third of their time.
  */
 import { parentPort, Worker } from 'node:worker_threads';
 
@@ -23,7 +23,7 @@ export class Thread<T, A> implements AsyncDisposable {
   #number = 0;
 
   constructor(module: URL) {
-    // With the usual 16 MB a fifth of the time is the collector's.
+    // With the usual 16 MB the garbage collector takes a fifth of the time.
     this.#worker = new Worker(module, { resourceLimits: { maxYoungGenerationSizeMb: 64 } });
     this.#worker.on('message', (reply: Reply<A>) => {
       const waiter = this.#waiting.get(reply.number)!;

@@ -1,4 +1,4 @@
-/** What is done on a host behind a fault, and must go well: by the doctor, by running it again, by using it. */
+/** What is done on a host after a fault, and must go well: running the doctor, running the operation again, using the host. */
 import { attachDevice, type Diagnosis, detachDevice, doctor, isPvusbError } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import { compareWorlds, type Snapshot } from '../core/support/invariants.js';
@@ -7,7 +7,7 @@ import type { Swept } from './operations.js';
 import { unharmed } from './unharmed.js';
 import { isOfFiles, isOfQemus, worldOf } from './world-of.js';
 
-/** A host on which an operation has met a fault. */
+/** A host on which an operation has run into a fault. */
 export interface Struck {
   readonly sim: SimHost;
   readonly operation: Swept;
@@ -17,20 +17,20 @@ export interface Struck {
   invariants(): Promise<string[]>;
 }
 
-/** What differs from a world that is expected, beside what a guest and a QEMU that has died changed by themselves. */
+/** What differs from an expected world, apart from what a guest and a dead QEMU changed by themselves. */
 export async function differences({ sim, fault, lostQemu }: Struck, expected: Snapshot): Promise<string[]> {
   const lines = compareWorlds(expected, await worldOf(sim)).filter((line) => !(lostQemu && isOfQemus(line)));
   if (fault.kind !== 'deed' || fault.deed !== 'mischief') return lines;
   return lines.filter(
     (line) =>
       !/ \/local\/domain\/\d+\/(device\/vusb|backend\/[vq]usb\/\d+\/\d+\/state)/.test(line) &&
-      // What QEMU has open is without driver until the guest configures it.
+      // What QEMU has open has no driver until the guest configures it.
       !/^- \S+ -> usbfs$/.test(line) &&
       !lines.includes(line.replace(/^\+ (\S+) -> nothing$/, '- $1 -> usbfs')),
   );
 }
 
-/** The doctor makes everything well, and the host can be worked with. */
+/** The doctor fixes everything, and the host can be used. */
 export async function mend(struck: Struck, use: boolean): Promise<string[]> {
   const { sim } = struck;
   const { remaining, failures } = await repair(sim, isClaimedTwice(struck));
@@ -39,9 +39,9 @@ export async function mend(struck: Struck, use: boolean): Promise<string[]> {
 }
 
 /**
- * The doctor's one run. Where another toolstack has given a device away twice (`isTwice`) a second one, if the first
- * says that something is wrong still: who loses his claim leaves the device to the other without its drivers, or with
- * the host's, which was not to be seen before.
+ * A single run of the doctor. If another toolstack has given a device away twice (`isTwice`), a second one, if the
+ * first says that something is still wrong: the loser of the claim leaves the device to the other without its drivers,
+ * or with the host's, which could not be seen before.
  */
 export async function repair(sim: SimHost, isTwice = false, isAgain = false): Promise<Diagnosis> {
   const diagnosis = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
@@ -76,19 +76,19 @@ async function useAgain({ sim, operation, invariants }: Struck): Promise<string[
   return (await invariants()).map((line) => `used again: ${line}`);
 }
 
-/** A success is one: the invariants hold and the world is the one that it always ends with. */
+/** Checks a success: the invariants hold and the world is the one that it always ends with. */
 export async function checkDone(struck: Struck, expected: Snapshot): Promise<string[]> {
-  // The doctor tells of failures in its result; it is run again like a removal.
+  // The doctor reports failures in its result; it is run again like a removal.
   if (struck.operation.name.startsWith('doctor')) return resume(struck, expected);
-  // A destruction does not wait for a QEMU that does not answer: what that one keeps the doctor finds.
+  // Destroying does not wait for a QEMU that does not answer: the doctor finds what that one keeps.
   const mended = isNotAnswered(struck) ? await mend(struck, false) : [];
   const differs = await differences(struck, expected);
   return [...mended, ...[...(await struck.invariants()), ...differs].map((line) => `done, but ${line}`)];
 }
 
 /**
- * Behind a saved configuration that could not be used: it may say what is not so, and nothing else is otherwise than
- * without that. The doctor corrects it, so that in the end it is what it always is.
+ * After a saved configuration could not be used: it may be wrong, and nothing else differs. The doctor corrects it, so
+ * that it ends as always.
  */
 export async function checkUnwritten(
   struck: Struck,
@@ -107,7 +107,7 @@ export async function checkUnwritten(
   return [
     ...wrong.map((line) => (isAgain ? line : `${told}: ${line}`)),
     ...mended,
-    ...left.map((line) => `mended, but ${line}`),
+    ...left.map((line) => `fixed, but ${line}`),
   ];
 }
 
@@ -116,14 +116,14 @@ function isNotAnswered({ operation, fault }: Struck): boolean {
   return fault.kind === 'silence' || (fault.kind === 'monitor' && fault.fate === 'hang');
 }
 
-/** I5: run again, it ends as if nothing had happened; a removal that was through already has nothing to do. */
+/** I5: run again, it ends as if nothing had happened; a removal that was already complete has nothing to do. */
 export async function resume(struck: Struck, expected: Snapshot): Promise<string[]> {
   const { sim, operation } = struck;
   try {
     await unharmed(sim, (host) => operation.run(host));
   } catch (error) {
     if (!isPvusbError(error, 'no-such-controller', 'port-empty')) return [`run again: ${String(error)}`];
-    // The controller is gone, though a driver has not taken its interface back: that was said, with what to do.
+    // The controller is gone, although a driver has not taken its interface back: that was reported, with what to do.
     await repair(sim);
   }
   await sim.idle();

@@ -5,7 +5,7 @@ import type { Deed } from './faults.js';
 import { Rival } from './rival.js';
 import { SavedFiles } from './saved-files.js';
 
-/** Whom the deeds are done to. */
+/** What the events happen to. */
 export interface Stage {
   /** The type of all controllers. */
   readonly type: ControllerType;
@@ -18,10 +18,10 @@ export interface Stage {
   readonly devid: number;
 }
 
-/** Misdeeds at a time: one is often of no consequence. */
+/** Hostile operations at a time: one often has no effect. */
 const MISDEEDS = 3;
 
-/** Does it. What turns out to be impossible is not done. */
+/** Makes it happen. What turns out to be impossible is not done. */
 export async function commit(sim: SimHost, stage: Stage, deed: Deed): Promise<void> {
   const { type, busid, other, domid, devid } = stage;
   const rival = new Rival(sim, type);

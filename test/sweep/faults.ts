@@ -16,28 +16,28 @@ export type Deed =
   | 'mischief';
 
 /** What becomes of a command to a QEMU; `act-but-...`: it is carried out all the same. */
-export type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-drop' | 'die';
+type MonitorFate = 'error' | 'hang' | 'act-but-hang' | 'drop' | 'act-but-drop' | 'die';
 
-/** One fault. `after`: the host has done what it was asked, and the caller is told otherwise, or nothing. */
+/** One fault. `after`: the host has done what it was asked, but the caller is told otherwise, or nothing. */
 export type Fault =
   | { readonly kind: 'errno'; readonly errno: string; readonly after?: boolean }
-  /** The same file, every monitor, or every saved configuration answers this errno from now on. */
+  /** From now on the same file, every monitor, or every saved configuration answers with this errno. */
   | { readonly kind: 'refuse'; readonly errno: string }
   | { readonly kind: 'drop'; readonly after: boolean; readonly reopens: boolean }
   | { readonly kind: 'abort'; readonly after: boolean }
   /** No answer until some time after the caller has given up. */
   | { readonly kind: 'hang' }
   | { readonly kind: 'monitor'; readonly fate: MonitorFate }
-  /** Another program holds the monitor or the lock, and stays. */
+  /** Another program holds the monitor or the lock, and keeps it. */
   | { readonly kind: 'busy'; readonly lasting: boolean }
-  /** The saved configuration is broken or not there, until all is over. */
+  /** The saved configuration is broken or missing, until everything is over. */
   | { readonly kind: 'spoil'; readonly how: 'broken' | 'gone' }
   /** Another program holds the device, so that QEMU cannot open it. */
   | { readonly kind: 'unopenable' }
   | { readonly kind: 'deed'; readonly deed: Deed }
-  /** usbback writes no state from now on, or QEMU does nothing; a QEMU is then killed, or works on. */
+  /** From now on usbback writes no state, or QEMU does nothing; a QEMU is then killed, or continues. */
   | { readonly kind: 'silence'; readonly end: 'back' | 'killed' }
-  /** The process is no more. */
+  /** The process is gone. */
   | { readonly kind: 'kill'; readonly after: boolean };
 
 /** One call to a host. */
@@ -69,16 +69,16 @@ const STORE_ERRNOS = ['EACCES', 'ENOSPC', 'EBUSY', 'EINVAL', 'EAGAIN', 'EWHATEVE
 const FILE_ERRNOS = ['ENODEV', 'EACCES', 'ENOENT', 'EBUSY'];
 const SAVED_ERRNOS = ['EIO', 'EACCES', 'EISDIR', 'ENOSPC'];
 
-/** To a read these are no failure but an answer, which would be a lie. */
+/** For a read these are not a failure but an answer, which would be a lie. */
 const ABSENCE = new Set(['ENOENT', 'ENODEV']);
 
 /** `SWEEP=all` leaves nothing out; it takes minutes. */
 export const TRIES_ALL = process.env.SWEEP === 'all';
 
 /**
- * The faults to try at a call: EIO, the other errnos in turn, and at decisive calls everything else, half of the deeds
- * at one call and half at the next. Between the calls of one wave of reads nothing but an errno is tried, since the
- * program cannot tell one moment of a wave from another.
+ * The faults to try at a call: EIO, the other errnos in turn, and at decisive calls everything else, half of the events
+ * at one call and half at the next. Between the calls of one wave of reads only an errno is tried, since the program
+ * cannot tell one moment of a wave from another.
  *
  * @param type of the controller that the operation is about
  */
@@ -92,7 +92,7 @@ export function faultsAt(call: HostCall, type: ControllerType): Fault[] {
     for (const after of [false, true])
       for (const reopens of [true, false]) faults.push({ kind: 'drop', after, reopens });
   }
-  // Every third wave of reads will do: there are many, and what comes between two of them is the same.
+  // Every third wave of reads is enough: there are many, and what comes between two of them is the same.
   if (!TRIES_ALL && !changes && index % 3 > 0) return faults;
   faults.push(
     { kind: 'abort', after: false },
@@ -101,7 +101,7 @@ export function faultsAt(call: HostCall, type: ControllerType): Fault[] {
     ...silences(call, type),
     ...deedsAt(call, type),
   );
-  // Behind a read is before the next call.
+  // After a read is the same as before the next call.
   if (changes) faults.push({ kind: 'abort', after: true }, { kind: 'kill', after: true });
   return faults;
 }
@@ -114,9 +114,9 @@ function deedsAt({ index }: HostCall, type: ControllerType, every = 2): Fault[] 
 }
 
 /**
- * A saved configuration cannot be locked, read or written, is held by others, broken, or gone. Who is killed before a
- * lock or a read is killed behind the call before it, and nothing happens to the host between a lock and its read that
- * would not be the same before the next call.
+ * A saved configuration cannot be locked, read or written, is held by others, broken, or gone. Being killed before a
+ * lock or a read is the same as being killed after the previous call, and nothing can happen to the host between a lock
+ * and its read that would not be the same before the next call.
  */
 function savedFaults(call: HostCall, type: ControllerType): Fault[] {
   const { index, name } = call;
@@ -167,7 +167,7 @@ function refusals({ index, what, changes }: HostCall): Fault[] {
   return faults;
 }
 
-/** QEMU cannot be reached, or not by us; it refuses, hangs, hangs up and dies. That it is dead is no lie. */
+/** QEMU cannot be reached, or not by us; it refuses, hangs, hangs up and dies. That it is dead is true. */
 function monitorFaults({ name, changes }: HostCall): Fault[] {
   if (name.startsWith('open')) {
     return [
@@ -189,15 +189,15 @@ function silences({ index }: HostCall, type: ControllerType): Fault[] {
   return [{ kind: 'unopenable' }, ...ends.map((end): Fault => ({ kind: 'silence', end }))];
 }
 
-/** Writes of one wave are as one: it is the end of their transaction that counts. */
+/** Writes of one wave count as one: what matters is the end of their transaction. */
 function isDecisive({ what, name }: HostCall): boolean {
   return what === 'write' || what === 'qemu' || /^(transaction|watch|unwatch)/.test(name);
 }
 
 /**
- * True for faults behind which a saved configuration may say what is not so, until the doctor corrects it: it could not
- * be used, which keeps no device from its host; or it was written, and said that it was not, against what its port
- * promises.
+ * True for faults after which a saved configuration may be wrong until the doctor corrects it: it could not be used,
+ * which prevents no device from going back to its host; or it was written but reported as not written, contrary to what
+ * its interface promises.
  */
 export function mayLeaveFile(fault: Fault, { what }: HostCall): boolean {
   if (what !== 'saved') return false;

@@ -1,4 +1,4 @@
-/** A host of the product in which one call goes wrong. */
+/** A host for the product, in which one call goes wrong. */
 import type { Host, Xenstore } from '../../src/pvusb/index.js';
 import { kernelError, type SimHost, type StoreFate, type StoreRequest } from '../../src/sim/index.js';
 import { Sysfs, type SysfsFiles } from '../../src/sysfs/index.js';
@@ -29,10 +29,10 @@ const CHANGING = new Set<number>([
   MessageType.unwatch,
 ]);
 
-/** Attributes whose reading counts as a call: those that a scan stands or falls with. */
+/** Attributes whose reading counts as a call: those that a scan depends on. */
 const COUNTED = /\/(busnum|bInterfaceClass)$/;
 
-/** A program's view of a simulated host. It counts every call, and one strike makes one of them go wrong. */
+/** A program's view of a simulated host. It counts every call, and makes one of them go wrong. */
 export class FaultyHost {
   readonly clock = new ManualClock();
   readonly host: Host;
@@ -66,7 +66,7 @@ export class FaultyHost {
     };
   }
 
-  /** The signal that the program's operation is given. */
+  /** The signal that the program's operation gets. */
   get signal(): AbortSignal {
     return this.trouble.signal;
   }
@@ -80,7 +80,7 @@ export class FaultyHost {
     );
   }
 
-  /** Ends the program's locks; gives how many it had left behind. */
+  /** Ends the program's locks; returns how many it had left behind. */
   endLocks(): number {
     return this.#files.endLocks();
   }
@@ -108,7 +108,7 @@ export class FaultyHost {
     throw new XenstoreError('unreachable', 'connect', undefined, 'nobody listens');
   }
 
-  /** A killed process sends nothing and is told nothing. */
+  /** A killed process sends nothing and receives nothing. */
   #wire(inner: Transport): Transport {
     const { trouble } = this;
     return {
@@ -165,7 +165,7 @@ export class FaultyHost {
     }
   }
 
-  /** Holds this request and the later ones back until something has happened: the daemon answers in order. */
+  /** Holds back this request and the later ones until something has happened: the daemon answers in order. */
   #pause(happening: () => Promise<void>): StoreFate {
     this.#paused = true;
     void this.#holdWhile(happening);

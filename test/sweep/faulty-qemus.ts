@@ -1,4 +1,4 @@
-/** The monitors of a host's QEMUs, through which calls go wrong. */
+/** The monitors of a host's QEMUs, where calls go wrong. */
 import type { Clock } from '../../src/async/index.js';
 import type { Host, Qemu } from '../../src/pvusb/index.js';
 import { QmpClient, QmpError, type QmpTransport } from '../../src/qmp/index.js';
@@ -11,7 +11,7 @@ type Execute = Qemu['execute'];
 /** Commands that change something. */
 const CHANGING = new Set(['device_add', 'device_del']);
 
-/** A program's view of the QEMUs of a simulated host. Every opening and every command is a call. */
+/** A program's view of the QEMUs of a simulated host. Every open and every command is a call. */
 export class FaultyQemus {
   readonly open: Open = (domid, call) => this.#open(domid, call);
   readonly #sim: SimHost;
@@ -36,7 +36,7 @@ export class FaultyQemus {
     return this.#connections.size;
   }
 
-  /** Ends what other programs do, and what was done to QEMUs for the program's sake. */
+  /** Ends what other programs do, and what was done to QEMUs because of the program. */
   close(): void {
     for (const occupant of this.#occupants) occupant.close();
     this.#occupants.clear();
@@ -67,7 +67,7 @@ export class FaultyQemus {
         return act().finally(leave);
       }
       case 'monitor':
-        // A QEMU dies in the moment in which it is called.
+        // A QEMU dies at the moment when it is called.
         await this.#sim.qemus.get(domid)?.kill();
         return act();
       default:
@@ -117,7 +117,7 @@ export class FaultyQemus {
     };
   }
 
-  /** Another program comes first and stays until the function returned is called. */
+  /** Another program comes first and stays until the returned function is called. */
   #occupy(domid: number): () => void {
     const qemu = this.#sim.qemus.get(domid);
     if (!qemu?.alive) return () => undefined;
@@ -127,7 +127,7 @@ export class FaultyQemus {
     return () => occupant.close();
   }
 
-  /** A killed process sends nothing and is told nothing. */
+  /** A killed process sends nothing and receives nothing. */
   #wire(inner: QmpTransport): QmpTransport {
     const trouble = this.#trouble;
     return {

@@ -1,4 +1,4 @@
-/** libxl's files of the domains, through which calls go wrong. */
+/** libxl's files for its domains, where calls go wrong. */
 import type { Clock } from '../../src/async/index.js';
 import { systemFailure } from '../../src/libxl/errors.js';
 import { LibxlError } from '../../src/libxl/index.js';
@@ -7,7 +7,7 @@ import type { Fault } from './faults.js';
 import { type SavedCall, type SavedFiles, SimUserdata } from './saved-files.js';
 import { never, type Trouble } from './trouble.js';
 
-/** For how long another program has a lock that it gives back. */
+/** How long another program holds a lock before it releases it. */
 const BUSY_MS = 1_000;
 
 const DOING = {
@@ -17,7 +17,7 @@ const DOING = {
   unlock: 'the lock cannot be removed',
 } as const;
 
-/** A program's view of the files. Every lock, read, write and end of a lock is a call. */
+/** A program's view of the files. Every lock, read, write and unlock is a call. */
 export class FaultyUserdata {
   readonly userdata: SimUserdata;
   readonly #files: SavedFiles;
@@ -38,7 +38,7 @@ export class FaultyUserdata {
     });
   }
 
-  /** Ends the program's locks; gives how many it had left behind. */
+  /** Ends the program's locks; returns how many it had left behind. */
   endLocks(): number {
     const { lockCount } = this.userdata;
     this.userdata.end();
@@ -60,7 +60,7 @@ export class FaultyUserdata {
     if (!fault) return act();
     switch (fault.kind) {
       case 'errno':
-        // The lock goes with the file that is closed, whatever becomes of its path.
+        // The lock is released with the closed file, whatever becomes of its path.
         if (fault.after || what === 'unlock') await act();
         throw fileFailure(fault.errno, call);
       case 'busy': {
@@ -88,7 +88,7 @@ export class FaultyUserdata {
     return () => turn.leave();
   }
 
-  /** Somebody breaks a file or takes it away, and puts it back when all is over; meanwhile nobody writes another. */
+  /** Someone breaks or removes a file, and puts it back when everything is over; meanwhile nobody writes another. */
   #spoil(domid: number, { how }: Extract<Fault, { kind: 'spoil' }>): void {
     const whole = this.#files.get(domid);
     if (!whole) return;
@@ -102,7 +102,7 @@ export class FaultyUserdata {
   }
 }
 
-/** What an errno of the system becomes; `unsupported`: there is no flock. */
+/** What a system errno becomes; `unsupported`: there is no flock. */
 export function fileFailure(errno: string, { what, domid }: SavedCall): LibxlError {
   const path = `the file of domain ${domid}`;
   if (errno === 'unsupported') return new LibxlError('unsupported', 'there is no flock');

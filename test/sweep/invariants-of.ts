@@ -1,4 +1,4 @@
-/** The invariants of a simulated host, less what libxl does not hold either. */
+/** The invariants of a simulated host, except what libxl does not keep either. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
 import { checkSaved } from '../core/support/invariant-saved.js';
 import { checkInvariants, type Drivers } from '../core/support/invariants.js';
@@ -6,9 +6,9 @@ import { SavedFiles } from './saved-files.js';
 import { emulatedBy } from './world-of.js';
 
 /**
- * The violations of I1, I2, I3, I6 and I8 and of trees, also of what QEMUs emulate. An interface that its driver lets go
- * together with its sibling has no record of its own (libxl finds it without driver): the sibling's is enough, since
- * the driver takes both back.
+ * The violations of I1, I2, I3, I6 and I8 and of trees, also for what QEMUs emulate. An interface that its driver
+ * releases together with its sibling has no record of its own (libxl finds it without a driver): the sibling's is
+ * enough, since the driver takes both back.
  */
 export async function invariantsOf(sim: SimHost, natural?: Drivers): Promise<string[]> {
   const dump = sim.store.dump();
@@ -32,14 +32,14 @@ export async function invariantsOf(sim: SimHost, natural?: Drivers): Promise<str
   return [...violations, ...emulated.flat(), ...saved];
 }
 
-/** I8 of a file that is none. */
+/** I8 for a file that is not a configuration. */
 export const NO_CONFIGURATION = /^I8: the file of domain \d+ is no configuration$/;
 
 /**
- * I8 at a moment in which operations may be going on: of the domains whose lock nobody has, since every change is made
- * while it is held, and of files that can be read.
+ * I8 at a moment when operations may be running: for the domains whose lock nobody has, since every change is made
+ * while it is held, and for files that can be read.
  *
- * @param replugged devices whose address has changed, which nobody has to tell a file of before the doctor comes
+ * @param replugged devices whose address has changed, which no file has to mention before the doctor runs
  */
 export function savedViolationsNow(sim: SimHost, replugged: ReadonlySet<string>): string[] {
   const { texts, locked } = SavedFiles.of(sim);
@@ -48,7 +48,7 @@ export function savedViolationsNow(sim: SimHost, replugged: ReadonlySet<string>)
   return violations.filter((line) => !NO_CONFIGURATION.test(line));
 }
 
-/** I3 for emulated controllers: a QEMU that lives has those of its domain that there are records of. */
+/** I3 for emulated controllers: a living QEMU has those of its domain that have records. */
 async function checkEmulated(dump: string, qemu: SimQemu): Promise<string[]> {
   if (!qemu.alive) return [];
   const { domid } = qemu;

@@ -1,4 +1,4 @@
-/** A real process is killed in the middle of an operation; what it left is mended. */
+/** A real process is killed in the middle of an operation; what it left behind is fixed. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,20 +18,20 @@ const BUSID = '3-6';
 /** All have drivers: for one without, the doctor asks the kernel, and waits for its answer. */
 const BUSIDS = [BUSID, '1-1', '2-1'];
 
-/** Where a process is killed: at its n-th request to the store, change of a driver, or change in libxl's folder. */
+/** Where a process is killed: at its n-th request to the store, driver change, or change in libxl's folder. */
 interface Moment {
   readonly what: 'request' | 'driver' | 'file';
   readonly at: number;
 }
 
-/** How often each of them was seen. */
+/** How often each of them occurred. */
 type Seen = Readonly<Record<Moment['what'], number>>;
 
 /** What is killed in the middle. */
 const OPERATIONS = { attach: ['attach', '1', BUSID], detach: ['detach', BUSID] } as const;
 type Operation = keyof typeof OPERATIONS;
 
-/** Runs an operation as a process of its own, killed at a moment; or it came to its end before. */
+/** Runs an operation as a process of its own, which is killed at a given moment, or ends before. */
 async function killed(stage: Stage, operation: Operation, moment?: Moment) {
   const { sim, folder, dir } = stage;
   const socket = join(dir, 'xenstored.sock');
@@ -60,7 +60,7 @@ async function killed(stage: Stage, operation: Operation, moment?: Moment) {
   folder.onChange(() => undefined);
   delete sim.store.intercept;
   while (sim.store.openConnections > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  // What it wrote into a pipe may still be on its way into the kernel.
+  // What it wrote into a pipe may still be on its way to the kernel.
   await new Promise((resolve) => setTimeout(resolve, 5));
   await sim.idle();
   await store.close();
@@ -69,7 +69,7 @@ async function killed(stage: Stage, operation: Operation, moment?: Moment) {
   return { killed: end === 'SIGKILL', ...seen };
 }
 
-/** Every driver's and file's change; of the requests every one that changes something is within a few of these. */
+/** Every change of a driver or file; of the requests, those chosen are close to every one that changes something. */
 function momentsOf(seen: Seen): Moment[] {
   const changes = (['driver', 'file'] as const).flatMap((what) =>
     Array.from({ length: seen[what] }, (_, at): Moment => ({ what, at })),
@@ -102,7 +102,7 @@ class Stage implements AsyncDisposable {
   }
 }
 
-/** The operation with nothing happening to it: what may be counted. */
+/** The undisturbed operation: what can be counted. */
 async function uninterrupted(operation: Operation): Promise<Seen> {
   await using stage = await Stage.before(operation);
   const whole = await killed(stage, operation);
@@ -115,7 +115,7 @@ describe('a process that is killed', () => {
   let kills = 0;
   let halves = 0;
   for (const operation of ['attach', 'detach'] as const) {
-    it(`leaves what the doctor mends, in the middle of an ${operation}`.replace('an d', 'a d'), async (t) => {
+    it(`leaves what the doctor fixes, in the middle of an ${operation}`.replace('an d', 'a d'), async (t) => {
       const natural = driversOf((await smallWorld({ lent: {}, busids: BUSIDS })).usb);
       const whole = await uninterrupted(operation);
       for (const moment of momentsOf(whole)) {
@@ -126,7 +126,7 @@ describe('a process that is killed', () => {
         assert.equal(sim.store.openTransactions, 0, name);
         halves += folder.others.filter((file) => file.startsWith('userdata-n.')).length;
         assert.deepEqual(await folder.locksLeft(), [], name);
-        // Seldom is one killed just there: whatever the moment was, the next one finds a file that was half written.
+        // A process is rarely killed just there: whatever the moment was, the next one finds a half-written file.
         folder.leaveHalfWritten(1);
         const { failures } = await folder.use((host) => doctor(host, { fix: true, settleMs: 0 }));
         await sim.idle();
@@ -142,11 +142,11 @@ describe('a process that is killed', () => {
         assert.deepEqual([...(await wrong()), ...folder.others], [], `${name}, used again`);
       }
       t.diagnostic(
-        `${whole.request} requests, ${whole.driver} changes of drivers, ${whole.file} in libxl's folder`,
+        `${whole.request} requests, ${whole.driver} driver changes, ${whole.file} in libxl's folder`,
       );
     });
   }
   after(() => {
-    process.stdout.write(`killed processes: ${kills}, ${halves} with a file half written\n`);
+    process.stdout.write(`killed processes: ${kills}, ${halves} with a half-written file\n`);
   });
 });

@@ -15,12 +15,12 @@ import { brokenEmulatedWorld, brokenQusbWorld, brokenWorld, smallWorld } from '.
 /** One operation of the product on a small world. */
 export interface Swept {
   readonly name: string;
-  /** What failing means: an addition leaves what was, a removal and a repair can be run again. */
+  /** What failing means: an addition leaves everything as it was, a removal and a repair can be run again. */
   readonly failing: 'undoes' | 'resumes';
   readonly stage: Stage;
-  /** Only every so many-th call goes wrong; each one unless given. */
+  /** Only every n-th call goes wrong; every one unless given. */
   readonly every?: number;
-  /** And whatever `every`, each call that changes something. */
+  /** And, regardless of `every`, each call that changes something. */
   readonly eachChange?: boolean;
   world(): Promise<SimHost>;
   run(host: Host, signal?: AbortSignal): Promise<unknown>;
@@ -74,7 +74,7 @@ class Operations {
     return {
       ...this.#common(`${destroy ? 'destroy' : 'remove'} a controller${full}`, first),
       failing: 'resumes',
-      // Without devices few calls matter; with them most are those of detaching one device, which is swept by itself.
+      // Without devices few calls matter; with them most are those of detaching one device, which is swept separately.
       every: full ? 5 : 2,
       world: () => smallWorld({ type, lent, busids: ['1-1', first, second] }),
       run: (host, signal) => removeController(host, { domain: 1, devid: 0, destroy }, { signal }),
@@ -85,7 +85,7 @@ class Operations {
     return {
       ...this.#common('doctor --fix', '3-6'),
       failing: 'resumes',
-      // It observes the host again and again: a thousand calls and more, few of them new.
+      // It observes the host repeatedly: a thousand calls and more, few of them new.
       every: 61,
       world,
       run: (host, signal) => doctor(host, { fix: true, settleMs: 0, signal }),
@@ -129,7 +129,7 @@ export const QEMU_OPERATIONS: readonly Swept[] = [
   ...ofQemu('devicemodel', brokenEmulatedWorld),
 ];
 
-/** A QEMU is asked often, and says the same each time: few of the calls matter that change nothing. */
+/** A QEMU is asked often, and says the same each time: few of the calls that change nothing matter. */
 function ofQemu(type: ControllerType, broken: () => Promise<SimHost>): Swept[] {
   const on = new Operations(type);
   return [

@@ -1,5 +1,5 @@
 /**
- * A host on which several programs, a hostile guest, people with plugs and bad luck are at work at once.
+ * A host on which several programs, a hostile guest, people plugging devices and random faults are at work at once.
  */
 import assert from 'node:assert/strict';
 import {
@@ -30,14 +30,14 @@ import { smallWorld } from './worlds.js';
 
 Error.stackTraceLimit = 3;
 
-/** Chance of each request to go wrong, on hosts with bad luck. */
+/** Probability that a request goes wrong, on hosts with random faults. */
 const BAD_LUCK = 0.004;
 
-/** The same for the commands to a QEMU, and for what is done with saved configurations: there are fewer. */
+/** The same for commands to a QEMU, and for what is done with saved configurations: there are fewer of them. */
 const BAD_QMP_LUCK = 0.02;
 const BAD_FILE_LUCK = 0.02;
 
-/** What libxl has of guest 2: it may not have built it; a file may be broken, and must stay as it is. */
+/** What libxl has about guest 2: it may not have built it; a file may be broken, and must stay as it is. */
 const FILES_OF_TWO = ['whole', 'none', 'whole', 'broken', 'whole'] as const;
 const BROKEN = '{ "usbctrls": [';
 
@@ -45,7 +45,7 @@ const TYPES: readonly ControllerType[] = ['pv', 'qusb', 'devicemodel'];
 
 const DEVICES = ['1-1', '2-1', '3-6', '3-7', '3-8'];
 
-/** What happens on such a host is told by a seed. Of three seeds in a row each has controllers of another type. */
+/** A seed decides what happens on such a host. Three consecutive seeds have controllers of different types. */
 export class Turmoil {
   readonly #random: () => number;
   readonly #clock = new ManualClock();
@@ -67,7 +67,7 @@ export class Turmoil {
     this.#badLuck = this.#chance(0.6) ? BAD_LUCK : 0;
   }
 
-  /** Runs it all; gives the number of the product's operations. Throws what is wrong at the end, or before. */
+  /** Runs everything; returns the number of the product's operations. Throws what is wrong at the end, or before. */
   async run(): Promise<number> {
     const sim = await smallWorld({ type: this.#type, lent: { 1: '2-1' }, seed: this.#seed });
     const natural = new Map(driversOf(sim.usb)).set('2-1:1.0', 'usbhid');
@@ -80,14 +80,14 @@ export class Turmoil {
     if (this.#withRival) actors.push(this.#rival(sim));
     const end = await ending(Promise.all(actors), this.#clock, () => this.#activity);
     if (end.how === 'failed') throw end.error;
-    assert.equal(end.how, 'done', 'somebody hung');
+    assert.equal(end.how, 'done', 'something hung');
     delete sim.store.intercept;
     for (const qemu of sim.qemus.values()) qemu.intercept = undefined;
     for (const qemu of sim.qemus.values()) for (const busid of DEVICES) qemu.refuseOpen(busid, false);
     sim.usb.clearFaults();
     await sim.idle();
     const { failures } = await repair(sim, this.#withRival);
-    // A rival saves no driver of an interface that has none at the moment.
+    // A rival saves no driver for an interface that has none at the moment.
     const violations = await invariantsOf(sim, this.#withRival ? undefined : natural);
     const isAsBroken = String(files.get(2)) === BROKEN;
     const wrong = violations.filter((line) => !(isAsBroken && NO_CONFIGURATION.test(line)));
@@ -106,7 +106,7 @@ export class Turmoil {
     return Math.floor(this.#random() * limit);
   }
 
-  /** Bad luck: an errno, a lost connection before or after, an answer that comes late. */
+  /** Random faults: an errno, a connection lost before or after, a late answer. */
   #fate(sim: SimHost, { type }: StoreRequest): StoreFate {
     this.#activity++;
     if (!this.#chance(this.#badLuck)) return 'pass';
@@ -119,7 +119,7 @@ export class Turmoil {
       : { error: pick(this.#random, ['EIO', 'ENOSPC', 'EBUSY']) };
   }
 
-  /** The same of a QEMU's: it refuses, hangs, hangs up, and seldom dies. */
+  /** The same for a QEMU: it refuses, hangs, hangs up, and rarely dies. */
   #qmpFate(): QmpFate {
     this.#activity++;
     if (!this.#chance(this.#badLuck > 0 ? BAD_QMP_LUCK : 0)) return 'pass';
@@ -129,7 +129,7 @@ export class Turmoil {
     return pick(this.#random, ['hang', 'act-but-hang', 'drop', 'act-but-drop']);
   }
 
-  /** The same of a saved configuration. */
+  /** The same for a saved configuration. */
   readonly #fileGate: Gate = async (call, act) => {
     this.#activity++;
     const isSpared = call.what === 'unlock' || !this.#chance(this.#badLuck > 0 ? BAD_FILE_LUCK : 0);
@@ -142,7 +142,7 @@ export class Turmoil {
       await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** A program of ours: one operation after another, each on a connection of its own. */
+  /** One of our programs: one operation after another, each on a connection of its own. */
   async #client(sim: SimHost): Promise<number> {
     const count = 6 + this.#below(8);
     for (let i = 0; i < count; i++) {
@@ -172,7 +172,7 @@ export class Turmoil {
       const known = error instanceof PvusbError && error.code !== 'internal';
       if (!known) this.#wrong.push(`an operation threw ${String(error)}`);
     }
-    // What was asked together with what failed is answered by now.
+    // What was asked together with what failed has been answered by now.
     await new Promise((resolve) => setImmediate(resolve));
     for (const client of clients) {
       if (client.pendingCount + client.watchCount > 0)
@@ -182,7 +182,7 @@ export class Turmoil {
     if (userdata.lockCount > 0) this.#wrong.push('I7: an operation left a lock');
     userdata.end();
     if (this.#withRival) return;
-    // Bad luck and rivals leave what the doctor corrects at the end.
+    // Random faults and rivals leave what the doctor corrects at the end.
     if (this.#badLuck === 0) this.#wrong.push(...savedViolationsNow(sim, this.#replugged));
     const claims = await invariantsOf(sim);
     this.#wrong.push(...claims.filter((line) => line.startsWith('I1')));
@@ -206,7 +206,7 @@ export class Turmoil {
     return doctor(host, { fix: true, signal });
   }
 
-  /** Devices are pulled and plugged, guests misbehave and die, drivers refuse. */
+  /** Devices are pulled and plugged, guests are hostile and die, drivers refuse. */
   async #people(sim: SimHost): Promise<number> {
     const pulled: Parameters<SimHost['plug']>[0][] = [];
     for (let i = 4 + this.#below(6); i > 0; i--) {

@@ -1,4 +1,4 @@
-/** The thread of the random hosts: plays a seed, and gives the number of the product's operations. */
+/** The thread for the random hosts: runs a seed, and returns the number of the product's operations. */
 import { answerTasks } from '../support/thread.js';
 import { Turmoil } from './random-host.js';
 

@@ -1,6 +1,6 @@
 /**
- * Hosts on which several programs, a hostile guest, people with plugs and bad luck are at work at once: a third each
- * with controllers of every type. `SEED=n`.
+ * Hosts on which several programs, a hostile guest, people plugging devices and random faults are at work at once: a
+ * third each with controllers of every type. `SEED=n`.
  */
 import { after, describe, it } from 'node:test';
 import { Thread } from '../support/thread.js';
@@ -14,7 +14,7 @@ describe('whatever happens at once', () => {
   const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, seed) => seed) : [Number(only)];
   for (const from of seeds.filter((_, i) => i % 20 === 0)) {
     const some = seeds.slice(seeds.indexOf(from), seeds.indexOf(from) + 20);
-    it(`ends with a host that one doctor makes well, seeds ${some[0]} to ${some.at(-1)}`, async () => {
+    it(`ends with a host that one run of the doctor fixes, seeds ${some[0]} to ${some.at(-1)}`, async () => {
       for (const seed of some) {
         try {
           operations += await thread.perform(seed);

@@ -1,18 +1,18 @@
-/** Another toolstack on the same host, which writes as libxl does: without looking again, one node after another. */
+/** Another toolstack on the same host, which writes like libxl: without looking again, one node after another. */
 import type { ControllerType } from '../../src/pvusb/index.js';
 import { type SimHost, savedDriverPath } from '../../src/sim/index.js';
 import { SavedFiles } from './saved-files.js';
 
 /** A controller of a domain. */
-export interface RivalController {
+interface RivalController {
   readonly domid: number;
   readonly devid: number;
 }
 
 /**
- * What `xl` does to a host, whose controllers are all of one type. Refusals of kernel and QEMU are its bad luck. What it
- * adds it writes into the saved configuration first, under the lock, and leaves it there whatever comes; what it takes
- * away stays in there (libxl does this lazily: it overlooks such entries when it reads), so that the doctor has to come.
+ * What `xl` does to a host whose controllers are all of one type. It ignores refusals by the kernel and QEMU. What it
+ * adds it first writes into the saved configuration, under the lock, and leaves it there whatever happens; what it
+ * removes stays in there (libxl is lazy: it ignores such entries when it reads), so that the doctor is needed.
  */
 export class Rival {
   readonly #sim: SimHost;
@@ -46,7 +46,7 @@ export class Rival {
       await dom0.write(`${ports}/${port}`, '');
   }
 
-  /** Takes a device back from whichever ports hold it. */
+  /** Takes a device back from whatever ports hold it. */
   async detach(busid: string): Promise<void> {
     const dom0 = this.#sim.store.handle(0);
     if (this.#type === 'pv') await this.#unbind(busid);
@@ -63,7 +63,7 @@ export class Rival {
     if (this.#type === 'pv') await this.#giveBack(busid);
   }
 
-  /** Adds the next controller of a domain that is alive. */
+  /** Adds the next controller to a living domain. */
   async add(domid: number): Promise<void> {
     if (!this.#sim.guests.has(domid)) return;
     await this.#files.whileLocked(domid, () => this.#addLocked(domid));
@@ -132,7 +132,7 @@ export class Rival {
     return { bus: Number.parseInt(busid, 10), address: this.#sim.usb.device(busid)?.address ?? 0 };
   }
 
-  /** False when the QEMU says no, or is no more. */
+  /** False when the QEMU refuses, or is gone. */
   async #command(domid: number, execute: string, fields: Record<string, unknown>): Promise<boolean> {
     const qemu = this.#sim.qemus.get(domid);
     if (!qemu?.alive) return false;

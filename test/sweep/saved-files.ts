@@ -1,5 +1,5 @@
 /**
- * What libxl keeps of the domains of a simulated host: a file each, and its lock. In memory, since a sweep makes
+ * What libxl stores about the domains of a simulated host: a file each, and its lock. In memory, since a sweep makes
  * thousands of hosts.
  */
 import { DeadlineError, unlessAborted, withDeadline } from '../../src/async/index.js';
@@ -7,10 +7,10 @@ import { LibxlError, SavedConfig, type Userdata } from '../../src/libxl/index.js
 import type { SimHost } from '../../src/sim/index.js';
 
 /** A place in the queue for a lock. */
-export interface Turn {
+interface Turn {
   /** The lock is ours. */
   readonly granted: Promise<void>;
-  /** Lets go of it, or waits for it no more. */
+  /** Releases it, or stops waiting for it. */
   leave(): void;
 }
 
@@ -18,11 +18,11 @@ export interface Turn {
 export class SavedFiles {
   static readonly #all = new WeakMap<SimHost, SavedFiles>();
   readonly #files = new Map<number, Buffer>();
-  /** By domain: who has the lock, and behind him who waits. */
+  /** By domain: who has the lock, followed by who is waiting. */
   readonly #queues = new Map<number, { begin(): void }[]>();
   #onWait: (() => void)[] = [];
 
-  /** The files of a host: none, until somebody has put one there. */
+  /** The files of a host: none, until someone has put one there. */
   static of(sim: SimHost): SavedFiles {
     const files = SavedFiles.#all.get(sim) ?? new SavedFiles();
     SavedFiles.#all.set(sim, files);
@@ -36,7 +36,7 @@ export class SavedFiles {
     );
   }
 
-  /** The domains whose lock somebody holds. */
+  /** The domains whose lock is held. */
   get locked(): ReadonlySet<number> {
     return new Set([...this.#queues].flatMap(([domid, { length }]) => (length > 0 ? domid : [])));
   }
@@ -46,7 +46,7 @@ export class SavedFiles {
     return this.#files.get(domid);
   }
 
-  /** Puts a file in the place of a domain's; undefined: takes it away. */
+  /** Replaces a domain's file; undefined: removes it. */
   put(domid: number, bytes: Buffer | undefined): void {
     if (bytes) this.#files.set(domid, bytes);
     else this.#files.delete(domid);
@@ -74,7 +74,7 @@ export class SavedFiles {
     };
   }
 
-  /** Resolves when somebody begins to wait for a lock that another has. */
+  /** Resolves when someone begins to wait for a lock that another has. */
   nextWait(): Promise<void> {
     return new Promise((resolve) => this.#onWait.push(resolve));
   }
@@ -90,7 +90,7 @@ export class SavedFiles {
     }
   }
 
-  /** Changes a file, for who has its lock. Nothing is done for a domain without one. */
+  /** Changes a file, for the holder of its lock. Nothing is done for a domain without one. */
   edit(domid: number, change: (config: SavedConfig) => SavedConfig): void {
     const bytes = this.get(domid);
     const config = bytes && parsed(bytes);
@@ -103,7 +103,7 @@ export class SavedFiles {
   }
 }
 
-/** libxl cannot do anything with a file that is no configuration either. */
+/** libxl cannot do anything with an invalid configuration either. */
 function parsed(bytes: Buffer): SavedConfig | undefined {
   try {
     return SavedConfig.parse(bytes);
@@ -113,7 +113,7 @@ function parsed(bytes: Buffer): SavedConfig | undefined {
   }
 }
 
-/** One call of a program's. */
+/** One call by a program. */
 export interface SavedCall {
   readonly what: 'lock' | 'read' | 'write' | 'unlock';
   readonly domid: number;
@@ -138,17 +138,18 @@ export class SimUserdata implements Userdata {
     return this.#turns.size;
   }
 
-  /** The program is no more: its locks go free, what it has written stays. */
+  /** The program is gone: its locks are released, what it has written stays. */
   end(): void {
     for (const turn of this.#turns) turn.leave();
     this.#turns.clear();
   }
 
-  /** As the port promises it: what fails has changed nothing, and a body that fails matters more than the lock's end. */
+  /** As the interface promises: a failure has changed nothing, and a failing body matters more than the unlock. */
   readonly withLock: Userdata['withLock'] = async (domain, options, body) => {
     const { domid } = domain;
     const files = this.#files;
-    if (domain.uuid !== uuidOf(domid)) throw new Error(`domain ${domid} has not the uuid ${domain.uuid}`);
+    if (domain.uuid !== uuidOf(domid))
+      throw new Error(`domain ${domid} does not have the uuid ${domain.uuid}`);
     const turn = await this.#gate({ what: 'lock', domid }, () => this.#lock(domid, options));
     const use = {
       read: () =>
@@ -196,18 +197,18 @@ export class SimUserdata implements Userdata {
   }
 }
 
-/** The uuid of a simulated domain, which its files are named after. */
+/** The uuid of a simulated domain, which is part of its file names. */
 export function uuidOf(domid: number): string {
   return `00000000-0000-4000-8000-${domid.toString(16).padStart(12, '0')}`;
 }
 
 /** The part of a configuration that is about USB. */
-export interface SavedSettings {
+interface SavedSettings {
   readonly usbctrls: readonly unknown[];
   readonly usbdevs: readonly unknown[];
 }
 
-/** A file as libxl writes it: with a number that no double can hold, without arrays that are empty, and with a NUL. */
+/** A file as libxl writes it: with a number that does not fit into a double, without empty arrays, and with a NUL. */
 export function savedFile({ usbctrls, usbdevs }: SavedSettings): Buffer {
   const own = {
     ...(usbctrls.length > 0 ? { usbctrls } : {}),

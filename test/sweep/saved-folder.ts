@@ -1,4 +1,4 @@
-/** libxl's files in a real folder, for real processes: where a simulated host keeps its own in memory. */
+/** libxl's files in a real folder, for real processes: a simulated host keeps its own in memory. */
 import { type FSWatcher, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/async/index.js';
@@ -33,13 +33,13 @@ export class SavedFolder {
     this.#watcher = watch(path, () => this.#onChange());
   }
 
-  /** A file of a domain's: its data, data that is being written, or its lock. */
+  /** One of a domain's files: its data, data being written, or its lock. */
   file(kind: 'd' | 'n' | 'l', domid: number): string {
     const of = kind === 'l' ? 'domain-userdata-lock' : 'libxl-json';
     return join(this.path, `userdata-${kind}.${domid}.${uuidOf(domid)}.${of}`);
   }
 
-  /** Calls `tell` for each change in the folder, as far as the system tells them one by one. */
+  /** Calls `tell` for each change in the folder, as far as the system reports them one by one. */
   onChange(tell: () => void): void {
     this.#onChange = tell;
   }
@@ -62,25 +62,25 @@ export class SavedFolder {
     }
   }
 
-  /** The sentences of what a killed process has left that would keep another one waiting. */
+  /** Sentences about what a killed process has left behind that would keep another one waiting. */
   async locksLeft(): Promise<string[]> {
     const userdata = openUserdata({ root: this.path });
     const left = this.#domids.map(async (domid) => {
       const domain = { domid, uuid: uuidOf(domid) };
-      // A free lock is there at once; the usual limit is long enough for a busy machine.
+      // A free lock is available at once; the usual limit is long enough for a busy machine.
       return userdata.withLock(domain, {}, async () => []).catch((error: unknown) => [String(error)]);
     });
     return (await Promise.all(left)).flat();
   }
 
-  /** Leaves what a process leaves that is killed while it writes a file: half of another one, and its lock. */
+  /** Leaves what a process killed while writing a file leaves behind: half of a new one, and its lock. */
   leaveHalfWritten(domid: number): void {
     const bytes = readFileSync(this.file('d', domid));
     writeFileSync(this.file('n', domid), bytes.subarray(0, bytes.length / 2));
     writeFileSync(this.file('l', domid), '');
   }
 
-  /** The names of all files but the configurations. */
+  /** The names of all files except the configurations. */
   get others(): string[] {
     return readdirSync(this.path).filter((name) => !name.startsWith('userdata-d.'));
   }

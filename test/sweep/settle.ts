@@ -1,4 +1,4 @@
-/** Time and patience: a clock that moves only when nothing else does, and promises that must settle. */
+/** Simulated time: a clock that moves only when nothing else does, and promises that must settle. */
 import type { Clock } from '../../src/async/index.js';
 
 interface Sleeper {
@@ -6,7 +6,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until it is told to go to whatever is waited for next. */
+/** A clock that stands still until told to go to whatever is waited for next. */
 export class ManualClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Set<Sleeper>();
@@ -34,7 +34,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Goes to the next moment that somebody waits for; false when nobody waits. */
+  /** Goes to the next moment that anything waits for; false when nothing waits. */
   advance(): boolean {
     let next: Sleeper | undefined;
     for (const sleeper of this.#sleepers) if (!next || sleeper.atMs < next.atMs) next = sleeper;
@@ -51,18 +51,18 @@ export type Ending<T> =
   | { readonly how: 'failed'; readonly error: unknown }
   | { readonly how: 'hung' };
 
-/** Turns of the event loop without activity before time goes on. */
+/** Turns of the event loop without activity before time moves on. */
 const STILL_TURNS = 3;
 
-/** Turns without activity, when nobody waits for the time either, before it counts as hung. */
+/** Turns without activity, if nothing waits for time to pass either, before it counts as hung. */
 const HUNG_TURNS = 60;
 
 /**
- * Waits for a promise of a simulated host. Time goes on when nothing has happened for some turns; when nobody
- * waits for it to go on either, the promise hangs. Nothing really waits.
+ * Waits for a promise on a simulated host. Time moves on when nothing has happened for some turns; if nothing waits for
+ * that either, the promise hangs. Nothing really waits.
  *
  * @param activity a number that grows with whatever happens
- * @param clocks whose time goes on; more than one for several programs on a host
+ * @param clocks whose time moves on; more than one for several programs on a host
  */
 export async function ending<T>(
   run: Promise<T>,

@@ -1,8 +1,8 @@
-/** Whoever serves a controller falls silent: usbback writes no state, a QEMU is stopped. */
+/** What serves a controller falls silent: usbback writes no state, a QEMU is stopped. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
 import type { Stage } from './events.js';
 
-/** Somebody who does nothing, until the silence ends. */
+/** Something that does nothing, until the silence ends. */
 export class Silence {
   readonly #sim: SimHost;
   readonly #stalled: StalledQemu | undefined;
@@ -12,7 +12,7 @@ export class Silence {
     this.#stalled = stalled;
   }
 
-  /** From now on the one who serves the controller of this stage does nothing. */
+  /** From now on what serves the controller of this stage does nothing. */
   static of(sim: SimHost, { type, domid }: Stage): Silence {
     const qemu = sim.qemus.get(domid);
     if (type !== 'pv' && qemu?.alive) return new Silence(sim, new StalledQemu(sim, qemu));
@@ -20,7 +20,7 @@ export class Silence {
     return new Silence(sim, undefined);
   }
 
-  /** It is over: by what was waited for, or, where it is a QEMU's, by its death. */
+  /** It is over: through what was waited for, or, for a QEMU, through its death. */
   async end(how: 'back' | 'killed'): Promise<void> {
     const { usbback } = this.#sim;
     await this.#stalled?.end(how);
@@ -30,7 +30,7 @@ export class Silence {
   }
 }
 
-/** A QEMU that is stopped: it greets a client, and neither answers it nor follows xenstore. */
+/** A stopped QEMU: it greets a client, but neither answers it nor follows xenstore. */
 class StalledQemu {
   readonly #qemu: SimQemu;
   #resume: () => void = () => undefined;

@@ -1,4 +1,4 @@
-/** The thread of a sweep: tries the faults of one operation after the other. */
+/** The thread for a sweep: tries the faults of one operation after the other. */
 import { answerTasks } from '../support/thread.js';
 import { describeFault, faultsAt, type HostCall, TRIES_ALL } from './faults.js';
 import { OPERATIONS, QEMU_OPERATIONS, type Swept } from './operations.js';
@@ -10,10 +10,10 @@ export interface SweepTask {
   readonly index: number;
 }
 
-/** What came of the faults of one operation. */
+/** The results of one operation's faults. */
 export interface Swath {
   readonly calls: number;
-  /** One of so many calls was tried. */
+  /** One in this many calls was tried. */
   readonly every: number;
   readonly faults: number;
   readonly failures: readonly string[];
@@ -21,7 +21,7 @@ export interface Swath {
 
 const LISTS = { pv: OPERATIONS, qemu: QEMU_OPERATIONS } as const;
 
-// Thousands of errors are made and caught here; nobody reads where.
+// Thousands of errors are created and caught here; nobody reads their stacks.
 Error.stackTraceLimit = 0;
 
 answerTasks(async ({ list, index }: SweepTask): Promise<Swath> => {

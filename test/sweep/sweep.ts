@@ -5,16 +5,16 @@ import { Thread } from '../support/thread.js';
 import type { Swept } from './operations.js';
 import type { Swath, SweepTask } from './sweep-thread.js';
 
-/** Failures told of one operation; the rest is counted. */
+/** Failures reported per operation; the rest are counted. */
 const TOLD = 12;
 
-/** Makes a test of each operation of a list; the number of faults is told under `name`. */
+/** Makes a test of each operation in a list; the number of faults is reported under `name`. */
 export function sweep(name: string, list: SweepTask['list'], operations: readonly Swept[]): void {
-  describe('whatever goes wrong at whatever call', () => {
+  describe('anything that goes wrong at any call', () => {
     const thread = new Thread<SweepTask, Swath>(new URL('./sweep-thread.js', import.meta.url));
     let tried = 0;
     for (const [index, operation] of operations.entries()) {
-      it(`${operation.name} ends well, or as it says`, async (t) => {
+      it(`${operation.name} ends well, or as it promises`, async (t) => {
         const { calls, every, faults, failures } = await thread.perform({ list, index });
         tried += faults;
         const which = every === 1 ? '' : ` (one of ${every} tried)`;

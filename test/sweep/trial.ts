@@ -12,14 +12,14 @@ import type { Strike } from './trouble.js';
 import { worldOf } from './world-of.js';
 
 /** What an operation does when nothing goes wrong. */
-export interface Undisturbed {
+interface Undisturbed {
   readonly calls: readonly HostCall[];
   readonly natural: Drivers;
   /** The world that it ends with. */
   readonly end: readonly string[];
 }
 
-/** Runs an operation without a fault: counts its calls, and tells what it ends with. */
+/** Runs an operation without a fault: counts its calls, and returns what it ends with. */
 export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   const sim = await operation.world();
   const natural = await naturalDrivers(sim);
@@ -36,7 +36,7 @@ export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   return result;
 }
 
-/** The drivers that the interfaces have when the kernel chooses: another host of the same devices tells. */
+/** The drivers that the interfaces have when the kernel chooses: taken from another host with the same devices. */
 async function naturalDrivers(sim: SimHost): Promise<Drivers> {
   const usb = new SimUsb();
   for (const { spec } of sim.usb.devices) {
@@ -48,7 +48,7 @@ async function naturalDrivers(sim: SimHost): Promise<Drivers> {
   return driversOf(usb);
 }
 
-/** Runs an operation with a fault; the sentences of all that is wrong afterwards. */
+/** Runs an operation with a fault; returns sentences about everything that is wrong afterwards. */
 export async function trial(operation: Swept, calm: Undisturbed, strike: Strike): Promise<string[]> {
   const { fault } = strike;
   const sim = await operation.world();
@@ -69,7 +69,7 @@ export async function trial(operation: Swept, calm: Undisturbed, strike: Strike)
   const unended =
     fault.kind === 'errno' && /^(transactionEnd|unwatch)/.test(calm.calls[strike.at]?.name ?? '');
   const wrong = trouble.dead ? [] : [...checkEnding(end), ...(await checkOpen(sim, faulty, unended))];
-  if (locks > 0) wrong.push(`I7: ${locks} locks were not given back`);
+  if (locks > 0) wrong.push(`I7: ${locks} locks were not released`);
   faulty.close();
   await sim.idle();
   const natural = naturalAfter(sim, operation, calm, fault);
@@ -105,7 +105,7 @@ export async function trial(operation: Swept, calm: Undisturbed, strike: Strike)
   return wrong;
 }
 
-/** What operations fail with that have met a QEMU which died. */
+/** What operations fail with after running into a dead QEMU. */
 const LOSSES: ReadonlySet<PvusbErrorCode> = new Set([
   'qemu-dead',
   'qemu-timeout',
@@ -115,8 +115,8 @@ const LOSSES: ReadonlySet<PvusbErrorCode> = new Set([
 ]);
 
 /**
- * Behind the death of a QEMU: an addition that failed has left nothing, a removal goes on when it is run again, and
- * whatever was left by QEMU itself the doctor gives back.
+ * After the death of a QEMU: a failed addition has left nothing, a removal continues when it is run again, and the
+ * doctor gives back whatever QEMU itself left.
  */
 async function checkLoss(
   struck: Struck,
@@ -137,7 +137,7 @@ function describe(end: Ending<unknown>): string {
   return end.how === 'failed' ? String(end.error) : end.how;
 }
 
-/** Success, or a known code that is no defect of ours. */
+/** Success, or a known code that is not a bug of ours. */
 function checkEnding(end: Ending<unknown>): string[] {
   if (end.how === 'hung') return ['it hung'];
   if (end.how === 'done') return [];
@@ -149,7 +149,7 @@ function checkEnding(end: Ending<unknown>): string[] {
   return leftOver ? ['threw rollback-failed with nothing left over'] : [];
 }
 
-/** I7: nothing is asked and not answered, no transaction and no watch is open, while it is still connected. */
+/** I7: while it is still connected, no request is unanswered, and no transaction and no watch is open. */
 async function checkOpen(sim: SimHost, faulty: FaultyHost, unended: boolean): Promise<string[]> {
   await sim.idle();
   const wrong: string[] = [];
@@ -162,8 +162,8 @@ async function checkOpen(sim: SimHost, faulty: FaultyHost, unended: boolean): Pr
 }
 
 /**
- * True for an interface without driver of which the operation said that it could not give it back: another toolstack
- * has bound its sibling meanwhile and forgotten the records, and a driver of several interfaces takes no second one.
+ * True for an interface without a driver that the operation said it could not give back: another toolstack has bound
+ * its sibling meanwhile and removed the records, and a driver of several interfaces takes no second one.
  */
 function wasSaid(failed: PvusbError | undefined, line: string): boolean {
   const id = /^I2: (\S+) is on nothing/.exec(line)?.[1];
@@ -172,7 +172,7 @@ function wasSaid(failed: PvusbError | undefined, line: string): boolean {
 
 /** The drivers that the host's interfaces should have after a fault. */
 function naturalAfter(sim: SimHost, operation: Swept, { natural }: Undisturbed, fault: Fault): Drivers {
-  // libxl saves no driver of an interface that has none at the moment, so nothing can be said of it any more.
+  // libxl saves no driver for an interface that has none at the moment, so nothing more can be said about it.
   if (fault.kind === 'deed' && fault.deed === 'rival-takes-device') {
     return new Map([...natural].filter(([id]) => !id.startsWith(`${operation.stage.busid}:`)));
   }

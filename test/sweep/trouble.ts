@@ -1,4 +1,4 @@
-/** What goes wrong on a host: one fault at one call, and what it does whatever port the call goes through. */
+/** What goes wrong on a host: one fault at one call, and its effects whatever interface the call goes through. */
 import type { SimHost } from '../../src/sim/index.js';
 import { commit, type Stage } from './events.js';
 import type { Fault, HostCall } from './faults.js';
@@ -11,10 +11,10 @@ export interface Strike {
   readonly fault: Fault;
 }
 
-/** The answer to somebody who is no more. */
+/** The answer to a process that is gone. */
 export const never = (): Promise<never> => new Promise(() => {});
 
-/** Counts the calls of a program through all ports of its host, and makes one of them go wrong. */
+/** Counts a program's calls through all interfaces of its host, and makes one of them go wrong. */
 export class Trouble {
   /** Every call so far. */
   readonly calls: HostCall[] = [];
@@ -24,7 +24,7 @@ export class Trouble {
   readonly #abort = new AbortController();
   readonly #ends: (() => void)[] = [];
   readonly #settled: (() => void)[] = [];
-  /** What somebody else does; it may have to wait until the program lets go of a lock. */
+  /** What something else does; it may have to wait until the program releases a lock. */
   #deed: Promise<void> = Promise.resolve();
   #silence: Silence | undefined;
   #inWave = false;
@@ -37,7 +37,7 @@ export class Trouble {
     this.#strike = strike;
   }
 
-  /** The signal that the program's operation is given. */
+  /** The signal that the program's operation gets. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -57,7 +57,7 @@ export class Trouble {
     this.#activity++;
   }
 
-  /** Counts a call; gives the fault that strikes it. */
+  /** Counts a call; returns the fault that strikes it. */
   note(what: HostCall['what'], name: string, changes: boolean): Fault | undefined {
     this.#activity++;
     const call = { index: this.calls.length, what, name, changes, first: !this.#inWave };
@@ -71,26 +71,26 @@ export class Trouble {
     return this.#strike?.at === call.index ? this.#strike.fault : undefined;
   }
 
-  /** Somebody presses Ctrl-C. */
+  /** Someone presses Ctrl-C. */
   abort(): void {
     this.#abort.abort(new Error('interrupted'));
   }
 
-  /** The caller gives up; somewhat later the answer comes. */
+  /** The caller gives up; the answer comes a little later. */
   async hang(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.abort();
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** What lasts: whoever serves the controller is silent, or its QEMU cannot open the device. */
+  /** Lasting faults: what serves the controller is silent, or its QEMU cannot open the device. */
   set({ kind }: Extract<Fault, { kind: 'silence' | 'unopenable' }>): void {
     const { domid, busid } = this.#stage;
     if (kind === 'silence') this.#silence = Silence.of(this.#sim, this.#stage);
     else this.#sim.qemus.get(domid)?.refuseOpen(busid);
   }
 
-  /** Ends what {@link set} began. A QEMU that was silent works on, or was killed. */
+  /** Ends what {@link set} began. A QEMU that was silent continues, or was killed. */
   async settle(how: 'back' | 'killed'): Promise<void> {
     await this.#silence?.end(how);
     for (const end of this.#settled.splice(0)) end();
@@ -99,10 +99,10 @@ export class Trouble {
     if (this.#strike?.fault.kind === 'unopenable') this.#sim.qemus.get(domid)?.refuseOpen(busid, false);
   }
 
-  /** Something happens to the host, or begins to: who needs a lock that the program has goes on behind it. */
+  /** Something happens to the host, or begins to: what needs a lock that the program has continues after it. */
   async befall(fault: Extract<Fault, { kind: 'deed' }>): Promise<void> {
     const waits = SavedFiles.of(this.#sim).nextWait();
-    // A deed that fails is a defect of the test: an unhandled rejection, which ends it.
+    // An event that fails is a bug in the test: an unhandled rejection, which ends it.
     this.#deed = commit(this.#sim, this.#stage, fault.deed).then(() => this.stir());
     await Promise.race([this.#deed, waits]);
   }
@@ -118,12 +118,12 @@ export class Trouble {
     this.#ends.push(end);
   }
 
-  /** Calls `end` when what lasts is over. */
+  /** Calls `end` when a lasting fault is over. */
   onSettled(end: () => void): void {
     this.#settled.push(end);
   }
 
-  /** Makes a call to which a fault happens that is the same for files and monitors. */
+  /** Makes a call struck by a fault that is the same for files and monitors. */
   async strike<T>(fault: Fault, act: () => Promise<T>): Promise<T> {
     switch (fault.kind) {
       case 'abort':

@@ -1,4 +1,4 @@
-/** What the sweep found of saved configurations, told one by one. */
+/** What the sweep found about saved configurations, one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { addController, attachDevice, detachDevice, doctor, type Host } from '../../src/pvusb/index.js';
@@ -18,13 +18,13 @@ const STAGE: Stage = { type: 'pv', busid: '3-6', other: '1-1', domid: 1, devid: 
 
 type Operation = (host: Host, signal: AbortSignal) => Promise<unknown>;
 
-/** A call that comes behind the writing of a file. */
+/** A call that comes after a file was written. */
 interface Behind {
   readonly write: number;
   readonly call: string;
 }
 
-/** Runs an operation that a fault strikes at the next call of a name behind a writing of a file; gives how it ended. */
+/** Runs an operation that a fault strikes at the next call with a given name after a file was written; returns how it ended. */
 async function struck(
   world: () => Promise<SimHost>,
   run: Operation,
@@ -55,12 +55,12 @@ const detach: Operation = (host, signal) => detachDevice(host, { domain: 1, devi
 const attach: Operation = (host, signal) =>
   attachDevice(host, { domain: 1, device: '3-6', devid: 0 }, { signal });
 
-describe('an interruption while the transaction ends that frees a port', () => {
+describe('an interruption at the end of the transaction that frees a port', () => {
   it('leaves a file that says what the transaction did', async () => {
     const abort = { kind: 'abort', after: false } as const;
     const { sim, end } = await struck(lent, detach, { write: 0, call: 'transactionEnd' }, abort);
     assert.equal(end, 'aborted');
-    // The transaction was made, and the detach goes on behind it when it is run again.
+    // The transaction was committed, and the detach continues after it when it is run again.
     assert.equal(await sim.store.handle(0).read('/local/domain/0/backend/vusb/1/0/port/1'), '');
     await unharmed(sim, (host) => detachDevice(host, { domain: 1, devid: 0, port: 1 }));
     assert.deepEqual(await invariantsOf(sim), []);
@@ -87,7 +87,7 @@ describe("a lock's file that cannot be removed", () => {
   }
 });
 
-describe('a file that differs, of a domain with more to be mended', () => {
+describe('a file that differs, for a domain with more to be fixed', () => {
   it('is corrected in the same run of the doctor', async () => {
     const sim = await brokenEmulatedWorld();
     const { remaining } = await unharmed(sim, (host) => doctor(host, { fix: true, settleMs: 0 }));
@@ -100,7 +100,7 @@ describe('a file that differs, of a domain with more to be mended', () => {
   });
 });
 
-describe('a transaction that is refused behind the writing of the file', () => {
+describe('a transaction that is refused after the file was written', () => {
   it('has the file written back, byte for byte', async () => {
     const files = SavedFiles.of(await empty()).texts;
     const end = { write: 0, call: 'transactionEnd' };

@@ -1,4 +1,4 @@
-/** What the sweep found of controllers that a QEMU serves, told one by one. */
+/** What the sweep found about controllers that a QEMU serves, one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -20,7 +20,7 @@ import { smallWorld } from './worlds.js';
 
 const AT = { domain: 1, devid: 0, port: 1 };
 
-/** Runs an operation that a fault strikes at the last call of this name; gives the code that it fails with. */
+/** Runs an operation that a fault strikes at the last call with this name; returns the code that it fails with. */
 async function struck(
   sim: SimHost,
   operation: Swept,
@@ -46,9 +46,9 @@ function driversOf(sim: SimHost, busid: string): (string | undefined)[] {
   return sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
 }
 
-describe('a detach from a QEMU that is silent', () => {
+describe('a detach from a silent QEMU', () => {
   for (const end of ['back', 'killed'] as const) {
-    it(`goes on when QEMU is ${end}, though nobody has recorded the drivers`, async () => {
+    it(`continues when QEMU is ${end}, even if nobody has recorded the drivers`, async () => {
       const detaching = operationOf('detach 3-6 (qusb)');
       const sim = await detaching.world();
       const freeing = /^write .*\/port\/1$/;
@@ -62,7 +62,7 @@ describe('a detach from a QEMU that is silent', () => {
 });
 
 describe('a port that another toolstack takes the moment it is free', () => {
-  it('does not keep the detach from its end: QEMU has let go of what it had', async () => {
+  it('does not prevent the detach from finishing: QEMU has let go of what it had', async () => {
     const detaching = operationOf('detach 3-6 (qusb)');
     const sim = await detaching.world();
     const end = await struck(sim, detaching, /^open 1$/, { kind: 'deed', deed: 'rival-takes-port' });
@@ -73,8 +73,8 @@ describe('a port that another toolstack takes the moment it is free', () => {
   });
 });
 
-describe('a device without driver that is pulled out and plugged in again', () => {
-  it('is found by the doctor: QEMU has it in the port, and not open', async () => {
+describe('a device without a driver that is replugged', () => {
+  it('is found by the doctor: QEMU has it in the port, but not open', async () => {
     const sim = await smallWorld({ type: 'devicemodel', lent: { 1: '3-8' } });
     const { spec } = sim.usb.device('3-8')!;
     const { address: _, ...again } = spec;
@@ -95,7 +95,7 @@ describe('a device without driver that is pulled out and plugged in again', () =
 });
 
 describe('a guest that does not let go of an emulated controller', () => {
-  it('keeps it from being removed; destroyed, it is found until the guest has let go', async () => {
+  it('prevents its removal; destroyed, it is found until the guest has let go', async () => {
     const sim = await smallWorld({ type: 'devicemodel', lent: { 1: '3-6' } });
     sim.qemus.get(1)!.guestEjects = false;
     const remove = (destroy: boolean) =>

@@ -1,4 +1,4 @@
-/** What the sweep found, told one by one. */
+/** What the sweep found, one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { attachDevice, detachDevice, removeController } from '../../src/pvusb/index.js';
@@ -11,7 +11,7 @@ import { undisturbed } from './trial.js';
 import { unharmed } from './unharmed.js';
 import { smallWorld } from './worlds.js';
 
-/** A host on which a detach of 3-6 from port 1 was interrupted right behind the freeing of the port. */
+/** A host on which a detach of 3-6 from port 1 was interrupted right after it freed the port. */
 async function halfDetached() {
   const detaching = OPERATIONS.find(({ name }) => name === 'detach 3-6')!;
   // Lent by the product itself, so that the records say whose they are.
@@ -40,8 +40,8 @@ async function halfDetached() {
   return sim;
 }
 
-describe('a detach that was interrupted behind the freeing of the port', () => {
-  it('goes on when it is run again by its port', async () => {
+describe('a detach that was interrupted after it freed the port', () => {
+  it('continues when it is run again by port', async () => {
     const sim = await halfDetached();
     const { result } = await unharmed(sim, (host) => detachDevice(host, { domain: 1, devid: 0, port: 1 }));
     assert.equal(sim.usb.driverOf('3-6:1.0'), 'snd-usb-audio');
@@ -55,7 +55,7 @@ describe('a detach that was interrupted behind the freeing of the port', () => {
     await sim.close();
   });
 
-  it('goes on when it is run again by the name of the device', async () => {
+  it("continues when it is run again by the device's name", async () => {
     const sim = await halfDetached();
     await unharmed(sim, (host) => detachDevice(host, { device: '3-6', domain: 1 }));
     assert.equal(sim.usb.driverOf('3-6:1.1'), 'snd-usb-audio');
@@ -69,7 +69,7 @@ describe('a detach that was interrupted behind the freeing of the port', () => {
     await sim.close();
   });
 
-  it('does not keep the device from being attached to another guest', async () => {
+  it('does not prevent the device from being attached to another guest', async () => {
     const sim = await halfDetached();
     await unharmed(sim, (host) => attachDevice(host, { domain: 2, device: '3-6' }));
     await assert.rejects(
@@ -84,7 +84,7 @@ describe('a detach that was interrupted behind the freeing of the port', () => {
 });
 
 describe('an interface whose class cannot be read', () => {
-  it('is an error, since a device without it would be lent by half', async () => {
+  it('is an error, since without it half a device would be lent', async () => {
     const sim = await smallWorld({ lent: {} });
     const sysfs = new Sysfs({
       ...sim.usb.files,

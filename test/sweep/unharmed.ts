@@ -1,4 +1,4 @@
-/** A program on a simulated host, to which nothing happens. */
+/** A program on a simulated host, undisturbed. */
 import type { Host } from '../../src/pvusb/index.js';
 import type { SimHost } from '../../src/sim/index.js';
 import { Sysfs } from '../../src/sysfs/index.js';

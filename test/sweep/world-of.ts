@@ -1,4 +1,4 @@
-/** The world of a host as two of them are compared: xenstore, drivers, saved configurations, and what the QEMUs have. */
+/** The world of a host for comparing two of them: xenstore, drivers, saved configurations, and what the QEMUs have. */
 import type { SimHost, SimQemu } from '../../src/sim/index.js';
 import { type Snapshot, snapshot } from '../core/support/invariants.js';
 import { SavedFiles } from './saved-files.js';
@@ -12,12 +12,12 @@ export async function worldOf(sim: SimHost): Promise<Snapshot> {
   return [...snapshot(sim), ...saved, ...qemus.flat()];
 }
 
-/** Whether the line of a difference is about a saved configuration. */
+/** Whether a line of a difference is about a saved configuration. */
 export function isOfFiles(line: string): boolean {
   return /^[-+] file \d+:/.test(line);
 }
 
-/** Whether the line of a world is about a QEMU. */
+/** Whether a line of a world is about a QEMU. */
 export function isOfQemus(line: string): boolean {
   return /^[-+] QEMU \d+ /.test(line);
 }

@@ -3,7 +3,7 @@ import type { ControllerType } from '../../src/pvusb/index.js';
 import { SimHost, type SimQemu, shortWorld, type World } from '../../src/sim/index.js';
 import { SavedFiles, savedFile, uuidOf } from './saved-files.js';
 
-/** The devices of every world: a single interface, two claimed by one driver in two ways, one without driver. */
+/** The devices of every world: a single interface, two claimed by one driver in two ways, one without a driver. */
 const DEVICES = [
   { busid: '1-1', id: '46f4:0001', serial: 'LAB0002', interfaces: ['08/06/50'] },
   { busid: '2-1', id: '0627:0001', serial: '89126', interfaces: ['03/01/02'] },
@@ -13,18 +13,18 @@ const DEVICES = [
 ];
 
 /** What differs between small worlds. */
-export interface SmallWorld {
-  /** Of the controllers, and so of the guests; pv unless given. */
+interface SmallWorld {
+  /** Of the controllers, and so of the guests; default pv. */
   readonly type?: ControllerType;
   /** What guest 1's controller holds, by port; it has none when this is absent. */
   readonly lent?: Readonly<Record<string, string>>;
-  /** The devices that are plugged in; all unless given. */
+  /** The devices that are plugged in; default all. */
   readonly busids?: readonly string[];
-  /** Of the guests' mischief. */
+  /** Seed for the hostile guests. */
   readonly seed?: number;
 }
 
-/** Checked and completed once: a sweep begins thousands of times with the same. */
+/** Checked and completed once: a sweep starts thousands of times with the same one. */
 const worlds = new Map<string, World>();
 
 function worldOf({ type = 'pv', lent, busids, seed = 7 }: SmallWorld): World {
@@ -41,12 +41,12 @@ function worldOf({ type = 'pv', lent, busids, seed = 7 }: SmallWorld): World {
   });
 }
 
-/** Of the emulated controllers an xHCI alone has as few ports as the others. */
+/** Of the emulated controllers only an xHCI can have as few ports as the other types. */
 function shapeOf(type: ControllerType) {
   return { type, devid: 0, ports: 2, version: type === 'devicemodel' ? 3 : 2 };
 }
 
-/** Guests 1 and 2, which are not to be trusted; guest 2 has a controller, guest 1 one if it is given devices. */
+/** Guests 1 and 2, which are not trusted; guest 2 has a controller, guest 1 one if it is given devices. */
 export async function smallWorld(options: SmallWorld): Promise<SimHost> {
   const { type = 'pv', lent } = options;
   const key = JSON.stringify(options);
@@ -62,13 +62,13 @@ export async function smallWorld(options: SmallWorld): Promise<SimHost> {
   return sim;
 }
 
-/** What a file says of a device in a port of controller 0. */
+/** What a file says about a device in a port of controller 0. */
 function entryOf(sim: SimHost, port: number, busid: string): unknown {
   const hostbus = Number.parseInt(busid, 10);
   return { ctrl: 0, port, 'type.hostdev': { hostbus, hostaddr: sim.usb.device(busid)!.address } };
 }
 
-/** A world with something of everything that the doctor mends of type pv. */
+/** A world with one of everything that the doctor fixes for type pv. */
 export async function brokenWorld(): Promise<SimHost> {
   const sim = await smallWorld({ lent: { 1: '2-1', 2: '3-6' } });
   const dom0 = sim.store.handle(0);
@@ -80,7 +80,7 @@ export async function brokenWorld(): Promise<SimHost> {
   return sim;
 }
 
-/** The same of type qusb: a port that QEMU cannot serve, one of two for a device, one of a QEMU that has died. */
+/** The same for type qusb: a port that QEMU cannot serve, one of two for a device, one of a dead QEMU. */
 export async function brokenQusbWorld(): Promise<SimHost> {
   const sim = await smallWorld({ type: 'qusb', lent: { 1: '2-1' } });
   const dom0 = sim.store.handle(0);
@@ -97,7 +97,7 @@ export async function brokenQusbWorld(): Promise<SimHost> {
   return sim;
 }
 
-/** The same of type devicemodel: what QEMU has and no record names, and the other way round. */
+/** The same for type devicemodel: what QEMU has and no record names, and the reverse. */
 export async function brokenEmulatedWorld(): Promise<SimHost> {
   const sim = await smallWorld({ type: 'devicemodel', lent: { 1: '2-1' } });
   const dom0 = sim.store.handle(0);
@@ -133,7 +133,7 @@ const EMULATED = {
 } as const;
 
 /**
- * Records of an interrupted detach: of two interfaces, one has its driver again. And saved configurations that another
+ * Records of an interrupted detach: one of two interfaces has its driver again. And saved configurations that another
  * program has left behind: one says too much, one too little.
  */
 async function leaveRecords(sim: SimHost): Promise<void> {

@@ -36,7 +36,7 @@ describe('bind and unbind', () => {
     ]);
   });
 
-  it('move an interface of the simulated kernel, and are done when they are done already', async (test) => {
+  it('move an interface of the simulated kernel, and succeed when there is nothing to do', async (test) => {
     const { sim, sysfs } = await simulated(test);
     await sysfs.bind(usbhid);
     assert.deepEqual(await sysfs.stateOf(KEYBOARD), { present: true, driver: 'usbhid' });
@@ -54,7 +54,7 @@ describe('bind and unbind', () => {
     assert.equal(sim.usb.driverOf(KEYBOARD), 'usbhid');
   });
 
-  it('say ENODEV of what is gone, but an unbind of it is done', async (test) => {
+  it('say ENODEV for what is gone, but an unbind of it succeeds', async (test) => {
     const { sim, sysfs } = await simulated(test);
     await sim.unplug('3-2');
     await assert.rejects(sysfs.bind(usbhid), fails('ENODEV', 'bind'));
@@ -75,7 +75,7 @@ describe('bind and unbind', () => {
     await assert.rejects(sysfs.bind(usbhid), fails('ENOMEM', 'bind'));
   });
 
-  it('of one who may not write say EACCES, also when there is another driver', async () => {
+  it('without permission to write say EACCES, even when there is another driver', async () => {
     const files = new MapFiles(recordedHost());
     files.onWrite = () => {
       throw errno('EACCES');
@@ -87,7 +87,7 @@ describe('bind and unbind', () => {
     await assert.rejects(sysfs.probe(KEYBOARD), fails('EACCES', 'probe'));
   });
 
-  it('that the kernel takes without doing them are not-verified after 2 seconds', async () => {
+  it('that the kernel accepts without doing them are not-verified after 2 seconds', async () => {
     const clock = new QuickClock();
     const sysfs = new Sysfs(new MapFiles(recordedHost()), clock);
     await assert.rejects(sysfs.unbind(usbhid), fails('not-verified', 'unbind'));
@@ -95,7 +95,7 @@ describe('bind and unbind', () => {
     await assert.rejects(sysfs.bind(usbback), /is on usbhid$/);
   });
 
-  it('can be given up before they begin, and while they wait', async () => {
+  it('can be aborted before they begin, and while they wait', async () => {
     const clock = new QuickClock();
     const files = new MapFiles(recordedHost());
     const sysfs = new Sysfs(files, clock);
@@ -117,7 +117,7 @@ describe('bind and unbind', () => {
 });
 
 describe('a probe', () => {
-  it('tells the driver that the kernel found', async (test) => {
+  it('returns the driver that the kernel found', async (test) => {
     const { sysfs } = await simulated(test);
     await sysfs.unbind(usbhid);
     assert.equal(await sysfs.probe(KEYBOARD), 'usbhid');
@@ -173,7 +173,7 @@ describe('on published files', () => {
     );
     await published.close();
     await sim.close();
-    // A tree whose simulation has died: nobody reads the pipes, and nobody waits for that.
+    // A tree whose simulation has died: nobody reads the pipes, and nothing waits for that.
     await assert.rejects(nodeFiles(root).writeText('sys/none', 'x'), { code: 'ENOENT' });
   });
 });

@@ -11,6 +11,7 @@ import {
   formatIdentity,
   hasIdentity,
   interfaceNumber,
+  listedName,
   parseBusid,
   parseDeviceName,
   parseDriverName,
@@ -61,7 +62,7 @@ describe('a name', () => {
       assert.equal(parseDeviceName(text), undefined);
   });
 
-  it('of an interface tells its device, a root hub’s too, and its number', () => {
+  it('of an interface contains its device, also a root hub’s, and its number', () => {
     for (const [text, busid, number] of [
       ['3-1:1.0', '3-1', 0],
       ['3-1.5:2.11', '3-1.5', 11],
@@ -99,7 +100,7 @@ describe('a name', () => {
 });
 
 describe('an escaped text', () => {
-  it('shows what would move, hide or turn around', () => {
+  it('shows what would move, hide or reverse', () => {
     assert.equal(escapeText('plain é 日本'), 'plain é 日本');
     assert.equal(escapeText('\x1b[31m\x9b'), '\\x1b[31m\\x9b');
     assert.equal(escapeText('a\nb\r\t\0\x7f'), 'a\\x0ab\\x0d\\x09\\x00\\x7f');
@@ -110,13 +111,13 @@ describe('an escaped text', () => {
     assert.equal(escapeText('\u{e0041}'), '\\u{e0041}');
   });
 
-  it('ends at 128 characters, however they are made', () => {
+  it('ends at 128 characters, however they are composed', () => {
     assert.equal(escapeText('x'.repeat(100_000)), 'x'.repeat(128));
     assert.equal(escapeText('😀'.repeat(200)), '😀'.repeat(128));
     assert.ok(escapeText('\u202e'.repeat(100_000)).length <= 128 * 10);
   });
 
-  it('has no unsafe character, and is another for another text', () => {
+  it('has no unsafe character, and differs for different texts', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
     fc.assert(
       fc.property(text, text, (one, other) => {
@@ -135,7 +136,7 @@ describe('an identity', () => {
     assert.equal(formatIdentity(nameless), '46f4:0001;;08/06/50');
   });
 
-  it('is had in any socket and configuration, but not with another id or serial number', async () => {
+  it('is the same in any socket and configuration, but not with another id or serial number', async () => {
     const stick = await deviceOf('4-1');
     const identity = formatIdentity(stick);
     assert.ok(hasIdentity({ ...stick, busid: (await deviceOf('1-1')).busid, interfaces: [] }, identity));
@@ -152,7 +153,7 @@ describe('an identity', () => {
     assert.ok(hasIdentity(nameless, formatIdentity(nameless)));
   });
 
-  it('is not made up by what is none', async () => {
+  it('is not read into what is not one', async () => {
     const stick = await deviceOf('4-1');
     for (const text of ['', ';', ';;', '46f4:0001', 'garbage'])
       assert.equal(hasIdentity(stick, text), false, text);
@@ -184,7 +185,7 @@ C 03  Human Interface Device
 `;
 
 describe('usb.ids', () => {
-  it('names vendors and products, those that are wanted only', () => {
+  it('names vendors and products, only those that are wanted', () => {
     const names = parseUsbIds(USB_IDS, new Set(['0627', '0627:0001', '46f4:0001', '1d6b', '1d6b:0001']));
     assert.deepEqual(Object.fromEntries(names), {
       '0627': 'Adomax Technology Co., Ltd',
@@ -206,14 +207,29 @@ describe('usb.ids', () => {
     assert.equal((await readUsbNames(devices, [join(folder, 'none')])).size, 0);
   });
 
-  it('goes before what the device says of itself', async () => {
+  it('comes after what the device says about itself, whose name begins with the product', async () => {
     const device = await deviceOf('3-2');
     const { manufacturer: _m, product: _p, ...silent } = device;
     assert.equal(describeDevice(device), 'QEMU USB Keyboard');
-    assert.equal(describeDevice(device, new Map([['0627', 'Adomax']])), 'Adomax QEMU USB Keyboard');
-    assert.equal(describeDevice(device, new Map([['0627:0001', 'QEMU Tablet']])), 'QEMU Tablet');
+    assert.equal(describeDevice(device, new Map([['0627', 'Adomax']])), 'QEMU USB Keyboard');
+    assert.equal(describeDevice(device, new Map([['0627:0001', 'QEMU Tablet']])), 'QEMU USB Keyboard');
     assert.equal(describeDevice(silent), 'device 0627:0001');
     assert.equal(describeDevice(silent, new Map([['0627', 'Adomax']])), 'Adomax device');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme' }), 'Acme device');
     assert.equal(describeDevice({ ...silent, product: 'Keyboard' }), 'Keyboard');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme', product: 'Keyboard' }), 'Keyboard (Acme)');
+    assert.equal(
+      describeDevice({ ...silent, manufacturer: 'acme', product: 'Acme Keyboard' }),
+      'Acme Keyboard',
+    );
+    const listed = new Map([
+      ['0627', 'Adomax'],
+      ['0627:0001', 'QEMU Tablet'],
+    ]);
+    assert.equal(describeDevice({ ...silent, product: '  ' }, listed), 'Adomax QEMU Tablet');
+    assert.equal(describeDevice({ ...silent, manufacturer: 'Acme' }, listed), 'Adomax QEMU Tablet');
+    assert.equal(listedName(device, listed), 'Adomax QEMU Tablet');
+    assert.equal(listedName(device, new Map([['0627', 'Adomax']])), undefined);
+    assert.equal(listedName(device, new Map([['0627:0001', 'Adomax Tablet']])), 'Adomax Tablet');
   });
 });

@@ -1,4 +1,4 @@
-/** What tells that devices come and go. */
+/** Reports of devices that come and go. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openPlugs, type Plugs } from '../../src/sysfs/index.js';
 import { HANG_MS } from '../support/hang.js';
 
-/** One change makes several events: after so long without one it is told. */
+/** One change makes several events: it counts as reported after this long without one. */
 const QUIET_MS = 100;
 
-/** For what is never told. */
+/** For what is never reported. */
 const LIMIT = { timeout: HANG_MS };
 
-/** Somebody who waits for what is told. */
+/** Waits for what is reported. */
 class Listener {
   readonly #plugs: Plugs;
   #told: ReturnType<Plugs['next']>;
@@ -24,7 +24,7 @@ class Listener {
     this.#told = plugs.next();
   }
 
-  /** Makes a change, and waits until it is told, with all that it entails. */
+  /** Makes a change, and waits until it is reported, with everything that it entails. */
   async hears(change: () => void): Promise<void> {
     change();
     do {
@@ -33,7 +33,7 @@ class Listener {
     } while (!(await this.#isQuiet()));
   }
 
-  /** Makes a change that is none of ours. */
+  /** Makes a change that does not concern us. */
   async ignores(change: () => void): Promise<void> {
     change();
     assert.ok(await this.#isQuiet());
@@ -57,7 +57,7 @@ async function listenTo(t: TestContext, ...where: Parameters<typeof openPlugs>):
 }
 
 describe('plugs', () => {
-  test('tell that a device has come, and that it has gone', async (t) => {
+  test('report that a device has come, and that it has gone', async (t) => {
     const root = folder(t);
     const devices = join(root, 'bus/usb/devices');
     mkdirSync(devices, { recursive: true });
@@ -76,7 +76,7 @@ describe('plugs', () => {
     assert.equal((await plugs.next()).done, true);
   });
 
-  test('go on when the folder of the devices, and those above it, are made anew', LIMIT, async (t) => {
+  test("continue when the devices' folder, and those above it, are recreated", LIMIT, async (t) => {
     const root = folder(t);
     const devices = join(root, 'bus/usb/devices');
     mkdirSync(devices, { recursive: true });
@@ -88,7 +88,7 @@ describe('plugs', () => {
     }
   });
 
-  test('wait for a folder that is not there yet, and for nothing beside it', LIMIT, async (t) => {
+  test('wait for a folder that does not exist yet, and for nothing next to it', LIMIT, async (t) => {
     const above = folder(t);
     const root = join(above, 'sys');
     const listener = await listenTo(t, root);
@@ -98,7 +98,7 @@ describe('plugs', () => {
     }
   });
 
-  test('of a bus that goes and comes again are told, and of one that comes late', LIMIT, async (t) => {
+  test('cover a bus that goes and comes back, and one that appears late', LIMIT, async (t) => {
     const nodes = folder(t);
     const bus = join(nodes, '001');
     mkdirSync(bus);
@@ -112,14 +112,14 @@ describe('plugs', () => {
     await listener.hears(() => writeFileSync(join(nodes, '002/001'), ''));
   });
 
-  test('where nothing can be watched tell nothing, and end when they are closed', async () => {
+  test('are empty where nothing can be watched, and end when closed', async () => {
     const plugs = await openPlugs('/nowhere');
     const told = plugs.next();
     await plugs.close();
     assert.equal((await told).done, true);
   });
 
-  test('of this host can be watched', async () => {
+  test('work on this host', async () => {
     const plugs = await openPlugs('/sys');
     await plugs.close();
     assert.equal((await plugs.next()).done, true);

@@ -24,6 +24,11 @@ const HOST = [
   '4-1 device 4:2 46f4:0001 5000 4-1:1.0=08/06/50=usb-storage',
 ];
 
+async function deviceOf(files: MapFiles, busid: string) {
+  const [device] = await new Sysfs(files).devices({ wanted: [busid as Busid] });
+  return device;
+}
+
 describe('a scan', () => {
   it('reads a recorded host by bus and address: kinds, ids, speeds, interfaces, drivers', async (test) => {
     const devices = await openSysfs(writeTree(test, recordedHost())).devices();
@@ -56,7 +61,7 @@ describe('a scan', () => {
     assert.deepEqual(await sysfs.devices({ wanted: [] }), []);
   });
 
-  it('takes a device class as hex: 09 is a hub, 9 and 10 are none', async () => {
+  it('reads a device class as hex: 09 is a hub, 9 and 10 are not', async () => {
     const files = new MapFiles(recordedHost());
     const sysfs = new Sysfs(files);
     for (const [text, kind, deviceClass] of [
@@ -70,6 +75,34 @@ describe('a scan', () => {
       const [device] = await sysfs.devices({ wanted: ['3-2'] as Busid[] });
       assert.deepEqual([device?.kind, device?.deviceClass], [kind, deviceClass], text);
     }
+  });
+
+  it('counts as a hub what the hub driver takes, also by an interface', async () => {
+    const files = new MapFiles(recordedHost());
+    files.entries.set('bus/usb/devices/3-8:1.0/bInterfaceClass', '09\n');
+    assert.equal((await deviceOf(files, '3-8'))?.kind, 'hub');
+  });
+
+  it('sees what the host does not allow to be used, and what it could not configure', async () => {
+    const files = new MapFiles(recordedHost());
+    const state = async () => {
+      const { unauthorized, unconfigured, interfaces } = (await deviceOf(files, '3-6'))!;
+      return [unauthorized, unconfigured, ...interfaces.map((intf) => intf.unauthorized)];
+    };
+    assert.deepEqual(await state(), [undefined, undefined, undefined, undefined]);
+    files.entries.set('bus/usb/devices/3-6:1.1/authorized', '0\n');
+    assert.deepEqual(await state(), [undefined, undefined, undefined, true]);
+    files.entries.set('bus/usb/devices/3-6/authorized', '0\n');
+    assert.deepEqual((await state()).slice(0, 2), [true, undefined]);
+    // Nothing at all, or a newline, depending on the kernel's version.
+    for (const none of ['', '\n']) {
+      files.entries.set('bus/usb/devices/3-6/bConfigurationValue', none);
+      assert.deepEqual((await state()).slice(0, 2), [true, true]);
+    }
+    // Old kernels do not have the files.
+    for (const name of ['3-6/authorized', '3-6/bConfigurationValue', '3-6:1.1/authorized'])
+      files.entries.set(`bus/usb/devices/${name}`, errno('ENOENT'));
+    assert.deepEqual(await state(), [undefined, undefined, undefined, undefined]);
   });
 
   it('orders interfaces by number, also above 9', async () => {
@@ -86,7 +119,7 @@ describe('a scan', () => {
     assert.equal(found?.interfaces[0]?.classes, 'ff/00/00');
   });
 
-  it('knows the speeds that there are, and calls another 0', async () => {
+  it('knows the existing speeds, and gives 0 for any other', async () => {
     const files = new MapFiles(recordedHost());
     const sysfs = new Sysfs(files);
     for (const [text, mbps] of [
@@ -102,7 +135,7 @@ describe('a scan', () => {
     }
   });
 
-  it('leaves out names that are none, and devices whose numbers make no sense', async () => {
+  it('leaves out invalid names, and devices whose numbers make no sense', async () => {
     const files = new MapFiles(recordedHost());
     for (const name of ['3-x', 'usb', 'usb0', '3-0', '..', '3-2:1', '3-2:1.0.0', `3-${'1.'.repeat(40)}1`]) {
       files.set(`${name}/busnum`, '3\n');
@@ -116,7 +149,7 @@ describe('a scan', () => {
     for (const name of ['3-2', '3-3', '3-4', '3-0']) assert.ok(!names.includes(name), name);
   });
 
-  it('escapes what a device says of itself', async (test) => {
+  it('escapes what a device says about itself', async (test) => {
     const evil: Readonly<Record<string, string>> = {
       manufacturer: '\x1b]0;pwned\x07\x1b[2J',
       product: 'abc\u202egnp.exe',
@@ -163,7 +196,7 @@ describe('a device that is pulled out while it is read', () => {
 });
 
 describe('a sysfs that cannot be read', () => {
-  it('that is not there says no-sysfs', async (test) => {
+  it('that does not exist says no-sysfs', async (test) => {
     const root = writeTree(test, {});
     rmSync(join(root, 'bus'), { recursive: true });
     await assert.rejects(openSysfs(root).devices(), fails('no-sysfs', 'read'));
@@ -174,7 +207,7 @@ describe('a sysfs that cannot be read', () => {
     assert.deepEqual(await openSysfs(writeTree(test, {})).devices(), []);
   });
 
-  it('that is closed says EACCES', async (test) => {
+  it('without permission says EACCES', async (test) => {
     const root = writeTree(test, recordedHost());
     chmodSync(join(root, 'bus/usb/devices'), 0o000);
     const isRoot = process.geteuid?.() === 0;
@@ -188,7 +221,7 @@ describe('a sysfs that cannot be read', () => {
     }
   });
 
-  it('in a device’s numbers or an interface’s class fails, and in its texts does not', async () => {
+  it('in a device’s numbers or an interface’s class fails, but not in its texts', async () => {
     for (const attribute of ['3-2/busnum', '3-2/devnum', '3-2:1.0/bInterfaceClass', '3-2:1.0/driver']) {
       const files = new MapFiles(recordedHost());
       files.set(attribute, errno('EIO'));
@@ -210,7 +243,7 @@ describe('a sysfs that cannot be read', () => {
     await assert.rejects(sysfs.devices({ signal }), /given up/);
   });
 
-  it('may have a file in a driver’s place', async (test) => {
+  it('may have a file in place of a driver', async (test) => {
     const root = writeTree(test, recordedHost());
     mkdirSync(join(root, 'devices/pci0000:00/3-8:1.0/driver'));
     await assert.rejects(openSysfs(root).devices(), fails('EINVAL', 'read'));

@@ -1,4 +1,4 @@
-/** What the tests of the sysfs client share: a recorded tree, files that fail on demand, a clock that is quick. */
+/** What the tests of the sysfs client share: a recorded tree, files that fail on demand, a fast clock. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ import { SysfsError, type SysfsFiles, type UsbDevice } from '../../src/sysfs/ind
 import { projectRoot } from '../xenstored/fetch.js';
 
 /** Attributes by device or interface, without their newline; `driver` is a link's target after `-> `. */
-export type Recorded = Readonly<Record<string, Readonly<Record<string, string>>>>;
+type Recorded = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** The recorded host. */
 export function recordedHost(): Recorded {
@@ -37,7 +37,7 @@ export function writeTree(test: TestContext, recorded: Recorded): string {
   return root;
 }
 
-/** A Node error as the file system gives it. */
+/** A Node error like those of the file system. */
 export function errno(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: made up`), { code });
 }
@@ -127,7 +127,7 @@ export class QuickClock implements Clock {
   }
 }
 
-/** One line a device: what the tests compare. */
+/** One line per device: what the tests compare. */
 export function brief({
   busid,
   kind,

@@ -59,7 +59,7 @@ describe('a connection', () => {
     assert.ok(wire.writes < 20, `${wire.writes} writes`);
   });
 
-  it('takes replies and events cut anywhere, and many in one piece', async () => {
+  it('takes replies and events split anywhere, and many in one piece', async () => {
     const { client, wire } = fakeClient();
     for (const size of [1, 7, 16, 17, 1000]) {
       const watching = client.watch('/w');
@@ -80,7 +80,7 @@ describe('a connection', () => {
     client.close();
   });
 
-  it('does not keep what it hands on in a buffer that is used again', async () => {
+  it('does not keep what it passes on in a buffer that is reused', async () => {
     const { client, wire } = fakeClient();
     const bytes = client.readBytes('/a');
     const [request] = await wire.take();
@@ -152,7 +152,7 @@ describe('an abort', () => {
     assert.equal(client.closed, false);
   });
 
-  it('drops what is not sent yet', async () => {
+  it('drops what has not been sent yet', async () => {
     const { client, wire } = fakeClient();
     const giveUp = new AbortController();
     const first = client.readMany(Array.from({ length: 256 }, () => '/first'));
@@ -216,7 +216,7 @@ describe('bytes that are not the protocol', () => {
     });
   }
 
-  it('that are whole, but make no sense as an answer, fail that call only', async () => {
+  it('that are complete, but make no sense as an answer, fail only that call', async () => {
     const { client, wire } = fakeClient();
     const calls = [client.permissions('/a'), client.transaction(async () => assert.fail('the body ran'))];
     const outcomes = Promise.allSettled(calls);

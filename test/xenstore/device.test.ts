@@ -71,7 +71,7 @@ describe('the client on a character device', { skip }, () => {
     client.close();
   });
 
-  it('sends one message a write', async () => {
+  it('sends one message per write', async () => {
     const { path } = await makeDevice();
     const probe = await open('/dev/null', 'r+');
     const prototype = Object.getPrototypeOf(probe) as { write: (bytes: Buffer) => Promise<unknown> };
@@ -111,7 +111,7 @@ describe('the client on a character device', { skip }, () => {
     assert.equal(String((await closed)[0]), 'closed\n');
   });
 
-  it('fails all when the device goes away', async () => {
+  it('fails everything when the device goes away', async () => {
     const { path, bridge } = await makeDevice();
     const client = new XenstoreClient(await openDevice(path));
     store.intercept = () => 'hold';
@@ -124,7 +124,7 @@ describe('the client on a character device', { skip }, () => {
     assert.equal(client.pendingCount, 0);
   });
 
-  it('lets its program end after a close, though a read was waiting', async () => {
+  it('lets its program end after a close, even if a read was waiting', async () => {
     const { path } = await makeDevice();
     const module = new URL('../../src/xenstore/index.js', import.meta.url).href;
     const script = `
@@ -140,7 +140,7 @@ describe('the client on a character device', { skip }, () => {
     assert.deepEqual([await endOf(child), (await said).join('')], [0, 'Domain-0']);
   });
 
-  it('that is not there, or may not be opened, cannot be reached', async () => {
+  it('that does not exist, or may not be opened, cannot be reached', async () => {
     await assert.rejects(openDevice(join(folder, 'missing')), fails('unreachable', 'connect'));
     await assert.rejects(openDevice(folder), fails('unreachable', 'connect'));
   });

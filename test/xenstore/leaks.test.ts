@@ -1,16 +1,16 @@
-/** What a client leaves in a daemon: nothing, as its limits show; and what a daemon leaves of a client. */
+/** What a client leaves in a daemon: nothing, as the daemon's limits show; and what a daemon's end does to a client. */
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { kitOrSkip } from '../xenstored/fetch.js';
 import { fails, settled, subjectsBy } from './support.js';
 
 const { skip } = await kitOrSkip();
-// A skipped group is in no count of the test runner; a skipped test is.
+// The test runner does not count a skipped group; it does count a skipped test.
 if (skip !== false) test('what the client leaves in the real daemons', { skip });
 
 const subjects = subjectsBy(skip);
 
-/** More than any daemon lets a guest have: 128 and 100 watches, 10 transactions. */
+/** More than any daemon allows a guest: 128 and 100 watches, 10 transactions. */
 const TOO_MANY = 300;
 
 for (const [name, start, why] of subjects) {

@@ -25,7 +25,7 @@ describe('a program with an open client', { concurrency: true }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Runs a program that says `ready` when it begins to wait; `then` happens a while later. */
+  /** Runs a program that says `ready` when it begins to wait; `then` happens a little later. */
   async function run(body: string, then: () => void = () => {}): Promise<string> {
     const script = `
       const { openXenstore } = await import(${JSON.stringify(MODULE)});
@@ -64,12 +64,12 @@ describe('a program with an open client', { concurrency: true }, () => {
     assert.equal(await run(body), 'TimeoutError end 0');
   });
 
-  it('lives while a call is not answered', async () => {
+  it('keeps running while a call is unanswered', async () => {
     const body = "const held = client.read('/held'); say('ready'); say(String(await held));";
     assert.equal(await run(body, () => store.releaseHeld()), 'ready undefined end 0');
   });
 
-  it('lives while it waits for a watch, with nothing else to do', async () => {
+  it('keeps running while it waits for a watch, with nothing else to do', async () => {
     const body = `
       const watch = await client.watch('/waited');
       await watch.next();

@@ -27,7 +27,7 @@ async function failureOf(path: string): Promise<XenstoreError> {
   return assert.fail(`${path} could be opened`);
 }
 
-/** A socket's file whose server is gone. */
+/** A socket file whose server is gone. */
 async function deadSocket(): Promise<string> {
   const [made, kept] = [join(folder, 'made'), join(folder, 'dead')];
   const server = createServer();
@@ -45,7 +45,7 @@ describe('the place of xenstored', () => {
     assert.deepEqual(xenstorePaths({ XENSTORED_PATH: '', XENSTORED_RUNDIR: '' }), xenstorePaths({}));
   });
 
-  it('else is the usual sockets, then the device', () => {
+  it('otherwise is one of the usual sockets, then the device', () => {
     assert.deepEqual(xenstorePaths({}), [
       '/run/xenstored/socket',
       '/var/run/xenstored/socket',
@@ -86,7 +86,7 @@ describe('opening', () => {
     await published.close();
   });
 
-  it('what is not there says ENOENT', async () => {
+  it('what does not exist says ENOENT', async () => {
     assert.equal(causeCode(await failureOf(join(folder, 'missing'))), 'ENOENT');
     assert.equal(causeCode(await failureOf(join(folder, 'missing', 'deep'))), 'ENOENT');
   });
@@ -95,7 +95,7 @@ describe('opening', () => {
     assert.equal(causeCode(await failureOf(await deadSocket())), 'ECONNREFUSED');
   });
 
-  it('a file that is no socket says so', async () => {
+  it('a file that is not a socket says so', async () => {
     const path = join(folder, 'file');
     writeFileSync(path, '');
     assert.equal(causeCode(await failureOf(path)), 'ECONNREFUSED');
@@ -108,7 +108,7 @@ describe('opening', () => {
     const path = join(closed, 'socket');
     const published = await publishStore(new SimStore(), path);
     chmodSync(closed, 0o000);
-    // Root may everything: be somebody else for a moment.
+    // Root may do everything: be another user for a moment.
     const isRoot = process.geteuid?.() === 0;
     if (isRoot) process.seteuid?.(65534);
     try {
@@ -120,7 +120,7 @@ describe('opening', () => {
     }
   });
 
-  it('can be given up', async () => {
+  it('can be aborted', async () => {
     const reason = new Error('given up');
     const environment = { XENSTORED_PATH: join(folder, 'missing') };
     await assert.rejects(

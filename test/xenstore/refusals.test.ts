@@ -19,7 +19,7 @@ const BAD_PATHS: readonly string[] = [
 ];
 
 describe('before anything is sent', () => {
-  it('a path that is none is refused by every operation', async () => {
+  it('an invalid path is refused by every operation', async () => {
     const { client, wire } = fakeClient();
     for (const path of BAD_PATHS) {
       const calls: Readonly<Record<string, Promise<unknown>>> = {
@@ -113,7 +113,7 @@ describe('an error', () => {
     assert.equal(client.pendingCount, 0);
   });
 
-  it('that is no known errno is unknown-errno, and its text is safe to print', async () => {
+  it('that is not a known errno is unknown-errno, and its text is safe to print', async () => {
     const { client, wire } = fakeClient();
     for (const [errno, shown] of [
       ['EWHAT', 'EWHAT'],
@@ -134,7 +134,7 @@ describe('an error', () => {
     assert.equal(client.closed, false);
   });
 
-  it('of a missing node is none where that is an answer', async () => {
+  it('for a missing node does not occur where that is an answer', async () => {
     const { client, wire } = fakeClient();
     const answers = Promise.all([
       client.read('/a'),
@@ -148,7 +148,7 @@ describe('an error', () => {
     assert.deepEqual(await answers, [undefined, undefined, undefined, undefined, undefined, [undefined]]);
   });
 
-  it('is told apart by its codes', () => {
+  it('is distinguished by its codes', () => {
     const error = new XenstoreError('EACCES', 'read', '/a', 'no');
     assert.ok(isXenstoreError(error) && isXenstoreError(error, 'ENOENT', 'EACCES'));
     assert.equal(isXenstoreError(error, 'ENOENT'), false);
@@ -156,7 +156,7 @@ describe('an error', () => {
     assert.equal(error.name, 'XenstoreError');
   });
 
-  it('of a lost connection says why, for each call that met it', async () => {
+  it('of a lost connection says why, for each call that ran into it', async () => {
     const { client, wire } = fakeClient();
     const cause = new Error('read ECONNRESET');
     const calls = [client.read('/a'), client.readMany(['/b', '/c']), client.isIntroduced(1)];

@@ -6,7 +6,7 @@ import { kitOrSkip } from '../xenstored/fetch.js';
 import { fails, type Subject, subjectsBy } from './support.js';
 
 const { skip } = await kitOrSkip();
-// A skipped group is in no count of the test runner; a skipped test is.
+// The test runner does not count a skipped group; it does count a skipped test.
 if (skip !== false) test('the client on the real daemons', { skip });
 
 const subjects = subjectsBy(skip);
@@ -26,7 +26,7 @@ for (const [name, start, why] of subjects) {
       await subject.stop();
     });
 
-    it('reads what it wrote, byte for byte, also an empty value and one with NULs', async () => {
+    it('reads what it wrote, byte for byte, including an empty value and one with NULs', async () => {
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
       await client.write('/t/bytes', bytes);
       assert.deepEqual(await client.readBytes('/t/bytes'), bytes);
@@ -40,7 +40,7 @@ for (const [name, start, why] of subjects) {
       assert.equal(await client.read('/t/text'), undefined);
     });
 
-    it('carries out what is asked in one turn in its order', async () => {
+    it('carries out what is asked in one turn in order', async () => {
       const values: Promise<string | undefined>[] = [];
       for (let i = 0; i < 1000; i++) {
         client.write('/t/counter', String(i)).catch(() => {});
@@ -95,7 +95,7 @@ for (const [name, start, why] of subjects) {
       let stop = false;
       const writing = (async () => {
         for (let i = 0; i < 12 && !stop; i++) {
-          // Never both there, never both gone.
+          // Never both present, never both gone.
           await writer.transaction(async (view) => {
             await view.rm(`/t/large/odd-${i}`);
             await view.write(`/t/large/odd-${i + 1}`, '');
@@ -115,7 +115,7 @@ for (const [name, start, why] of subjects) {
       await client.rm('/t/large');
     });
 
-    it('is told of changes, and of domains that come and go', async () => {
+    it('is told about changes, and about domains that come and go', async () => {
       const watches = [
         await client.watch('/t/w'),
         await client.watch('@introduceDomain'),
@@ -145,7 +145,7 @@ for (const [name, start, why] of subjects) {
       for (const watch of watches) await watch.close();
     });
 
-    it('makes one writer of many: each transaction sees what the others did', async () => {
+    it('serialises many writers: each transaction sees what the others did', async () => {
       const clients = await Promise.all([subject.open(), subject.open(), subject.open(), subject.open()]);
       await client.write('/t/sum', '0');
       await Promise.all(
@@ -171,7 +171,7 @@ for (const [name, start, why] of subjects) {
       assert.equal(await client.read('/t/undone'), undefined);
     });
 
-    it('does a transaction again that another writer has torn', async () => {
+    it('repeats a transaction whose view another writer has made inconsistent', async () => {
       const other = await subject.open();
       for (const tear of ['/t/torn/a/b', '/t/torn/a', '/t/torn']) {
         await client.write('/t/torn/a/b', '1');
@@ -207,14 +207,14 @@ for (const [name, start, why] of subjects) {
             await outcome.value.close();
           }
         }
-        // Behind whatever was sent for it, and what is sent when the answer to that has come.
+        // After whatever was sent for it, and what is sent when the answer to that has come.
         for (let i = 0; i < 4; i++) await client.read('/t/a');
         assert.equal(client.pendingCount, 0);
         assert.equal(client.watchCount, 0);
       }
     });
 
-    it('tells what a guest may not do, and where', async () => {
+    it('says what a guest may not do, and where', async () => {
       const guest = await subject.openGuest(32);
       await guest.write('own', '1');
       assert.equal(await client.read('/local/domain/32/own'), '1');

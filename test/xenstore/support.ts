@@ -18,7 +18,7 @@ export function fails(code: string, operation?: string, path?: string): (error: 
 }
 
 /** A transport whose other end is the test: it keeps what is sent, and delivers what it is told. */
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   /** Every request so far. */
   readonly sent: Message[] = [];
   /** How many writes they came in. */
@@ -64,7 +64,7 @@ export class FakeTransport implements Transport {
     this.bytes(encodeReply(request, payload, type));
   }
 
-  /** Answers a request by an errno. */
+  /** Answers a request with an errno. */
   refuse(request: Message, errno: string): void {
     this.answer(request, `${errno}\0`, MessageType.error);
   }
@@ -108,7 +108,7 @@ export interface Subject {
   readonly kind: 'sim' | DaemonKind;
   /** A client of domain 0. */
   open(): Promise<XenstoreClient>;
-  /** Makes a guest, and a client that is it. */
+  /** Makes a guest, and a client for it. */
   openGuest(domid: number): Promise<XenstoreClient>;
   /** Ends a guest. */
   killGuest(domid: number): Promise<void>;
@@ -117,7 +117,7 @@ export interface Subject {
 }
 
 /** Starts one of Debian's daemons. */
-export async function startReal(kind: DaemonKind): Promise<Subject> {
+async function startReal(kind: DaemonKind): Promise<Subject> {
   const daemon = await startDaemon(kind);
   return {
     kind,
@@ -129,7 +129,7 @@ export async function startReal(kind: DaemonKind): Promise<Subject> {
 }
 
 /** Starts a simulated store. */
-export async function startSim(): Promise<Subject> {
+async function startSim(): Promise<Subject> {
   const store = new SimStore();
   const open = new Set<Transport>();
   const connect = (domid: number): XenstoreClient => {
@@ -154,7 +154,7 @@ export async function startSim(): Promise<Subject> {
   };
 }
 
-/** The stores to test on: their names, how they start, and why the real ones are left out, if they are. */
+/** The stores to test on: their names, how they start, and why the real ones are skipped, if they are. */
 export function subjectsBy(skip: string | false): [string, () => Promise<Subject>, string | false][] {
   return [
     ['the simulated store', startSim, false],

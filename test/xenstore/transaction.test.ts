@@ -52,7 +52,7 @@ describe('a transaction', () => {
     assertNothingOpen(lab);
   });
 
-  it('is done again when another writer came between', async () => {
+  it('is repeated when another writer interfered', async () => {
     const lab = scene();
     const other = lab.store.handle(0);
     await other.write('/t/n', '0');
@@ -68,7 +68,7 @@ describe('a transaction', () => {
     assertNothingOpen(lab);
   });
 
-  it('is given up with too-many-retries after as many attempts as asked for', async () => {
+  it('fails with too-many-retries after the requested number of attempts', async () => {
     const lab = scene();
     lab.store.intercept = ({ type }) => (type === MessageType.transactionEnd ? { error: 'EAGAIN' } : 'pass');
     let runs = 0;
@@ -96,7 +96,7 @@ describe('a transaction', () => {
     assertNothingOpen(lab);
   });
 
-  it('takes EIO and EINVAL for another writer at first, and for what they say later', async () => {
+  it('takes EIO and EINVAL as another writer at first, and literally later', async () => {
     for (const errno of ['EIO', 'EINVAL'] as const) {
       const lab = scene();
       let refusals = 2;
@@ -113,7 +113,7 @@ describe('a transaction', () => {
     }
   });
 
-  it('is done again when the daemon answers EIO since the view is torn', async () => {
+  it('is repeated when the daemon answers EIO because the view is inconsistent', async () => {
     const lab = scene();
     const other = lab.store.handle(0);
     await other.write('/t/a/b', '');
@@ -200,7 +200,7 @@ describe('an abort of a transaction', () => {
     assert.equal(await lab.client.read('/t/a'), undefined);
   });
 
-  it('behind a full window leaves none open either', async () => {
+  it('after a full window leaves none open either', async () => {
     const lab = scene();
     lab.store.intercept = ({ type }) => (type === MessageType.read ? 'hold' : 'pass');
     const giveUp = new AbortController();
@@ -235,7 +235,7 @@ describe('an abort of a transaction', () => {
 });
 
 describe('a lost connection', () => {
-  it('fails a transaction wherever it is, and the daemon has nothing of it', async () => {
+  it('fails a transaction wherever it is, and nothing of it stays in the daemon', async () => {
     for (const type of [MessageType.transactionStart, MessageType.write, MessageType.transactionEnd]) {
       const lab = scene();
       lab.store.intercept = (request) => (request.type === type ? 'drop-connection' : 'pass');

@@ -25,7 +25,7 @@ describe('a watch', () => {
     assert.deepEqual(await watch.next(), { done: true, value: undefined });
   });
 
-  it('hears of what it is about before the ack of the write that made it so', async () => {
+  it('gets the event before the acknowledgement of the write that caused it', async () => {
     const { client } = simClient();
     await using watch = await client.watch('/t');
     await watch.next();
@@ -34,7 +34,7 @@ describe('a watch', () => {
     assert.deepEqual(turn, { done: false, value: ['/t/a'] });
   });
 
-  it('takes an event that comes before the answer to its setting', async () => {
+  it('accepts an event that comes before the answer that it is set', async () => {
     const { client, wire } = fakeClient();
     const watching = client.watch('/w');
     const [request] = await wire.take();
@@ -57,7 +57,7 @@ describe('a watch', () => {
     assert.deepEqual((await watch.next()).value, ['/t/7']);
   });
 
-  it('ignores events of tokens that are none, or no longer', async () => {
+  it('ignores events with invalid or old tokens', async () => {
     const { client, wire } = fakeClient();
     wire.event('/x', 'never');
     const watching = client.watch('/w');
@@ -72,7 +72,7 @@ describe('a watch', () => {
     assert.equal(client.closed, false);
   });
 
-  it('is ended by close, return and disposal, each as often as one likes', async () => {
+  it('is ended by close, return and disposal, each any number of times', async () => {
     const { store, client } = simClient();
     const watch = await client.watch('/t');
     const other = await client.watch('/t');
@@ -111,7 +111,7 @@ describe('a watch', () => {
     assert.equal(store.watchCount, 1);
   });
 
-  it('that is given up while it is being set is in no daemon afterwards', async () => {
+  it('that is aborted while it is being set does not stay in the daemon', async () => {
     for (const sent of [false, true]) {
       const { store, client } = simClient();
       store.intercept = () => 'hold';
@@ -132,14 +132,14 @@ describe('a watch', () => {
     }
   });
 
-  it('that the daemon refuses is none', async () => {
+  it('that the daemon refuses does not exist', async () => {
     const { store, client } = simClient();
     store.intercept = () => ({ error: 'E2BIG' });
     await assert.rejects(client.watch('/t'), fails('E2BIG', 'watch', '/t'));
     assert.equal(client.watchCount, 0);
   });
 
-  it('of a path that cannot be one is refused', async () => {
+  it('of an impossible path is refused', async () => {
     const { client, wire } = fakeClient();
     for (const path of ['', '/a b', '/a/', '@', '@a b', '/t\0', `/${'x'.repeat(4000)}`]) {
       await assert.rejects(client.watch(path), fails('invalid-path', 'watch'), path);
@@ -147,7 +147,7 @@ describe('a watch', () => {
     assert.deepEqual(await wire.take(), []);
   });
 
-  it('fails when the connection is lost, after it has told what was dirty', async () => {
+  it('fails when the connection is lost, after it has reported what was dirty', async () => {
     const { store, client } = simClient();
     const [watch, idle] = [await client.watch('/t'), await client.watch('/u')];
     await idle.next();

@@ -54,7 +54,7 @@ describe('a message', () => {
     assert.equal(describeType(20), 'type 20');
   });
 
-  it('comes out as it went in, however the bytes are cut', () => {
+  it('comes out as it went in, however the bytes are split', () => {
     const cuts = fc.array(fc.nat({ max: 50 }), { minLength: 1 });
     fc.assert(
       fc.property(fc.array(anyMessage), cuts, (messages, sizes) => {
@@ -70,7 +70,7 @@ describe('a message', () => {
     );
   });
 
-  it('is kept until it is whole', () => {
+  it('is kept until it is complete', () => {
     const decoder = new Decoder();
     const bytes = encodeMessage({ type: 2, requestId: 1, transactionId: 0, payload: Buffer.from('abc') });
     for (const byte of bytes.subarray(0, -1)) decoder.push(Buffer.of(byte), () => assert.fail('too early'));
@@ -88,7 +88,7 @@ describe('a message', () => {
     assert.throws(() => decodeAll([bytes.subarray(0, 16)], 10), ProtocolError);
   });
 
-  it('is made of any bytes, or they are refused, but nothing else happens', () => {
+  it('is made from any bytes, or they are refused, but nothing else happens', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
@@ -170,7 +170,7 @@ describe('a directory above 4096 bytes', () => {
     assert.deepEqual(asked, ['/t|0|', '/t|5|', '/t|8|']);
   });
 
-  it('may end with a part that is empty, or be gone when it is asked for', async () => {
+  it('may end with an empty part, or be gone when it is asked for', async () => {
     for (const [parts, expected] of [
       [['7\0aa\0', '7\0\0'], ['aa']],
       [['7\0\0'], []],
@@ -183,7 +183,7 @@ describe('a directory above 4096 bytes', () => {
     }
   });
 
-  it('is asked for anew when it changed between two parts, but not for ever', async () => {
+  it('is asked for again when it changed between two parts, but not for ever', async () => {
     const { client, wire } = fakeClient();
     const listing = client.directory('/t');
     wire.refuse((await wire.take())[0]!, 'E2BIG');
@@ -202,7 +202,7 @@ describe('a directory above 4096 bytes', () => {
     await assert.rejects(endless, fails('too-many-retries', 'directory', '/t'));
   });
 
-  it('whose part has no generation is no answer', async () => {
+  it('whose part has no generation is not an answer', async () => {
     const { client, wire } = fakeClient();
     const listing = client.directory('/t');
     listing.catch(() => {});

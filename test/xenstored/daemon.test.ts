@@ -12,13 +12,13 @@ import { connectRaw } from './raw.js';
 
 const { skip } = await kitOrSkip();
 
-/** Whether a process runs; an orphan that nobody has reaped yet does not. */
+/** Whether a process is running; an orphan that has not been reaped yet is not. */
 async function lives(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   return stat !== '' && !/\) [ZX] /.test(stat);
 }
 
-// A skipped group is in no count of the test runner; a skipped test is.
+// The test runner does not count a skipped group; it does count a skipped test.
 if (skip !== false) test('the harness of the real daemons', { skip });
 for (const kind of ['c', 'o'] as const) {
   describe(`the harness of the daemon ${kind}`, { skip }, () => {

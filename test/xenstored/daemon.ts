@@ -17,14 +17,14 @@ import { connectRaw, type Raw } from './raw.js';
 export type DaemonKind = 'c' | 'o';
 
 /** What a program printed, and its exit status. */
-export interface ToolResult {
+interface ToolResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** Debian's own xenstore programs, pointed at a daemon. */
-export interface Tools {
+interface Tools {
   /** The environment that they need. */
   readonly env: NodeJS.ProcessEnv;
   /** The folder that they are in. */
@@ -106,12 +106,12 @@ export class Daemon {
     return { socket };
   }
 
-  /** Lets a domain shut down: it still exists, and the daemon learns that it ended. */
+  /** Makes a domain shut down: it still exists, and the daemon learns that it ended. */
   async shutDown(domid: number): Promise<void> {
     await this.#change(domid, 'shutdown');
   }
 
-  /** Lets a domain die; returns when the daemon has forgotten it and removed its nodes. */
+  /** Makes a domain die; returns when the daemon has forgotten it and removed its nodes. */
   async kill(domid: number): Promise<void> {
     await this.#change(domid, 'dying');
     const question = () => this.request(MessageType.isDomainIntroduced, `${domid}\0`);
@@ -228,7 +228,7 @@ function runTool(
       const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ status, stdout, stderr: stderr || (status === -1 ? String(error) : '') });
     });
-    // A program may end without having read its input: its status tells, not a broken pipe.
+    // A program may end without having read its input: its status matters, not a broken pipe.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input ?? '');
   });

@@ -1,4 +1,5 @@
 /** All of a daemon's store as text. */
+
 import { escapeValue } from '../../src/sim/store/dump.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import type { Raw } from './raw.js';
@@ -6,8 +7,8 @@ import type { Raw } from './raw.js';
 const ASKED = [MessageType.directory, MessageType.read, MessageType.getPermissions];
 
 /**
- * What `xenstore-ls -fp /` prints, in the order of `sort`; in a tenth of its time, since a level of the tree is asked
- * for at once. Nodes that go meanwhile are left out.
+ * What `xenstore-ls -fp /` prints, in the order of `sort`; in a tenth of the time, since a whole level of the tree is
+ * asked for at once. Nodes that disappear meanwhile are left out.
  */
 export async function dumpStore(raw: Raw): Promise<string> {
   const lines: string[] = [];

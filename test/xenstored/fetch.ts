@@ -14,11 +14,11 @@ import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '
 
 /** Where the pieces of an unpacked kit are. */
 export interface Kit {
-  /** The folder that stands for `/` of the unpacked packages. */
+  /** The folder in place of `/` for the unpacked packages. */
   readonly root: string;
   /** The folder of the shared libraries, for LD_LIBRARY_PATH. */
   readonly libraries: string;
-  /** The folder of `xenstore-ls` and its like. */
+  /** The folder of `xenstore-ls` and the like. */
   readonly programs: string;
   /** The folder of pyxs, for PYTHONPATH. */
   readonly python: string;
@@ -62,7 +62,7 @@ let fetching: Promise<Kit> | undefined;
  * The kit, fetched and compiled when the cache has none. Several processes may call it at once: each builds in
  * a folder of its own, and the first to rename it into place wins.
  *
- * @throws {Error} saying why it can't be had
+ * @throws {Error} saying why it is not available
  */
 export function fetchXenstored(): Promise<Kit> {
   fetching ??= fetchKit();
@@ -75,7 +75,7 @@ export async function kitOrSkip(): Promise<{ readonly kit: Kit | undefined; read
   return { kit, skip };
 }
 
-/** The project's folder: sources of other languages are there, and not beside the compiled test. */
+/** The project's folder: sources in other languages are there, and not next to the compiled test. */
 export function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {

@@ -1,4 +1,4 @@
-/** A bare xenstore client for tests: it sends what it is told, right or wrong, and keeps all that comes back. */
+/** A bare xenstore client for tests: it sends what it is told to, right or wrong, and keeps everything that comes back. */
 
 import { createConnection } from 'node:net';
 import type { Transport, TransportEvents } from '../../src/xenstore/transport.js';
@@ -11,7 +11,7 @@ export class ConnectionClosed extends Error {
 }
 
 /** The daemon did not answer. */
-export class NoAnswer extends Error {
+class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
@@ -25,7 +25,7 @@ interface Waiter {
 export class Raw {
   /** Everything received, in order: replies, errors and events. Empty it at will. */
   received: Message[] = [];
-  /** Resolves when the connection is over, whoever ended it. */
+  /** Resolves when the connection has ended, whoever ended it. */
   readonly closed: Promise<void>;
   /** True from then on. */
   isClosed = false;
@@ -132,7 +132,7 @@ export class Raw {
   }
 }
 
-/** Connects to a daemon's Unix socket; rejects when nobody listens there. */
+/** Connects to a daemon's Unix socket; rejects when nothing listens there. */
 export function connectRaw(socketPath: string): Promise<Raw> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(socketPath);
@@ -156,7 +156,7 @@ export function connectRaw(socketPath: string): Promise<Raw> {
       },
     };
     socket.on('connect', () => {
-      // A waiting call keeps the process alive by its timer; an idle connection must not.
+      // A waiting call keeps the process alive with its timer; an idle connection must not.
       socket.unref();
       resolve(new Raw(transport));
     });

@@ -2,7 +2,7 @@
 import type { ControllerSetting, DeviceSetting, UsbSettings } from '../../src/xlcfg/index.js';
 import type { Dice } from '../fuzz/fuzz.js';
 
-/** What a controller can be: [type, version, fewest ports, most ports, ports when it does not say]. */
+/** What a controller can be: [type, version, fewest ports, most ports, default ports]. */
 const KINDS = [
   [undefined, undefined, 1, 31, 8],
   [undefined, 1, 1, 31, 8],
@@ -77,7 +77,7 @@ function end(statement: string, dice: Dice): string {
   return dice.pick(['\n', '\n', ';', ' ;', '\n\n', ' # said "why"\n', ';# x\n']);
 }
 
-/** `name = [...]`, or that in parts with `+=`, perhaps with a value before it that counts no more. */
+/** `name = [...]`, or that in parts with `+=`, perhaps after a value that no longer counts. */
 function list(name: string, items: readonly (ControllerSetting | DeviceSetting)[], dice: Dice): string[] {
   const before = dice.chance(0.2)
     ? [`${name} = ${dice.pick(['5', '"x"', '[]', '[ "no=1" ]', '[[1]]'])}`]

@@ -1,7 +1,7 @@
-/** USB settings without where they stood. */
+/** USB settings without their places. */
 import type { PlacedUsbSettings, UsbSettings } from '../../src/xlcfg/index.js';
 
-/** The same settings, to be compared with settings of another place. */
+/** The same settings, to be compared with settings from another place. */
 export function withoutPlaces({ controllers, devices }: PlacedUsbSettings): UsbSettings {
   return {
     controllers: controllers.map(({ position: _position, ...controller }) => controller),

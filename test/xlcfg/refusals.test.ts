@@ -1,4 +1,4 @@
-/** USB settings that are refused: the code, the exact place, and what is said. */
+/** USB settings that are refused: the code, the exact place, and the message. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseUsbSettings, type XlCfgErrorCode } from '../../src/xlcfg/index.js';
@@ -44,7 +44,7 @@ const KEYS: readonly Row[] = [
 ];
 
 const NUMBERS: readonly Row[] = [
-  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is no number/],
+  ['usbctrl=["ports="]', 'bad-number', 1, 17, /ports="" is not a number/],
   ['usbctrl=["ports=x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=4x"]', 'bad-number', 1, 17],
   ['usbctrl=["ports=-1"]', 'bad-number', 1, 17],
@@ -63,8 +63,14 @@ const NUMBERS: readonly Row[] = [
     43,
     /version="4" is not between 1 and 3/,
   ],
-  ['usbctrl=["ports=04"]', 'bad-number', 1, 17, /which might mean decimal 4 or octal 4: write it without/],
-  ['usbctrl=["ports=08"]', 'bad-number', 1, 17, /has a leading zero, which might mean decimal 8: write it/],
+  ['usbctrl=["ports=040"]', 'bad-number', 1, 17, /ports="040" is not between 1 and 31/],
+  [
+    'usbdev=["hostbus=08,hostaddr=1"]',
+    'bad-number',
+    1,
+    18,
+    /leading zero, which might mean decimal 8: write it/,
+  ],
   [
     'usbdev=["hostbus=1,hostaddr=010"]',
     'bad-number',
@@ -72,7 +78,8 @@ const NUMBERS: readonly Row[] = [
     29,
     /^hostaddr="010" has a leading zero, which might mean decimal 10 or, as xl reads it, octal 8: write it without\.$/,
   ],
-  ['usbdev=["hostbus=00000000001,hostaddr=1"]', 'bad-number', 1, 18, /has a leading zero: write it without/],
+  ['usbdev=["hostbus=00000000011,hostaddr=1"]', 'bad-number', 1, 18, /has a leading zero: write it without/],
+  ['usbdev=["hostbus=00,hostaddr=1"]', 'bad-number', 1, 18, /hostbus="00" is not between 1 and 255/],
   ['usbdev=["hostbus=257,hostaddr=1"]', 'bad-number', 1, 18, /between 1 and 255/],
   ['usbdev=["hostbus=0,hostaddr=1"]', 'bad-number', 1, 18],
   ['usbdev=["hostbus=1,hostaddr=128"]', 'bad-number', 1, 29, /between 1 and 127/],
@@ -82,11 +89,17 @@ const NUMBERS: readonly Row[] = [
 ];
 
 const MEANINGS: readonly Row[] = [
-  ['usbctrl=["type=pv,version=3"]', 'impossible-controller', 1, 27, /USB version 3 .* type pv has: 1, 2/],
+  [
+    'usbctrl=["type=pv,version=3"]',
+    'impossible-controller',
+    1,
+    27,
+    /Type pv does not support USB version 3, only 1, 2/,
+  ],
   ['usbctrl=["version=3,ports=16"]', 'impossible-controller', 1, 27, /type auto, USB 3, has 1 to 15/],
-  ['usbctrl=["type=devicemodel,ports=8"]', 'impossible-controller', 1, 34, /USB 2, has always 6/],
+  ['usbctrl=["type=devicemodel,ports=8"]', 'impossible-controller', 1, 34, /USB 2, always has 6/],
   ['usbctrl=["type=devicemodel,ports=5"]', 'impossible-controller', 1, 34],
-  ['usbctrl=["type=devicemodel,version=1,ports=4"]', 'impossible-controller', 1, 44, /always 2/],
+  ['usbctrl=["type=devicemodel,version=1,ports=4"]', 'impossible-controller', 1, 44, /always has 2/],
   ['usbdev=["hostbus=1,hostaddr=1,port=2"]', 'port-without-controller', 1, 36, /port=2 needs/],
   ['usbdev=["hostbus=1,hostaddr=1,controller=0"]', 'no-such-controller', 1, 42, /usbctrl has no controllers/],
   [
@@ -135,14 +148,14 @@ const MEANINGS: readonly Row[] = [
     'port-taken',
     4,
     41,
-    /Port 2 of controller 1 has the device of line 2 already/,
+    /Port 2 of controller 1 already has the device from line 2/,
   ],
   [
     'usbdev=["hostbus=1,hostaddr=2","hostbus=2,hostaddr=1",\n"hostaddr=0x2,hostbus=0x1"]',
     'device-twice',
     2,
     23,
-    /hostbus=1,hostaddr=2 is in the list already, in line 1/,
+    /hostbus=1,hostaddr=2 is already in the list, in line 1/,
   ],
 ];
 
@@ -158,7 +171,7 @@ describe('USB settings that are refused', () => {
     }
   }
 
-  it('are told back in part when they are long', () => {
+  it('are quoted only in part when they are long', () => {
     const text = `usbctrl=["${'x'.repeat(10_000)}"]`;
     const sentence = assertRefused(() => parseUsbSettings(text), {
       code: 'unknown-key',

@@ -4,18 +4,18 @@ import { XlCfgError, type XlCfgErrorCode } from '../../src/xlcfg/index.js';
 import { controlCharacter } from '../fuzz/fuzz.js';
 
 /** An error as a table has it. */
-export interface Refusal {
+interface Refusal {
   readonly code: XlCfgErrorCode;
   readonly line: number;
   readonly column: number;
 }
 
-/** Whether an error is one of xlcfg that can be shown: one sentence, printable, not endless, with a place. */
+/** Whether an error is one of xlcfg's that can be shown: one sentence, printable, not endless, with a place. */
 export function isShowable(error: unknown): error is XlCfgError {
   if (!(error instanceof XlCfgError)) return false;
   const { message, line, column } = error;
   assert.equal(controlCharacter(message), undefined);
-  assert.ok(/^[^\n]{10,1200}[.]$/u.test(message), `no sentence: ${message}`);
+  assert.ok(/^[^\n]{10,1200}[.]$/u.test(message), `not a sentence: ${message}`);
   assert.ok(
     Number.isInteger(line) && line > 0 && Number.isInteger(column) && column > 0,
     `${line}:${column}`,

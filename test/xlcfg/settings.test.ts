@@ -52,6 +52,8 @@ const CONTROLLERS: readonly (readonly [spec: string, controller: UsbSettings['co
   ['"  ports=4,   version=2"', { ...NO_CONTROLLER, version: 2, ports: 4 }],
   ['"ports= 4 ,version=\t2\t"', { ...NO_CONTROLLER, version: 2, ports: 4 }],
   [String.raw`"ports=\t4"`, { ...NO_CONTROLLER, ports: 4 }],
+  ['"version=01,ports=08"', { ...NO_CONTROLLER, version: 1, ports: 8 }],
+  ['"ports=0031"', { ...NO_CONTROLLER, ports: 31 }],
   ['",,ports=4,,"', { ...NO_CONTROLLER, ports: 4 }],
   ['"ports=4,ports=5"', { ...NO_CONTROLLER, ports: 5 }],
   ['"version=3"', { ...NO_CONTROLLER, version: 3 }],
@@ -66,6 +68,9 @@ const DEVICES: readonly (readonly [spec: string, device: UsbSettings['devices'][
   ["'type=HostDev, hostbus=0x10, hostaddr=0xA'", { hostbus: 16, hostaddr: 10, ...NO_PLACE }],
   ['"hostbus=9,hostaddr=2,hostbus=1"', { hostbus: 1, hostaddr: 2, ...NO_PLACE }],
   ['"hostbus=1,hostaddr=2,port=0"', { hostbus: 1, hostaddr: 2, ...NO_PLACE }],
+  ['"hostbus=1,hostaddr=2,port= 00"', { hostbus: 1, hostaddr: 2, ...NO_PLACE }],
+  ['"hostbus=001,hostaddr=007"', { hostbus: 1, hostaddr: 7, ...NO_PLACE }],
+  ['"hostbus=001, hostaddr=003, controller=00,port=08"', { hostbus: 1, hostaddr: 3, controller: 0, port: 8 }],
   ['"hostbus=1,hostaddr=2,controller=0"', { hostbus: 1, hostaddr: 2, controller: 0, port: undefined }],
   ['"port=8,controller=0,hostbus=1,hostaddr=2"', { hostbus: 1, hostaddr: 2, controller: 0, port: 8 }],
   ['"hostbus=1,hostaddr=2,controller=1,port=6"', { hostbus: 1, hostaddr: 2, controller: 1, port: 6 }],
@@ -85,7 +90,7 @@ describe('USB settings of xl.cfg', () => {
       assert.deepEqual(withoutPlaces(readUsbSettings(parseXlCfg(fixture(name)))), settings);
     });
 
-    it(`are the same with the line ends of DOS: ${name}`, () => {
+    it(`are the same with DOS line ends: ${name}`, () => {
       const text = fixture(name).toString().replaceAll('\n', '\r\n');
       assert.deepEqual(parseUsbSettings(text), parseUsbSettings(fixture(name)));
     });
@@ -105,7 +110,7 @@ describe('USB settings of xl.cfg', () => {
     });
   }
 
-  it('are none in a file that has none', () => {
+  it('are empty for a file that has none', () => {
     for (const text of [
       '',
       'usbctrl=[]',
@@ -150,9 +155,9 @@ describe('USB settings of xl.cfg', () => {
 });
 
 describe('printed USB settings', () => {
-  it('have a line for a list of one, a line for each item of longer ones, none for an empty one', () => {
-    assert.equal(formatUsbSettings({ controllers: [], devices: [] }), '');
-    assert.equal(formatUsbSettings({ controllers: [{}], devices: [] }), 'usbctrl = [ "" ]\n');
+  it('have one line for a list of one and for an empty one, a line for each item of longer ones', () => {
+    assert.equal(formatUsbSettings({ controllers: [], devices: [] }), 'usbctrl = [ ]\nusbdev = [ ]\n');
+    assert.equal(formatUsbSettings({ controllers: [{}], devices: [] }), 'usbctrl = [ "" ]\nusbdev = [ ]\n');
     assert.equal(
       formatUsbSettings(FILES['pv-two-controllers.cfg']!),
       [

@@ -1,9 +1,9 @@
 /*
- * kill-at.so: ends a program, as kill -9 would, right before its n-th change of the host. Preloaded by kill-at, with
- * KILL_AT=n. So a test reaches every state that a killed program can leave behind, and the same ones each time.
+ * kill-at.so: ends a program, as kill -9 would, right before its n-th change to the host. Preloaded by kill-at, with
+ * KILL_AT=n. That way a test reaches every state that a killed program can leave behind, and the same ones each time.
  *
- * A change is: a write to sysfs or to libxl's files, the renaming and removal of these, a request to xenstored that
- * writes outside of a transaction or commits one, a command to QEMU that is about a device.
+ * A change is: a write to sysfs or to libxl's files, renaming or removing these, a request to xenstored that writes
+ * outside a transaction or commits one, a command to QEMU that is about a device.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 /*
- * slow-qemu.so: stops a QEMU right before it answers that it has added a device, as long as there is a file
- * /run/slow-qemu. It goes on when it gets SIGCONT. So a test has a QEMU that does what it was told, and does not answer in
+ * slow-qemu.so: stops a QEMU right before it answers that it has added a device, as long as the file /run/slow-qemu
+ * exists. It continues when it gets SIGCONT. That gives a test a QEMU that does what it was told but does not answer in
  * time.
  */
 #define _GNU_SOURCE

@@ -1,29 +1,39 @@
-/** `pvusb apply` and `pvusb prepare`: a guest gets what a file says. */
+/** `pvusb apply` and `pvusb prepare`: a guest gets what a file names. */
 
-import { PvusbError } from '../../pvusb/model/errors.js';
-import { formatPlan } from '../../pvusb/model/plan.js';
-import type { Adjustment } from '../../pvusb/plan/apply.js';
-import { type Applied, applyUsb } from '../../pvusb/verbs/apply.js';
-import { prepareDomain } from '../../pvusb/verbs/prepare.js';
-import { printable } from '../../sysfs/text.js';
+import {
+  type Adjustment,
+  type Applied,
+  applyUsb,
+  formatPlan,
+  PvusbError,
+  prepareDomain,
+} from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { HalfDoneError, UsageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
-/** Brings a domain to what a file says. */
+/** Options of `apply`. */
+export interface ApplyCommandOptions extends CommonOptions {
+  readonly takeAll?: boolean;
+}
+
+/** Makes a domain's USB match a file. */
 export async function runApply(
   terminal: Terminal,
   args: { readonly domain: string; readonly file: string },
-  options: CommonOptions,
+  options: ApplyCommandOptions,
 ): Promise<void> {
   const { domain, file } = args;
-  const { usb } = await readSettingsFile(file, domain);
+  const request = { domain, takesAll: options.takeAll };
+  const { usb, notes } = await readSettingsFile(file, domain);
+  tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
     const applied = await telling(terminal, options, (onChange) =>
-      applyUsb(host, { domain, usb }, { ...operation, onChange }),
+      applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} has what ${printable(file)} says.`);
+    tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
   });
 }
 
@@ -33,11 +43,12 @@ export interface PrepareOptions extends CommonOptions {
   readonly wait?: string;
 }
 
-/** Gives a domain, perhaps before it is there, what a file names. */
+/** Gives a domain, which may not exist yet, what a file names. */
 export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { name, usb } = await readSettingsFile(file, options.domain);
-  const domain = options.domain ?? nameFrom(file, name);
+  const { usb, notes } = await readSettingsFile(file, options.domain);
+  tellNotes(terminal, notes);
+  const domain = options.domain ?? nameFrom(file, usb.name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
@@ -50,13 +61,17 @@ export async function runPrepare(terminal: Terminal, file: string, options: Prep
   });
 }
 
-/** The name in a file, which is a name and nothing else: one of digits would be taken for another domain's number. */
+function tellNotes(terminal: Terminal, notes: readonly string[]): void {
+  for (const note of notes) terminal.err(`pvusb: ${printable(note)}\n`);
+}
+
+/** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */
 function nameFrom(file: string, name: string | undefined): string {
   if (name !== undefined && !/^\d+$/.test(name)) return name;
   const sentence =
     name === undefined
       ? `${file} does not say which domain it is for: name it with --domain.`
-      : `${file} is for a domain called "${name}", which looks like a number: name its number with --domain.`;
+      : `${file} is for a domain called "${name}", which looks like a number: give its number with --domain.`;
   throw new PvusbError('invalid-configuration', sentence);
 }
 
@@ -66,7 +81,7 @@ function parseWait(text: string | undefined): number | undefined {
   return Number(text) * 1000;
 }
 
-/** Each change as it is made, or with the error: when a later one fails, it is known what was done. */
+/** Reports each change as it is made, or all with the error: when a later one fails, it is known what was done. */
 async function telling<T>(
   terminal: Terminal,
   options: CommonOptions,

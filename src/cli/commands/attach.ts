@@ -1,5 +1,6 @@
 /** `pvusb attach` and `pvusb detach`. */
-import { type Attached, attachDevice, detachDevice } from '../../pvusb/verbs/operations.js';
+
+import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
@@ -25,7 +26,7 @@ export async function runAttach(
   });
 }
 
-/** Given is not yet taken: what has become of it is said too. */
+/** Given is not yet taken: also says what has become of it. */
 export function describeAttached({ busid, domid, devid, port, state }: Attached): string {
   const given = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
   switch (state) {
@@ -33,13 +34,13 @@ export function describeAttached({ busid, domid, devid, port, state }: Attached)
     case 'in-use':
       return given;
     case 'waiting':
-      return `${given}\nThe guest has not taken it yet; "pvusb list ${domid}" shows when it has.`;
+      return `${given}\nThe guest has not taken it yet; "pvusb list ${domid}" shows when it does.`;
     case 'not-opened':
-      return `${given}\nBut the guest does not have it any more: see "pvusb doctor".`;
+      return `${given}\nBut the guest no longer has it: see "pvusb doctor".`;
     case 'other-device':
       return `${given}\nBut another device is in that socket now: see "pvusb doctor".`;
     case 'missing':
-      return `${given}\nBut it has been pulled out since.`;
+      return `${given}\nBut it has since been pulled out.`;
   }
 }
 

@@ -1,11 +1,18 @@
 /** `pvusb controller add|remove|destroy|info`. */
 
-import type { Controller, QemuAnswer, UntrustedFrontend } from '../../pvusb/model/inventory.js';
-import { serverOf } from '../../pvusb/types/service.js';
-import { libxlControllerInfo } from '../../pvusb/verbs/libxl-json.js';
-import { type ControllerDetails, controllerInfo } from '../../pvusb/verbs/listing.js';
-import { addController, removeController } from '../../pvusb/verbs/operations.js';
+import {
+  addController,
+  type Controller,
+  type ControllerDetails,
+  controllerInfo,
+  libxlControllerInfo,
+  type QemuAnswer,
+  removeController,
+  traitsOf,
+  type UntrustedFrontend,
+} from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
+import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
@@ -14,6 +21,8 @@ import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 export interface AddOptions extends CommonOptions {
   readonly type?: string;
   readonly usb?: string;
+  /** xl's word for it, which is refused: everywhere else it asks for that of pvusb. */
+  readonly version?: string | boolean;
   readonly ports?: string;
   readonly devid?: string;
 }
@@ -24,6 +33,10 @@ export async function runControllerAdd(
   domain: string,
   options: AddOptions,
 ): Promise<void> {
+  if (options.version !== undefined) {
+    const number = typeof options.version === 'string' ? options.version : 'N';
+    throw new UsageError(`The USB version of a controller is --usb ${number}, not --version.`);
+  }
   const spec = { type: options.type, version: options.usb, ports: options.ports };
   const pairs = Object.entries(spec).flatMap(([key, value]) =>
     value === undefined ? [] : `${key}=${value}`,
@@ -72,7 +85,8 @@ export async function runControllerInfo(
 }
 
 function formatController(controller: ControllerDetails): string {
-  const { untrustedFrontend: guest, type, qemu } = controller;
+  const { untrustedFrontend: guest, qemu } = controller;
+  const type = traitsOf(controller);
   const taken = controller.ports.flatMap(({ port, busid }) =>
     busid === undefined ? [] : `${busid} in port ${port}`,
   );
@@ -82,9 +96,9 @@ function formatController(controller: ControllerDetails): string {
     ['type', controller.type],
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
-    ...(type === 'unknown' ? [] : [['served by', serverOf(controller)] satisfies [string, string]]),
+    ...(type ? [['served by', type.server] satisfies [string, string]] : []),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
-    ...(type === 'devicemodel' ? [] : xenbusLines(controller, guest)),
+    ...(type?.isEmulated ? [] : xenbusLines(controller, guest)),
   ];
   return lines.map(([name, value]) => `${name.padEnd(18)}${value}\n`).join('');
 }
@@ -103,9 +117,10 @@ function xenbusLines(controller: Controller, guest: UntrustedFrontend): [string,
 
 function describeQemu({ health, why, devices, controllers }: QemuAnswer, controller: Controller): string {
   if (health === 'dead') return 'has died: see "pvusb doctor"';
-  if (health === 'silent') return `cannot be asked: ${why ?? 'no reason is known'}`;
+  if (health === 'silent') return `cannot be asked: ${why ?? 'the reason is not known'}`;
   const { type, devid } = controller;
-  if (type === 'devicemodel' && !controllers.includes(devid)) return 'does not have it: see "pvusb doctor"';
+  if (traitsOf(controller)?.isEmulated && !controllers.includes(devid))
+    return 'does not have it: see "pvusb doctor"';
   const ports = devices
     .filter((device) => device.type === type && device.devid === devid)
     .map(({ port, open }) => `port ${port}${open ? '' : ' (not open)'}`);

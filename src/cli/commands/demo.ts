@@ -1,4 +1,4 @@
-/** `pvusb demo`: the main job, played with the real commands on a simulated host. */
+/** `pvusb demo`: the main job, run with the real commands on a simulated host. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.js';
 /** Runs one command line of pvusb on a terminal. */
 export type Run = (terminal: Terminal, argv: readonly string[]) => Promise<number>;
 
-/** One act: what is told, and what is done. */
+/** One scene: what is told, and what is done. */
 interface Scene {
   readonly story: string;
   readonly argv?: readonly string[];
@@ -26,14 +26,14 @@ const SCENES: readonly Scene[] = [
   { story: 'Lend it:', argv: ['attach', 'u1', '4-1'] },
   { story: 'The guest has it now:', argv: ['list', 'u1'] },
   {
-    story: 'Somebody pulls the stick out.',
+    story: 'Someone pulls the stick out.',
     happens: async (host) => {
       await host.unplug('4-1');
       await host.idle();
     },
   },
   { story: 'It is shown as missing:', argv: ['list', 'u1'] },
-  { story: 'The doctor sees it too, and mends it:', argv: ['doctor', '--fix'] },
+  { story: 'The doctor sees it too, and fixes it:', argv: ['doctor', '--fix'] },
   {
     story: 'Another stick, this time by its ids and serial number:',
     argv: ['attach', 'u1', '46f4:0001:LAB0002'],
@@ -42,12 +42,12 @@ const SCENES: readonly Scene[] = [
   { story: 'The host has it again, with its own driver:', argv: ['devices'] },
 ];
 
-/** Without the device that has no driver: the doctor would look at it for long. */
+/** Without the device that has no driver: the doctor would take long over it. */
 function demoWorld(world: World): World {
   return { ...world, devices: world.devices.filter(({ busid }) => busid !== '3-8') };
 }
 
-/** Plays the demo; gives the exit status of the first command that did not do as told. */
+/** Runs the demo; gives the exit status of the first command that did not end as expected. */
 export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
   const { SimHost, labWorld, publishStore, publishSysfs } = await import('../../sim/index.js');
   const dir = await mkdtemp(join(tmpdir(), 'pvusb-demo-'));
@@ -74,7 +74,7 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       const exitStatus = await run({ ...terminal, env }, scene.argv);
       if (exitStatus !== (scene.exitStatus ?? 0)) return exitStatus;
     }
-    terminal.out('\nThat was the demo. On a Xen host the same commands do it for real.\n');
+    terminal.out('\nThat was the demo. On a Xen host the same commands do this for real.\n');
     return 0;
   } finally {
     for (const part of parts.reverse()) await part.close();

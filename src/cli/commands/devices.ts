@@ -1,11 +1,17 @@
 /** `pvusb devices`: the host's USB devices and who has them. */
-import type { Inventory } from '../../pvusb/model/inventory.js';
-import { observe } from '../../pvusb/observe/observe.js';
-import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import { type Inventory, observe } from '../../pvusb/index.js';
+import { describeDevice, listedName, type UsbDevice, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, usbNames, withHost } from '../context.js';
-import { formatTable } from '../table.js';
+import { type Column, displayWidth, formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeAssignable, describeClass, describeHolder, describeSpeed } from '../wording.js';
+import {
+  describeClass,
+  describeGuests,
+  describeHolder,
+  describeSpeed,
+  tellingSerials,
+  whyNotAttachable,
+} from '../wording.js';
 
 /** Options of the command. */
 export interface DevicesOptions extends CommonOptions {
@@ -27,7 +33,10 @@ function shown(inventory: Inventory, options: DevicesOptions) {
   return inventory.devices.filter(({ kind }) => options.all || kind !== 'root-hub');
 }
 
-/** The table of devices. */
+/** The column of drivers is cut to this width at most. */
+const DRIVERS_MIN = 8;
+
+/** The table of devices, for a terminal of so many columns; nothing is cut if there is no terminal. */
 export function formatDevices(
   inventory: Inventory,
   names: UsbNames,
@@ -35,32 +44,51 @@ export function formatDevices(
 ): string {
   const devices = shown(inventory, options);
   if (devices.length === 0) return 'No USB device is plugged into this host.\n';
-  const rows = devices.map((device) => [
-    device.busid,
-    `${device.bus}.${device.address}`,
-    `${device.vendorId}:${device.productId}`,
-    describeSpeed(device.speedMbps),
-    describeClass(device),
-    describeHolder(inventory, device),
-    describeAssignable(inventory, device),
-    describeDevice(device, names),
-  ]);
-  return formatTable(
-    ['BUSID', 'ADDR', 'ID', 'SPEED', 'CLASS', 'USED BY', 'ATTACH', 'NAME'],
-    rows,
-    options.columns,
-  );
+  const cells = (cell: (device: UsbDevice) => string) => ({ cells: devices.map(cell) });
+  const serials = tellingSerials(devices);
+  // Guests' names have to be typed, drivers' do not.
+  const guests = devices.map((device) => displayWidth(describeGuests(inventory, device) ?? ''));
+  const columns: readonly Column[] = [
+    { title: 'BUSID', ...cells(({ busid }) => busid) },
+    { title: 'ADDR', ...cells(({ bus, address }) => `${bus}.${address}`) },
+    { title: 'ID', ...cells(({ vendorId, productId }) => `${vendorId}:${productId}`) },
+    { title: 'SERIAL', ...cells(({ busid }) => serials.get(busid) ?? ''), rank: 4 },
+    { title: 'SPEED', ...cells(({ speedMbps }) => describeSpeed(speedMbps)), rank: 2 },
+    { title: 'CLASS', ...cells(describeClass), narrowest: 6, rank: 3 },
+    {
+      title: 'USED BY',
+      ...cells((device) => describeHolder(inventory, device)),
+      narrowest: Math.max(DRIVERS_MIN, ...guests),
+    },
+    { title: 'ATTACHABLE', ...cells((device) => describeAttachable(inventory, device)) },
+    { title: 'NAME', ...cells((device) => describeDevice(device, names)), narrowest: 16 },
+    { title: 'LISTED AS', ...cells((device) => listedBeside(device, names) ?? ''), rank: 1 },
+  ];
+  return formatTable(columns, options.columns);
+}
+
+/** `yes`, `no (hub)`. */
+function describeAttachable(inventory: Inventory, device: UsbDevice): string {
+  const reason = whyNotAttachable(inventory, device);
+  return reason === undefined ? 'yes' : `no (${reason})`;
+}
+
+/** What usb.ids calls a device that also has its own name. */
+function listedBeside(device: UsbDevice, names: UsbNames): string | undefined {
+  const name = listedName(device, names);
+  return name === describeDevice(device, names) ? undefined : name;
 }
 
 function devicesJson(inventory: Inventory, names: UsbNames, options: DevicesOptions) {
   return shown(inventory, options).map((device) => {
-    const attach = describeAssignable(inventory, device);
+    const reason = whyNotAttachable(inventory, device);
     return {
       ...device,
       name: describeDevice(device, names),
+      listedAs: listedBeside(device, names),
       usedBy: describeHolder(inventory, device),
-      assignable: attach === 'yes',
-      ...(attach === 'yes' ? {} : { reason: attach.slice('no: '.length) }),
+      assignable: reason === undefined,
+      reason,
     };
   });
 }

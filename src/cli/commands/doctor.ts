@@ -1,7 +1,14 @@
-/** `pvusb doctor`: shows what is half done or left over, and mends it. */
-import { describeFinding } from '../../pvusb/diagnose/wording.js';
-import { formatPlan } from '../../pvusb/model/plan.js';
-import { type Diagnosis, doctor } from '../../pvusb/verbs/doctor.js';
+/** `pvusb doctor`: shows what is half done or left over, and fixes it. */
+
+import {
+  type Diagnosis,
+  describeFinding,
+  doctor,
+  type Finding,
+  formatPlan,
+  type Plan,
+  severityOf,
+} from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 
@@ -10,7 +17,7 @@ export interface DoctorCommandOptions extends CommonOptions {
   readonly fix?: boolean;
 }
 
-/** Exit status when something is wrong and stays so. */
+/** Exit status when something is still wrong at the end. */
 const FINDINGS_STATUS = 1;
 
 /** Runs the command; gives the exit status. */
@@ -18,41 +25,64 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
   return withHost(terminal, options, async (host, { signal, onStep }) => {
     const fix = (options.fix ?? false) && !options.dryRun;
     const onSettle = (settleMs: number): void => {
-      const text = `Looking again in ${settleMs / 1000} s, in case somebody is at work ...\n`;
+      const text = `Looking again in ${settleMs / 1000} s, in case another program is still at work ...\n`;
       if (!options.json) terminal.err(text);
     };
     const diagnosis = await doctor(host, { fix, signal, onStep, onSettle });
-    if (options.json) printJson(terminal, { healthy: diagnosis.findings.length === 0, ...diagnosis });
+    const rated = (findings: readonly Finding[]) =>
+      findings.map((finding) => ({ severity: severityOf(finding), ...finding }));
+    const { findings, remaining } = diagnosis;
+    const data = {
+      healthy: !findings.some(isWrong),
+      ...diagnosis,
+      findings: rated(findings),
+      remaining: rated(remaining),
+    };
+    if (options.json) printJson(terminal, data);
     else terminal.out(formatDiagnosis(diagnosis, fix));
-    return diagnosis.remaining.length === 0 ? 0 : FINDINGS_STATUS;
+    return remaining.some(isWrong) ? FINDINGS_STATUS : 0;
   });
 }
 
-/** What was found, how it is mended, and what came of it. */
+/** What was found, how it is fixed, and the result. */
 export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
   const { findings, plans, remaining, failures } = diagnosis;
-  const idle = formatIdle(diagnosis, fix);
-  if (findings.length === 0) return `Nothing is wrong.\n${idle}`;
-  const found = findings.map(
-    (finding, i) => `${describeFinding(finding)}\nTo mend it: ${formatPlan(plans[i]!)}\n`,
-  );
-  return [...found, fix ? formatMended(remaining.map(describeFinding), failures) : HINT, idle].join('');
+  const revived = formatRevived(diagnosis);
+  if (findings.length === 0) return `Nothing is wrong.\n${revived}`;
+  const told = findings.map((finding, i) => ({ finding, plan: plans[i]! }));
+  const wrong = told.filter(({ finding }) => isWrong(finding)).map(formatFinding);
+  const notes = told.filter(({ finding }) => !isWrong(finding)).map(formatFinding);
+  const found = [
+    ...wrong,
+    ...(wrong.length === 0 && !fix ? ['Nothing is wrong.\n'] : []),
+    ...(notes.length === 0 ? [] : ['Notes:\n', ...notes]),
+  ];
+  return [...found, fix ? formatFixed(remaining, failures) : HINT, revived].join('');
 }
 
-/** What may be as it should: no driver may exist for a device. */
-function formatIdle({ idle, revived }: Diagnosis, fix: boolean): string {
-  if (idle.length === 0) return '';
-  const all = `${idle.join(', ')} ${idle.length === 1 ? 'has' : 'have'} no driver, and no guest.`;
-  if (!fix) return `${all} Perhaps there is none; --fix asks the kernel.\n`;
-  return revived.length === 0
-    ? `${all} The kernel knows none.\n`
-    : `${all} The kernel found drivers for ${revived.join(', ')}.\n`;
+function formatFinding({ finding, plan }: { readonly finding: Finding; readonly plan: Plan }): string {
+  const sentence = describeFinding(finding);
+  if (plan.steps.length === 0) return `${sentence}\n`;
+  return `${sentence}\nTo fix it: ${formatPlan(plan)}\n`;
 }
 
-const HINT = 'Nothing was changed. Mend it with "pvusb doctor --fix".\n';
+function isWrong(finding: Finding): boolean {
+  return severityOf(finding) === 'wrong';
+}
 
-function formatMended(remaining: readonly string[], failures: readonly string[]): string {
+function formatRevived({ revived }: Diagnosis): string {
+  return revived.length === 0 ? '' : `The kernel found drivers for ${revived.join(', ')}, which had none.\n`;
+}
+
+const HINT = 'Nothing was changed. Fix it with "pvusb doctor --fix".\n';
+
+function formatFixed(remaining: readonly Finding[], failures: readonly string[]): string {
   const failed = failures.map((failure) => `Failed: ${failure}\n`);
-  if (remaining.length === 0) return [...failed, 'Mended; nothing is wrong now.\n'].join('');
-  return [...failed, ...remaining.map((sentence) => `Still wrong: ${sentence}\n`)].join('');
+  if (remaining.length === 0) return [...failed, 'Fixed; nothing is wrong now.\n'].join('');
+  return [
+    ...failed,
+    ...remaining.map(
+      (finding) => `${isWrong(finding) ? 'Still wrong' : 'Still so'}: ${describeFinding(finding)}\n`,
+    ),
+  ].join('');
 }

@@ -1,10 +1,16 @@
 /** `pvusb export`: what a guest has, as the two settings of its xl.cfg file. */
-import { deviceAt, findDomain } from '../../pvusb/model/find.js';
-import type { Controller, Inventory, Port } from '../../pvusb/model/inventory.js';
-import { portState } from '../../pvusb/types/port-state.js';
-import { isServed, type Served } from '../../pvusb/types/service.js';
-import { libxlUsb } from '../../pvusb/verbs/libxl-json.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
+import {
+  type Controller,
+  deviceAt,
+  findDomain,
+  type Inventory,
+  isServed,
+  libxlUsb,
+  listInventory,
+  type Port,
+  portState,
+  type Served,
+} from '../../pvusb/index.js';
 import { type ControllerSetting, type DeviceSetting, formatUsbSettings } from '../../xlcfg/index.js';
 import { type CommonOptions, printJson, printJsonText, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
@@ -12,7 +18,7 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runExport(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const seen = await listControllers(host, { domain }, { signal, asksQemu: false });
+    const seen = await listInventory(host, { domain }, { signal, asksQemu: false });
     const { inventory, strange } = withoutStrangers(seen);
     const { settings, left } = settingsOf(inventory, findDomain(inventory, domain).domid);
     if (options.jsonLibxl) printJsonText(terminal, libxlUsb(inventory, findDomain(inventory, domain)));
@@ -22,13 +28,13 @@ export async function runExport(terminal: Terminal, domain: string, options: Com
   });
 }
 
-/** A port names a socket, and another device sits in it now: it was never the guest's, whatever its address. */
+/** A port names a socket, and another device sits in it now: that one was never the guest's, whatever its address. */
 function withoutStrangers(seen: Inventory): { inventory: Inventory; strange: string[] } {
   const strange: string[] = [];
   const controllers = seen.controllers.map((controller): Controller => {
     const ports = controller.ports.map((port): Port => {
       if (portState(seen, { controller, port }) !== 'other-device') return port;
-      strange.push(`Another device is in ${port.busid} now than the one that was attached: it is left out.`);
+      strange.push(`The device in ${port.busid} is not the one that was attached: it is left out.`);
       return { port: port.port };
     });
     return { ...controller, ports };
@@ -36,7 +42,7 @@ function withoutStrangers(seen: Inventory): { inventory: Inventory; strange: str
   return { inventory: { ...seen, controllers }, strange };
 }
 
-/** The settings, and what they cannot say. xl counts controllers by their place in the list. */
+/** The settings, and what they cannot say. xl numbers controllers by their position in the list. */
 function settingsOf(inventory: Inventory, domid: number) {
   const all = inventory.controllers.filter((controller) => controller.domid === domid);
   const ours = all.filter(isServed);
@@ -48,7 +54,7 @@ function settingsOf(inventory: Inventory, domid: number) {
   const left = [
     ...all
       .filter((controller) => !isServed(controller))
-      .map(({ devid }) => `Controller ${devid} is of no kind that pvusb knows, and is left out.`),
+      .map(({ devid }) => `Controller ${devid} is of a type that pvusb cannot serve, and is left out.`),
     ...ours.flatMap(({ ports }) =>
       ports
         .filter(({ busid }) => busid !== undefined && !deviceAt(inventory, busid))
@@ -56,7 +62,7 @@ function settingsOf(inventory: Inventory, domid: number) {
     ),
     ...(moved.length === 0
       ? []
-      : [`xl numbers controllers from 0: ${moved.join(', ')} will have another number.`]),
+      : [`xl numbers controllers from 0: ${moved.join(', ')} will get another number.`]),
   ];
   return { settings, left };
 }

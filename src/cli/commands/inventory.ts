@@ -1,13 +1,12 @@
-/** `pvusb inventory`: the whole host as data, which "pvusb sim --world" plays again elsewhere. */
+/** `pvusb inventory`: the whole host as data, which "pvusb sim --world" simulates elsewhere. */
 
-import { observe } from '../../pvusb/observe/observe.js';
-import { qemusToAsk } from '../../pvusb/verbs/doctor.js';
+import { observe } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
 
 /** Runs the command. */
 export async function runInventory(terminal: Terminal, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) =>
-    printJson(terminal, await observe(host, { signal, asks: qemusToAsk })),
+    printJson(terminal, await observe(host, { signal, asks: 'all' })),
   );
 }

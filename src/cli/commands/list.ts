@@ -1,16 +1,26 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
-import { allPorts, deviceAt, findDomain, isTaken, type Place } from '../../pvusb/model/find.js';
-import type { Controller, Domain, Inventory } from '../../pvusb/model/inventory.js';
-import { portState } from '../../pvusb/types/port-state.js';
-import { serverOf } from '../../pvusb/types/service.js';
-import { type LibxlDomain, libxlDomains } from '../../pvusb/verbs/libxl-json.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
-import { escapeText, printable } from '../../sysfs/text.js';
-import { describeDevice, type UsbNames } from '../../sysfs/usbids.js';
+import {
+  allPorts,
+  type Controller,
+  type Domain,
+  deviceAt,
+  findDomain,
+  type Inventory,
+  isTaken,
+  type LibxlDomain,
+  libxlDomains,
+  listInventory,
+  type Place,
+  type PortState,
+  portState,
+  traitsOf,
+} from '../../pvusb/index.js';
+import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
-import { fit } from '../table.js';
+import { CONTROLLER_STATES, PORT_STATES } from '../states.js';
+import { fitEnd } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../wording.js';
+import { describeState, tellingSerials } from '../wording.js';
 
 /** Runs the command, for one domain or all. */
 export async function runList(
@@ -25,16 +35,35 @@ export async function runList(
       for (const { problem } of domains) if (problem) terminal.err(`pvusb: ${printable(problem)}\n`);
       return;
     }
-    const inventory = await listControllers(host, { domain }, { signal });
+    const inventory = await listInventory(host, { domain }, { signal });
     if (options.json) printJson(terminal, listJson(inventory, domain));
-    else terminal.out(formatList(inventory, await usbNames(terminal, inventory.devices), domain));
+    else {
+      const names = await usbNames(terminal, inventory.devices);
+      terminal.out(formatList(inventory, names, { domain, columns: terminal.columns }));
+    }
   });
 }
 
-/** The listing as text. */
-export function formatList(inventory: Inventory, names: UsbNames, domain?: string): string {
-  const blocks = listed(inventory, domain).map((entry) => formatDomain(inventory, names, entry));
-  return blocks.length > 0 ? blocks.join('\n') : 'There is no guest.\n';
+/** What the lines of a listing are made from. */
+interface View {
+  readonly inventory: Inventory;
+  readonly names: UsbNames;
+  /** By busid, where they distinguish devices. */
+  readonly serials: ReadonlyMap<Busid, string>;
+  /** Width of the terminal; undefined if there is none. */
+  readonly columns: number | undefined;
+}
+
+/** The listing as text. Only names of devices are cut, and only where a terminal is too narrow. */
+export function formatList(
+  inventory: Inventory,
+  names: UsbNames,
+  options: { readonly domain?: string | undefined; readonly columns?: number | undefined } = {},
+): string {
+  const serials = tellingSerials(inventory.devices);
+  const view = { inventory, names, serials, columns: options.columns };
+  const blocks = listed(inventory, options.domain).map((entry) => formatDomain(view, entry));
+  return blocks.length > 0 ? blocks.join('\n') : 'There are no guests.\n';
 }
 
 /** Guests, and whatever else has controllers. */
@@ -44,55 +73,67 @@ function listed(inventory: Inventory, domain: string | undefined): Domain[] {
   return inventory.domains.filter(({ domid, alive }) => having.has(domid) || (alive && domid !== 0));
 }
 
-function formatDomain(inventory: Inventory, names: UsbNames, domain: Domain): string {
+function formatDomain(view: View, domain: Domain): string {
   const { domid, name, type, alive } = domain;
-  const facts = [name === undefined ? undefined : `"${escapeText(name)}"`, type, alive ? undefined : 'GONE'];
+  const facts = [name === undefined ? undefined : `"${printable(name)}"`, type, alive ? undefined : 'GONE'];
   const title = [`Domain ${domid}`, ...facts.filter((fact) => fact !== undefined)].join(', ');
-  const controllers = inventory.controllers.filter((controller) => controller.domid === domid);
+  const controllers = view.inventory.controllers.filter((controller) => controller.domid === domid);
   if (controllers.length === 0) return `${title}: no USB controller\n`;
-  return `${title}\n${controllers.map((controller) => formatController(inventory, names, controller)).join('')}`;
+  return `${title}\n${controllers.map((controller) => formatController(view, controller)).join('')}`;
 }
 
-function formatController(inventory: Inventory, names: UsbNames, controller: Controller): string {
+function formatController(view: View, controller: Controller): string {
   const { devid, type, version, portCount } = controller;
   const title = `  Controller ${devid}: ${type}, USB ${version}, ${portCount} ports, ${controllerState(controller)}\n`;
   const taken = allPorts(controller).filter(isTaken);
   const free = controller.ports.filter((port) => !isTaken(port)).map(({ port }) => port);
   const rest =
     free.length === 0 ? '' : `    free: ${taken.length === 0 ? 'all ports' : `port ${formatRanges(free)}`}\n`;
-  return title + taken.map((port) => formatPort(inventory, names, { controller, port })).join('') + rest;
+  const widest = Math.max(BUSID_WIDTH, ...taken.map(({ busid }) => busid?.length ?? 0));
+  return title + taken.map((port) => formatPort(view, { controller, port }, widest)).join('') + rest;
 }
 
-function controllerState({ type, online, backendState, backendDomid }: Controller): string {
-  if (type === 'unknown') return 'left alone: not of a kind that pvusb knows';
-  if (type === 'devicemodel') return 'emulated by QEMU';
+function controllerState(controller: Controller): string {
+  const { online, backendState, backendDomid } = controller;
+  const type = traitsOf(controller);
+  if (!type) return 'left alone: of a type that pvusb does not know';
+  if (type.isEmulated) return CONTROLLER_STATES.emulated.word;
   const by = backendDomid === 0 ? '' : ` (served by domain ${backendDomid})`;
-  return `${online ? describeState(backendState) : 'being removed'}${by}`;
+  return `${online ? describeState(backendState) : CONTROLLER_STATES.removed.word}${by}`;
 }
 
-function formatPort(inventory: Inventory, names: UsbNames, place: Place): string {
+/** Narrowest column of busids. */
+const BUSID_WIDTH = 8;
+
+function formatPort(view: View, place: Place, widest: number): string {
   const { port, busid, untrustedJunk } = place.port;
-  const what =
-    busid === undefined
-      ? `"${escapeText(untrustedJunk ?? '')}", which is no device`
-      : `${busid.padEnd(8)}  ${formatLent(inventory, names, place)}`;
-  return `${fit(`    port ${String(port).padEnd(2)}  ${what}`, 80)}\n`;
+  const title = `    port ${String(port).padEnd(2)}  `;
+  if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is not a device\n`;
+  return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
 }
 
-function formatLent(inventory: Inventory, names: UsbNames, place: Place): string {
-  const device = deviceAt(inventory, place.port.busid!);
-  const name = device && `${device.vendorId}:${device.productId}  ${describeDevice(device, names)}`;
-  switch (portState(inventory, place)) {
+function formatLent(view: View, place: Place, title: string): string {
+  const { inventory, names, serials, columns } = view;
+  const busid = place.port.busid!;
+  const device = deviceAt(inventory, busid);
+  if (!device) return `${title}${PORT_STATES.missing.word}: pulled out (see "pvusb doctor")`;
+  const serial = serials.has(busid) ? `:${serials.get(busid)}` : '';
+  const ids = `${device.vendorId}:${device.productId}${serial}`;
+  const state = describePortState(portState(inventory, place), place.controller);
+  return fitEnd(`${title}${state}${ids}  `, describeDevice(device, names), columns);
+}
+
+function describePortState(state: PortState | undefined, controller: Controller): string {
+  const { word } = PORT_STATES[state ?? 'in-use'];
+  switch (state) {
     case 'waiting':
-      return `WAITING for the guest: ${name}`;
+      return `${word}: `;
     case 'not-opened':
-      return `NOT TAKEN by ${serverOf(place.controller)} (see "pvusb doctor"): ${name}`;
+      return `${word} by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
     case 'other-device':
-      return `ANOTHER DEVICE is in that socket now: ${name}`;
-    case 'missing':
-      return 'MISSING: pulled out (mend it with "pvusb doctor")';
+      return `${word} is in that socket now: `;
     default:
-      return name ?? '';
+      return '';
   }
 }
 

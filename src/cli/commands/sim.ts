@@ -2,7 +2,7 @@
 import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
-import { PvusbError } from '../../pvusb/model/errors.js';
+import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
 import type { Terminal } from '../terminal.js';
 
@@ -14,7 +14,7 @@ export interface SimOptions {
   readonly qemu?: boolean;
 }
 
-/** Something that is ended when the command ends. */
+/** Something that ends with the command. */
 interface Part {
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   if (Buffer.byteLength(dir) + 1 + NAME_MAX > SOCKET_PATH_MAX) {
     throw new PvusbError(
       'invalid-argument',
-      `${dir} is too long: a socket's path ends at ${SOCKET_PATH_MAX} bytes.`,
+      `${dir} is too long: a socket's path has at most ${SOCKET_PATH_MAX} bytes.`,
     );
   }
   const { SimHost, labWorld, qemuWorld } = await import('../../sim/index.js');
@@ -46,7 +46,7 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
-      // Not there unless somebody makes it: what the host prints is the same on every machine.
+      // Does not exist unless someone creates it: what the host prints is the same on every machine.
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
@@ -57,7 +57,7 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   }
 }
 
-/** Puts the host into the folder, and into `parts` what ends that. */
+/** Puts the host into the folder, and what ends that into `parts`. */
 async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void> {
   const { publishQmp, publishStore, publishSysfs } = await import('../../sim/index.js');
   try {
@@ -72,19 +72,19 @@ async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void>
   }
 }
 
-/** Takes away what a simulated host that was killed has left, and nothing that somebody else made. */
+/** Removes what a killed simulated host has left behind, and nothing that anyone else made. */
 async function clear(dir: string): Promise<void> {
   const [socket, sys] = [join(dir, 'socket'), join(dir, 'sys')];
   const refuse = (why: string): never => {
     throw new PvusbError('invalid-argument', `${why}: choose another folder.`);
   };
   const kind = await kindOf(socket);
-  if (kind !== undefined && !kind.isSocket()) refuse(`${socket} is there already, and is no socket`);
+  if (kind !== undefined && !kind.isSocket()) refuse(`${socket} already exists, and is not a socket`);
   if (kind !== undefined && (await isServed(socket))) refuse(`${socket} is served by another program`);
   const probe = await kindOf(join(sys, 'bus', 'usb', 'drivers_probe'));
   // The real one is a file; ours is a pipe.
   if ((await kindOf(sys)) !== undefined && !probe?.isFIFO()) {
-    refuse(`${sys} is there already, and was not made by "pvusb sim"`);
+    refuse(`${sys} already exists, and was not made by "pvusb sim"`);
   }
   await rm(socket, { force: true });
   for (const name of await readdir(dir)) {
@@ -119,14 +119,14 @@ function isServed(path: string): Promise<boolean> {
   });
 }
 
-/** Makes a folder, but not those above it; false when it is there. */
+/** Makes a folder, but not those above it; false when it exists already. */
 async function make(dir: string): Promise<boolean> {
   if ((await kindOf(dir)) !== undefined) return false;
   await mkdir(dir);
   return true;
 }
 
-/** Removes a folder that was made, unless somebody has put something into it. */
+/** Removes a folder that was made, unless someone has put something into it. */
 async function leave(dir: string): Promise<void> {
   await rmdir(dir).catch(() => undefined);
 }
@@ -150,7 +150,7 @@ function quote(text: string): string {
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    // A listener on a signal keeps no process alive; a timer does.
+    // A signal listener does not keep the process alive; a timer does.
     const alive = setInterval(() => undefined, 2 ** 30);
     const end = (): void => {
       clearInterval(alive);

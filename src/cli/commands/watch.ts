@@ -1,49 +1,61 @@
 /** `pvusb watch` and `pvusb release`: guests that come and go. */
 
-import { type Released, releaseDomain } from '../../pvusb/verbs/operations.js';
-import { type LifeEvent, watchDomains } from '../../pvusb/watch/watch.js';
-import { escapeText, printable } from '../../sysfs/text.js';
+import {
+  formatPlan,
+  type Released,
+  releaseDomain,
+  type WatchEvent,
+  watchDomains,
+} from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
 import { describeAttached } from './attach.js';
 
-/** Watches until it is stopped; tells what happens, a line each (with --json an object a line). */
+/**
+ * Watches until it is stopped; prints what happens, or in a dry run what would be done, one line each (with --json, one
+ * object per line).
+ */
 export async function runWatch(terminal: Terminal, options: CommonOptions): Promise<void> {
-  await withHost(terminal, options, async (host, { signal }) => {
-    const onEvent = (event: LifeEvent): void => {
+  await withHost(terminal, options, async (host, operation) => {
+    const onEvent = (event: WatchEvent): void => {
       terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`);
     };
-    await watchDomains(host, { signal, onEvent });
+    // It may run for months, writing to a log: no progress line.
+    const { signal, dryRun } = operation;
+    await watchDomains(host, { signal, dryRun, onEvent });
   });
 }
 
 /** An event as a line. Its texts may repeat what guests, devices and files say. */
-export function describeEvent(event: LifeEvent): string {
+export function describeEvent(event: WatchEvent): string {
   switch (event.event) {
     case 'watching':
-      return `Watching; ${event.domains} ${event.domains === 1 ? 'guest is' : 'guests are'} there.`;
+      return `Watching ${event.domains} ${event.domains === 1 ? 'guest' : 'guests'}.`;
     case 'attached':
       return `${describeGuest(event)} has ${event.busid} now.`;
     case 'detached':
-      return `${describeGuest(event)} does not have ${event.busid} any more.`;
+      return `${describeGuest(event)} no longer has ${event.busid}.`;
     case 'gone': {
       const had = event.busids.length === 0 ? '' : ` It had ${event.busids.join(', ')}.`;
       return `${describeGuest(event)} is gone.${had}`;
     }
     case 'mended':
-      return `Mended: ${printable(event.what)}`;
+      return `Fixed: ${printable(event.what)}`;
     case 'returned': {
       const { state: _, ...attachment } = event.attachment;
-      const guest = event.name === undefined ? 'A guest' : `"${escapeText(event.name)}"`;
+      const guest = event.name === undefined ? 'A guest' : `"${printable(event.name)}"`;
       return `${guest} is back: ${describeAttached(attachment)}`;
     }
     case 'not-returned':
-      return `${event.busid} does not go back to domain ${event.domid}: ${printable(event.why)}`;
+      return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
+    case 'planned':
+      return `Would ${formatPlan(event.plan).trimEnd()}`;
     case 'trouble':
-      return `Trouble: ${printable(event.why)}`;
+      return `Problem: ${printable(event.why)}`;
   }
 }
 
@@ -54,7 +66,7 @@ function describeGuest({
   readonly domid: number;
   readonly name?: string | undefined;
 }): string {
-  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${escapeText(name)}")`;
+  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${printable(name)}")`;
 }
 
 /** Takes everything from a domain. */

@@ -1,42 +1,45 @@
 /**
- * The grammar of xl's five USB commands. What xl takes we take, but not what it misunderstands: octal numbers,
+ * The grammar of xl's five USB commands. What xl accepts we accept, but not what it misreads: octal numbers,
  * numbers cut to 8 bits, trailing junk, words read as 0.
  */
-import { PvusbError } from '../../pvusb/model/errors.js';
-import type { ControllerType } from '../../pvusb/model/inventory.js';
-import type { ControllerRequest } from '../../pvusb/plan/resolve.js';
+
+import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
+import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
+import { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from '../../xlcfg/index.js';
 import { quoteWord } from '../printable.js';
+
+/** What the value of each argument is called. */
+const NOUNS: Readonly<Record<string, string>> = {
+  version: 'USB version',
+  ports: 'number of ports',
+  hostbus: 'bus number',
+  hostaddr: 'device number',
+  controller: 'controller number',
+  port: 'port number',
+};
 
 /**
  * Parses a number: decimal, or hex after 0x.
  *
- * @throws {PvusbError} `invalid-argument` for anything else, a leading zero too, and when it is out of range
+ * @throws {PvusbError} `invalid-argument` for anything else, including a leading zero that xl would read as octal, and
+ *   when it is out of range
  */
-export function parseCount(
-  name: string,
-  text: string,
-  range: { readonly min: number; readonly max: number },
-): number {
-  const refuse = (why: string): never => {
-    throw new PvusbError('invalid-argument', `${name}=${quoteWord(text)} ${why}.`);
-  };
-  if (/^0\d+$/.test(text)) {
-    const octal = /^0[0-7]+$/.test(text) ? ` or, as xl reads it, octal ${Number.parseInt(text, 8)}` : '';
-    const meaning = text.length > 10 ? '' : `, which might mean decimal ${Number(text)}${octal}`;
-    refuse(`has a leading zero${meaning}: write it without`);
-  }
-  if (!/^(\d+|0[xX][0-9a-fA-F]+)$/.test(text)) refuse('is no number');
-  const number = Number(text);
-  if (number < range.min || number > range.max) refuse(`is not between ${range.min} and ${range.max}`);
-  return number;
+export function parseCount(name: string, text: string, rule: NumberRule): number {
+  const number = parseNumber(text, rule);
+  if (typeof number === 'number') return number;
+  const sentence =
+    number === NOT_A_NUMBER
+      ? `${quoteWord(text)} is not a ${NOUNS[name] ?? 'number'}.`
+      : `${name}=${quoteWord(text)} ${number}.`;
+  throw new PvusbError('invalid-argument', sentence);
 }
 
 const DEVID = { min: 0, max: 0xffff };
-const PORT = { min: 1, max: 31 };
-const BUS_NUMBER = { min: 1, max: 255 };
-const DEVICE_NUMBER = { min: 1, max: 127 };
+const PORT = { min: 1, max: PORTS_MAX };
+const BUS_NUMBER = { min: 1, max: 255, isOctalToXl: true };
+const DEVICE_NUMBER = { min: 1, max: 127, isOctalToXl: true };
 
-/** `name=value` arguments, the last of a repeated name; undefined for an argument that has no known name. */
+/** `name=value` arguments, the last of a repeated name; an argument without a known name is refused. */
 function parsePairs<K extends string>(
   args: readonly string[],
   keys: readonly K[],
@@ -66,14 +69,16 @@ export function parseControllerSpec(args: readonly string[]): ControllerRequest 
   const pairs = parsePairs(args, ['type', 'version', 'ports'], 'usbctrl');
   return {
     type: optional(pairs.get('type'), parseType),
-    version: optional(pairs.get('version'), (text) => parseCount('version', text, { min: 1, max: 3 })),
+    version: optional(pairs.get('version'), (text) =>
+      parseCount('version', text, { min: 1, max: VERSION_MAX }),
+    ),
     ports: optional(pairs.get('ports'), (text) => parseCount('ports', text, PORT)),
   };
 }
 
 /** Parses a controller type, in any case. */
 export function parseType(text: string): ControllerType | 'auto' {
-  const types = ['auto', 'pv', 'qusb', 'devicemodel'] as const;
+  const types = ['auto', ...CONTROLLER_TYPES] as const;
   const type = types.find((candidate) => candidate === text.toLowerCase());
   if (type) return type;
   throw new PvusbError(
@@ -83,7 +88,7 @@ export function parseType(text: string): ControllerType | 'auto' {
 }
 
 /** What `usbdev-attach` asks for. */
-export interface DeviceSpec {
+interface DeviceSpec {
   readonly hostbus: number;
   readonly hostaddr: number;
   readonly devid?: number | undefined;
@@ -106,7 +111,7 @@ export function parseDeviceSpec(args: readonly string[]): DeviceSpec {
     hostbus: parseCount('hostbus', hostbus, BUS_NUMBER),
     hostaddr: parseCount('hostaddr', hostaddr, DEVICE_NUMBER),
     devid: optional(pairs.get('controller'), (text) => parseCount('controller', text, DEVID)),
-    port: port === '0' ? undefined : optional(port, (text) => parseCount('port', text, PORT)),
+    port: port === undefined || isZero(port) ? undefined : parseCount('port', port, PORT),
   };
 }
 

@@ -1,6 +1,5 @@
 /** The text of `xl usb-list`, byte for byte. */
-import { deviceAt } from '../../pvusb/model/find.js';
-import type { Controller, Inventory } from '../../pvusb/model/inventory.js';
+import { type Controller, deviceAt, type Inventory, traitsOf } from '../../pvusb/index.js';
 
 const HEADER = row(['Devid', 'Type', 'BE', 'state', 'usb-ver', 'ports']);
 
@@ -11,7 +10,7 @@ export function formatUsbList(inventory: Inventory): string {
 
 function formatController(inventory: Inventory, controller: Controller): string {
   const { devid, type, backendDomid, version, portCount, untrustedFrontend } = controller;
-  const state = type === 'devicemodel' ? 0 : (untrustedFrontend.state ?? -1);
+  const state = traitsOf(controller)?.isEmulated ? 0 : (untrustedFrontend.state ?? -1);
   const first = row([devid, type, backendDomid, state, version, portCount].map(String));
   const ports = controller.ports.map(({ port, busid }) => {
     const device = busid === undefined ? undefined : deviceAt(inventory, busid);

@@ -1,11 +1,17 @@
 /** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
 
-import type { ExecuteOptions } from '../../pvusb/execute/execute.js';
-import { isPvusbError } from '../../pvusb/model/errors.js';
-import { formatPlan, type Plan } from '../../pvusb/model/plan.js';
-import type { Host } from '../../pvusb/observe/host.js';
-import { listControllers } from '../../pvusb/verbs/listing.js';
-import { addController, attachDevice, detachDevice, removeController } from '../../pvusb/verbs/operations.js';
+import {
+  addController,
+  attachDevice,
+  detachDevice,
+  type ExecuteOptions,
+  formatPlan,
+  type Host,
+  isPvusbError,
+  listInventory,
+  type Plan,
+  removeController,
+} from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
 import { reportError } from '../report.js';
@@ -20,7 +26,7 @@ interface XlCommand {
   readonly minArgs: number;
   /** More than this is an error with this exit status. */
   readonly maxArgs?: { readonly count: number; readonly exitStatus: number };
-  /** Checks the arguments before the host is touched, and gives what to do with it. */
+  /** Checks the arguments before the host is touched, and gives what to do with the host. */
   readonly prepare: (args: readonly string[]) => (host: Host, options: RunOptions) => Promise<Answer>;
 }
 
@@ -62,7 +68,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     prepare: ([domain, ...spec]) => {
       const { hostbus, hostaddr, devid, port } = parseDeviceSpec(spec);
       const request = { domain: domain!, device: { hostbus, hostaddr }, devid, port };
-      // xl does not look what the guest makes of it.
+      // xl does not check what the guest does with it.
       const once = { watchMs: 0 };
       return async (host, options) => outcome(await attachDevice(host, request, { ...options, ...once }));
     },
@@ -84,7 +90,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     maxArgs: { count: 1, exitStatus: 255 },
     prepare: ([domain]) => {
       return async (host, { signal }) => {
-        const inventory = await listControllers(host, { domain: domain! }, { signal, asksQemu: false });
+        const inventory = await listInventory(host, { domain: domain! }, { signal, asksQemu: false });
         return { text: formatUsbList(inventory), data: inventory.controllers };
       };
     },
@@ -100,7 +106,7 @@ export function isXlCommand(name: string): boolean {
   return Object.hasOwn(COMMANDS, name);
 }
 
-/** The commands with their arguments and what they do, for help and completion. */
+/** The commands with their arguments and summaries, for help and completion. */
 export function xlCommands(): { readonly name: string; readonly usage: string; readonly summary: string }[] {
   return Object.entries(COMMANDS).map(([name, { usage, summary }]) => ({ name, usage, summary }));
 }
@@ -146,7 +152,7 @@ async function perform(terminal: Terminal, command: XlCommand, argv: Argv): Prom
     return 0;
   } catch (error) {
     reportError(terminal, error, json);
-    // xl knows one exit status for whatever fails; an interrupt is not xl's to answer.
+    // xl has one exit status for every failure; an interrupt is not one of its failures.
     return isPvusbError(error, 'aborted') ? 130 : 1;
   }
 }
@@ -160,7 +166,7 @@ interface Argv {
   readonly unknown: string | undefined;
 }
 
-/** Options may stand anywhere, as getopt lets them; xl's own flags (-v, -t, -T, -f, -N) are taken and mean nothing. */
+/** Options may stand anywhere, as getopt lets them; xl's own flags (-v, -t, -T, -f, -N) are accepted and ignored. */
 function parseArgv(argv: readonly string[]): Argv {
   const args: string[] = [];
   let [help, json, dryRun] = [false, false, false];

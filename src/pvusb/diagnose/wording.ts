@@ -1,11 +1,11 @@
 /** Findings in words. */
-import { escapeText } from '../../sysfs/index.js';
+import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
+import type { ConfigDifference, Finding, OtherDriver } from '../model/finding.js';
 import type { Controller, Port } from '../model/inventory.js';
 import type { ConfigEdit } from '../model/plan.js';
-import { isOfQemu, serverOf } from '../types/service.js';
-import type { Finding } from './diagnose.js';
-import type { ConfigDifference } from './saved-config.js';
+import { capitalise, nameController, namePort } from '../model/wording.js';
+import { servedTypeOf } from '../types/types.js';
 
 /** A finding as one sentence. */
 export function describeFinding(finding: Finding): string {
@@ -13,7 +13,7 @@ export function describeFinding(finding: Finding): string {
     case 'missing-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${whyNot(finding.place)}.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
@@ -21,9 +21,13 @@ export function describeFinding(finding: Finding): string {
     case 'bad-port':
       return `${describePlace(finding.place)} ${describeBadPort(finding.place.port)}.`;
     case 'binding-without-port':
-      return `${finding.busid} is on usbback, but attached to no guest.`;
+      return `${finding.busid} is on usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
-      return `Drivers are saved for ${finding.busid}, which is attached to no guest.`;
+      return finding.isBack
+        ? `Drivers are saved for ${finding.busid}, which no longer needs them.`
+        : `Drivers are saved for ${finding.busid}, which is not attached to any guest, but not back on them either.`;
+    case 'other-driver':
+      return `${finding.busid} is back with the host, but ${finding.interfaces.map(describeOther).join(' and ')}.`;
     case 'orphan-backend':
       return `The backend ${finding.orphan.backend} belongs to no controller.`;
     case 'dead-domain':
@@ -31,17 +35,17 @@ export function describeFinding(finding: Finding): string {
     case 'half-removed':
       return `${describeController(finding.controller)} is half removed.`;
     case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} served by nobody: modprobe usbback.`;
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is served by nobody: ${serverOf(finding.controller)} has not taken it.`;
+      return `${describeController(finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'not-emulated':
-      return `${describeController(finding.controller)} is not there: QEMU does not emulate it.`;
+      return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was replugged' : 'it may be paused, or hung, or without a driver'}.`;
     case 'config-unreadable':
       return `The saved configuration of domain ${finding.domid} cannot be read: ${finding.problem}.`;
     case 'config-differs':
-      return `The saved configuration of domain ${finding.difference.domid} does not say what the domain has: ${describeEdits(finding.difference)}.`;
+      return `The saved configuration of domain ${finding.difference.domid} does not match the domain: ${describeEdits(finding.difference)}.`;
     case 'dead-qemu': {
       const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
       return `The QEMU of domain ${finding.domid} has died; it had been given ${busids}.`;
@@ -49,8 +53,12 @@ export function describeFinding(finding: Finding): string {
     case 'unrecorded-device':
       return `Port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} is free, but QEMU has a device in it.`;
     case 'unrecorded-controller':
-      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU has it still.`;
+      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU still has it.`;
   }
+}
+
+function describeOther({ interface: intf, driver, was }: OtherDriver): string {
+  return `${intf} is on ${driver}, not on ${was}`;
 }
 
 function describeEdits({ edits }: ConfigDifference): string {
@@ -62,40 +70,34 @@ function describeEdit(edit: ConfigEdit): string {
     case 'add-controller':
       return `it lacks controller ${edit.controller.devid}`;
     case 'remove-controller':
-      return `it names controller ${edit.devid}, which is not there`;
+      return `it names controller ${edit.devid}, which does not exist`;
     case 'add-device': {
       const { ctrl, port, hostbus, hostaddr } = edit.device;
       return `it lacks ${hostbus}.${hostaddr} in port ${port} of controller ${ctrl}`;
     }
     case 'remove-device':
-      // As libxl leaves an entry when it has lost the device of it.
+      // libxl leaves an entry like this when it has lost its device.
       if (edit.ctrl < 0) return 'it names a device without a port';
       return `it names a device in port ${edit.port} of controller ${edit.ctrl} that is not there`;
   }
 }
 
-function whyNot({ controller }: Place): string {
-  return isOfQemu(controller.type)
-    ? "the host's drivers have it, or QEMU does not have it open"
-    : 'its interfaces are not on usbback';
-}
-
 function describeBadPort({ busid, untrustedJunk }: Port): string {
-  if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is no device`;
+  if (untrustedJunk !== undefined) return `holds "${escapeText(untrustedJunk)}", which is not a device`;
   return `does not exist, but holds ${busid}`;
 }
 
-function describePlace({ controller, port }: Place): string {
-  return `Port ${port.port} of controller ${controller.devid} of domain ${controller.domid}`;
+function describePlace({ controller: { domid, devid }, port: { port } }: Place): string {
+  return capitalise(namePort({ domid, devid, port }));
 }
 
-function describeController({ domid, devid }: Controller): string {
-  return `Controller ${devid} of domain ${domid}`;
+function describeController(controller: Controller): string {
+  return capitalise(nameController(controller));
 }
 
-/** The same for the same finding, whenever it is found: tells what lasts from what is just being done. */
+/** The same for the same finding, whenever it is found: distinguishes what lasts from what is just being done. */
 export function findingKey(finding: Finding): string {
-  // What else is mended changes what is wrong there: it is one finding all the same.
+  // Other repairs change what is wrong with it: it is one finding all the same.
   if (finding.finding === 'config-differs') return `config-differs ${finding.difference.domid}`;
   return describeFinding(finding);
 }

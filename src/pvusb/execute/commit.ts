@@ -1,11 +1,12 @@
-/** One transaction: facts are read again, then edits are made, all or none. */
+/** One transaction: facts are read again, then all edits are made, or none. */
 import { isLibxlError } from '../../libxl/index.js';
 import { isXenstoreError } from '../../xenstore/index.js';
 import { ConflictError } from '../model/failure.js';
 import { controllersPath, DOMAINS, LIBXL, parseNumbers } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from '../model/plan.js';
+import { withEdits } from '../model/saved-config.js';
 import type { Host, Xenstore, XenstoreNodes } from '../observe/host.js';
-import { isUnusable, withEdits } from '../observe/saved-config.js';
+import { isUnusable } from '../observe/saved-config.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 
@@ -24,8 +25,8 @@ export async function commit(host: Host, action: Commit, signal: AbortSignal | u
 }
 
 /**
- * As libxl orders it: the lock, the transaction with the file written as its last thing, the lock's end. A transaction
- * that was refused after that has the file written back.
+ * In libxl's order: take the lock, run the transaction and write the file as its last step, release the lock. If the
+ * transaction is refused after that, the file is written back.
  */
 async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
   const { config } = action;
@@ -62,7 +63,7 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
       isDone = true;
     });
   } catch (error) {
-    // Only the lock's file could not be removed. The lock is free: what it was for is done.
+    // Only the lock file could not be removed. The lock is free, and what it was for is done.
     if (isDone) return;
     const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
     if (isBegun || !isNoUse) throw error;
@@ -70,12 +71,12 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
   }
 }
 
-/** A lost connection does not say whether the transaction was made, and an abort does not keep it from being made. */
+/** After a lost connection it is not known whether the transaction was committed, and an abort does not prevent it. */
 function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
   return signal?.aborted || isXenstoreError(error, 'connection-lost', 'protocol');
 }
 
-/** `last` is done before the transaction ends, and is told of the devices of `config.known` that are where they were. */
+/** `last` is called before the transaction ends, with the devices of `config.known` that are still where they were. */
 async function commitOnce(
   xenstore: Xenstore,
   action: Commit,
@@ -108,7 +109,7 @@ async function commitOnce(
   }, call);
 }
 
-/** Sent together, in order; the store carries them out one by one. */
+/** Sent together, in order; the store executes them one by one. */
 function applyEdit(
   nodes: XenstoreNodes,
   edit: Edit,
@@ -130,7 +131,7 @@ function applyEdit(
   }
 }
 
-/** Removes a node that has no children but those to ignore. */
+/** Removes a node that has no children except those to ignore. */
 export async function prune(
   nodes: XenstoreNodes,
   edit: Extract<Edit, { edit: 'prune' }>,
@@ -152,7 +153,7 @@ async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal |
   }
 }
 
-/** One wave: every list of controllers that there was, and every port. */
+/** One wave: every known list of controllers, and every port. */
 async function checkUnclaimed(
   nodes: XenstoreNodes,
   fact: UnclaimedFact,
@@ -176,5 +177,5 @@ async function checkUnclaimed(
     }
   }
   const taken = ports.indexOf(fact.busid);
-  if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} holds ${fact.busid} now`);
+  if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} now holds ${fact.busid}`);
 }

@@ -1,5 +1,6 @@
 /** Walks a plan's steps and, when one fails, its undos backwards. The only place that changes a host. */
 
+import { channel } from 'node:diagnostics_channel';
 import { LibxlError } from '../../libxl/index.js';
 import { XenstoreError } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
@@ -8,11 +9,11 @@ import { type Action, formatAction, type Plan, type Step } from '../model/plan.j
 import type { CallOptions, Host, Xenstore } from '../observe/host.js';
 import { perform } from './perform.js';
 
-/** What a plan's execution tells while it goes on. */
+/** What a plan's execution reports as it proceeds. */
 export interface Progress {
   readonly plan: Plan;
   readonly step: Step;
-  /** `begin` and `done` of a step; `undo` when it is taken back; `failed`. */
+  /** `begin` and `done` of a step; `undo` when it is undone; `failed`. */
   readonly phase: 'begin' | 'done' | 'failed' | 'undo';
 }
 
@@ -26,15 +27,25 @@ export interface ExecuteOptions extends CallOptions {
  * Carries out a plan.
  *
  * @throws {ConflictError} a commit met another writer; what was begun has been undone (or, with `stop`, is to be
- *   gone on with): observe and plan again
+ *   continued): observe and plan again
  * @throws {PvusbError} what failed. With `onFailure: 'undo'` the host is as it was, or the code is
  *   `rollback-failed` and `leftOver` says what remains; with `stop` the plan can be made and run again
  */
 export async function execute(host: Host, plan: Plan, options: ExecuteOptions = {}): Promise<void> {
+  const walking = walk(host, plan, options);
+  host.inFlight?.add(walking);
+  try {
+    await walking;
+  } finally {
+    host.inFlight?.delete(walking);
+  }
+}
+
+async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<void> {
   const failures: PvusbError[] = [];
   const begun: Step[] = [];
   for (const step of plan.steps) {
-    const tell = (phase: Progress['phase']): void => options.onStep?.({ plan, step, phase });
+    const tell = (phase: Progress['phase']): void => report(options, { plan, step, phase });
     tell('begin');
     try {
       options.signal?.throwIfAborted();
@@ -56,9 +67,17 @@ export async function execute(host: Host, plan: Plan, options: ExecuteOptions = 
   if (failures.length > 0) throw joined(failures);
 }
 
+/** Reported to the caller, and to every subscriber in the process: one {@link Progress} per step, on `pvusb:step`. */
+const STEPS = channel('pvusb:step');
+
+function report({ onStep }: ExecuteOptions, progress: Progress): void {
+  if (STEPS.hasSubscribers) STEPS.publish(progress);
+  onStep?.(progress);
+}
+
 /** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
 function isCertain(step: Step, error: unknown): boolean {
-  // Trouble with a saved configuration comes before its transaction, or ends it.
+  // A problem with a saved configuration comes before its transaction, or ends it.
   if (error instanceof ConflictError || error instanceof LibxlError) return true;
   return (
     step.act.do === 'commit' &&
@@ -83,18 +102,18 @@ async function takeBack(
   await using undoing = await reconnected(host, failure);
   const undos = begun.toReversed().flatMap((step) => (step.undo ?? []).map((action) => ({ step, action })));
   for (const { step, action } of undos) {
-    if (action === step.undo?.[0]) options.onStep?.({ plan, step, phase: 'undo' });
+    if (action === step.undo?.[0]) report(options, { plan, step, phase: 'undo' });
     try {
-      // No signal: whoever gave up the operation still wants the host as it was.
+      // No signal: whoever aborted the operation still wants the host as it was.
       await perform(undoing.host, action, undefined);
     } catch (error) {
       leftOver.push(describeLeftOver(action, error));
-      // What QEMU may still have keeps its port and its records, so that it can be seen and mended.
+      // What QEMU may still have keeps its port and its records, so that it can be seen and repaired.
       if (GATES.has(action.do)) break;
     }
   }
   if (leftOver.length === 0) return;
-  const sentence = `${failure.message} Taking back what was begun failed too: ${leftOver.join('; ')}.`;
+  const sentence = `${failure.message} Undoing what was begun failed too: ${leftOver.join('; ')}.`;
   throw new PvusbError('rollback-failed', sentence, { where: failure.where, cause: failure, leftOver });
 }
 
@@ -102,7 +121,7 @@ function describeLeftOver(action: Action, error: unknown): string {
   return `could not ${formatAction(action)} (${error instanceof Error ? error.message : String(error)})`;
 }
 
-/** The host, over a connection of its own when the first one was lost. */
+/** The host, over a new connection if the first one was lost. */
 async function reconnected(host: Host, failure: PvusbError): Promise<{ host: Host } & AsyncDisposable> {
   const asIs = { host, [Symbol.asyncDispose]: async () => undefined };
   if (failure.code !== 'connection-lost' || !host.reopen) return asIs;
@@ -110,13 +129,13 @@ async function reconnected(host: Host, failure: PvusbError): Promise<{ host: Hos
   try {
     xenstore = await host.reopen();
   } catch {
-    // Not back yet. The drivers at least can be given back; the rest is left over, and said.
+    // Not back yet. At least the drivers can be given back; the rest is left over, and reported.
     return asIs;
   }
   return { host: { ...host, xenstore }, [Symbol.asyncDispose]: async () => xenstore.close() };
 }
 
-/** One error for what failed though the plan went on. */
+/** One error for all that failed while the plan went on. */
 function joined(failures: readonly PvusbError[]): PvusbError {
   const [first] = failures;
   if (failures.length === 1) return first!;
@@ -125,5 +144,6 @@ function joined(failures: readonly PvusbError[]): PvusbError {
     where: first!.where,
     cause: first,
     leftOver,
+    remedy: first!.remedy,
   });
 }

@@ -1,15 +1,18 @@
-/** Does one action of a plan. */
+/** Performs one action of a plan. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import { type Binding, SysfsError } from '../../sysfs/index.js';
+import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError } from '../model/failure.js';
-import { parseNumber } from '../model/layout.js';
+import { XenbusState } from '../model/inventory.js';
+import { frontendPath, parseNumber } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
+import { nameController } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
-import { USBBACK } from '../observe/observe.js';
 import { commit } from './commit.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
+import { stillHeld } from './still-held.js';
 
 /** Longest time that usbback may take to notice a port. */
 const NOTICED_WITHIN_MS = 2_000;
@@ -19,9 +22,9 @@ type Take = Extract<Action, { do: 'take' }>;
 type Await = Extract<Action, { do: 'await' }>;
 
 /**
- * Does one action.
+ * Performs one action.
  *
- * @throws {ConflictError} a fact does not hold any more; nothing was done
+ * @throws {ConflictError} a fact no longer holds; nothing was done
  * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`,
  *   `not-opened`, `qemu-dead`, `qemu-timeout`
  */
@@ -49,8 +52,8 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
 }
 
 /**
- * usbback takes what a port names, and hears of ports by a watch: for a moment after the claim it may not know it, and
- * says ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
+ * usbback takes what a port names, and learns of ports through a watch: for a moment after the claim it may not know
+ * the port, and returns ENODEV (drivers/xen/xen-usbback of SUSE's kernels: usbstub_probe, find_portid_by_busid).
  */
 async function bind(host: Host, binding: Binding, signal: AbortSignal | undefined): Promise<void> {
   const endMs = host.clock.nowMs() + NOTICED_WITHIN_MS;
@@ -74,7 +77,7 @@ async function verify(host: Host, action: Verify, signal: AbortSignal | undefine
   throw new ConflictError(device ? `another device is in ${busid} now` : `${busid} has been pulled out`);
 }
 
-/** Off its driver; one that has gone from it with a sibling has nothing to be remembered. */
+/** Off its driver; for one that left it together with a sibling there is nothing to record. */
 async function take(host: Host, action: Take, signal: AbortSignal | undefined): Promise<void> {
   const { interface: intf, driver, record } = action;
   const state = await host.sysfs.stateOf(intf, { signal });
@@ -92,15 +95,38 @@ async function awaitState(host: Host, action: Await, signal: AbortSignal | undef
         await changes.next({ signal: limited });
         [seen] = await host.xenstore.readMany([path], { signal: limited });
         if (seen === undefined && orGone) return;
-        if (seen === undefined) throw new PvusbError('domain-gone', `${path} is gone.`);
+        if (seen === undefined) throw goneWhile(action);
         if (states.includes(parseNumber(seen) ?? -1)) return;
       }
     });
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
-    const sentence = `${path} is ${seen} after ${withinMs / 1000} s, not ${states.join(' or ')}.`;
-    throw new PvusbError('state-timeout', sentence, { cause: error });
+    throw await timeoutOf(host, action, error, signal);
   } finally {
     await changes.close();
   }
+}
+
+function goneWhile({ domid, devid, server, path }: Await): PvusbError {
+  const sentence = `Domain ${domid}, or its controller ${devid}, disappeared while waiting for ${server} to take it: ${path} is gone.`;
+  return new PvusbError('domain-gone', sentence, { where: { domid, devid } });
+}
+
+/** Who has not answered: for a controller that is being removed it is the guest, unless that has closed its end. */
+async function timeoutOf(
+  host: Host,
+  { domid, devid, server, orGone, withinMs }: Await,
+  cause: Error,
+  signal: AbortSignal | undefined,
+): Promise<PvusbError> {
+  const where = { domid, devid };
+  const after = `within ${withinMs / 1000} s`;
+  if (!orGone) {
+    const sentence = `${server} has not taken ${nameController(where)} ${after}.`;
+    return new PvusbError('state-timeout', sentence, { where, cause });
+  }
+  const [state] = await host.xenstore.readMany([`${frontendPath(where)}/state`], { signal });
+  const isClosed = (parseNumber(state) ?? XenbusState.closed) >= XenbusState.closed;
+  const who = isClosed ? server : `The guest of domain ${domid}`;
+  return stillHeld(where, `${who} has not let go of ${nameController(where)} ${after}.`, cause);
 }

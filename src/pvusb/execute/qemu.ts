@@ -1,4 +1,4 @@
-/** The actions that a QEMU carries out. What it has decides, before and after each command, never our memory. */
+/** The actions that a QEMU carries out. What counts before and after each command is what it has, never our memory. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import {
   addController,
@@ -8,15 +8,16 @@ import {
   isQmpError,
   removeDevice,
 } from '../../qmp/index.js';
+import { USBFS } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError, isDead } from '../model/failure.js';
 import type { QemuDevice } from '../model/inventory.js';
 import { DOMAINS } from '../model/layout.js';
 import type { QemuAction } from '../model/plan.js';
 import type { Host, Qemu } from '../observe/host.js';
-import { USBFS } from '../observe/observe.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
-import { deadError } from '../types/service.js';
+import { deadError } from '../types/qemu.js';
+import { stillHeld } from './still-held.js';
 
 type Emulate = Extract<QemuAction, { do: 'emulate' }>;
 type Unemulate = Extract<QemuAction, { do: 'unemulate' }>;
@@ -25,18 +26,18 @@ type Unlend = Extract<QemuAction, { do: 'unlend' }>;
 type Hold = Extract<QemuAction, { do: 'hold' }>;
 type Release = Extract<QemuAction, { do: 'release' }>;
 
-/** First and longest pause between two looks at what a QEMU does by itself. */
+/** First and longest pause between two looks at what a QEMU does on its own. */
 const FIRST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 400;
 
-/** How long QEMU may take to say what it has: somewhat later it is asked again. */
+/** How long QEMU may take to say what it has; it is asked again soon after. */
 const ASK_WITHIN_MS = 1_000;
 
-/** How long QEMU may have a device in a port without having it open, before it counts as unable to. */
+/** How long QEMU may have a device in a port without having it open before it counts as unable to open it. */
 const OPEN_WITHIN_MS = 2_000;
 
 /**
- * Does one action in a domain's QEMU.
+ * Performs one action in a domain's QEMU.
  *
  * @throws {ConflictError} QEMU has something else there; nothing was done
  * @throws {QmpError} and {@link PvusbError} `not-opened`, `qemu-dead`, `qemu-timeout`, `state-timeout`
@@ -62,17 +63,17 @@ export async function performInQemu(
   }
 }
 
-/** What a command shall do, and how it is seen that it is done. */
-interface Deed {
+/** What a command is to do, and how to see that it is done. */
+interface Command {
   readonly act: (qemu: Qemu, has: Belongings) => Promise<void>;
   readonly isDone: (has: Belongings) => boolean;
 }
 
-/** Carries out a command. When nothing is known of its outcome QEMU is asked: done is done, else it failed. */
+/** Carries out a command. If its outcome is unknown QEMU is asked: if it is done it succeeded, otherwise it failed. */
 async function settle(
   host: Host,
   domid: number,
-  { act, isDone }: Deed,
+  { act, isDone }: Command,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
@@ -93,7 +94,7 @@ function emulate(host: Host, action: Emulate, signal: AbortSignal | undefined): 
   const isDone = ({ controllers }: Belongings): boolean => controllers.includes(devid);
   const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
     if (!isDone(has)) return addController(qemu, { id: controllerId(devid), version, ports }, { signal });
-    if (isNew) throw new ConflictError(`the QEMU of domain ${domid} has a controller ${devid} still`);
+    if (isNew) throw new ConflictError(`the QEMU of domain ${domid} still has a controller ${devid}`);
   };
   return settle(host, domid, { act, isDone }, signal);
 }
@@ -107,14 +108,14 @@ async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | un
   try {
     await settle(host, domid, { act, isDone }, signal);
   } catch (error) {
-    // A QEMU that is dead has nothing; a guest that shall not be waited for has been asked.
+    // A QEMU that is dead has nothing; a guest that is not to be waited for has been asked.
     if (isDead(error) || (action.mayStay && isStillThere(error))) return;
     if (!isStillThere(error)) throw error;
-    // It is the guest that takes its time only if QEMU says so.
+    // Only if QEMU says so is it the guest that takes its time.
     const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
     if (!controllers.includes(devid)) throw error;
     const sentence = `The guest, domain ${domid}, has not let go of controller ${devid} within ${withinMs / 1000} s.`;
-    throw new PvusbError('state-timeout', sentence, { where: { domid, devid }, cause: error });
+    throw stillHeld({ domid, devid }, sentence, error);
   }
 }
 
@@ -131,7 +132,7 @@ async function lend(host: Host, action: Lend, signal: AbortSignal | undefined): 
     const there = has.devices.find(inPort(devid, port));
     if (isIt(there)) return;
     if (there) throw new ConflictError(`QEMU has something else in ${place}`);
-    // libxl finds a device again by this id; taken by what was there before a replug, another one serves us.
+    // libxl finds a device again by this id; if it is taken by what was there before a replug, another one will do.
     const usual = hostDeviceId(bus, address);
     const id = has.ids.has(usual) ? `pvusb-${devid}-${port}` : usual;
     const wanted = {
@@ -158,13 +159,13 @@ function inPort(devid: number, port: number) {
     device.type === 'devicemodel' && device.devid === devid && device.port === port;
 }
 
-/** Not what somebody else has put into the port meanwhile. */
+/** Not what another program has put into the port meanwhile. */
 function isMeant({ devid, port, busid }: Hold | Release) {
   return ({ type, socket = busid, ...at }: QemuDevice): boolean =>
     type === 'qusb' && at.devid === devid && at.port === port && socket === busid;
 }
 
-/** By port, whatever id it has and whatever address it had: so a device that was plugged in anew is found too. */
+/** By port, whatever id it has and whatever address it had: that also finds a replugged device. */
 async function unlend(host: Host, action: Unlend, signal: AbortSignal | undefined): Promise<void> {
   const { domid, devid, port, only } = action;
   const isIt = (device: FoundDevice): boolean =>
@@ -180,7 +181,7 @@ async function unlend(host: Host, action: Unlend, signal: AbortSignal | undefine
   }
 }
 
-/** Follows what QEMU does of its own accord until `look` says that it is enough; false when it takes too long. */
+/** Follows what QEMU does on its own until `look` is satisfied; false when that takes too long. */
 async function follow(
   host: Host,
   withinMs: number,
@@ -226,7 +227,7 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
   throw new PvusbError('qemu-timeout', sentence, { where });
 }
 
-/** A QEMU that is silent since its guest has gone is waited for in vain. */
+/** It is no use waiting for a QEMU that is silent because its guest is gone. */
 async function requireAlive(
   host: Host,
   { domid, devid, port, busid }: Hold,
@@ -238,7 +239,7 @@ async function requireAlive(
   throw new PvusbError('domain-gone', `Domain ${domid} is gone.`, { where });
 }
 
-/** All that can be seen of a QEMU that does not speak: it takes a device's interfaces from their drivers. */
+/** All that can be seen of a QEMU that does not answer: it takes a device's interfaces from their drivers. */
 async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal): Promise<boolean> {
   const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
   return device?.interfaces.every(({ driver }) => driver === undefined || driver === USBFS) ?? true;

@@ -1,7 +1,15 @@
-/** Gives interfaces back to the host's drivers, and forgets what has served. */
-import { busidOf, type DriverName, errnoOf, type InterfaceId, SysfsError } from '../../sysfs/index.js';
+/** Gives interfaces back to the host's drivers, and removes the records that are no longer needed. */
+import {
+  type Busid,
+  busidOf,
+  type DriverName,
+  errnoOf,
+  type InterfaceId,
+  SysfsError,
+} from '../../sysfs/index.js';
+import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
-import { placesOf } from '../model/find.js';
+import { addressOf, placesOf } from '../model/find.js';
 import {
   IDENTITY_KEY,
   ORIGIN_KEY,
@@ -11,26 +19,35 @@ import {
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
+import { observeDomains } from '../observe/domains.js';
 import type { Host } from '../observe/host.js';
-import { observeDomains, USBBACK } from '../observe/observe.js';
 import { prune } from './commit.js';
 
-/** How often, and how far apart, the kernel is asked for a driver while usbback still answers. */
+/** How often, and at what interval, the kernel is asked for a driver while it still offers usbback. */
 const PROBES = 10;
 const PROBE_PAUSE_MS = 100;
 
 type Restore = Extract<Action, { do: 'restore' }>;
 type Forget = Extract<Action, { do: 'forget' }>;
 
-/** Any driver but usbback will do. */
+/**
+ * To the recorded driver. If another one has taken it meanwhile, that one keeps it, which is reported: the record
+ * stays, and with it the doctor's finding. What a program holds through usbfs is that program's.
+ */
 export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
-  const { interface: intf, driver } = action;
+  const { interface: intf, driver, at } = action;
   try {
-    const state = await host.sysfs.stateOf(intf, { signal });
+    let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
-      throw new PvusbError('driver-not-restored', `${intf} is on usbback still, so it was not given back.`);
+      throw new PvusbError('driver-not-restored', `${intf} is still on usbback, so it was not given back.`);
     }
-    if (state.present && state.driver === undefined) await giveBack(host, intf, driver, signal);
+    if (state.present && state.driver === undefined) {
+      await giveBack(host, intf, driver, signal);
+      state = await host.sysfs.stateOf(intf, { signal });
+    }
+    if (!isOnAnother(state.driver, driver) || (await isAnotherPlug(host, busidOf(intf), at, signal))) return;
+    const sentence = `${intf} is now on the driver ${state.driver}, not on ${driver} as before.`;
+    throw new PvusbError('other-driver', sentence, { where: { busid: busidOf(intf) } });
   } catch (error) {
     if (!(error instanceof SysfsError)) throw error;
     const sentence = `It is not known whether ${intf} was given back: ${error.message}.`;
@@ -38,12 +55,13 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
   }
 }
 
-/** Which records have served is seen in sysfs; whether the device is lent again, in the transaction. */
+/** Sysfs shows which records are no longer needed; the transaction shows whether the device is lent again. */
 export async function forget(host: Host, action: Forget, signal: AbortSignal | undefined): Promise<void> {
-  const { busid, records } = action;
+  const { busid, records, at } = action;
   const served: string[] = [];
-  for (const { interface: intf, keep } of records) {
+  for (const { interface: intf, driver: recorded, keep } of records) {
     const { present, driver } = await host.sysfs.stateOf(intf, { signal });
+    if (isOnAnother(driver, recorded) && !(await isAnotherPlug(host, busid, at, signal))) continue;
     const isBack = driver === undefined ? !present : driver !== USBBACK;
     if (isBack || (!keep && driver !== USBBACK)) served.push(savedInterfacePath(busid, intf));
   }
@@ -59,6 +77,18 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
       await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
     }, call);
   await (host.commits?.run(once, signal) ?? once());
+}
+
+/** Whether another plug may be in the socket than the one recorded: which driver that has is no business of the record. */
+async function isAnotherPlug(
+  host: Host,
+  busid: Busid,
+  at: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (at === undefined) return true;
+  const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
+  return device !== undefined && addressOf(device) !== at;
 }
 
 async function giveBack(
@@ -83,7 +113,7 @@ async function giveBack(
     signal?.throwIfAborted();
     refusal ??= error;
   }
-  // No driver recorded, none found: it had none.
+  // No driver was recorded and none was found: it had none.
   if (found !== undefined || refusal === undefined) return;
   if (driver !== undefined && (await comesWithSibling(host, intf, driver, signal))) return;
   // Pulled out meanwhile: nothing to give back.
@@ -94,8 +124,8 @@ async function giveBack(
 }
 
 /**
- * A driver of several interfaces takes this one only when it takes the first: so the first is given to it anew, as
- * the last resort.
+ * A driver of several interfaces takes this one only when it takes the first: so, as a last resort, the first is given
+ * to it again.
  */
 async function comesWithSibling(
   host: Host,
@@ -111,7 +141,10 @@ async function comesWithSibling(
   return (await host.sysfs.stateOf(intf, { signal })).driver === driver;
 }
 
-/** usbback takes what is still in its list of ports, which follows xenstore a moment later: then once more. */
+/**
+ * usbback takes what is still in its list of ports, which follows xenstore with a short delay: so the kernel is asked
+ * again.
+ */
 async function probe(
   host: Host,
   intf: InterfaceId,

@@ -1,104 +1,138 @@
-/** Every way an operation fails: a closed table of codes, each with whose move is next and the exit status. */
+/** Every way an operation can fail: a closed table of codes, each with its remedy, its group and that group's exit status. */
 
 /**
- * Whose move is next: the caller's (`refused`: nothing was changed), the host's, the moment's (try again), or
- * somebody's who reads what is left over (`unfinished`).
+ * Where the fix lies: in the request (`refused`: nothing was changed), on the host, in trying again (`moment`), or in
+ * what was left over (`unfinished`).
  */
 export type ErrorGroup = 'refused' | 'host' | 'moment' | 'unfinished';
 
-/** What the table says of a code. */
+/** What the table says about a code. */
 interface ErrorKind {
   readonly group: ErrorGroup;
   /** What to do next, for people. */
   readonly remedy: string;
 }
 
-/** The table. `docs/errors.md` lists each code with its cause; a test holds the two together. */
+/** The table. `docs/errors.md` lists each code with its cause; a test keeps the two in step. */
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
-  'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place that is named.' },
-  'no-such-domain': { group: 'refused', remedy: 'See "pvusb list" for the domains.' },
-  'no-such-controller': { group: 'refused', remedy: 'See "pvusb list" for the controllers.' },
+  'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'no-usb-settings': {
+    group: 'refused',
+    remedy: 'Name them, with empty lists for none; the option takesAll takes everything back without that.',
+  },
+  'other-domain': {
+    group: 'refused',
+    remedy: 'Name the domain that the file is for, or correct the name in it.',
+  },
+  'no-such-domain': { group: 'refused', remedy: 'See the domains of observe().' },
+  'no-such-controller': { group: 'refused', remedy: 'See listControllers() for the controllers.' },
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
-  'no-such-device': { group: 'refused', remedy: 'See "pvusb devices" for what is plugged in.' },
+  'no-such-device': { group: 'refused', remedy: 'See the devices of observe() for what is plugged in.' },
   'ambiguous-device': { group: 'refused', remedy: 'Name one of them by its busid.' },
   'ambiguous-domain': { group: 'refused', remedy: 'Name it by its number.' },
   'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
   'is-root-hub': { group: 'refused', remedy: 'It is a part of the host; attach a device plugged into it.' },
+  'not-authorized': {
+    group: 'refused',
+    remedy: 'Authorize it on the host first: with USBGuard, or through its file "authorized" in sysfs.',
+  },
+  'no-interfaces': {
+    group: 'refused',
+    remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
+  },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
-  'half-attached': { group: 'refused', remedy: 'Give it back first with "pvusb doctor --fix".' },
-  'port-in-use': { group: 'refused', remedy: 'Choose a free port, or none to have one chosen.' },
-  'port-empty': { group: 'refused', remedy: 'See "pvusb list" for what is attached.' },
-  'controller-full': { group: 'refused', remedy: 'Name no controller to have a new one made.' },
-  'controller-exists': { group: 'refused', remedy: 'Name another number, or none to have one chosen.' },
-  'no-usbback': { group: 'refused', remedy: 'Load the kernel module usbback (modprobe usbback).' },
+  'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
+  'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },
+  'port-empty': { group: 'refused', remedy: 'See listDevices() for what is attached.' },
+  'controller-full': { group: 'refused', remedy: 'Leave the controller out to have a new one added.' },
+  'controller-exists': {
+    group: 'refused',
+    remedy: 'Choose another number, or leave it out to have one chosen.',
+  },
+  'no-usbback': {
+    group: 'refused',
+    remedy:
+      'Load the kernel module usbback (modprobe usbback); if the kernel has none, like mainline Linux, use type qusb, which needs a QEMU.',
+  },
   'no-device-model': {
     group: 'refused',
     remedy:
-      'Put usbctrl=["type=qusb"] into the configuration of the guest and start it anew, or load usbback for type pv.',
+      'Put usbctrl=["type=qusb"] into the configuration of the guest and create it again, or load usbback for type pv.',
   },
-  'unsupported-type': { group: 'refused', remedy: 'Choose another type, or none to have one chosen.' },
+  'unsupported-type': {
+    group: 'refused',
+    remedy: 'Choose another type, or leave it out to have one chosen.',
+  },
   'unsupported-backend': { group: 'refused', remedy: 'Only domain 0 can be the backend.' },
-  'port-clash': { group: 'refused', remedy: 'Choose another port, or none to have one chosen.' },
+  'port-clash': { group: 'refused', remedy: 'Choose another port, or leave it out to have one chosen.' },
   'speed-mismatch': {
     group: 'refused',
-    remedy: 'Choose a controller of another USB version, or none to have one chosen.',
+    remedy: 'Choose a controller of another USB version, or leave it out to have one chosen.',
   },
-  'controller-closing': { group: 'refused', remedy: 'Finish its removal with "pvusb controller destroy".' },
+  'controller-closing': {
+    group: 'refused',
+    remedy: 'Finish its removal with removeController() and its option destroy.',
+  },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
-  'xenstore-failed': { group: 'host', remedy: 'See the cause; then try again.' },
+  'xenstore-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
   'unsupported-platform': { group: 'host', remedy: 'Run it in domain 0 of a Linux host.' },
-  'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or name its root with --sysfs-root.' },
+  'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or give its root as sysfsRoot.' },
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
-  'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg); then try again.' },
+  'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg), then try again.' },
   'state-timeout': {
     group: 'host',
-    remedy: 'See whether the guest, and what serves it, is alive; then try again.',
+    remedy: 'Check that the guest and what serves it are alive, then try again.',
   },
   'not-opened': {
     group: 'host',
-    remedy: 'See whether another program uses the device, and /var/log/xen/qemu-dm-*.log; then try again.',
+    remedy:
+      'Check whether another program uses the device, and see /var/log/xen/qemu-dm-*.log; then try again.',
   },
   'qemu-dead': {
     group: 'host',
     remedy:
-      'Its devices go back with "pvusb doctor --fix"; the guest gets a new QEMU when it is started anew.',
+      'Give its devices back with doctor() and its option fix; the guest gets a new QEMU when it is restarted.',
   },
   'qemu-unreachable': {
     group: 'host',
     remedy: 'Run it as root in domain 0, where the QEMU of the guest runs.',
   },
   'qemu-refused': { group: 'host', remedy: 'See what QEMU says, and /var/log/xen/qemu-dm-*.log.' },
-  'qemu-timeout': { group: 'host', remedy: 'See whether the guest and its QEMU are alive; then try again.' },
-  'config-denied': { group: 'host', remedy: 'Run it as root; see whether /var/lib/xen can be written.' },
+  'qemu-timeout': { group: 'host', remedy: 'Check that the guest and its QEMU are alive, then try again.' },
+  'config-denied': { group: 'host', remedy: 'Run it as root; check that /var/lib/xen is writable.' },
   'config-unusable': {
     group: 'host',
-    remedy: 'Look at the file that is named; libxl writes it anew when the guest is started anew.',
+    remedy: 'Look at the file named; libxl writes a new one when the guest is created again.',
   },
   'domain-gone': {
     group: 'host',
-    remedy: 'The guest has died meanwhile; "pvusb doctor" shows what it left.',
+    remedy: 'The guest died; doctor() shows what it left behind.',
   },
   'config-locked': {
     group: 'moment',
-    remedy: 'Another program changes the configuration of the guest; try again.',
+    remedy: 'Another program is changing the configuration of the guest; try again.',
   },
-  'qemu-busy': { group: 'moment', remedy: 'Another program talks to the QEMU of the guest; try again.' },
-  conflict: { group: 'moment', remedy: 'Another program changes the same thing; try again.' },
-  'connection-lost': { group: 'moment', remedy: 'Run "pvusb doctor" once xenstored is back.' },
+  'qemu-busy': { group: 'moment', remedy: 'Another program is talking to the QEMU of the guest; try again.' },
+  conflict: { group: 'moment', remedy: 'Another program keeps changing the same thing; try again.' },
+  'connection-lost': { group: 'moment', remedy: 'Run doctor() once xenstored is back.' },
   aborted: {
     group: 'moment',
-    remedy: 'What was begun is taken back; a removal goes on when it is run again.',
+    remedy: 'An attach or add was undone; run a detach or removal again to finish it.',
   },
   'driver-not-restored': {
     group: 'unfinished',
-    remedy: 'Try again with "pvusb doctor --fix", or replug it.',
+    remedy: 'Try again with doctor() and its option fix, or replug the device.',
   },
-  'rollback-failed': { group: 'unfinished', remedy: 'Run "pvusb doctor --fix".' },
+  'other-driver': {
+    group: 'unfinished',
+    remedy: 'Put it back on its old driver with doctor() and its option fix.',
+  },
+  'rollback-failed': { group: 'unfinished', remedy: 'Run doctor() with its option fix.' },
   internal: {
     group: 'unfinished',
-    remedy: 'This is a fault of pvusb: please report it. Run "pvusb doctor".',
+    remedy: 'This is a bug in pvusb: please report it. Run doctor().',
   },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -123,10 +157,12 @@ export interface Where {
 
 /** More about an error. */
 export interface PvusbErrorDetails {
-  readonly where?: Where;
+  readonly where?: Where | undefined;
   readonly cause?: unknown;
   /** What an unfinished operation left on the host, a sentence each. */
-  readonly leftOver?: readonly string[];
+  readonly leftOver?: readonly string[] | undefined;
+  /** What to do next, if more is known than the code says. */
+  readonly remedy?: string;
 }
 
 /** A failed operation. The message is one sentence; {@link remedy} says what to do next. */
@@ -135,25 +171,23 @@ export class PvusbError extends Error {
   readonly code: PvusbErrorCode;
   readonly where: Where;
   readonly leftOver: readonly string[];
+  /** What to do next, one sentence. */
+  readonly remedy: string;
 
   constructor(code: PvusbErrorCode, message: string, details: PvusbErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     this.where = details.where ?? {};
     this.leftOver = details.leftOver ?? [];
+    this.remedy = details.remedy ?? ERROR_KINDS[code].remedy;
   }
 
-  /** Whose move is next. */
+  /** Where the fix lies. */
   get group(): ErrorGroup {
     return ERROR_KINDS[this.code].group;
   }
 
-  /** What to do next, one sentence. */
-  get remedy(): string {
-    return ERROR_KINDS[this.code].remedy;
-  }
-
-  /** The exit status of a command that ends with this error; 130 for an abort, as shells expect of Ctrl-C. */
+  /** The exit status of a command that ends with this error; 130 for an abort, as shells expect for Ctrl-C. */
   get exitStatus(): number {
     return this.code === 'aborted' ? 130 : EXIT_STATUS[this.group];
   }

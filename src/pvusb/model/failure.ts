@@ -1,24 +1,24 @@
 /** Turns what the clients throw into {@link PvusbError}. */
-import { LibxlError } from '../../libxl/index.js';
-import { isQmpError, QmpError } from '../../qmp/index.js';
-import { SysfsError } from '../../sysfs/index.js';
-import { causeCode, XenstoreError } from '../../xenstore/index.js';
+import { LibxlError } from '../../libxl/errors.js';
+import { isQmpError, QmpError } from '../../qmp/errors.js';
+import { SysfsError } from '../../sysfs/errors.js';
+import { causeCode, XenstoreError } from '../../xenstore/errors.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
 
-/** The facts of a commit did not hold: somebody else changed the world since it was observed. */
+/** The facts of a commit did not hold: another program has changed the host since it was observed. */
 export class ConflictError extends Error {
   override readonly name = 'ConflictError';
 }
 
 /** What was going on when something failed. */
-export interface Doing {
+interface Doing {
   /** Completes "while ...": `observing the host`. */
   readonly doing: string;
   readonly where?: Where;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The error to tell the caller for whatever `error` is. */
+/** The error to report to the caller, whatever `error` is. */
 export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doing): PvusbError {
   if (error instanceof PvusbError) return error;
   const make = (code: PvusbErrorCode, sentence: string): PvusbError =>
@@ -33,7 +33,7 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   return make('internal', sentence);
 }
 
-/** True when nobody listens at a QEMU's socket any more: it was killed, or has crashed. */
+/** True when nothing listens on a QEMU's socket any more: it was killed, or has crashed. */
 export function isDead(error: unknown): boolean {
   return isQmpError(error, 'unreachable') && causeCode(error) === 'ECONNREFUSED';
 }
@@ -52,7 +52,7 @@ export function qmpCode(error: QmpError): PvusbErrorCode {
       return 'qemu-busy';
     case 'refused':
       return 'qemu-refused';
-    // What a QEMU does that dies or talks nonsense is not known either.
+    // If QEMU dies or talks nonsense, the outcome is not known either.
     case 'timeout':
     case 'connection-lost':
     case 'protocol':
@@ -69,7 +69,7 @@ function xenstoreCode(error: XenstoreError): PvusbErrorCode {
     case 'EACCES':
     case 'EPERM':
       return 'xenstore-denied';
-    // After garbage the connection is closed, too, and the outcome as unknown.
+    // After garbage the connection is closed, too, and the outcome is just as unknown.
     case 'protocol':
     case 'connection-lost':
       return 'connection-lost';

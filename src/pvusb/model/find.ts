@@ -1,8 +1,13 @@
-/** Looks things up in an Inventory, by the names that people use, or says why there is no such thing. */
-import { type Busid, hasIdentity, parseBusid, parseDeviceName, type UsbDevice } from '../../sysfs/index.js';
+/** Looks things up in an Inventory, by the names that people use, or says why they do not exist. */
+import { type Busid, type DriverName, parseDeviceName } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { addressIn, hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
+
+/** A domain by its number or its name; a string of digits is a number. */
+export type DomainName = string | number;
 
 /** A port of a controller, with what is in it. */
 export interface Place {
@@ -47,7 +52,7 @@ export function findController(inventory: Inventory, domid: number, devid: numbe
   });
 }
 
-/** The controller of that number; undefined when there is none. */
+/** The controller with that number; undefined when there is none. */
 export function findControllerOf(
   inventory: Pick<Inventory, 'controllers'>,
   { domid, devid }: ControllerId,
@@ -77,7 +82,7 @@ export function allPorts({ ports, strayPorts }: Controller): Port[] {
   return [...ports, ...strayPorts];
 }
 
-/** True when a port holds something, be it a device or not. */
+/** True when a port holds something, whether it is a device or not. */
 export function isTaken({ busid, untrustedJunk }: Port): boolean {
   return busid !== undefined || untrustedJunk !== undefined;
 }
@@ -87,17 +92,17 @@ export function savedFor(inventory: Inventory, busid: Busid): SavedDrivers | und
   return inventory.savedDrivers.find((saved) => saved.busid === busid);
 }
 
-/** The domain of this number, be it alive or not; undefined when there is none. */
+/** The domain with this number, alive or not; undefined when there is none. */
 export function domainAt(inventory: Pick<Inventory, 'domains'>, domid: number): Domain | undefined {
   return inventory.domains.find((domain) => domain.domid === domid);
 }
 
-/** The domains that live and are not the host's own. */
+/** The domains that are alive and not the host's own. */
 export function livingGuests({ domains }: Pick<Inventory, 'domains'>): Domain[] {
   return domains.filter(({ domid, alive }) => alive && domid !== 0);
 }
 
-/** True when the domain is more than a record that is left of it. */
+/** True when there is more of the domain than a leftover record. */
 export function isAlive(inventory: Inventory, domid: number): boolean {
   return domainAt(inventory, domid)?.alive ?? false;
 }
@@ -108,8 +113,8 @@ export function qemuOf(inventory: Inventory, domid: number): QemuAnswer | undefi
 }
 
 /**
- * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. What a
- * driver domain writes names devices of its own: it does not count.
+ * Every port of every controller that holds `busid`, stray ports too. More than one is a fault of the host. Ports that
+ * a driver domain serves name its own devices: they do not count.
  */
 export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid): Place[] {
   return hostControllers(inventory).flatMap((controller) =>
@@ -119,36 +124,63 @@ export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid
   );
 }
 
+/** Who has a device. */
+export interface Users {
+  /** The ports of guests that name it. */
+  readonly places: readonly Place[];
+  /** The drivers of its interfaces, each once. */
+  readonly drivers: readonly DriverName[];
+}
+
+/** Who has a device: guests, drivers, or nobody. */
+export function usedBy(inventory: Pick<Inventory, 'controllers'>, device: UsbDevice): Users {
+  const drivers = device.interfaces.flatMap(({ driver }) => driver ?? []);
+  return { places: placesOf(inventory, device.busid), drivers: [...new Set(drivers)] };
+}
+
 /** The controllers whose ports hold devices of this host: those that domain 0 serves. */
 export function hostControllers(inventory: Pick<Inventory, 'controllers'>): Controller[] {
   return inventory.controllers.filter(({ backendDomid }) => backendDomid === 0);
 }
 
 /**
- * Whether drivers were saved for this very device: by their identity, if it was kept. One that is being given back
- * from a port, while the device stands in a port, is older than what xl has saved since, and says nothing.
+ * Whether drivers were saved for this very device: by their identity, if it was kept. A record of a device that is
+ * being given back from a port, while the device is in a port, is older than what xl has saved since, and proves
+ * nothing.
  */
 export function isOf(saved: SavedDrivers | undefined, device: UsbDevice, isAttached = false): boolean {
   if (saved?.identity === undefined || (isAttached && saved.origin !== undefined)) return true;
   return hasIdentity(device, saved.identity);
 }
 
-/** The plugged-in device of that sysfs name. */
+/** Whether a device is the very plug that the drivers were saved for: not replugged since, when the kernel chose anew. */
+export function isSamePlug({ identity }: SavedDrivers, device: UsbDevice): boolean {
+  if (identity === undefined || !hasIdentity(device, identity)) return false;
+  return (addressIn(identity) ?? addressOf(device)) === addressOf(device);
+}
+
+/** A device's address as an identity has it, `3.11`. */
+export function addressOf({ bus, address }: UsbDevice): string {
+  return `${bus}.${address}`;
+}
+
+/** The plugged-in device with that sysfs name. */
 export function deviceAt(inventory: Inventory, busid: Busid): UsbDevice | undefined {
   return inventory.devices.find((device) => device.busid === busid);
 }
 
 /**
- * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its
- * ids (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`).
+ * The plugged-in device named by its busid (`3-1.5`), its address (`3.11`: bus and device number, decimal), its ids
+ * (`46f4:0001`) or its ids and serial number (`46f4:0001:LAB0001`); or as other programs name it: `003:011`, `Bus 003
+ * Device 011` or a whole line of lsusb, `/dev/bus/usb/003/011`, `/sys/bus/usb/devices/3-1.5`.
  *
  * @throws {PvusbError} `no-such-device`; `ambiguous-device`, naming the candidates; `invalid-argument`
  */
-export function findDevice(inventory: Inventory, name: string): UsbDevice {
-  const found = inventory.devices.filter(matcher(name));
+export function findDevice(inventory: Pick<Inventory, 'devices'>, name: string): UsbDevice {
+  const found = devicesNamed(inventory.devices, name);
   const device = found[0];
   if (!device) {
-    const busid = parseBusid(name);
+    const busid = busidNamed(name);
     throw new PvusbError('no-such-device', `No USB device ${JSON.stringify(name)} is plugged in.`, {
       where: busid === undefined ? {} : { busid },
     });
@@ -157,27 +189,53 @@ export function findDevice(inventory: Inventory, name: string): UsbDevice {
     const candidates = found.map(({ busid, serial }) => `${busid}${serial ? ` (serial ${serial})` : ''}`);
     throw new PvusbError(
       'ambiguous-device',
-      `${found.length} devices answer to ${JSON.stringify(name)}: ${candidates.join(', ')}.`,
+      `${found.length} devices match ${JSON.stringify(name)}: ${candidates.join(', ')}.`,
     );
   }
   return device;
 }
 
-function matcher(name: string): (device: UsbDevice) => boolean {
-  if (parseDeviceName(name) !== undefined) return (device) => device.busid === name;
-  const address = /^(\d{1,3})\.(\d{1,3})$/.exec(name);
-  if (address) return (device) => device.bus === Number(address[1]) && device.address === Number(address[2]);
-  const ids = /^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?::(.+))?$/s.exec(name);
-  if (ids) {
-    const [, vendorId, productId, serial] = ids;
-    return (device) =>
-      device.vendorId === vendorId!.toLowerCase() &&
-      device.productId === productId!.toLowerCase() &&
-      (serial === undefined || device.serial === serial);
+/** The busid in a name, which is a busid or a sysfs path; undefined for any other kind of name. */
+export function busidNamed(name: string): Busid | undefined {
+  return parseDeviceName(/^\/sys\/bus\/usb\/devices\/([^/]+)\/?$/.exec(name)?.[1] ?? name);
+}
+
+/** Bus and device number, decimal with any leading zeros: as we write it, as in `lsusb -s`, as in the device's file. */
+const ADDRESS = /^(?:(\d{1,3})[.:](\d{1,3})|\/dev\/bus\/usb\/(\d{3})\/(\d{3}))$/;
+/** A line of lsusb, or its beginning. */
+const LSUSB = /^Bus (\d{1,3}) Device (\d{1,3})(?::(?: ID ([0-9a-f]{4}:[0-9a-f]{4})(?: .*)?)?)?$/is;
+const IDS = /^([0-9a-f]{4}:[0-9a-f]{4})(?::(.+))?$/is;
+
+function devicesNamed(devices: readonly UsbDevice[], name: string): UsbDevice[] {
+  const busid = busidNamed(name);
+  if (busid !== undefined) return devices.filter((device) => device.busid === busid);
+  const at = (bus: number, address: number): UsbDevice[] =>
+    devices.filter((device) => device.bus === bus && device.address === address);
+  const address = ADDRESS.exec(name);
+  if (address) return at(Number(address[1] ?? address[3]), Number(address[2] ?? address[4]));
+  const lsusb = LSUSB.exec(name);
+  if (lsusb) {
+    const [, bus, number, ids] = lsusb;
+    const meant = at(Number(bus), Number(number));
+    if (ids !== undefined) return meant.filter((device) => idsOf(device) === ids.toLowerCase());
+    // xl's usb-list prints the same words with hexadecimal numbers: if both exist it is not known which is meant.
+    const ofXl = meant.length === 0 ? [] : at(Number(`0x${bus}`), Number(`0x${number}`));
+    return [...new Set([...meant, ...ofXl])];
   }
-  throw new PvusbError(
-    'invalid-argument',
-    `${JSON.stringify(name)} names no USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
-      '(46f4:0001) or vendor:product:serial.',
-  );
+  const [, ids, serial] = IDS.exec(name) ?? [];
+  if (ids === undefined) {
+    throw new PvusbError(
+      'invalid-argument',
+      `${JSON.stringify(name)} is not the name of a USB device: give a busid (3-1.5), bus.address (3.11), vendor:product ` +
+        '(46f4:0001) or vendor:product:serial.',
+    );
+  }
+  // Some devices pad their serial number with blanks, which nobody sees.
+  const isMeant = (device: UsbDevice): boolean =>
+    serial === undefined || device.serial?.trim() === serial.trim();
+  return devices.filter((device) => idsOf(device) === ids.toLowerCase() && isMeant(device));
+}
+
+function idsOf({ vendorId, productId }: UsbDevice): string {
+  return `${vendorId}:${productId}`;
 }

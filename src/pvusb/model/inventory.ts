@@ -1,7 +1,11 @@
 /** What a host looks like at one moment: the immutable Inventory that plans are made from. Plain data, fit for JSON. */
+
+import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
+
+export type { ControllerType };
 
 /** How a guest is virtualised (`/libxl/D/type`). */
 export type DomainType = 'pv' | 'pvh' | 'hvm';
@@ -24,37 +28,35 @@ export interface Domain {
 export interface DeviceModel {
   /** `state` is `running`. It stays so when the process dies. */
   readonly running: boolean;
-  /** It can serve controllers of type qusb (`backends/qusb`). */
+  /** Whether it can serve controllers of type qusb (`backends/qusb`). */
   readonly qusb: boolean;
 }
 
 /** What a domain's QEMU said when it was asked by QMP. */
 export interface QemuAnswer {
   readonly domid: number;
-  /** `dead`: nobody listens at its socket any more. `silent`: it cannot be asked. */
+  /** `dead`: nothing listens on its socket any more. `silent`: it cannot be asked. */
   readonly health: 'alive' | 'dead' | 'silent';
-  /** Why it is not alive, a sentence without its full stop, and the code of the error that it is. */
+  /** Why it is not alive, a sentence without its full stop, and the error code for it. */
   readonly why?: string;
   readonly code?: PvusbErrorCode;
   /** The numbers of the controllers that it emulates (type devicemodel). */
   readonly controllers: readonly number[];
-  /** The host's devices that it has, or waits for. */
+  /** The host's devices that it has, or is waiting for. */
   readonly devices: readonly QemuDevice[];
 }
 
 /** A USB device of the host in a guest's QEMU, by the port that it is in. */
 export interface QemuDevice {
-  readonly type: 'qusb' | 'devicemodel';
+  /** The type of the controller that it is on. */
+  readonly type: ControllerType;
   readonly devid: number;
   readonly port: number;
-  /** Of type qusb: the socket that the port named when QEMU looked; undefined when QEMU does not say. */
+  /** For type qusb: the socket that the port named when QEMU looked; undefined when QEMU does not say. */
   readonly socket?: string | undefined;
   /** False: QEMU does not have it open. It has been pulled out, or could not be opened. */
   readonly open: boolean;
 }
-
-/** Who serves a controller; the type decides which planner serves it. */
-export type ControllerType = 'pv' | 'qusb' | 'devicemodel';
 
 /** Xenbus states (`io/xenbus.h: enum xenbus_state`). */
 export const XenbusState = {
@@ -78,11 +80,11 @@ export interface Port {
   readonly port: number;
   /** The device in it, by its sysfs name. */
   readonly busid?: Busid;
-  /** What stands in the port node instead, when that is no device's name. As it stands: escape it to print it. */
+  /** What the port node holds instead, when that is not a device's name. Unescaped: escape it before printing. */
   readonly untrustedJunk?: string;
 }
 
-/** What the guest wrote into its frontend directory: printed, never believed. */
+/** What the guest wrote into its frontend directory: printed, never trusted. */
 export interface UntrustedFrontend {
   readonly state?: number;
   readonly eventChannel?: number;
@@ -112,11 +114,11 @@ export interface Controller {
   readonly untrustedFrontend: UntrustedFrontend;
   /** Ports 1 to `portCount` in order. */
   readonly ports: readonly Port[];
-  /** Port nodes beyond `portCount` that hold something (other toolstacks write them). */
+  /** Port nodes above `portCount` that hold something (other toolstacks write them). */
   readonly strayPorts: readonly Port[];
 }
 
-/** The USB part of a domain's saved configuration, which libxl makes the domain of again. */
+/** The USB part of a domain's saved configuration, from which libxl rebuilds the domain. */
 export interface SavedSettings {
   readonly domid: number;
   readonly uuid: string;
@@ -131,7 +133,7 @@ export interface SavedDrivers {
   readonly busid: Busid;
   /** Which device they were saved for; absent when another toolstack saved them. */
   readonly identity?: string;
-  /** The port node that it was taken from, when a detach has freed the port and not given the drivers back yet. */
+  /** The port node that it was taken from, when a detach has freed the port but not yet given the interfaces back. */
   readonly origin?: string;
   readonly drivers: readonly SavedDriver[];
 }
@@ -139,11 +141,11 @@ export interface SavedDrivers {
 /** One saved driver. */
 export interface SavedDriver {
   readonly interface: InterfaceId;
-  /** Absent when `driver_path` is no path of a USB driver; it is then never used. */
+  /** Absent when `driver_path` is not the path of a USB driver; it is then never used. */
   readonly driver?: DriverName;
 }
 
-/** A backend directory that no toolstack record points to. */
+/** A backend directory that no toolstack record refers to. */
 export interface OrphanBackend {
   readonly domid: number;
   readonly devid: number;
@@ -158,9 +160,9 @@ export interface Inventory {
   readonly devices: readonly UsbDevice[];
   readonly domains: readonly Domain[];
   readonly controllers: readonly Controller[];
-  /** The QEMUs that were asked: those that the operation has to do with. */
+  /** The QEMUs that were asked: those that the operation concerns. */
   readonly qemus: readonly QemuAnswer[];
-  /** What libxl keeps of the domains that were asked for. */
+  /** What libxl stores about the requested domains. */
   readonly saved: readonly SavedSettings[];
   readonly savedDrivers: readonly SavedDrivers[];
   readonly orphanBackends: readonly OrphanBackend[];

@@ -1,17 +1,20 @@
-/** Where everything stands in xenstore (libxl's layout; `io/usbif.h`). Names of paths, no reading. */
-import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/index.js';
+/** Where everything is in xenstore (libxl's layout; `io/usbif.h`). Only path names; nothing is read. */
+import { type Busid, type InterfaceId, parseBusid, parseInterfaceId } from '../../sysfs/busid.js';
 
-/** Below it, domain by domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
+/** Below it, per domain, the toolstack's own records: only domain 0 can write them. The trusted source. */
 export const LIBXL = '/libxl';
 
-/** Domains and what they may see of themselves. */
+/** Domains and what they may see about themselves. */
 export const DOMAINS = '/local/domain';
 
 /** The drivers that devices had before they went to usbback. */
 export const SAVED_DRIVERS = `${LIBXL}/usbback`;
 
 /** Backend directories by kind: `vusb` is served by the kernel's usbback, `qusb` by QEMU. */
-export type BackendKind = 'vusb' | 'qusb';
+export const BACKEND_KINDS = ['vusb', 'qusb'] as const;
+
+/** One of {@link BACKEND_KINDS}. */
+export type BackendKind = (typeof BACKEND_KINDS)[number];
 
 /** Names one controller. */
 export interface ControllerId {
@@ -49,12 +52,7 @@ export function portPath(portsAt: string, port: number): string {
   return `${portsAt}/port/${port}`;
 }
 
-/** Where a controller's type keeps its ports and states; undefined for type devicemodel, which has a record alone. */
-export function backendKind(type: 'pv' | 'qusb' | 'devicemodel'): BackendKind | undefined {
-  return ({ pv: 'vusb', qusb: 'qusb', devicemodel: undefined } as const)[type];
-}
-
-/** Below it, domain by domain, what is announced of the QEMUs that serve them. */
+/** Below it, per domain, what is announced about the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 
 /** `/local/domain/0/device-model/D`. */
@@ -62,23 +60,24 @@ export function deviceModelPath(domid: number): string {
   return `${DEVICE_MODELS}/${domid}`;
 }
 
-/** There when that QEMU can serve controllers of type qusb. */
+/** Exists when that QEMU can serve controllers of type qusb. */
 export function qusbOfferPath(domid: number): string {
   return `${deviceModelPath(domid)}/backends/qusb`;
 }
 
 /**
- * Checks that a recorded backend path has exactly the form it must have for this controller (XSA-178: anything
- * else must not be followed); undefined when it has not.
+ * Checks that a recorded backend path has exactly the form required for this controller (XSA-178: anything else must
+ * not be followed); undefined when it does not.
  */
 export function parseBackend(
   path: string,
   controller: ControllerId,
 ): { readonly kind: BackendKind; readonly backendDomid: number } | undefined {
-  const match = /^\/local\/domain\/(\d{1,5})\/backend\/(vusb|qusb)\/(\d+)\/(\d+)$/.exec(path);
-  if (!match) return undefined;
-  const found = { kind: match[2] as BackendKind, backendDomid: Number(match[1]) };
-  return path === backendPath(controller, found.kind, found.backendDomid) ? found : undefined;
+  const [, domid, name] = /^\/local\/domain\/(\d{1,5})\/backend\/([a-z]+)\/\d+\/\d+$/.exec(path) ?? [];
+  const kind = BACKEND_KINDS.find((known) => known === name);
+  if (kind === undefined) return undefined;
+  const backendDomid = Number(domid);
+  return path === backendPath(controller, kind, backendDomid) ? { kind, backendDomid } : undefined;
 }
 
 /** `/libxl/usbback/<busid>`, the busid encoded for xenstore. */
@@ -91,7 +90,7 @@ export function savedInterfacePath(busid: Busid, intf: InterfaceId): string {
   return `${savedDevicePath(busid)}/${encodeName(intf)}`;
 }
 
-/** Our own key beside libxl's in `/libxl/usbback/<busid>`: which device the drivers were saved for. */
+/** Our own key next to libxl's in `/libxl/usbback/<busid>`: which device the drivers were saved for. */
 export const IDENTITY_KEY = 'device';
 
 /** `/libxl/usbback/<busid>/device`. */
@@ -108,16 +107,16 @@ export function savedOriginPath(busid: Busid): string {
 }
 
 /** xenstore paths allow neither `.` nor `:`; libxl writes `3-1@2_1` for `3-1:2.1`. */
-export function encodeName(name: Busid | InterfaceId): string {
+function encodeName(name: Busid | InterfaceId): string {
   return name.replaceAll('.', '_').replaceAll(':', '@');
 }
 
-/** The busid behind an encoded name; undefined when it is none. */
+/** Decodes a busid; undefined when the name is not one. */
 export function decodeBusid(encoded: string): Busid | undefined {
   return parseBusid(encoded.replaceAll('_', '.'));
 }
 
-/** The interface behind an encoded name; undefined when it is none. */
+/** Decodes an interface; undefined when the name is not one. */
 export function decodeInterface(encoded: string): InterfaceId | undefined {
   return parseInterfaceId(encoded.replaceAll('_', '.').replaceAll('@', ':'));
 }
@@ -145,6 +144,11 @@ export function parseVmPath(path: string | undefined): string | undefined {
 /** Parses a number as xenstore keys and names hold it: decimal digits, no sign, no leading zero. */
 export function parseNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : undefined;
+}
+
+/** The names of a directory that are numbers, in order. */
+export function sortedNumbers(names: readonly string[] | undefined): number[] {
+  return parseNumbers(names).sort((a, b) => a - b);
 }
 
 /** The names of a directory that are numbers. */

@@ -1,17 +1,17 @@
-/** Plans: what will be done to a host, as plain data, before any of it is done. */
+/** Plans: what will be done to a host, as plain data, before anything is done. */
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { ControllerId } from './layout.js';
 
-/** What must still be so inside the transaction that changes something. */
+/** What must still hold inside the transaction that changes something. */
 export type Fact =
   | { readonly fact: 'value'; readonly path: string; readonly is: string }
   /** `vacant`: empty or gone. */
   | { readonly fact: 'present' | 'absent' | 'vacant'; readonly path: string }
   | UnclaimedFact;
 
-/** A device stands in no port of any domain, and there are no other domains and controllers than those known. */
+/** A device is in no port of any domain, and there are no domains and controllers other than those known. */
 export interface UnclaimedFact {
   readonly fact: 'unclaimed';
   readonly busid: Busid;
@@ -39,16 +39,16 @@ export type Action =
       readonly do: 'commit';
       readonly expect: readonly Fact[];
       readonly edits: readonly Edit[];
-      /** When `expect` does not hold there is nothing to do; a conflict unless given. */
+      /** If `expect` does not hold there is nothing to do; without this it is a conflict. */
       readonly otherwise?: 'skip';
       readonly config?: ConfigChange;
     }
   | { readonly do: 'bind' | 'unbind'; readonly interface: InterfaceId; readonly driver: DriverName }
-  /** A conflict unless the device in that socket has this address: a plug that was pulled gets another one. */
+  /** A conflict unless the device in that socket has this address: a replugged device gets another one. */
   | { readonly do: 'verify'; readonly busid: Busid; readonly bus: number; readonly address: number }
   /**
-   * Unbinds an interface from the host's driver. A kind of its own, since a driver of several interfaces may let
-   * go of this one with another: then that one's record brings it back, and its own is forgotten, as xl has it.
+   * Unbinds an interface from the host's driver. A kind of its own, since a driver of several interfaces may release
+   * this one together with another: then that one's record brings it back, and its own is removed, as with xl.
    */
   | {
       readonly do: 'take';
@@ -57,47 +57,57 @@ export type Action =
       readonly record: string;
     }
   /**
-   * Gives an interface back to the host. A kind of its own, since giving back is more than a bind: whichever
-   * driver has it already will do, and the kernel is asked for one when the recorded driver refuses or is not to
-   * be trusted (`driver` absent).
+   * Gives an interface back to the host. A kind of its own, since giving back is more than a bind: any driver that
+   * already has it will do, and the kernel is asked for one when the recorded driver refuses or cannot be trusted
+   * (`driver` absent).
    */
   | {
       readonly do: 'restore';
       readonly interface: InterfaceId;
       readonly driver?: DriverName | undefined;
+      /** The address, `3.11`, of the device that had this driver: of any other plug nothing is expected, nor if unknown. */
+      readonly at?: string | undefined;
     }
   /**
-   * Forgets the saved drivers that have served, unless the device is in some port again. A kind of its own, since
-   * which have served is seen only then: those of interfaces that have a driver or are gone, and those that
-   * nothing can be done with (`keep` false).
+   * Removes the saved drivers that are no longer needed, unless the device is in some port again. A kind of its own,
+   * since only then can it be seen which those are: those of interfaces that are on their recorded driver (on any, if
+   * none is recorded) or gone, and those that are of no use (`keep` false).
    */
   | {
       readonly do: 'forget';
       readonly busid: Busid;
-      readonly records: readonly { readonly interface: InterfaceId; readonly keep: boolean }[];
+      /** As of `restore`. */
+      readonly at?: string | undefined;
+      readonly records: readonly {
+        readonly interface: InterfaceId;
+        readonly driver?: DriverName | undefined;
+        readonly keep: boolean;
+      }[];
     }
   /** Waits until a xenbus state is one of `states`, or, with `orGone`, until the node is gone. */
-  | {
+  | ({
       readonly do: 'await';
+      /** Who is expected to change it: `usbback`. */
+      readonly server: string;
       readonly path: string;
       readonly states: readonly number[];
       readonly orGone: boolean;
       readonly withinMs: number;
-    }
+    } & ControllerId)
   | QemuAction;
 
-/** A change of what libxl keeps of a domain, made together with the transaction: both, or neither. */
+/** A change to what libxl stores about a domain, made together with the transaction: both, or neither. */
 export interface ConfigChange {
   readonly domid: number;
   readonly uuid: string;
   readonly edits: readonly ConfigEdit[];
-  /** Other attached devices of the domain: what the file says of them is corrected, where they still are. */
+  /** Other attached devices of the domain: what the file says about them is corrected, where they are still attached. */
   readonly known?: readonly KnownDevice[];
-  /** A file that cannot be read or written is left as it is: what is taken from a guest is taken all the same. */
+  /** A file that cannot be read or written is left as it is: taking something from a guest succeeds all the same. */
   readonly ifPossible?: boolean;
 }
 
-/** An attached device, and how the file is to name it. */
+/** An attached device, and what the file should call it. */
 export interface KnownDevice {
   /** The port node that holds it. */
   readonly path: string;
@@ -119,20 +129,20 @@ export type ConfigEdit =
     };
 
 /** A port of a controller that a QEMU serves. */
-interface QemuPort extends ControllerId {
+export interface QemuPort extends ControllerId {
   readonly port: number;
 }
 
-/** One thing done in a domain's QEMU, or waited for there. Each is done when QEMU has it so, whoever did it. */
+/** One thing done in a domain's QEMU, or waited for there. Each is done when QEMU is in that state, whoever caused it. */
 export type QemuAction =
-  /** It emulates a controller. `isNew`: a conflict when it does already. */
+  /** It emulates a controller. `isNew`: a conflict if it already does. */
   | ({
       readonly do: 'emulate';
       readonly version: number;
       readonly ports: number;
       readonly isNew: boolean;
     } & ControllerId)
-  /** It emulates the controller no more. `mayStay`: a guest that does not let go of it is no failure. */
+  /** It no longer emulates the controller. `mayStay`: it is not a failure if the guest does not let go of it. */
   | ({ readonly do: 'unemulate'; readonly withinMs: number; readonly mayStay: boolean } & ControllerId)
   /** An emulated controller has the device in a port. */
   | ({
@@ -141,22 +151,22 @@ export type QemuAction =
       readonly bus: number;
       readonly address: number;
     } & QemuPort)
-  /** An emulated controller has nothing in a port, or `only` not this device. */
+  /** An emulated controller has nothing in a port, or, with `only`, not this device. */
   | ({
       readonly do: 'unlend';
       readonly only?: { readonly bus: number; readonly address: number };
     } & QemuPort)
-  /** It has opened the device that a port of a qusb controller names: waits for it. */
+  /** It has opened the device that a port of a qusb controller names: waits for that. */
   | ({ readonly do: 'hold'; readonly busid: Busid; readonly withinMs: number } & QemuPort)
-  /** It has let go of the device that a port of a qusb controller named: waits for it. */
+  /** It has let go of the device that a port of a qusb controller named: waits for that. */
   | ({ readonly do: 'release'; readonly busid: Busid; readonly withinMs: number } & QemuPort);
 
-/** One step, why it is done, and what takes it back. */
+/** One step, why it is done, and what undoes it. */
 export interface Step {
   /** Completes "to ...": `lend 4-1 to port 1 of controller 0 of domain 3`. */
   readonly why: string;
   readonly act: Action;
-  /** In order. Safe to run more than once, and when the step has not happened. */
+  /** In order. Safe to run more than once, and if the step has not happened. */
   readonly undo?: readonly Action[];
   /** A failure is reported at the end; the steps after it are still done. */
   readonly goOn?: boolean;
@@ -167,12 +177,12 @@ export interface Plan {
   /** What it is for: `attach 4-1 to domain 3`. */
   readonly title: string;
   readonly steps: readonly Step[];
-  /** Adding takes back what was begun; removing stops, and can be run again. */
+  /** Adding undoes what was begun; removing stops, and can be run again. */
   readonly onFailure: 'undo' | 'stop';
 }
 
-/** A plan as text: its title, then a line a step; each step's undo indented below it when asked for. */
-export function formatPlan(plan: Plan, options: { readonly undo?: boolean } = {}): string {
+/** A plan as text: its title, then a line per step; with `undo`, each step's undo indented below it. */
+export function formatPlan(plan: Plan, options: { readonly undo?: boolean | undefined } = {}): string {
   if (plan.steps.length === 0) return `${plan.title}: nothing to do\n`;
   const lines = plan.steps.flatMap((step, i) => [
     `  ${i + 1}. ${formatAction(step.act)}`,
@@ -192,7 +202,7 @@ export function formatAction(action: Action): string {
     case 'restore':
       return `give ${action.interface} back to ${action.driver ?? 'the driver that the kernel chooses'}`;
     case 'verify':
-      return `see that ${action.busid} is still at address ${action.bus}.${action.address}`;
+      return `check that ${action.busid} is still at address ${action.bus}.${action.address}`;
     case 'forget':
       return `forget the drivers saved for ${action.busid}`;
     case 'await':
@@ -218,7 +228,7 @@ function formatQemuAction(action: QemuAction): string {
     case 'emulate':
       return `have ${qemu} emulate controller ${action.devid} (USB ${action.version}, ${action.ports} ports)`;
     case 'unemulate':
-      return `have ${qemu} take controller ${action.devid} away`;
+      return `have ${qemu} remove controller ${action.devid}`;
     case 'lend':
       return `have ${qemu} put ${action.busid} (${action.bus}.${action.address}) into port ${action.port} of controller ${action.devid}`;
     case 'unlend':
@@ -237,7 +247,7 @@ function formatFacts(facts: readonly Fact[]): string {
       ? `${fact.path} is ${JSON.stringify(fact.is)}`
       : `${fact.path} is ${fact.fact}`;
   });
-  return `see that ${sentences.join(' and ')}`;
+  return `check that ${sentences.join(' and ')}`;
 }
 
 function formatEdits(edits: readonly Edit[]): string {

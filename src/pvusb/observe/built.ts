@@ -1,20 +1,20 @@
-/** Whether a domain that is being made is ready for its devices. */
+/** Whether a domain that is being created is ready for its devices. */
 import { type DomainFiles, isLibxlError } from '../../libxl/index.js';
 import { isPvusbError } from '../model/errors.js';
 import type { Domain } from '../model/inventory.js';
 import type { CallOptions, Host } from './host.js';
 import { readConfig } from './saved-config.js';
 
-/** How long a domain without a saved configuration may still be in the making; libxl did not build it after that. */
+/** How long a domain without a saved configuration may still be under construction; after that libxl did not build it. */
 export const MAKING_MS = 30_000;
 
 /** Domain 0 has a file on every host of libxl's (xen-init-dom0). */
 const DOMAIN_0: DomainFiles = { domid: 0, uuid: '00000000-0000-0000-0000-000000000000' };
 
 /**
- * Whether libxl has written the domain's saved configuration. It does so last of all: whoever adds a controller or a device
- * before makes libxl's own attempt fail, and libxl destroys the guest (libxl_create.c: domcreate_complete). Also true
- * where there are no such files to look at: the host is not libxl's.
+ * Whether libxl has written the domain's saved configuration. That is the last thing it does: adding a controller or a
+ * device before then makes libxl's own attempt fail, and libxl destroys the guest (libxl_create.c: domcreate_complete).
+ * Also true where there are no such files to look at: then the host does not use libxl.
  */
 export async function isBuilt(
   host: Host,
@@ -28,12 +28,12 @@ export async function isBuilt(
     return (await hasFile({ domid, uuid })) || !(await hasFile(DOMAIN_0));
   } catch (error) {
     if (!isLibxlError(error)) throw error;
-    // Locked: somebody is at work on it. Anything else: it is there, and no use.
+    // Locked: another program is at work on it. Anything else: it exists, but is of no use.
     return error.code !== 'timeout';
   }
 }
 
-/** True for what a domain that is being made is not ready for, and for what passes by itself. */
+/** True for errors that mean that a domain under construction is not ready, and for those that pass by themselves. */
 export function isNotYet(error: unknown): boolean {
   if (!isPvusbError(error)) return false;
   return (error.group === 'moment' && error.code !== 'aborted') || isPvusbError(error, ...NOT_YET);

@@ -1,9 +1,10 @@
-/** Reads controllers and their ports. What the guest can write is read last and believed least. */
+/** Reads controllers and their ports. What the guest can write is read last and trusted least. */
+
+import { isControllerType, PORTS_MAX } from '../../libxl/controller-type.js';
 import { parseBusid } from '../../sysfs/index.js';
 import type { Controller, ControllerType, Port, UntrustedFrontend } from '../model/inventory.js';
 import {
   type BackendKind,
-  backendKind,
   type ControllerId,
   frontendPath,
   parseBackend,
@@ -11,16 +12,14 @@ import {
   portPath,
   recordPath,
 } from '../model/layout.js';
+import { servedType } from '../types/types.js';
 import type { CallOptions, XenstoreNodes } from './host.js';
-
-/** Most ports a controller may have (`usbif.h`: USBIF_MAX_PORTNR). */
-export const PORTS_MAX = 31;
 
 const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
 const BACKEND_KEYS = ['state', 'online'] as const;
 const FRONTEND_KEYS = ['state', 'event-channel', 'urb-ring-ref', 'conn-ring-ref'] as const;
 
-/** A controller as far as the toolstack's record tells. */
+/** A controller as far as the toolstack's record describes it. */
 interface Recorded {
   readonly id: ControllerId;
   readonly type: Controller['type'];
@@ -31,7 +30,7 @@ interface Recorded {
   readonly backendDomid: number;
 }
 
-/** The controllers `ids`: two waves, three where a port node exists that should not. */
+/** The controllers `ids`: two waves, three if there is a port node that should not exist. */
 export async function observeControllers(
   xenstore: XenstoreNodes,
   ids: readonly ControllerId[],
@@ -87,26 +86,22 @@ function parseRecord(id: ControllerId, values: readonly (string | undefined)[]):
   const [path, type, version, count] = values;
   const backend = path === undefined ? undefined : parseBackend(path, id);
   const portCount = parseNumber(count) ?? 0;
-  const known =
-    isControllerType(type) && agrees(type, backend?.kind) && portCount >= 1 && portCount <= PORTS_MAX;
+  const isPossible = portCount >= 1 && portCount <= PORTS_MAX;
+  const known = isControllerType(type) && agrees(type, backend?.kind) && isPossible ? type : undefined;
   return {
     id,
-    type: known ? type : 'unknown',
+    type: known ?? 'unknown',
     version: parseNumber(version) ?? 0,
     portCount: Math.min(portCount, PORTS_MAX),
     backend: backend === undefined ? undefined : path,
-    portsAt: known && type === 'devicemodel' ? recordPath(id) : backend && path,
+    portsAt: known !== undefined && backend === undefined ? recordPath(id) : backend && path,
     backendDomid: backend?.backendDomid ?? 0,
   };
 }
 
-/** A pv controller has a backend of kind vusb, a qusb one of kind qusb, an emulated one none. */
+/** A controller has a backend of its type's kind, or none where its type has none. */
 function agrees(type: ControllerType, kind: BackendKind | undefined): boolean {
-  return kind === backendKind(type);
-}
-
-function isControllerType(text: string | undefined): text is ControllerType {
-  return text === 'pv' || text === 'qusb' || text === 'devicemodel';
+  return kind === servedType(type).backend;
 }
 
 function describeRecord(entry: Recorded): Controller {
@@ -125,7 +120,7 @@ function describeRecord(entry: Recorded): Controller {
   };
 }
 
-/** Port nodes beyond the count, as other toolstacks write them; the empty ones harm nobody. */
+/** Port nodes beyond the count, as other toolstacks write them; empty ones do no harm. */
 async function observeStrayPorts(
   xenstore: XenstoreNodes,
   served: readonly Recorded[],

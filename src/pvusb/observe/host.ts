@@ -1,20 +1,10 @@
-/** What the operations need of a host: six tiny ports, so that a simulation or a fault injector can stand in. */
-import { type Clock, Mutex, systemClock } from '../../async/index.js';
-import { openUserdata, type Userdata } from '../../libxl/index.js';
-import { type QmpCallOptions, QmpClient, type QmpCommands } from '../../qmp/index.js';
-import {
-  type Binding,
-  type Busid,
-  type DriverName,
-  type InterfaceId,
-  type InterfaceState,
-  openPlugs,
-  openSysfs,
-  type UsbDevice,
-} from '../../sysfs/index.js';
-import { openXenstore, type Permission, type XenstoreEnvironment } from '../../xenstore/index.js';
-import { toPvusbError } from '../model/failure.js';
-import { type Platform, platformOf } from './platform.js';
+/** What the operations need from a host: six small interfaces, so that a simulation or a fault injector can stand in. */
+import type { Clock, Mutex } from '../../async/index.js';
+import type { Userdata } from '../../libxl/index.js';
+import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
+import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
+import type { Wanted } from '../../sysfs/scan.js';
+import type { Permission } from '../../xenstore/index.js';
 
 /** Options of every call. */
 export interface CallOptions {
@@ -31,7 +21,7 @@ export interface XenstoreNodes {
   setPermissions(path: string, permissions: readonly Permission[], options?: CallOptions): Promise<void>;
 }
 
-/** Something that is told of changes below one path. */
+/** Reports changes below one path. */
 export interface Changes {
   next(options?: CallOptions): Promise<IteratorResult<readonly string[], undefined>>;
   close(): Promise<void>;
@@ -46,7 +36,7 @@ export interface Xenstore extends XenstoreNodes {
 
 /** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
 export interface HostSysfs {
-  devices(options?: CallOptions & { readonly wanted?: readonly Busid[] }): Promise<UsbDevice[]>;
+  devices(options?: CallOptions & { readonly wanted?: Wanted }): Promise<UsbDevice[]>;
   hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
   stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
   bind(binding: Binding, options?: CallOptions): Promise<void>;
@@ -63,74 +53,24 @@ export interface Qemu extends QmpCommands {
 export interface Host {
   readonly xenstore: Xenstore;
   readonly sysfs: HostSysfs;
-  /** Opens the monitor of a domain's QEMU when it is our turn; rejects as `QmpClient.open` does. Absent: no QEMU can be asked. */
+  /** Opens the monitor of a domain's QEMU when it is our turn; rejects like `QmpClient.open`. Absent: no QEMU can be asked. */
   readonly qemu?: (domid: number, options: QmpCallOptions) => Promise<Qemu>;
   readonly clock: Clock;
-  /** What libxl keeps of its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
+  /** What libxl stores about its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
-  /** Opens something that tells when devices come and go: a hint that it is time to look. Absent: nothing tells. */
+  /**
+   * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
+   * address), or by anything else if it is not known which. Absent: nothing reports it.
+   */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
   /**
-   * Opens another connection to the same xenstore. What a failed operation has begun is undone over it when the
-   * first one was lost.
+   * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
    */
   readonly reopen?: () => Promise<Xenstore>;
-  /** Operations of this process that have met others take turns from then on, rather than meet again. */
+  /** Operations of this process that have conflicted with others take turns from then on, so as not to conflict again. */
   readonly turns?: Mutex;
+  /** Plans that are being carried out; closing the host waits for them. */
+  readonly inFlight?: Set<Promise<unknown>>;
   /** Transactions of this process take turns: open at the same time they would only make each other start again. */
   readonly commits?: Mutex;
-}
-
-/** Where a host is. */
-export interface HostOptions extends CallOptions {
-  /** `XENSTORED_PATH` and `XENSTORED_RUNDIR`; the process's environment unless given. */
-  readonly environment?: XenstoreEnvironment;
-  /** The operating system, as Node names it; this one unless given. */
-  readonly platform?: string | undefined;
-  /** Where sysfs is mounted; `/sys` unless given. With all three folders given the operating system does not matter. */
-  readonly sysfsRoot?: string | undefined;
-  /** Where libxl keeps the configurations of its domains; `/var/lib/xen` unless given. */
-  readonly userdataRoot?: string | undefined;
-  /** Where QEMU's monitors are; `/var/run/xen` unless given. */
-  readonly qmpRoot?: string | undefined;
-}
-
-/**
- * Opens this host. Close its `xenstore` when done.
- *
- * @throws {PvusbError} `xenstore-unreachable`, `xenstore-denied`; `unsupported-platform`
- */
-export async function openHost(options: HostOptions = {}): Promise<Host> {
-  const { environment } = options;
-  const { sysfsRoot, elsewhere, userdataRoot, qmpRoot } = pathsOf(options);
-  const reopen = (): Promise<Xenstore> => openXenstore(environment ? { environment } : {});
-  try {
-    const xenstore = await openXenstore({ signal: options.signal, ...(environment ? { environment } : {}) });
-    return {
-      xenstore,
-      sysfs: openSysfs(sysfsRoot, elsewhere),
-      plugs: () => openPlugs(sysfsRoot),
-      qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
-      clock: systemClock,
-      userdata: openUserdata({ root: userdataRoot }),
-      reopen,
-      turns: new Mutex(),
-      commits: new Mutex(),
-    };
-  } catch (error) {
-    throw toPvusbError(error, { doing: 'connecting to xenstored', signal: options.signal });
-  }
-}
-
-/** A simulated host is served on any system: what the system says is asked for only where a path is not given. */
-function pathsOf({ sysfsRoot, userdataRoot, qmpRoot, platform }: HostOptions): Platform {
-  if (sysfsRoot !== undefined && userdataRoot !== undefined && qmpRoot !== undefined)
-    return { sysfsRoot, userdataRoot, qmpRoot, elsewhere: {} };
-  const usual = platformOf(platform ?? process.platform);
-  return {
-    sysfsRoot: sysfsRoot ?? usual.sysfsRoot,
-    userdataRoot: userdataRoot ?? usual.userdataRoot,
-    qmpRoot: qmpRoot ?? usual.qmpRoot,
-    elsewhere: usual.elsewhere,
-  };
 }

@@ -20,7 +20,7 @@ const LINUX: Platform = {
   qmpRoot: '/var/run/xen',
 };
 
-/** By what Node calls the system. Those that libxl has no paths for (FreeBSD: /dev/null) are not here. */
+/** By Node's name for the system. Systems that libxl has no paths for (FreeBSD: /dev/null) are missing. */
 const PLATFORMS: ReadonlyMap<string, Platform> = new Map([
   ['linux', LINUX],
   ['netbsd', { ...LINUX, elsewhere: { 'bus/usb/drivers/usbback': '/kern/xen/usb' } }],

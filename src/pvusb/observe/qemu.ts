@@ -1,4 +1,4 @@
-/** Asks the QEMU of a domain what it has. Its monitor is held for moments only: libxl uses the same one. */
+/** Asks the QEMU of a domain what it has. Its monitor is held only for a moment: libxl uses the same one. */
 import {
   describeHostDevice,
   describeQusbDevice,
@@ -11,22 +11,23 @@ import {
   QmpError,
 } from '../../qmp/index.js';
 import { isDead, qmpCode } from '../model/failure.js';
-import type { QemuAnswer, QemuDevice } from '../model/inventory.js';
+import type { Inventory, QemuAnswer, QemuDevice } from '../model/inventory.js';
 import { parseNumber } from '../model/layout.js';
+import { isOfQemu } from '../types/types.js';
 import type { Host, Qemu } from './host.js';
 
-/** How long a QEMU may take to say what it has; libxl holds its monitor for moments. */
+/** How long a QEMU may take to say what it has; libxl holds its monitor only for moments. */
 const ASK_WITHIN_MS = 5_000;
 
-/** A device in a QEMU, with the marks that QEMU has of it. */
+/** A device in a QEMU, with what identifies it there. */
 export interface FoundDevice extends QemuDevice {
   readonly id: string;
-  /** Of type devicemodel: the address it was added with. */
+  /** For type devicemodel: the address it was added with. */
   readonly hostbus?: number | undefined;
   readonly hostaddr?: number | undefined;
 }
 
-/** What a QEMU has of PVUSB's. */
+/** What a QEMU has for PVUSB. */
 export interface Belongings {
   readonly controllers: readonly number[];
   readonly devices: readonly FoundDevice[];
@@ -50,7 +51,7 @@ export async function withQemu<T>(
   }
 }
 
-/** What a domain's QEMU has, or that it cannot be asked, which is an answer too. Rejects for an abort alone. */
+/** What a domain's QEMU has, or that it cannot be asked, which is an answer too. Rejects only for an abort. */
 export async function askQemu(host: Host, domid: number, call: QmpCallOptions): Promise<QemuAnswer> {
   const limited = { withinMs: ASK_WITHIN_MS, ...call };
   try {
@@ -88,7 +89,7 @@ export async function belongingsOf(qemu: Qemu, call: QmpCallOptions): Promise<Be
   };
 }
 
-/** Undefined for what is no device of the host's in one of libxl's controllers, and for what has just gone. */
+/** Undefined for anything but a host device in one of libxl's controllers, and for what has just gone. */
 async function describe(
   qemu: Qemu,
   { id, type }: Peripheral,
@@ -107,4 +108,17 @@ async function describe(
     if (isQmpError(error, 'refused') && error.class === 'DeviceNotFound') return undefined;
     throw error;
   }
+}
+
+/**
+ * The domains whose QEMUs are involved with USB: guests that have or can have emulated controllers, and guests with
+ * qusb ones.
+ */
+export function qemusToAsk({ domains, controllers }: Inventory): number[] {
+  const needs = (domid: number): boolean =>
+    controllers.some((controller) => controller.domid === domid && isOfQemu(controller));
+  return domains
+    .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
+    .filter(({ domid, type }) => type === 'hvm' || needs(domid))
+    .map(({ domid }) => domid);
 }

@@ -1,79 +1,13 @@
-/** Changes of a domain's saved configuration: what an operation tells it, and how that is carried out. */
-import { type DomainFiles, isLibxlError, type SavedConfig, type SavedDevice } from '../../libxl/index.js';
-import type { UsbDevice } from '../../sysfs/index.js';
-import { controllersOf, deviceAt, domainAt, isOf, savedFor } from '../model/find.js';
-import type { Domain, Inventory, SavedSettings } from '../model/inventory.js';
-import { portPath } from '../model/layout.js';
-import type { ConfigChange, ConfigEdit, KnownDevice } from '../model/plan.js';
-import { isServed } from '../types/service.js';
+/** Reads what libxl stores about domains. */
+
+import { isLibxlError } from '../../libxl/errors.js';
+import type { SavedConfig } from '../../libxl/saved-config.js';
+import type { DomainFiles } from '../../libxl/userdata.js';
+import type { Domain, SavedSettings } from '../model/inventory.js';
 import type { CallOptions, Host } from './host.js';
 
 /**
- * The field of a commit that tells a domain's saved configuration; none for a domain that has no uuid. What it says of the
- * domain's other devices is corrected on the occasion: the address of one that was replugged has changed.
- */
-export function telling(
-  inventory: Inventory,
-  domid: number,
-  edits: readonly ConfigEdit[],
-  more: Pick<ConfigChange, 'ifPossible'> = {},
-): { readonly config?: ConfigChange } {
-  const { uuid, alive } = domainAt(inventory, domid) ?? {};
-  if (!alive || uuid === undefined) return {};
-  const known = knownDevices(inventory, domid).filter(({ device }) => !edits.some(isAbout(device)));
-  return { config: { domid, uuid, edits, ...(known.length > 0 ? { known } : {}), ...more } };
-}
-
-/** The devices that a domain has, as its file is to name them: not those that are pulled out, or changed for others. */
-export function knownDevices(inventory: Inventory, domid: number): KnownDevice[] {
-  return controllersOf(inventory, domid)
-    .filter(isServed)
-    .flatMap(({ devid, ports, portsAt }) =>
-      ports.flatMap(({ port, busid }): KnownDevice[] => {
-        const device = busid === undefined ? undefined : deviceAt(inventory, busid);
-        if (!device || !isOf(savedFor(inventory, device.busid), device, true)) return [];
-        const path = portPath(portsAt, port);
-        return [{ path, busid: device.busid, device: savedDevice(devid, port, device) }];
-      }),
-    );
-}
-
-function isAbout({ ctrl, port }: SavedDevice): (edit: ConfigEdit) => boolean {
-  return (edit) => {
-    const at = edit.edit === 'add-device' ? edit.device : edit.edit === 'remove-device' ? edit : undefined;
-    return at?.ctrl === ctrl && at.port === port;
-  };
-}
-
-/** A device as libxl's file names it: by bus and address. */
-export function savedDevice(ctrl: number, port: number, { bus, address }: UsbDevice): SavedDevice {
-  return { ctrl, port, hostbus: bus, hostaddr: address };
-}
-
-/** The configuration with all changes made; the same one when it says so already. */
-export function withEdits(config: SavedConfig, edits: readonly ConfigEdit[]): SavedConfig {
-  return edits.reduce(withEdit, config);
-}
-
-function withEdit(config: SavedConfig, edit: ConfigEdit): SavedConfig {
-  switch (edit.edit) {
-    case 'add-controller':
-      return config.withController(edit.controller);
-    case 'remove-controller':
-      return config.withoutController(edit.devid);
-    case 'add-device':
-      return config.withDevice(edit.device);
-    case 'remove-device': {
-      const { ctrl, port, only } = edit;
-      const there = config.devices.find((device) => device.ctrl === ctrl && device.port === port);
-      const isOther = only && (there?.hostbus !== only.hostbus || there?.hostaddr !== only.hostaddr);
-      return there === undefined || isOther ? config : config.withoutDevice(ctrl, port);
-    }
-  }
-}
-
-/**
- * What libxl keeps of a domain; undefined when there is nothing.
+ * What libxl stores about a domain; undefined when there is nothing.
  *
  * @throws {LibxlError} of the lock and of the file
  */
@@ -85,7 +19,7 @@ export async function readConfig(
   return userdata?.withLock(of, { ...call, clock }, (held) => held.read());
 }
 
-/** What libxl keeps of the living domains: nothing of those that it did not build. */
+/** What libxl stores about the living domains: nothing for those that it did not build. */
 export async function readSaved(
   host: Host,
   domains: readonly Domain[],
@@ -108,7 +42,7 @@ export async function readSaved(
   return settings;
 }
 
-/** True for trouble with the file itself, which waiting would not end. */
+/** True for problems with the file itself, which waiting would not solve. */
 export function isUnusable(error: unknown): boolean {
   return isLibxlError(error) && !isLibxlError(error, 'timeout');
 }

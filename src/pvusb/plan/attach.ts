@@ -1,13 +1,17 @@
 /** Plans that lend a device to a guest. Pure. */
 import type { UsbDevice } from '../../sysfs/index.js';
-import { PvusbError } from '../model/errors.js';
-import { placesOf } from '../model/find.js';
+import { USBBACK } from '../model/drivers.js';
+import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
+import { findControllerOf, placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan, Step } from '../model/plan.js';
-import { USBBACK } from '../observe/observe.js';
-import { bindSteps, claimStep, holdStep, lendStep, lookStep, verifyStep } from './claim.js';
-import { addSteps, emulateStep, servedStep } from './controller.js';
-import { type AttachRequest, chooseTarget, type Target } from './target.js';
+import type { Target } from '../model/request.js';
+import { isServed } from '../model/served.js';
+import { namePort } from '../model/wording.js';
+import { servedType } from '../types/types.js';
+import { claimStep, lookStep, verifyStep } from './claim.js';
+import { addSteps } from './controller.js';
+import { type AttachRequest, chooseTarget } from './target.js';
 
 /** The plan, and the port that it chose. */
 export interface AttachPlan {
@@ -16,8 +20,8 @@ export interface AttachPlan {
 }
 
 /**
- * Claims a port in one transaction, which looks again at every port of the host, and hands the device over: every
- * interface to usbback, or the whole to the domain's QEMU. Undone, it leaves the host as it was.
+ * Claims a port in one transaction, which checks every port of the host again, and hands the device over: every
+ * interface to usbback, or the whole device to the domain's QEMU. Undone, it leaves the host as it was.
  *
  * @throws {PvusbError} of the group `refused`, or of the host's when the QEMU cannot be asked
  */
@@ -25,23 +29,20 @@ export function planAttach(
   inventory: Inventory,
   domain: Domain,
   device: UsbDevice,
-  request: AttachRequest,
+  request: AttachRequest = {},
 ): AttachPlan {
-  requireAssignable(inventory, device);
+  const problem = attachProblem(inventory, device);
+  if (problem) throw problem;
   const target = chooseTarget(inventory, domain, device, request);
   return {
     target,
     plan: {
-      title: `attach ${device.busid} to port ${target.port} of controller ${target.devid} of domain ${target.domid}`,
+      title: `attach ${device.busid} to ${namePort(target)}`,
       steps: [
-        ...(target.created ? addSteps(inventory, target.created) : []),
-        ...(target.isNew ? [servedStep(target)] : []),
-        ...(target.missing
-          ? [emulateStep({ ...target.missing, ports: target.missing.portCount }, false)]
-          : []),
+        ...(target.created ? addSteps(inventory, target.created) : serveSteps(inventory, target)),
         claimStep(inventory, device, target),
         verifyStep(device),
-        ...handOver(device, target),
+        ...servedType(target.type).handOver(device, target),
         lookStep(device, target),
       ],
       onFailure: 'undo',
@@ -50,42 +51,47 @@ export function planAttach(
 }
 
 /**
- * Refuses hubs and what some guest has already.
- *
- * @throws {PvusbError} `is-root-hub`, `is-hub`, `already-attached`, `half-attached`
+ * Why a device cannot be lent now; undefined when it can: it is a hub, some guest already has it, or the host does not
+ * allow its use: then no driver gets an interface of it, neither usbback nor QEMU.
  */
-export function requireAssignable(inventory: Inventory, device: UsbDevice): void {
-  const { busid, kind } = device;
-  if (kind === 'root-hub')
-    throw new PvusbError('is-root-hub', `${busid} is a root hub.`, { where: { busid } });
-  if (kind === 'hub') throw new PvusbError('is-hub', `${busid} is a hub.`, { where: { busid } });
+export function attachProblem(
+  inventory: Pick<Inventory, 'controllers'>,
+  device: UsbDevice,
+): PvusbError | undefined {
+  const { busid, kind, interfaces } = device;
+  const problem = (code: PvusbErrorCode, sentence: string): PvusbError =>
+    new PvusbError(code, sentence, { where: { busid } });
+  if (kind === 'root-hub') return problem('is-root-hub', `${busid} is a root hub.`);
+  if (kind === 'hub') return problem('is-hub', `${busid} is a hub.`);
   const place = placesOf(inventory, busid)[0];
-  if (!place) {
-    requireWhole(device);
-    return;
+  if (place) {
+    const { domid, devid } = place.controller;
+    const at = { domid, devid, port: place.port.port };
+    return new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
+      where: { ...at, busid },
+    });
   }
-  const { domid, devid } = place.controller;
-  const { port } = place.port;
-  throw new PvusbError(
-    'already-attached',
-    `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`,
-    { where: { domid, devid, port, busid } },
-  );
+  // usbback tells a guest about a device when it gets its interfaces: nobody hears of one whose interfaces it already
+  // has.
+  if (interfaces.some(({ driver }) => driver === USBBACK))
+    return problem('half-attached', `${busid} is on usbback, but in no port.`);
+  if (device.unauthorized)
+    return problem('not-authorized', `${busid} is not authorized on the host, so no guest can use it.`);
+  const forbidden = interfaces.filter(({ unauthorized }) => unauthorized).map(({ id }) => id);
+  if (forbidden.length > 0) {
+    const what =
+      forbidden.length === 1 ? `Interface ${forbidden[0]} is` : `Interfaces ${forbidden.join(', ')} are`;
+    return problem('not-authorized', `${what} not authorized on the host, so no guest can use ${busid}.`);
+  }
+  if (device.unconfigured)
+    return problem('no-interfaces', `${busid} is not configured: the host could not start it.`);
+  if (interfaces.length === 0)
+    return problem('no-interfaces', `${busid} has no interfaces, so there is nothing to give to a guest.`);
+  return undefined;
 }
 
-/** usbback tells a guest of a device when it gets its interfaces: of one that it has already, nobody hears. */
-function requireWhole({ busid, interfaces }: UsbDevice): void {
-  if (!interfaces.some(({ driver }) => driver === USBBACK)) return;
-  throw new PvusbError('half-attached', `${busid} is on usbback, but in no port.`, { where: { busid } });
-}
-
-function handOver(device: UsbDevice, target: Target): Step[] {
-  switch (target.type) {
-    case 'pv':
-      return bindSteps(device);
-    case 'qusb':
-      return [holdStep(device, target)];
-    case 'devicemodel':
-      return [lendStep(device, target)];
-  }
+/** The controller may not have been taken yet, or its QEMU may no longer have it. */
+function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
+  const controller = findControllerOf(inventory, id);
+  return controller && isServed(controller) ? servedType(type).serveRecorded(inventory, controller) : [];
 }

@@ -1,6 +1,9 @@
-/** The steps that lend a device: the claim of a port, then every interface onto usbback, or the device to QEMU. Pure. */
-import { type DriverName, formatIdentity, type InterfaceId, type UsbDevice } from '../../sysfs/index.js';
-import { isOf, savedFor } from '../model/find.js';
+/** The claim of a port for a device, and the checks after it. */
+import type { DriverName, InterfaceId } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { formatIdentityAt } from '../../sysfs/identity.js';
+import { USBBACK, USBFS } from '../model/drivers.js';
+import { addressOf, isOf, savedFor } from '../model/find.js';
 import type { Inventory, SavedDrivers } from '../model/inventory.js';
 import {
   formatDriverPath,
@@ -10,11 +13,12 @@ import {
   savedOriginPath,
 } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
-import { savedDevice, telling } from '../observe/saved-config.js';
-import { forgetAction, QEMU_WITHIN_MS, releaseAction, restoreActions } from './detach.js';
+import type { Target } from '../model/request.js';
+import { savedDevice, telling } from '../model/saved-config.js';
+import { namePort } from '../model/wording.js';
+import { servedType } from '../types/types.js';
+import { forgetAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
-import type { Target } from './target.js';
 
 /** The claim: the port, the device's identity and the drivers to give it back to, all at once. */
 export function claimStep(inventory: Inventory, device: UsbDevice, target: Target): Step {
@@ -24,16 +28,14 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
   const drivers = new Map(device.interfaces.flatMap(({ id, driver }) => naturalDriver(id, driver)));
   const expect: Fact[] = [
     { fact: 'value', path: port, is: '' },
-    target.type === 'devicemodel'
-      ? { fact: 'value', path: `${target.portsAt}/type`, is: target.type }
-      : { fact: 'value', path: `${target.portsAt}/online`, is: '1' },
+    servedType(target.type).isThere(target.portsAt),
     ...target.keptEmpty.map((path): Fact => ({ fact: 'vacant', path })),
     unclaimedFact(inventory, busid, target.created),
   ];
   const edits: Edit[] = [
     { edit: 'write', path: port, value: busid },
-    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentity(device) },
-    // Whatever was giving it back has ended with this.
+    { edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) },
+    // This ends whatever was giving it back.
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
     ...recordEdits(stale, device),
   ];
@@ -51,23 +53,26 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
       edits: [{ edit: 'clear', path: port, from: busid }],
       ...telling(inventory, target.domid, [taken], { ifPossible: true }),
     },
-    ...(target.type === 'qusb' ? [releaseAction(target, busid)] : []),
-    ...restoreActions(drivers),
-    forgetAction(busid, drivers),
+    ...servedType(target.type).takeBack(target, device),
+    ...restoreActions(drivers, addressOf(device)),
+    forgetAction(busid, drivers, addressOf(device)),
   ];
-  const why = `claim port ${target.port} of controller ${target.devid} of domain ${target.domid} for ${busid}`;
+  const why = `claim ${namePort(target)} for ${busid}`;
   const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
   return { why, act: { do: 'commit', expect, edits, ...config }, undo };
 }
 
-/** What the interface goes back to. A program that holds it by usbfs opens it again; the kernel cannot do that. */
+/**
+ * The driver that the interface goes back to. A program that holds it through usbfs opens it again; the kernel cannot
+ * do that.
+ */
 function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [InterfaceId, DriverName][] {
   return driver === undefined || driver === USBBACK || driver === USBFS ? [] : [[id, driver]];
 }
 
 /**
- * New records for what has a driver. One for what has none stays if it was recorded for this very device: its
- * driver has not taken it back yet. Others are stale, and go.
+ * New records for interfaces that have a driver. A record for one that has none stays if it was made for this very
+ * device: its driver has not taken it back yet. Others are stale, and are removed.
  */
 function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[] {
   const { busid } = device;
@@ -92,60 +97,18 @@ function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[]
   ];
 }
 
-/**
- * Off the host's drivers, then onto usbback, lowest interface first: a driver of several interfaces
- * (snd-usb-audio) takes back only from the first one on, so whatever is off it can go back at any moment.
- */
-export function bindSteps(device: UsbDevice): Step[] {
-  const { interfaces } = device;
-  return [
-    ...interfaces
-      .filter(({ driver }) => driver !== undefined)
-      .map(
-        ({ id, driver }): Step => ({
-          why: `take ${id} from ${driver}`,
-          act: { do: 'take', interface: id, driver: driver!, record: savedInterfacePath(device.busid, id) },
-        }),
-      ),
-    ...interfaces.map(
-      ({ id }): Step => ({
-        why: `hand ${id} to usbback`,
-        act: { do: 'bind', interface: id, driver: USBBACK },
-        undo: [{ do: 'unbind', interface: id, driver: USBBACK }],
-      }),
-    ),
-  ];
-}
-
-/** QEMU sees the port of a qusb controller by itself; whether it could open the device is waited for. */
-export function holdStep({ busid }: UsbDevice, { domid, devid, port }: Target): Step {
-  return {
-    why: `let the QEMU of domain ${domid} open ${busid}`,
-    act: { do: 'hold', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS },
-  };
-}
-
-/** An emulated controller gets the device by a command. */
-export function lendStep({ busid, bus, address }: UsbDevice, { domid, devid, port }: Target): Step {
-  return {
-    why: `have the QEMU of domain ${domid} open ${busid}`,
-    act: { do: 'lend', domid, devid, port, busid, bus, address },
-    undo: [{ do: 'unlend', domid, devid, port, only: { bus, address } }],
-  };
-}
-
 /** Right after the claim: still the device that was asked for, and not another one in its socket. */
 export function verifyStep(device: UsbDevice): Step {
   const { busid, bus, address } = device;
-  return { why: `see that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
+  return { why: `check that ${busid} is still the same device`, act: { do: 'verify', busid, bus, address } };
 }
 
-/** At the end: xl writes ports without looking, perhaps over ours. */
+/** At the end: xl writes ports without looking, and may have overwritten ours. */
 export function lookStep(device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
   return {
-    why: `see that port ${target.port} of controller ${target.devid} of domain ${target.domid} holds ${busid}`,
+    why: `check that ${namePort(target)} holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },
   };
 }

@@ -6,7 +6,7 @@ import { type ControllerId, portPath } from '../model/layout.js';
 import type { UnclaimedFact } from '../model/plan.js';
 
 /**
- * What a transaction looks at again: every port there is, and that there are no others. A controller that the same
+ * What a transaction checks again: every port there is, and that there are no others. A controller that the same
  * plan makes (`created`) is expected.
  */
 export function unclaimedFact(inventory: Inventory, busid: Busid, created?: ControllerId): UnclaimedFact {

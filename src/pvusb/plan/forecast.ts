@@ -2,17 +2,16 @@
 import type { Busid, DriverName, UsbDevice } from '../../sysfs/index.js';
 import { allPorts, findControllerOf, savedFor } from '../model/find.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from '../model/inventory.js';
-import { backendKind, type ControllerId, frontendPath, portPath } from '../model/layout.js';
-import { USBBACK, USBFS } from '../observe/observe.js';
-import { portsOf } from './controller.js';
-import type { NewController } from './resolve.js';
-import type { Target } from './target.js';
+import { type ControllerId, frontendPath, portPath } from '../model/layout.js';
+import type { NewController, Target } from '../model/request.js';
+import { portsAtOf, servedType } from '../types/types.js';
 
-/** With a controller that somebody serves and no guest uses yet. */
+/** With a controller that is served but not yet used by the guest. */
 export function withController(inventory: Inventory, controller: NewController): Inventory {
   const { domid, devid, type, version, ports } = controller;
-  const hasBackend = backendKind(type) !== undefined;
-  const portsAt = portsOf(controller);
+  const { backend, isEmulated } = servedType(type);
+  const hasBackend = backend !== undefined;
+  const portsAt = portsAtOf(controller);
   const added: Controller = {
     domid,
     devid,
@@ -33,7 +32,7 @@ export function withController(inventory: Inventory, controller: NewController):
     (a, b) => a.domid - b.domid || a.devid - b.devid,
   );
   const emulates = (qemu: QemuAnswer): QemuAnswer => ({ ...qemu, controllers: [...qemu.controllers, devid] });
-  return type === 'devicemodel'
+  return isEmulated
     ? { ...inventory, controllers, qemus: changed(inventory, domid, emulates) }
     : { ...inventory, controllers };
 }
@@ -61,19 +60,17 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
   const { domid, devid, port, type } = target;
   const { busid } = device;
   const seen = target.created ? withController(inventory, target.created) : inventory;
-  const drivers = device.interfaces.map(({ id, driver }) => ({
-    interface: id,
-    ...(driver === undefined ? {} : { driver }),
-  }));
+  const { isOfQemu, lentDriver } = servedType(type);
   const has = (qemu: QemuAnswer): QemuAnswer =>
-    type === 'pv'
+    !isOfQemu
       ? qemu
       : { ...qemu, devices: [...qemu.devices, { type, devid, port, socket: busid, open: true }] };
   return {
     ...seen,
     controllers: withPort(seen, target, busid),
-    devices: withDrivers(seen, busid, () => (type === 'pv' ? USBBACK : USBFS)),
-    savedDrivers: [...seen.savedDrivers.filter((saved) => saved.busid !== busid), { busid, drivers }],
+    devices: withDrivers(seen, busid, () => lentDriver),
+    // What was saved for another device in that socket is gone then; what is saved for this one makes no difference.
+    savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
   };
 }
@@ -90,7 +87,7 @@ export function withoutDevice(
   const freed = {
     ...inventory,
     controllers: withPort(inventory, place, undefined),
-    // What an interrupted detach of this port has left is finished.
+    // An interrupted detach of this port is then finished.
     savedDrivers: inventory.savedDrivers.filter(({ origin }) => origin === undefined || origin !== at),
   };
   if (busid === undefined) return freed;

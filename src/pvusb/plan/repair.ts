@@ -1,13 +1,17 @@
 /** A plan for each thing that {@link diagnose} finds. A repair gives back and cleans up; it never takes a device from the host. Pure. */
-import type { Finding } from '../diagnose/diagnose.js';
+
+import { interfaceNumber } from '../../sysfs/busid.js';
+import { addressOf, deviceAt } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
 import type { Fact, Plan, Step } from '../model/plan.js';
-import { BACKEND_WITHIN_MS, planRemoveController, removal } from './controller.js';
-import { giveBackSteps, planDetachSteps } from './detach.js';
+import { BACKEND_WITHIN_MS } from '../types/backend.js';
+import { planRemoveController, removal } from './controller.js';
+import { forgetAction, giveBackSteps, planDetachSteps } from './detach.js';
 import { planHandAnewSteps } from './replug.js';
 
-/** A plan that mends one finding. */
+/** A plan that repairs one finding. */
 export function planRepair(inventory: Inventory, finding: Finding): Plan {
   return { title: repairTitle(finding), steps: repairSteps(inventory, finding), onFailure: 'stop' };
 }
@@ -22,6 +26,8 @@ function repairTitle(finding: Finding): string {
     case 'other-device':
     case 'binding-without-port':
       return `give ${finding.busid} back to the host`;
+    case 'other-driver':
+      return `put ${finding.busid} back on the drivers that it had`;
     case 'stale-saved-driver':
       return `restore and forget the drivers saved for ${finding.busid}`;
     case 'orphan-backend':
@@ -33,7 +39,9 @@ function repairTitle(finding: Finding): string {
     case 'config-differs':
       return `correct the saved configuration of domain ${finding.difference.domid}`;
     case 'unnoticed-device':
-      return `hand ${finding.busid} to domain ${finding.place.controller.domid} anew`;
+      return finding.isReplugged
+        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} again`
+        : `check whether domain ${finding.place.controller.domid} is paused`;
     case 'dead-qemu':
       return `give the devices of domain ${finding.domid} back to the host`;
     case 'unrecorded-device':
@@ -74,7 +82,11 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const config = { domid, uuid, edits };
       return [{ why: repairTitle(finding), act: { do: 'commit', expect: facts, edits: [], config } }];
     }
+    case 'other-driver':
+      return moveSteps(inventory, finding);
     case 'unnoticed-device':
+      // A paused guest has not had a chance yet.
+      if (!finding.isReplugged) return [];
       return planHandAnewSteps(inventory, finding.place, finding.busid);
     case 'dead-qemu':
       return finding.places.flatMap((place) => planDetachSteps(inventory, place));
@@ -83,7 +95,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const path = portPath(recordPath({ domid, devid }), port);
       const expect: Fact[] = [{ fact: 'vacant', path }];
       return [
-        { why: `see that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
+        { why: `check that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
         { why: repairTitle(finding), act: { do: 'unlend', domid, devid, port } },
       ];
     }
@@ -93,7 +105,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const expect: Fact[] = [{ fact: 'absent', path }];
       const act = { do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false } as const;
       return [
-        { why: `see that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
+        { why: `check that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
         { why: repairTitle(finding), act },
       ];
     }
@@ -103,4 +115,33 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     case 'not-emulated':
       return [...planRemoveController(inventory, finding.controller, { destroy: true }).steps];
   }
+}
+
+/** Lowest interface first: a driver of several interfaces takes the others as well. */
+function moveSteps(
+  inventory: Inventory,
+  { busid, interfaces }: Extract<Finding, { finding: 'other-driver' }>,
+): Step[] {
+  const moves = interfaces.toSorted((a, b) => interfaceNumber(a.interface) - interfaceNumber(b.interface));
+  const device = deviceAt(inventory, busid);
+  const at = device && addressOf(device);
+  return [
+    ...moves.map(
+      ({ interface: intf, driver }): Step => ({
+        why: `take ${intf} from ${driver}`,
+        act: { do: 'unbind', interface: intf, driver },
+      }),
+    ),
+    ...moves.map(
+      ({ interface: intf, was }): Step => ({
+        why: `give ${intf} back to ${was}`,
+        act: { do: 'restore', interface: intf, driver: was, ...(at === undefined ? {} : { at }) },
+        goOn: true,
+      }),
+    ),
+    {
+      why: `forget ${busid}`,
+      act: forgetAction(busid, new Map(moves.map(({ interface: intf, was }) => [intf, was])), at),
+    },
+  ];
 }

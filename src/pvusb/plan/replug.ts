@@ -1,17 +1,20 @@
-/** The plan for a device that was plugged in anew while it was lent by qusb, and that the guest has not noticed. Pure. */
+/** The plan for a device that was replugged while it was lent through qusb, which the guest has not noticed. Pure. */
+
+import { formatIdentityAt } from '../../sysfs/identity.js';
 import type { Busid } from '../../sysfs/index.js';
 import { deviceAt, type Place } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
-import { portPath, savedOriginPath } from '../model/layout.js';
+import { portPath, savedIdentityPath, savedOriginPath } from '../model/layout.js';
 import type { Edit, Fact, Step } from '../model/plan.js';
-import { savedDevice, telling } from '../observe/saved-config.js';
-import { QEMU_WITHIN_MS, releaseAction } from './detach.js';
+import { savedDevice, telling } from '../model/saved-config.js';
+import { namePort } from '../model/wording.js';
+import { openStep, releaseStep } from '../types/qusb.js';
 import { unclaimedFact } from './facts.js';
 import { sameNumber } from './target.js';
 
 /**
- * Out of the port and into it again, since QEMU tells a guest of a device only when it gets one. Whatever is saved for
- * the device stays, so that an interruption in between is found and mended as any detach.
+ * Out of the port and back into it, since QEMU tells a guest about a device only when it gets one. Whatever is saved
+ * for the device stays, so that an interruption in between is found and repaired like any detach.
  */
 export function planHandAnewSteps(inventory: Inventory, { controller, port }: Place, busid: Busid): Step[] {
   const { domid, devid, portsAt } = controller;
@@ -23,7 +26,7 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   const saved = device
     ? [{ edit: 'add-device', device: savedDevice(devid, port.port, device) } as const]
     : [];
-  // Interrupted in between it is a detach that is not finished, and goes on as one.
+  // Interrupted in between, it is an unfinished detach, and is continued as one.
   const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
   const isFree: Fact[] = [
     { fact: 'value', path, is: '' },
@@ -32,25 +35,25 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   ];
   return [
     {
-      why: `take ${busid} out of port ${port.port} of controller ${devid} of domain ${domid}`,
+      why: `take ${busid} out of ${namePort(at)}`,
       act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, origin] },
     },
-    { why: `let the QEMU of domain ${domid} let go of ${busid}`, act: releaseAction(at, busid) },
+    releaseStep(at, busid),
     {
-      why: `put ${busid} into port ${port.port} of controller ${devid} of domain ${domid} again`,
+      why: `put ${busid} back into ${namePort(at)}`,
       act: {
         do: 'commit',
         expect: isFree,
         edits: [
           { edit: 'write', path, value: busid },
           { edit: 'rm', path: savedOriginPath(busid) },
+          ...(device
+            ? [{ edit: 'write', path: savedIdentityPath(busid), value: formatIdentityAt(device) } as const]
+            : []),
         ],
         ...telling(inventory, domid, saved),
       },
     },
-    {
-      why: `let the QEMU of domain ${domid} open ${busid}`,
-      act: { do: 'hold', ...at, busid, withinMs: QEMU_WITHIN_MS },
-    },
+    openStep(at, busid),
   ];
 }

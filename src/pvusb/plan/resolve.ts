@@ -1,48 +1,22 @@
-/** What a controller that is asked for will be: its type, its limits and its number. Pure. */
+/** What a requested controller will be: its type, its limits and its number. Pure. */
+
+import { isControllerType, PORT_RANGES, USUAL_VERSION } from '../../libxl/controller-type.js';
 import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { controllersOf, findDomain, qemuOf } from '../model/find.js';
 import type { ControllerType, Domain, Inventory } from '../model/inventory.js';
-import type { ControllerId } from '../model/layout.js';
-import { serviceProblem } from '../types/service.js';
+import type { NewController } from '../model/request.js';
+import { serviceProblem, usualType } from '../types/types.js';
 
-/** A controller to be made; what is absent is chosen. */
+/** A controller to be added; what is absent is chosen. */
 export interface ControllerRequest {
   readonly type?: ControllerType | 'auto' | undefined;
   readonly version?: number | undefined;
   readonly ports?: number | undefined;
   readonly devid?: number | undefined;
-  /** The domain that serves it: its number, or its name. Only domain 0 can; that is so unless given. */
+  /** The domain that serves it: its number, or its name. Only domain 0 can, which is the default. */
   readonly backendDomid?: number | undefined;
   readonly backendDomname?: string | undefined;
 }
-
-/** A controller as it will be made. */
-export interface NewController extends ControllerId {
-  readonly type: ControllerType;
-  readonly version: number;
-  readonly ports: number;
-}
-
-/** Ports that a controller of a type and USB version can have (libxl: libxl__device_usbctrl_setdefault). */
-interface PortRange {
-  readonly min: number;
-  readonly max: number;
-  /** Unless asked for. */
-  readonly usual: number;
-}
-
-const PARAVIRTUAL: PortRange = { min: 1, max: 31, usual: 8 };
-
-/** By type, then by USB version. */
-const PORTS: Readonly<Record<ControllerType, Readonly<Record<number, PortRange>>>> = {
-  pv: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },
-  qusb: { 1: PARAVIRTUAL, 2: PARAVIRTUAL },
-  devicemodel: {
-    1: { min: 2, max: 2, usual: 2 },
-    2: { min: 6, max: 6, usual: 6 },
-    3: { min: 1, max: 15, usual: 8 },
-  },
-};
 
 /**
  * Fills in the defaults (version 2, 8 ports, the next devid, type by what the host has) and checks the limits.
@@ -60,7 +34,7 @@ export function resolveController(
     throw new PvusbError(code, sentence, { where: { domid, devid: request.devid } });
   };
   if (domid === 0) {
-    refuse('invalid-argument', 'Domain 0 has the USB devices already; a controller is for a guest.');
+    refuse('invalid-argument', 'Domain 0 already has the USB devices; controllers are for guests.');
   }
   if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
   const { backendDomname, backendDomid = 0 } = request;
@@ -70,8 +44,9 @@ export function resolveController(
     refuse('unsupported-backend', sentence);
   }
   const type = resolveType(inventory, domain, request.type ?? 'auto');
-  if (!Object.hasOwn(PORTS, type)) refuse('unsupported-type', `There is no controller type ${String(type)}.`);
-  const version = request.version ?? 2;
+  if (!isControllerType(type))
+    return refuse('unsupported-type', `There is no controller type ${String(type)}.`);
+  const version = request.version ?? USUAL_VERSION;
   const ports = resolvePorts(type, version, request.ports);
   if (typeof ports === 'string') return refuse('invalid-argument', ports);
   const devid = resolveDevid(inventory, domid, request.devid);
@@ -80,49 +55,47 @@ export function resolveController(
   return { domid, devid, type, version, ports };
 }
 
-/** What `auto` means on this host for this domain (libxl: libxl__device_usbctrl_setdefault). */
+/** The type asked for, or what `auto` means on this host for this domain. */
 export function resolveType(
   inventory: Inventory,
   domain: Domain,
   type: ControllerType | 'auto',
 ): ControllerType {
-  if (type !== 'auto') return type;
-  if (domain.type === 'hvm') return 'devicemodel';
-  return inventory.usbback ? 'pv' : 'qusb';
+  return type === 'auto' ? usualType(inventory, domain) : type;
 }
 
-/** The ports of a controller unless asked for; undefined for a version that its type does not have. */
+/** The default number of ports of a controller; undefined for a version that its type does not support. */
 export function usualPorts(type: ControllerType, version: number): number | undefined {
-  return PORTS[type][version]?.usual;
+  return PORT_RANGES[type][version]?.usual;
 }
 
 /** The number of ports, or why it cannot be. */
 function resolvePorts(type: ControllerType, version: number, asked: number | undefined): number | string {
-  const range = PORTS[type][version];
+  const range = PORT_RANGES[type][version];
   if (!range) {
-    const versions = Object.keys(PORTS[type]).join(', ');
-    return `USB version ${version} is not one that type ${type} has: ${versions}.`;
+    const versions = Object.keys(PORT_RANGES[type]).join(', ');
+    return `Type ${type} does not support USB version ${version}, only ${versions}.`;
   }
   const ports = asked ?? range.usual;
   if (Number.isInteger(ports) && ports >= range.min && ports <= range.max) return ports;
-  const limits = range.min === range.max ? `always ${range.min}` : `${range.min} to ${range.max}`;
-  return `${ports} ports are not possible: a controller of type ${type}, USB ${version}, has ${limits}.`;
+  const limits = range.min === range.max ? `always has ${range.min}` : `has ${range.min} to ${range.max}`;
+  return `${ports} ports are not possible: a controller of type ${type}, USB ${version}, ${limits}.`;
 }
 
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
   const orphans = inventory.orphanBackends.filter((orphan) => orphan.domid === domid);
   const recorded = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
-  // One that was removed and that the guest has not let go of keeps its number in QEMU.
+  // A removed controller that the guest has not let go of keeps its number in QEMU.
   const taken = [...recorded, ...(qemuOf(inventory, domid)?.controllers ?? [])];
   const devid = asked ?? Math.max(-1, ...taken) + 1;
   const where = { domid, devid };
   if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
-    const sentence = `${devid} is no controller number: they go from 0 to 65535.`;
+    const sentence = `${devid} is not a controller number: they go from 0 to 65535.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!taken.includes(devid)) return devid;
   const sentence = recorded.includes(devid)
-    ? `Domain ${domid} has a USB controller ${devid} already.`
-    : `The QEMU of domain ${domid} has a USB controller ${devid} still: the guest has not let go of it.`;
+    ? `Domain ${domid} already has a USB controller ${devid}.`
+    : `The QEMU of domain ${domid} still has a USB controller ${devid}: the guest has not let go of it.`;
   throw new PvusbError('controller-exists', sentence, { where });
 }

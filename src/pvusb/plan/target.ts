@@ -1,4 +1,6 @@
 /** Which port a device goes to: the one asked for, or the first that can have it. Pure. */
+
+import { USUAL_VERSION, VERSION_MAX } from '../../libxl/controller-type.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { PvusbError } from '../model/errors.js';
 import {
@@ -10,38 +12,18 @@ import {
   noSuchPort,
   qemuOf,
 } from '../model/find.js';
-import {
-  type Controller,
-  type ControllerType,
-  type Domain,
-  type Inventory,
-  XenbusState,
-} from '../model/inventory.js';
-import { type ControllerId, portPath } from '../model/layout.js';
-import { requireServed, type Served, serviceProblem, speedProblem } from '../types/service.js';
-import { portsOf } from './controller.js';
-import { type ControllerRequest, type NewController, resolveController, resolveType } from './resolve.js';
+import type { Controller, ControllerType, Domain, Inventory } from '../model/inventory.js';
+import { portPath } from '../model/layout.js';
+import type { Target } from '../model/request.js';
+import { isServed, requireServed, type Served } from '../model/served.js';
+import { nameController } from '../model/wording.js';
+import { portsAtOf, servedType, servedTypeOf, serviceProblem, speedProblem } from '../types/types.js';
+import { resolveController, resolveType, usualPorts } from './resolve.js';
 
-/** Where a device shall go; what is absent is chosen. */
+/** Where a device should go; what is absent is chosen. */
 export interface AttachRequest {
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
-}
-
-/** A port that a device is lent to. */
-export interface Target extends ControllerId {
-  readonly type: ControllerType;
-  readonly port: number;
-  /** The node whose `port/N` are the controller's ports. */
-  readonly portsAt: string;
-  /** Ports of the same number that must stay empty: QEMU dies of a second device (see {@link clashes}). */
-  readonly keptEmpty: readonly string[];
-  /** Present when the controller has to be made first. */
-  readonly created?: NewController;
-  /** True when nobody has taken the controller yet: it is waited for. */
-  readonly isNew?: boolean;
-  /** Present when the record has an emulated controller that QEMU does not have: it is made there first. */
-  readonly missing?: Served;
 }
 
 /**
@@ -59,7 +41,7 @@ export function chooseTarget(
   const { devid, port } = request;
   const where = { domid, devid, port, busid: device.busid };
   if (domid === 0) {
-    const sentence = `Domain 0 has ${device.busid} already, as it has every device.`;
+    const sentence = `Domain 0 already has ${device.busid}, as it has every device.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!domain.alive) throw new PvusbError('no-such-domain', `Domain ${domid} is dead.`, { where });
@@ -77,23 +59,20 @@ export function chooseTarget(
   return onNewController(inventory, domain, device);
 }
 
-/** A new controller, of what suits the domain and the device. */
+/** A new controller that suits the domain and the device. */
 function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice): Target {
   const { domid } = domain;
   const type = resolveType(inventory, domain, 'auto');
-  const usual: ControllerRequest = speedProblem({ type, version: 2 }, device) ? { version: 3 } : {};
-  const taken = type === 'qusb' ? clashes(inventory, { domid, type }) : new Set<number>();
+  const version = speedProblem({ type, version: USUAL_VERSION }, device) ? VERSION_MAX : USUAL_VERSION;
+  const taken = clashes(inventory, { domid, type });
   let port = 1;
   while (taken.has(port)) port++;
-  const wide = port > QUSB_PORTS ? { ...usual, ports: port } : usual;
-  const created = resolveController(inventory, domain, wide);
+  const ports = Math.max(port, usualPorts(type, version) ?? 0);
+  const created = resolveController(inventory, domain, { version, ports });
   const { devid } = created;
   const keptEmpty = sameNumber(inventory, { domid, type }, port);
-  return { domid, devid, type, port, portsAt: portsOf(created), keptEmpty, created };
+  return { domid, devid, type, port, portsAt: portsAtOf(created), keptEmpty, created };
 }
-
-/** What a qusb controller has unless asked for. */
-const QUSB_PORTS = 8;
 
 /** The port asked for, or the first free one, of the controller asked for. */
 function portOf(
@@ -105,7 +84,7 @@ function portOf(
   const { domid, devid, portCount, version } = controller;
   const where = { domid, devid, port, busid: device.busid };
   const served = requireServed(controller);
-  const name = `controller ${devid} of domain ${domid}`;
+  const name = nameController(controller);
   if (!controller.online) {
     throw new PvusbError('controller-closing', `Controller ${devid} of domain ${domid} is being removed.`, {
       where,
@@ -146,16 +125,16 @@ function portOf(
 function clashHint(inventory: Inventory, controller: Served): string {
   const free = controller.ports.some((port) => !isTaken(port));
   return free && clashes(inventory, controller).size > 0
-    ? ', or are the same ports of another controller in use, which QEMU does not survive'
+    ? ', or have the number of a port in use on another controller, which QEMU does not survive'
     : '';
 }
 
-/** What an automatic choice takes: a controller that somebody serves and that is not being removed. */
+/** What an automatic choice considers: controllers that are served and not being removed. */
 function isUsable(inventory: Inventory, controller: Controller): boolean {
-  const { type, domid, devid, backendDomid, online, backendState } = controller;
-  if (type === 'unknown' || backendDomid !== 0 || !online) return false;
-  if (type !== 'devicemodel' && backendState === undefined) return false;
-  return serviceProblem(inventory, { domid, devid, type }) === undefined;
+  if (!isServed(controller) || !controller.online) return false;
+  const hasBackend = servedType(controller.type).backend !== undefined;
+  if (hasBackend && controller.backendState === undefined) return false;
+  return serviceProblem(inventory, controller) === undefined;
 }
 
 function freePort(inventory: Inventory, controller: Served): number | undefined {
@@ -165,7 +144,7 @@ function freePort(inventory: Inventory, controller: Served): number | undefined 
     ?.port;
 }
 
-/** Ports that QEMU has something in, whatever xenstore says. */
+/** Ports in which QEMU has something, whatever xenstore says. */
 function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<number> {
   const devices = qemuOf(inventory, domid)?.devices ?? [];
   return new Set(
@@ -173,7 +152,7 @@ function inQemu(inventory: Inventory, { domid, devid, type }: Served): Set<numbe
   );
 }
 
-/** The other qusb controllers of a domain. */
+/** The other controllers of a domain whose port numbers must differ from this one's. */
 function siblings(
   inventory: Inventory,
   {
@@ -182,16 +161,13 @@ function siblings(
     type,
   }: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
 ): Controller[] {
-  if (type !== 'qusb') return [];
+  if (!servedTypeOf({ type })?.hasClashingPorts) return [];
   return hostControllers(inventory).filter(
-    (other) => other.type === 'qusb' && other.domid === domid && other.devid !== devid,
+    (other) => other.type === type && other.domid === domid && other.devid !== devid,
   );
 }
 
-/**
- * Port numbers in use on other qusb controllers of the domain: QEMU 7.2 aborts when two of its devices have the
- * same one, and all PVUSB of the guest is dead (seen: `vmstate_register_with_alias_id`).
- */
+/** Port numbers in use on controllers whose ports must have other numbers. */
 function clashes(
   inventory: Inventory,
   controller: { readonly domid: number; readonly devid?: number; readonly type: ControllerType },
@@ -200,7 +176,7 @@ function clashes(
   return new Set(others.filter(isTaken).map(({ port }) => port));
 }
 
-/** The ports of that number on other qusb controllers of the domain: none of them may hold anything beside it. */
+/** The ports with that number on other controllers of the domain that must stay empty while this one holds something. */
 export function sameNumber(
   inventory: Inventory,
   controller: { readonly domid: number; readonly devid?: number; readonly type: Controller['type'] },
@@ -212,10 +188,6 @@ export function sameNumber(
 }
 
 function targetAt(inventory: Inventory, controller: Served, port: number): Target {
-  const { domid, devid, type, portsAt, backendState } = controller;
-  const isNew = type !== 'devicemodel' && backendState === XenbusState.initialising;
-  const has = qemuOf(inventory, domid)?.controllers;
-  const lacks = type === 'devicemodel' && has !== undefined && !has.includes(devid);
-  const keptEmpty = sameNumber(inventory, controller, port);
-  return { domid, devid, type, port, portsAt, keptEmpty, isNew, ...(lacks ? { missing: controller } : {}) };
+  const { domid, devid, type, portsAt } = controller;
+  return { domid, devid, type, port, portsAt, keptEmpty: sameNumber(inventory, controller, port) };
 }

@@ -1,25 +1,17 @@
-/** Brings a domain to what a configuration says of its USB. */
+/** Makes a domain's USB match a configuration. */
 import { PvusbError } from '../model/errors.js';
-import { controllersOf, findDomain } from '../model/find.js';
+import { controllersOf, type DomainName, findDomain } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
-import {
-  type Adjustment,
-  type ApplyRules,
-  findWanted,
-  nextAdjustment,
-  type PlannedAdjustment,
-  planApply,
-  type WantedUsb,
-} from '../plan/apply.js';
+import { type Adjustment, nextAdjustment, type PlannedAdjustment, planApply } from '../plan/apply.js';
 import { resolveType } from '../plan/resolve.js';
+import { type ApplyRules, findWanted, requireMeant, type WantedUsb } from '../plan/wanted.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
-import type { DomainName } from './operations.js';
 
 /** Options of {@link applyUsb}. */
 export interface ApplyOptions extends OperationOptions {
-  /** Called with each change when it is made. */
+  /** Called with each change once it is made. */
   readonly onChange?: ((adjustment: Adjustment) => void) | undefined;
 }
 
@@ -27,19 +19,20 @@ export interface ApplyOptions extends OperationOptions {
 export interface Applied {
   readonly domid: number;
   readonly changes: readonly Adjustment[];
-  /** A plan for each change, as the host was when they were planned together. */
+  /** A plan for each change, for the host as it was when they were planned together. */
   readonly plans: readonly Plan[];
 }
 
-/** Changes beyond those planned at first that other programs may make necessary. */
+/** Changes beyond those planned at first, which other programs may make necessary. */
 const MORE_CHANGES = 20;
 
 /**
- * Brings a running domain to what a configuration says: devices and controllers that it does not name go, those that it
- * names come. All of it is planned before anything is done, so that what is impossible changes nothing. Then each change
- * is an operation of its own: one that fails leaves those before it, and running it again goes on.
+ * Makes a running domain match a configuration: devices and controllers that it does not name are removed, those that
+ * it names are added. Everything is planned before anything is done, so that an impossible request changes nothing.
+ * Then each change is an operation of its own: if one fails, those before it stay, and running it again continues.
  *
- * @throws {PvusbError} as attaching, detaching, adding and removing do; `conflict` when another program undoes it
+ * @throws {PvusbError} `other-domain`, `no-usb-settings`: it is not meant for this domain; like attaching, detaching,
+ *   adding and removing; `conflict` when another program undoes it
  */
 export async function applyUsb(
   host: Host,
@@ -47,24 +40,27 @@ export async function applyUsb(
   options: ApplyOptions = {},
 ): Promise<Applied> {
   const { usb } = request;
-  const asksOf = (name: DomainName) => (seen: Inventory) => {
-    const domain = findDomain(seen, name);
-    const there = controllersOf(seen, domain.domid).map(({ type }) => type);
-    const wanted = usb.controllers.map(({ type = 'auto' }) => resolveType(seen, domain, type));
-    return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
-  };
+  const needsOf = (name: DomainName) => ({
+    asks(seen: Inventory) {
+      const domain = findDomain(seen, name);
+      const there = controllersOf(seen, domain.domid).map(({ type }) => type);
+      const wanted = (usb.controllers ?? []).map(({ type = 'auto' }) => resolveType(seen, domain, type));
+      return qemuFor(domain, [...there, ...wanted, resolveType(seen, domain, 'auto')]);
+    },
+  });
   const { result: planned } = await operate(
     host,
     { signal: options.signal, dryRun: true },
     (inventory) => {
       const domain = findDomain(inventory, request.domain);
+      requireMeant(domain, usb, request);
       const found = findWanted(inventory, usb);
       const changes = planApply(inventory, domain, found, request);
       return { plan: nothing(domain.domid), result: { domid: domain.domid, found, changes } };
     },
-    asksOf(request.domain),
+    needsOf(request.domain),
   );
-  // From here on by number: the domain that was looked at, and no other of that name. So with the devices.
+  // From here on by number: the domain that was looked at, not another one of that name. The same goes for the devices.
   const { domid, found } = planned;
   const plans = planned.changes.map(({ plan }) => plan);
   if (options.dryRun) {
@@ -79,16 +75,16 @@ export async function applyUsb(
         const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
         return { plan: next?.plan ?? nothing(domid), result: next };
       },
-      asksOf(domid),
+      needsOf(domid),
     );
     if (!result) return { domid, plans, changes };
     changes.push(result.adjustment);
     options.onChange?.(result.adjustment);
   }
-  const sentence = `What domain ${domid} has is changed by another program as fast as it is applied.`;
+  const sentence = `Another program changes what domain ${domid} has as fast as it is applied.`;
   throw new PvusbError('conflict', sentence, { where: { domid } });
 }
 
 function nothing(domid: number): Plan {
-  return { title: `bring domain ${domid} to its configuration`, steps: [], onFailure: 'stop' };
+  return { title: `make domain ${domid} match its configuration`, steps: [], onFailure: 'stop' };
 }

@@ -1,25 +1,26 @@
-/** The doctor: looks twice, and mends what {@link diagnose} finds. */
+/** The doctor: looks twice, and fixes what {@link diagnose} finds. */
 import type { Busid } from '../../sysfs/index.js';
-import { diagnose, type Finding, findIdle } from '../diagnose/diagnose.js';
+import { diagnose, findIdle } from '../diagnose/diagnose.js';
 import { findingKey } from '../diagnose/wording.js';
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import type { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { placesOf } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
-import type { Plan, Step } from '../model/plan.js';
+import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { planRepair } from '../plan/repair.js';
-import { isOfQemu } from '../types/service.js';
+import { planRevive } from '../plan/revive.js';
 
-/** How long something must stay as it is to count as left over, rather than as being done by somebody. */
+/** How long something must stay as it is to count as left over, rather than as work in progress. */
 const SETTLE_MS = 2000;
 
-/** The same for what an operation may be waiting for: longer than the longest wait of xl's and ours. */
+/** The same for what an operation may be waiting for: longer than the longest wait of xl and of pvusb. */
 const SLOW_SETTLE_MS = 11_000;
 
-/** Findings that somebody's work in progress looks like for as long as a backend may take to answer. */
+/** Findings that work in progress looks like for as long as a backend may take to answer. */
 const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'unserved-controller',
   'half-removed',
@@ -32,7 +33,7 @@ const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'config-differs',
 ]);
 
-/** Rounds of looking and mending: one repair can bring another finding to light. */
+/** Rounds of looking and fixing: one repair can bring another finding to light. */
 const ROUNDS = 4;
 
 /** What the doctor found and did. */
@@ -40,28 +41,28 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
   /** A plan for each finding, in the same order. */
   readonly plans: readonly Plan[];
-  /** What is wrong still; equals `findings` when nothing was to be mended. */
+  /** What is still wrong; equals `findings` when nothing was to be fixed. */
   readonly remaining: readonly Finding[];
   /** Failures of repairs, a sentence each. */
   readonly failures: readonly string[];
-  /** Devices that nobody has and no driver serves. That is no fault: there may be none. A repair asks the kernel. */
+  /** Devices that nobody has and no driver serves. That is not a fault: there may be no driver. A repair asks the kernel. */
   readonly idle: readonly Busid[];
-  /** Those of them that a repair found a driver for. */
+  /** Those of them for which a repair found a driver. */
   readonly revived: readonly Busid[];
 }
 
 /** Options of {@link doctor}. */
 export interface DoctorOptions extends ExecuteOptions {
-  /** Mends what is found. */
+  /** Fix what is found. */
   readonly fix?: boolean | undefined;
   /**
-   * A finding must last this long to count. Unless given: 2 s; 11 s before a fix of what a waiting operation looks
-   * like. 0: no second look.
+   * A finding must last this long to count. Default: 2 s; 11 s before fixing what looks like a waiting operation. 0: no
+   * second look.
    */
   readonly settleMs?: number | undefined;
-  /** Only findings that this lets through; all unless given. */
+  /** Only findings for which this is true; all unless given. */
   readonly only?: ((finding: Finding) => boolean) | undefined;
-  /** Of devices that nobody has only those that this lets through; all unless given. */
+  /** Of the devices that nobody has, only those for which this is true; all unless given. */
   readonly revivable?: ((busid: Busid) => boolean) | undefined;
   /** Called before the second look at a host with findings. */
   readonly onSettle?: ((settleMs: number) => void) | undefined;
@@ -70,11 +71,11 @@ export interface DoctorOptions extends ExecuteOptions {
 }
 
 /**
- * Looks for half-done work, twice, so that what another process is doing at this moment is not taken for left
- * over; with `fix` it mends what it found.
+ * Looks for half-done work, twice, so that what another process is doing right now is not mistaken for a leftover; with
+ * `fix` it fixes what it found.
  *
- * @throws {PvusbError} when the host cannot be observed, or `aborted`; failures of single repairs are told in
- *   the result
+ * @throws {PvusbError} when the host cannot be observed, or `aborted`; failures of single repairs are reported in the
+ *   result
  */
 export async function doctor(host: Host, options: DoctorOptions = {}): Promise<Diagnosis> {
   const { inventory, findings, idle } = await lastingFindings(host, options);
@@ -89,17 +90,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: qemusToAsk, saved: true });
-}
-
-/** Of guests with emulated controllers, or that can have some, and with qusb controllers. */
-export function qemusToAsk({ domains, controllers }: Inventory): number[] {
-  const needs = (domid: number): boolean =>
-    controllers.some((controller) => controller.domid === domid && isOfQemu(controller.type));
-  return domains
-    .filter(({ alive, deviceModel }) => alive && deviceModel?.running)
-    .filter(({ domid, type }) => type === 'hvm' || needs(domid))
-    .map(({ domid }) => domid);
+  return observe(host, { signal, asks: 'all', saved: 'all' });
 }
 
 /** Asks the kernel for drivers of devices that nobody has. */
@@ -107,25 +98,12 @@ async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions
   if (idle.length === 0) return [];
   const before = new Set(idle);
   const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
-  const steps = still.flatMap(({ busid, interfaces }) =>
-    interfaces.map(
-      ({ id }): Step => ({
-        why: `find a driver for ${busid}`,
-        act: { do: 'restore', interface: id },
-        goOn: true,
-      }),
-    ),
-  );
-  if (steps.length === 0) return [];
+  if (still.length === 0) return [];
   try {
-    await execute(
-      host,
-      { title: 'find drivers for devices that nobody has', steps, onFailure: 'stop' },
-      options,
-    );
+    await execute(host, planRevive(still), options);
   } catch {
     if (options.signal?.aborted) throw interrupted(options.signal);
-    // What got a driver is seen below; that the others did not is no fault.
+    // What got a driver is seen below; it is not a fault that the others did not.
   }
   const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
   return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
@@ -137,12 +115,11 @@ async function lastingFindings(host: Host, options: DoctorOptions) {
   const found = diagnose(first).filter(only);
   const seen = new Set(found.map(findingKey));
   const idle = findIdle(first).flatMap(({ busid }) => (revivable(busid) ? busid : []));
-  // A program may have opened a device that it has not configured yet: that looks as if nobody had it.
-  const isSlow = options.fix && (idle.length > 0 || found.some(({ finding }) => SLOW.has(finding)));
+  const isSlow = options.fix && found.some(({ finding }) => SLOW.has(finding));
   const settleMs = options.settleMs ?? (isSlow ? SLOW_SETTLE_MS : SETTLE_MS);
   const isSettled = seen.size === 0 && (idle.length === 0 || !options.fix);
   if (isSettled || settleMs === 0) return { inventory: first, findings: found, idle };
-  options.onSettle?.(settleMs);
+  if (seen.size > 0) options.onSettle?.(settleMs);
   await settle(host, settleMs, options.signal);
   const inventory = await look(host, options);
   const lasting = diagnose(inventory).filter((finding) => seen.has(findingKey(finding)));
@@ -162,7 +139,7 @@ function interrupted(signal: AbortSignal): PvusbError {
   return toPvusbError(signal.reason, { doing: 'looking for what is half done', signal });
 }
 
-/** Each repair is planned on a fresh look: the one before may have mended this one too. */
+/** Each repair is planned on a fresh look: the one before may have fixed this one too. */
 async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
   const failures: string[] = [];
   const tried = new Set<string>();
@@ -172,7 +149,7 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
     const open = diagnose(inventory).filter(
       (candidate) => !tried.has(findingKey(candidate)) && concerns(inventory, candidate, keys, mended),
     );
-    // Saved configurations last: other repairs change what they should say.
+    // Saved configurations last: other repairs change what they have to say.
     const finding = open.find((candidate) => candidate.finding !== 'config-differs') ?? open[0];
     if (!finding) break;
     tried.add(findingKey(finding));

@@ -1,29 +1,30 @@
-/** Domains and controllers in the JSON of libxl (`xl list -l`), out and in, for scripts that know it. */
+/** Domains and controllers in libxl's JSON (`xl list -l`), as output and input, for scripts that use it. */
 import { isLibxlError, SavedConfig } from '../../libxl/index.js';
-import { configDifference } from '../diagnose/saved-config.js';
+import { configDifference } from '../model/config-difference.js';
 import { isPvusbError, PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import { findDomain, livingGuests } from '../model/find.js';
+import { type DomainName, findDomain, livingGuests } from '../model/find.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
+import { withEdits } from '../model/saved-config.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
-import { readConfig, withEdits } from '../observe/saved-config.js';
-import type { WantedUsb } from '../plan/apply.js';
+import { readConfig } from '../observe/saved-config.js';
+import type { WantedUsb } from '../plan/wanted.js';
 import type { ListRequest } from './listing.js';
-import type { DomainName } from './operations.js';
 
-/** A guest as libxl tells it. */
+/** A guest in libxl's terms. */
 export interface LibxlDomain {
   readonly domid: number;
   /** JSON (libxl_types.idl: domain_config), each number as libxl wrote it. */
   readonly config: string;
-  /** Why only a part of it is known, a sentence: libxl's file could not be read. */
+  /** Why only part of it is known, a sentence: libxl's file could not be read. */
   readonly problem?: string;
 }
 
 /**
- * The configurations of one guest or all: what libxl keeps of each, with the controllers and devices that it has now. Of
- * a guest that libxl did not build only these, its name, type and uuid; so, of all, of one whose file cannot be read.
+ * The configurations of one guest or all: what libxl stores about each, with the controllers and devices that it has
+ * now. For a guest that libxl did not build, only these, its name, type and uuid; when all are listed, the same for one
+ * whose file cannot be read.
  *
  * @throws {PvusbError} `no-such-domain`, `config-locked`, `config-unusable`, or one of the host's
  */
@@ -50,9 +51,14 @@ export async function libxlDomains(
   return found;
 }
 
-/** What a guest has, in libxl's JSON: its name, its controllers and its devices. */
+/**
+ * What a guest has, in libxl's JSON: its name, its controllers and its devices. Empty lists are written, unlike by
+ * libxl: for {@link parseLibxlUsb} a missing list says nothing.
+ */
 export function libxlUsb(inventory: Inventory, domain: Domain): string {
-  return textOf(upToDate(inventory, domain, bareConfig(domain)));
+  const text = textOf(upToDate(inventory, domain, bareConfig(domain)));
+  const { c_info, usbctrls = [], usbdevs = [] } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  return JSON.stringify({ c_info, usbctrls, usbdevs }, null, 4);
 }
 
 async function configOf(
@@ -84,7 +90,7 @@ function textOf(config: SavedConfig): string {
   return config.toBytes().toString('utf8').replace(/\0$/, '').trimEnd();
 }
 
-/** A controller as libxl tells it (libxl_types.idl: usbctrlinfo). What is not known is left out. */
+/** A controller in libxl's terms (libxl_types.idl: usbctrlinfo). What is not known is left out. */
 export function libxlControllerInfo(controller: Controller): Readonly<Record<string, string | number>> {
   const { domid, devid, type, version, portCount, backend, backendDomid, frontend } = controller;
   const { state, eventChannel, urbRingRef, connRingRef } = controller.untrustedFrontend;
@@ -110,40 +116,55 @@ export function libxlControllerInfo(controller: Controller): Readonly<Record<str
 
 /**
  * What a configuration in libxl's JSON wants: a domain's saved configuration, or a list of them in the form of `xl list
- * -l`, of which the one for the domain of this number or name.
+ * -l`, of which the one for the domain with this number or name is used.
  *
  * @throws {PvusbError} `invalid-configuration`
  */
 export function parseLibxlUsb(untrustedText: string, domain?: DomainName): WantedUsb {
-  const config = parseConfig(untrustedText, domain);
+  const { name, keys, config } = parseConfig(untrustedText, domain);
   let next = Math.max(-1, ...config.controllers.map(({ devid }) => devid)) + 1;
+  const controllers = config.controllers.map(({ devid, ...controller }) => ({
+    ...controller,
+    // -1 and auto: libxl was left to choose.
+    devid: devid < 0 ? next++ : devid,
+    said: `usbctrls, controller ${devid}`,
+  }));
+  const devices = config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
+    const said = `usbdevs, port ${port} of controller ${ctrl}`;
+    if (hostbus === undefined || hostaddr === undefined) {
+      throw refusal(`${said}: hostbus and hostaddr are missing, so it does not name a device`);
+    }
+    const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
+    return { device: `${hostbus}.${hostaddr}`, ...at, said };
+  });
   return {
-    controllers: config.controllers.map(({ devid, ...controller }) => ({
-      ...controller,
-      // -1 and auto: libxl was to choose.
-      devid: devid < 0 ? next++ : devid,
-      said: `usbctrls, controller ${devid}`,
-    })),
-    devices: config.devices.map(({ ctrl, port, hostbus, hostaddr }) => {
-      const said = `usbdevs, port ${port} of controller ${ctrl}`;
-      if (hostbus === undefined || hostaddr === undefined) {
-        throw refusal(`${said}: hostbus and hostaddr are missing, so that it names no device`);
-      }
-      const at = { ...(ctrl < 0 ? {} : { devid: ctrl }), ...(port < 1 ? {} : { port }) };
-      return { device: `${hostbus}.${hostaddr}`, ...at, said };
-    }),
+    ...(name === undefined ? {} : { name }),
+    ...(keys.includes('usbctrls') ? { controllers } : {}),
+    ...(keys.includes('usbdevs') ? { devices } : {}),
   };
 }
 
-function parseConfig(untrustedText: string, domain: DomainName | undefined): SavedConfig {
+/** A configuration, and what else it says besides its USB. */
+interface ParsedConfig {
+  readonly config: SavedConfig;
+  readonly name: string | undefined;
+  readonly keys: readonly string[];
+}
+
+function parseConfig(untrustedText: string, domain: DomainName | undefined): ParsedConfig {
   try {
     const value: unknown = JSON.parse(untrustedText.replace(/\0$/, ''));
     const entry = Array.isArray(value) ? entryFor(value, domain) : value;
     const config = isRecord(entry) && 'config' in entry ? entry.config : entry;
     if (!isRecord(config) || !['c_info', 'usbctrls', 'usbdevs'].some((key) => key in config)) {
-      throw refusal('it has neither c_info, usbctrls nor usbdevs, and so is not of libxl');
+      throw refusal("it has neither c_info, usbctrls nor usbdevs, so it is not libxl's");
     }
-    return SavedConfig.parse(Buffer.from(JSON.stringify(config)));
+    const name = isRecord(config.c_info) ? config.c_info.name : undefined;
+    return {
+      config: SavedConfig.parse(Buffer.from(JSON.stringify(config))),
+      name: typeof name === 'string' ? name : undefined,
+      keys: Object.keys(config),
+    };
   } catch (error) {
     if (error instanceof PvusbError) throw error;
     throw refusal(error instanceof Error ? error.message.replace(/\.$/, '') : String(error));

@@ -1,8 +1,9 @@
-/** The operations that only look. */
+/** The operations that only read. */
 import type { UsbDevice } from '../../sysfs/index.js';
 import { toPvusbError } from '../model/failure.js';
 import {
   allPorts,
+  type DomainName,
   deviceAt,
   emptyPort,
   findController,
@@ -14,9 +15,10 @@ import type { Controller, Inventory, QemuAnswer } from '../model/inventory.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { askQemu } from '../observe/qemu.js';
-import { type PortState, portState } from '../types/port-state.js';
-import { isOfQemu } from '../types/service.js';
-import type { Attachment, DomainName } from './operations.js';
+import { portState } from '../types/port-state.js';
+import type { PortState } from '../types/served-type.js';
+import { isOfQemu } from '../types/types.js';
+import type { Attachment } from './attach.js';
 
 /** What to list: one domain, or all. */
 export interface ListRequest {
@@ -25,25 +27,39 @@ export interface ListRequest {
 
 /** Options of {@link listControllers}. */
 export interface ListOptions extends CallOptions {
-  /** QEMUs are asked where only they know whether a guest has a device; true unless given. */
-  readonly asksQemu?: boolean;
+  /** Whether to ask QEMUs where only they know whether a guest has a device; true unless given. */
+  readonly asksQemu?: boolean | undefined;
 }
 
 /** A device that no guest has configured: the guest takes its time, or its QEMU is dead. */
 function qemusInDoubt(seen: Inventory): number[] {
   const inDoubt = seen.controllers.filter((controller) => {
     const isWaiting = controller.ports.some((port) => portState(seen, { controller, port }) === 'waiting');
-    return isWaiting && isOfQemu(controller.type) && isAlive(seen, controller.domid);
+    return isWaiting && isOfQemu(controller) && isAlive(seen, controller.domid);
   });
   return [...new Set(inDoubt.map(({ domid }) => domid))];
 }
 
 /**
- * The controllers of one domain or of all, with their ports and the devices in them.
+ * The controllers of one domain or of all, with their ports.
  *
  * @throws {PvusbError} `no-such-domain`, or one of the host's
  */
 export async function listControllers(
+  host: Host,
+  request: ListRequest = {},
+  options: ListOptions = {},
+): Promise<readonly Controller[]> {
+  return (await listInventory(host, request, options)).controllers;
+}
+
+/**
+ * What a list is made from: the controllers of one domain or of all, the devices in their ports, the domains. Cheaper
+ * than `observe`, which reads the whole host.
+ *
+ * @throws {PvusbError} `no-such-domain`, or one of the host's
+ */
+export async function listInventory(
   host: Host,
   request: ListRequest = {},
   options: ListOptions = {},
@@ -74,12 +90,12 @@ export interface ControllerDetails extends Controller {
 export async function controllerInfo(
   host: Host,
   request: { readonly domain: DomainName; readonly devid: number },
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: CallOptions = {},
 ): Promise<ControllerDetails> {
-  const inventory = await listControllers(host, { domain: request.domain }, options);
+  const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
-  if (!alive || !isOfQemu(controller.type)) return controller;
+  if (!alive || !isOfQemu(controller)) return controller;
   try {
     return { ...controller, qemu: await askQemu(host, domid, options) };
   } catch (error) {
@@ -87,7 +103,7 @@ export async function controllerInfo(
   }
 }
 
-/** One attached device, as {@link listDevices} tells it. */
+/** One attached device, as {@link listDevices} reports it. */
 export interface AttachedDevice extends Attachment {
   /** Absent when it has been pulled out. */
   readonly device?: UsbDevice;
@@ -103,9 +119,9 @@ export interface AttachedDevice extends Attachment {
 export async function listDevices(
   host: Host,
   request: ListRequest = {},
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: CallOptions = {},
 ): Promise<AttachedDevice[]> {
-  return devicesOf(await listControllers(host, request, options));
+  return devicesOf(await listInventory(host, request, options));
 }
 
 function devicesOf(inventory: Inventory): AttachedDevice[] {
@@ -122,7 +138,7 @@ function devicesOf(inventory: Inventory): AttachedDevice[] {
 }
 
 /**
- * The device in a port of a controller, also one that has been pulled out.
+ * The device in a port of a controller, even one that has been pulled out.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-controller`, `no-such-port`, `port-empty`
  */
@@ -132,7 +148,7 @@ export async function deviceInPort(
   options: CallOptions = {},
 ): Promise<AttachedDevice> {
   const { devid, port } = request;
-  const inventory = await listControllers(host, { domain: request.domain }, options);
+  const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, devid);
   const found = devicesOf(inventory).find((device) => device.devid === devid && device.port === port);

@@ -1,16 +1,16 @@
-/** How an operation goes: observe, plan, execute; again when another writer came between. */
+/** How an operation goes: observe, plan, execute; and again if another writer came in between. */
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
-import { isOfQemu } from '../types/service.js';
+import { isOfQemu } from '../types/types.js';
 
 /** How often an operation looks again when another toolstack changed the host between look and act. */
 const ATTEMPTS = 20;
 
-/** Longest pause before it looks again, so that two do not meet for ever. */
+/** Longest pause before it looks again, so that two do not keep colliding. */
 const PAUSE_MS = 100;
 
 /** Options of every operation. */
@@ -25,14 +25,21 @@ export interface Outcome<T> {
   readonly result: T;
 }
 
-/** Which domains' QEMUs a planner has to know about. */
-export type Asks = (seen: Inventory) => readonly number[];
+/** What a planner has to know besides xenstore and sysfs. */
+interface PlannerNeeds {
+  /** The domains whose QEMUs are asked. */
+  readonly asks?: (seen: Inventory) => readonly number[];
+  /** The domains whose saved configurations are read. */
+  readonly saved?: readonly number[];
+  /** A look that was just made: the first plan is made on it. */
+  readonly seen?: Inventory;
+}
 
 /** Makes a plan from an inventory; run again on a newer one after a conflict. */
 export type Planner<T> = (inventory: Inventory) => Outcome<T>;
 
 /**
- * Plans on a look at the host, and carries the plan out. A conflict is looked at and planned again, at most 20 times.
+ * Plans on a look at the host, and carries the plan out. After a conflict it looks and plans again, at most 20 times.
  *
  * @throws {PvusbError} what the planner refuses with, or what failed
  */
@@ -40,11 +47,12 @@ export async function operate<T>(
   host: Host,
   options: OperationOptions,
   planner: Planner<T>,
-  asks?: Asks,
+  needs: PlannerNeeds = {},
 ): Promise<Outcome<T>> {
   const { signal } = options;
-  const attempt = async (left: number): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, asks }));
+  const { seen, ...reads } = needs;
+  const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
+    const outcome = planner(await observe(host, { signal, ...reads, from }));
     if (options.dryRun) return outcome;
     try {
       await execute(host, outcome.plan, options);
@@ -62,7 +70,7 @@ export async function operate<T>(
       await pause(host, ATTEMPTS - left, signal);
     }
   };
-  const first = await attempt(ATTEMPTS - 1);
+  const first = await attempt(ATTEMPTS - 1, seen);
   if (first) return first;
   try {
     return await (host.turns?.run(again, signal) ?? again());
@@ -73,7 +81,9 @@ export async function operate<T>(
 
 /** The QEMU of a domain, when it serves a controller of one of these types. */
 export function qemuFor(domain: Domain, types: readonly Controller['type'][]): number[] {
-  return types.some(isOfQemu) && domain.alive && domain.deviceModel?.running ? [domain.domid] : [];
+  return types.some((type) => isOfQemu({ type })) && domain.alive && domain.deviceModel?.running
+    ? [domain.domid]
+    : [];
 }
 
 async function pause(host: Host, attempt: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,17 +1,17 @@
-/** Gives a domain that is being made what its configuration names, before it runs. */
+/** Gives a domain that is being created what its configuration names, before it runs. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import { INTRODUCE_DOMAIN } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import { findDomain } from '../model/find.js';
+import { type DomainName, findDomain } from '../model/find.js';
 import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
+import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
-import { observeDomains } from '../observe/observe.js';
-import type { Adjustment, WantedUsb } from '../plan/apply.js';
+import type { Adjustment } from '../plan/apply.js';
+import type { WantedUsb } from '../plan/wanted.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
-import type { DomainName } from './operations.js';
 
-/** How long a domain may take to come, and the longest pause before it is looked for again. */
+/** How long a domain may take to appear, and the longest pause before it is looked for again. */
 const WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 1_000;
 
@@ -23,18 +23,18 @@ export interface PrepareOptions extends ApplyOptions {
   readonly onWait?: ((why: Error) => void) | undefined;
 }
 
-/** Which domain is prepared, and for what. */
-interface PrepareRequest {
+/** Which domain is prepared, and with what. */
+export interface PrepareRequest {
   readonly domain: DomainName;
   readonly usb: WantedUsb;
 }
 
 /**
- * Waits until the domain is there, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
- * Nothing is taken from it, and nothing is expected of the guest. The changes are those of all tries, the plans those of
- * the last one.
+ * Waits until the domain exists, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
+ * Nothing is taken from it, and nothing is expected of the guest. The changes are those of all attempts, the plans
+ * those of the last one.
  *
- * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when the time is over; `aborted`
+ * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when time is up; `aborted`
  */
 export async function prepareDomain(
   host: Host,
@@ -53,7 +53,7 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
   const { clock } = host;
   const endMs = clock.nowMs() + withinMs;
   const asked = { ...request, addsOnly: true };
-  // A try that fails has changed something all the same, and the next one finds nothing left to do there.
+  // A failed attempt may have changed something all the same, and the next one finds nothing left to do there.
   const changes: Adjustment[] = [];
   const collecting = (change: Adjustment): void => {
     changes.push(change);
@@ -75,12 +75,15 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
       }
     }
   } finally {
-    // With a lost connection the watch is gone anyway: what it was lost by is the error to tell.
+    // With a lost connection the watch is gone anyway: the error to report is the one that lost it.
     await introduced.close().catch(() => undefined);
   }
 }
 
-/** A domain without a saved configuration is being made, for as long as that may take; `seen` says since when it is there. */
+/**
+ * A domain without a saved configuration is being created, for as long as that may take; `seen` says since when it has
+ * been there.
+ */
 async function requireBuilt(
   host: Host,
   name: DomainName,
@@ -93,10 +96,12 @@ async function requireBuilt(
   const sinceMs = seen.get(domid) ?? nowMs;
   seen.set(domid, sinceMs);
   if (nowMs - sinceMs > MAKING_MS || (await isBuilt(host, domain, { signal }))) return;
-  throw new PvusbError('conflict', `Domain ${domid} is being made by its toolstack.`, { where: { domid } });
+  throw new PvusbError('conflict', `Domain ${domid} is being created by its toolstack.`, {
+    where: { domid },
+  });
 }
 
-/** Until something is introduced, or for a while: what follows (a name, a QEMU) is told by no event of its own. */
+/** Waits until a domain is introduced, or for a while: what follows (a name, a QEMU) has no event of its own. */
 async function waitFor(
   introduced: Changes,
   { clock }: Host,

@@ -1,4 +1,4 @@
-/** What a watch remembers of guests: who has which devices, and what those that went are owed. No IO. */
+/** What a watch remembers of guests: who has which devices, and what guests that went away are owed. No IO. */
 import { type Busid, formatIdentity, hasIdentity, hasSerial, type UsbDevice } from '../../sysfs/index.js';
 import {
   deviceAt,
@@ -11,7 +11,7 @@ import {
 } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 
-/** A device that a guest has, so that it can be given to it again. */
+/** A device that a guest has, so that the guest can get it again. */
 export interface Lent {
   readonly busid: Busid;
   readonly identity: string;
@@ -20,29 +20,29 @@ export interface Lent {
 }
 
 /** A guest as it was when it was last seen. */
-export interface Remembered {
+interface Remembered {
   readonly uuid: string;
   readonly domid: number;
   readonly name?: string | undefined;
   readonly lent: readonly Lent[];
 }
 
-/** A guest that is back under another number, and what it is to get. */
+/** A guest that is back under another number, and what it should get. */
 export interface Returning extends Remembered {
   /** When it was seen again (the clock's milliseconds). */
   readonly sinceMs: number;
 }
 
-/** What a look has brought to light. */
-export interface Changes {
+/** What a look has revealed. */
+interface GuestChanges {
   readonly gone: readonly Remembered[];
-  /** Devices that guests have got and lost, by whomever. */
-  readonly attached: readonly Change[];
-  readonly detached: readonly Change[];
+  /** Devices that guests have got and lost, whoever did it. */
+  readonly attached: readonly GuestDevice[];
+  readonly detached: readonly GuestDevice[];
 }
 
 /** A guest, and a device of it. */
-export interface Change {
+export interface GuestDevice {
   readonly domid: number;
   readonly name?: string | undefined;
   readonly busid: Busid;
@@ -52,8 +52,9 @@ export interface Change {
 const KEEP_MS = 10 * 60_000;
 
 /**
- * A device whose port was emptied: its toolstack takes a guest's devices away before the guest is gone, and that is no
- * wish of anybody's. When the controller stays for so long it was one; when it goes, and the guest stays, later.
+ * A device whose port was emptied: the toolstack removes a guest's devices before the guest is gone, and that is not a
+ * deliberate detach. If the controller stays for this long it was one; if the controller goes and the guest stays, it
+ * takes longer to tell.
  */
 const WISH_MS = 5_000;
 const WISH_WITHOUT_CONTROLLER_MS = 15_000;
@@ -71,7 +72,7 @@ interface Owed {
 }
 
 /** Guests by uuid, which a reboot keeps. */
-export class Memory {
+export class GuestsSeen {
   readonly #present = new Map<string, Guest>();
   readonly #owed = new Map<string, Owed>();
   readonly #wishMs: number;
@@ -80,7 +81,7 @@ export class Memory {
     this.#wishMs = wishMs;
   }
 
-  /** When a look is due though nothing happens; undefined when none is. */
+  /** When a look is due even if nothing happens; undefined when none is. */
   get dueMs(): number | undefined {
     const since = [...this.#present.values()].flatMap(({ leaving }) => [...leaving.values()]);
     return since.length === 0 ? undefined : Math.min(...since) + this.#wishMs;
@@ -95,7 +96,7 @@ export class Memory {
     });
   }
 
-  /** What a guest was owed is settled: it has the device, in that place, or will not get it. */
+  /** What a guest was owed is settled: it has the device in that place, or will not get it. */
   settle({ uuid }: Remembered, settled: Lent, has?: Lent): void {
     const owed = this.#owed.get(uuid);
     const guest = this.#present.get(uuid);
@@ -103,13 +104,13 @@ export class Memory {
     if (guest && has) this.#present.set(uuid, { ...guest, lent: [...without(guest.lent, [has]), has] });
   }
 
-  /** Takes in a look at the host. */
-  see(inventory: Inventory, nowMs: number): Changes {
+  /** Processes a look at the host. */
+  see(inventory: Inventory, nowMs: number): GuestChanges {
     const alive = this.#guestsOf(inventory);
     const gone = [...this.#present.values()].filter(({ uuid, domid }) => alive.get(uuid)?.domid !== domid);
     for (const { uuid, lent } of gone) {
       this.#present.delete(uuid);
-      // What it was still owed from the time before it is owed too.
+      // What it was still owed from the time before last, it is owed too.
       const before = this.#owed.get(uuid)?.lent ?? [];
       this.#owed.set(uuid, { lent: [...without(before, lent), ...lent], goneMs: nowMs });
     }
@@ -124,7 +125,7 @@ export class Memory {
     };
   }
 
-  /** Living guests. While one migrates on its own host there are two of a uuid: the one that is known counts. */
+  /** Living guests. While one migrates to its own host, two have the same uuid: the known one counts. */
   #guestsOf(inventory: Inventory): Map<string, Domain> {
     const guests = new Map<string, Domain>();
     for (const domain of livingGuests(inventory)) {
@@ -150,14 +151,14 @@ export class Memory {
     if (owed) {
       this.#owed.set(uuid, { ...owed, lent: without(owed.lent, has), backMs: owed.backMs ?? nowMs });
     }
-    const tell = ({ busid }: Lent): Change => ({ domid, name, busid });
+    const tell = ({ busid }: Lent): GuestDevice => ({ domid, name, busid });
     return {
       attached: before ? without(has, before.lent).map(tell) : [],
       detached: taken.map(tell),
     };
   }
 
-  /** Whether somebody wanted a device out of its port, rather than the guest to end. */
+  /** Whether someone detached a device from its port, rather than ended the guest. */
   #isWish(inventory: Inventory, domid: number, { busid, devid }: Lent, forMs: number): boolean {
     if (placesOf(inventory, busid).length > 0) return true;
     const controller = findControllerOf(inventory, { domid, devid });
@@ -169,7 +170,7 @@ function without(all: readonly Lent[], others: readonly Lent[]): Lent[] {
   return all.filter(({ busid }) => !others.some((other) => other.busid === busid));
 }
 
-/** What a guest has. A device that has been pulled out, or changed for another, is still the one that it was. */
+/** What a guest has. A device that has been pulled out, or exchanged for another, still counts as the original one. */
 function lentTo(inventory: Inventory, domid: number, before: readonly Lent[]): Lent[] {
   return hostControllers(inventory)
     .filter((controller) => controller.domid === domid)
@@ -187,7 +188,7 @@ function lentTo(inventory: Inventory, domid: number, before: readonly Lent[]): L
     );
 }
 
-/** The device again: in its socket, or, when its serial number tells it from others, in another one. */
+/** Finds the device again: in its socket, or, if its serial number identifies it, in another one. */
 export function findAgain(inventory: Inventory, { busid, identity }: Lent): UsbDevice | undefined {
   const there = deviceAt(inventory, busid);
   if (there && hasIdentity(there, identity)) return there;

@@ -1,11 +1,11 @@
-/** What guests leave behind: it is looked after when their toolstacks have had their time. */
+/** The duty that cleans up what guests leave behind, once their toolstacks have had time to do it. */
 import type { Busid } from '../../sysfs/index.js';
-import type { Finding } from '../diagnose/diagnose.js';
 import { describeFinding } from '../diagnose/wording.js';
-import type { Host } from '../observe/host.js';
+import type { Finding } from '../model/finding.js';
 import { doctor } from '../verbs/doctor.js';
+import type { Duty, DutyContext } from './duty.js';
 
-/** What a dead guest leaves. */
+/** What a dead guest leaves behind. */
 const LEFT: ReadonlySet<Finding['finding']> = new Set([
   'dead-domain',
   'orphan-backend',
@@ -13,66 +13,86 @@ const LEFT: ReadonlySet<Finding['finding']> = new Set([
   'binding-without-port',
 ]);
 
-/** A guest that is gone, or one that has lost a device. */
-export interface Leaving {
+/** What a guest that is gone, or one that has lost a device, may have left. */
+interface Leftover {
   readonly domid?: number;
-  /** What it had: a QEMU that has died does not give its devices back. */
+  /** What it had: a QEMU that died does not give its devices back. */
   readonly busids: readonly Busid[];
   readonly sinceMs: number;
 }
 
-/** Leavings, and when to look after them. */
-export class Leavings {
+/** Fixes what guests have left behind. */
+export class Leftovers implements Duty {
+  readonly #context: DutyContext;
   readonly #toolstackMs: number;
-  #left: Leaving[] = [];
+  #left: Leftover[];
 
   /** @param toolstackMs how long a toolstack may take to clean up by itself */
-  constructor(toolstackMs: number) {
+  constructor(context: DutyContext, toolstackMs: number) {
+    this.#context = context;
     this.#toolstackMs = toolstackMs;
+    // What is left over from before.
+    this.#left = [{ busids: [], sinceMs: context.host.clock.nowMs() }];
   }
 
-  /** Something may be left from now on. */
-  add(...leavings: readonly Leaving[]): void {
-    this.#left.push(...leavings);
+  /** Something may be left over from now on. */
+  add(...leftovers: readonly Leftover[]): void {
+    this.#left.push(...leftovers);
   }
 
-  /** When the first of them is to be looked after; undefined when there is none. */
-  get dueMs(): number | undefined {
+  /** When the first of them is due. */
+  dueMs(): number | undefined {
     if (this.#left.length === 0) return undefined;
     return Math.min(...this.#left.map(({ sinceMs }) => sinceMs)) + this.#toolstackMs;
   }
 
   /**
-   * Mends what is due, if it lasts; not where a toolstack may still be at work. What could not be mended is due again after as
-   * long a time.
-   *
-   * @throws {PvusbError} when the host cannot be looked at
+   * Fixes what is due, if it lasts; not where a toolstack may still be at work. What could not be fixed is due again
+   * after the same time.
    */
-  async mend(host: Host, nowMs: number, signal: AbortSignal | undefined) {
+  async see(): Promise<void> {
+    const { host, trouble } = this.#context;
+    const nowMs = host.clock.nowMs();
+    const dueMs = this.dueMs();
+    if (dueMs === undefined || nowMs < dueMs) return;
     const ripeMs = nowMs - this.#toolstackMs;
     const ripe = this.#left.filter(({ sinceMs }) => sinceMs <= ripeMs);
-    const recent = this.#left.filter(({ sinceMs }) => sinceMs > ripeMs);
-    this.#left = recent;
-    const had = new Set(ripe.flatMap(({ busids }) => busids));
+    this.#left = this.#left.filter(({ sinceMs }) => sinceMs > ripeMs);
     let isDone = false;
     try {
-      const { findings, remaining, failures, revived } = await doctor(host, {
-        fix: true,
-        signal,
-        revivable: (busid) => had.has(busid),
-        only: (finding) => LEFT.has(finding.finding) && !recent.some((leaving) => isOf(finding, leaving)),
-      });
-      isDone = failures.length === 0;
-      const left = new Set(remaining.map(describeFinding));
-      const mended = findings.map(describeFinding).filter((what) => !left.has(what));
-      return { mended: [...mended, ...revived.map((busid) => `${busid} has its drivers again.`)], failures };
+      isDone = await this.#mend(ripe);
+    } catch (error) {
+      trouble(error);
     } finally {
-      if (!isDone) this.add(...ripe.map((leaving) => ({ ...leaving, sinceMs: nowMs })));
+      if (!isDone) this.add(...ripe.map((leftover) => ({ ...leftover, sinceMs: nowMs })));
     }
+  }
+
+  /** Returns whether everything succeeded. */
+  async #mend(ripe: readonly Leftover[]): Promise<boolean> {
+    const { host, options, tell } = this.#context;
+    const recent = this.#left;
+    const had = new Set(ripe.flatMap(({ busids }) => busids));
+    const { findings, plans, remaining, failures, revived } = await doctor(host, {
+      ...options,
+      fix: !options.dryRun,
+      revivable: (busid) => had.has(busid),
+      only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
+    });
+    if (options.dryRun) {
+      for (const plan of plans) tell({ event: 'planned', plan });
+      return true;
+    }
+    const left = new Set(remaining.map(describeFinding));
+    const mended = findings.map(describeFinding).filter((what) => !left.has(what));
+    for (const what of mended) tell({ event: 'mended', what });
+    for (const busid of revived) tell({ event: 'mended', what: `${busid} has its drivers again.` });
+    for (const why of failures) tell({ event: 'trouble', why });
+    return failures.length === 0;
   }
 }
 
-function isOf(finding: Finding, { domid, busids }: Leaving): boolean {
+function isOf(finding: Finding, { domid, busids }: Leftover): boolean {
   if ('busid' in finding && busids.includes(finding.busid)) return true;
   if ('controller' in finding && finding.controller.domid === domid) return true;
   return 'orphan' in finding && finding.orphan.domid === domid;

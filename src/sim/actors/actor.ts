@@ -1,4 +1,4 @@
-/** What the simulated domains have in common: a view of the store, and work done one piece after another. */
+/** What the simulated domains have in common: a view of the store, and work done piece by piece. */
 import type { Permission } from '../../xenstore/permissions.js';
 
 /** A store as one domain sees it. Failures reject with an error whose `code` is an errno name (`EACCES`). */
@@ -7,13 +7,13 @@ export interface ActorStore {
   read(path: string): Promise<string | undefined>;
   /** The names below a node; undefined when there is none. */
   directory(path: string): Promise<string[] | undefined>;
-  /** Writes a node; parents that are missing are made. */
+  /** Writes a node; missing parents are created. */
   write(path: string, value: string): Promise<void>;
   mkdir(path: string): Promise<void>;
-  /** Removes a node and all below it. No error when there is none and its parent is there. */
+  /** Removes a node and all below it. It is not an error if it does not exist but its parent does. */
   rm(path: string): Promise<void>;
   setPermissions(path: string, permissions: readonly Permission[]): Promise<void>;
-  /** Reports `path` once at once, then each change at or below it, before the reply to any later call. */
+  /** Reports `path` once immediately, then each change at or below it, before the reply to any later call. */
   watch(path: string, onEvent: (path: string) => void): Promise<() => Promise<void>>;
   /**
    * Writes a node only if it exists, in one step; resolves to false when it does not. The kernel switches xenbus states that
@@ -24,11 +24,11 @@ export interface ActorStore {
 
 /** An actor of a simulated host. */
 export interface Actor {
-  /** Pieces of work done so far: unchanged over an {@link idle} means that there was nothing to do. */
+  /** Pieces of work done so far: if it is unchanged by an {@link idle}, there was nothing to do. */
   readonly workDone: number;
-  /** Resolves when the actor has dealt with all that the store has told it. Rejects with a bug of the actor. */
+  /** Resolves when the actor has dealt with everything that the store has reported to it. Rejects on a bug in the actor. */
   idle(): Promise<void>;
-  /** Ends the actor's watches; what it wrote stays. Idempotent. */
+  /** Removes the actor's watches; what it wrote stays. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export async function writeExisting(store: ActorStore, path: string, value: stri
   return !(await removeGhost(store, path));
 }
 
-/** Writes a new key into a directory, unless that is gone or going. */
+/** Writes a new key into a directory, unless that is gone or being removed. */
 export async function writeInto(
   store: ActorStore,
   directory: string,
@@ -53,7 +53,7 @@ export async function writeInto(
   return !(await removeGhost(store, path));
 }
 
-/** Takes back a node that was written into a directory removed meanwhile, and the parents that the write made. */
+/** Removes a node that was written into a directory removed meanwhile, and the parents that the write created. */
 async function removeGhost(store: ActorStore, path: string): Promise<boolean> {
   let directory = path.slice(0, path.lastIndexOf('/'));
   if ((await store.directory(directory))?.length !== 1) return false;
@@ -68,15 +68,17 @@ async function removeGhost(store: ActorStore, path: string): Promise<boolean> {
 /** The parts of `/local/domain/0/backend`, which stays. */
 const BACKEND_PARTS = 5;
 
-/** Reads a xenbus state; 0 (Unknown) when there is none that makes sense (`xenbus_read_driver_state`). */
+/** Reads a xenbus state; 0 (Unknown) when there is no valid one (`xenbus_read_driver_state`). */
 export async function readState(store: ActorStore, directory: string): Promise<number> {
   const text = await store.read(`${directory}/state`);
   return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
-/** Work that watch events cause: done in order, one piece after another, on one store. */
+/** Work caused by watch events: done in order, piece by piece, on one store. */
 export class Work {
   readonly #store: ActorStore;
+  readonly #asFound: boolean;
+  #isStarted = false;
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
   #done = 0;
@@ -84,8 +86,15 @@ export class Work {
   #bug: unknown;
   readonly #watches = new Set<() => Promise<void>>();
 
-  constructor(store: ActorStore) {
+  /** @param asFound what is already in the store is not an event: work begins with what changes after {@link started} */
+  constructor(store: ActorStore, asFound = false) {
     this.#store = store;
+    this.#asFound = asFound;
+  }
+
+  /** Its actor has taken over what existed. */
+  started(): void {
+    this.#isStarted = true;
   }
 
   /** Pieces of work done. */
@@ -93,7 +102,7 @@ export class Work {
     return this.#done;
   }
 
-  /** Queues a piece of work. An errno ends the piece quietly: the world changed meanwhile, and another event will tell. */
+  /** Queues a piece of work. An errno ends the piece quietly: the world changed meanwhile, and there will be another event. */
   add(piece: () => Promise<void>): void {
     if (this.#closed) return;
     this.#queued++;
@@ -108,9 +117,14 @@ export class Work {
     });
   }
 
-  /** Watches a path; each event is a piece of work. The watch ends with {@link close} or by the function returned. */
+  /** Watches a path; each event is a piece of work. The watch ends with {@link close} or with the returned function. */
   async watch(path: string, piece: (path: string) => Promise<void>): Promise<() => Promise<void>> {
-    const end = await this.#store.watch(path, (changed) => this.add(() => piece(changed)));
+    // A watch fires once when it is set.
+    let isNews = !this.#asFound || this.#isStarted;
+    const end = await this.#store.watch(path, (changed) => {
+      if (isNews) this.add(() => piece(changed));
+      isNews = true;
+    });
     const once = async () => {
       if (!this.#watches.delete(once)) return;
       await end().catch(() => undefined);
@@ -119,13 +133,13 @@ export class Work {
     return once;
   }
 
-  /** Resolves when nothing is queued and the store has no event for us any more. */
+  /** Resolves when nothing is queued and the store has no more events for us. */
   async idle(): Promise<void> {
     for (;;) {
       await this.#turn;
-      // A store delivers events before later replies: this read is the barrier behind which there are no more of them.
+      // A store delivers events before later replies: this read is the barrier after which there are no more of them.
       await this.#store.read('/local').catch(() => undefined);
-      // A client may hand its events over some microtasks later than its replies.
+      // A client may deliver its events some microtasks later than its replies.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#queued > 0) continue;
       if (this.#bug !== undefined) throw this.#bug;

@@ -1,4 +1,4 @@
-/** A guest of the simulated host: the PVUSB frontend driver (Linux' xen-hcd) as xenstore sees it, or a hostile one. */
+/** A guest of the simulated host: the PVUSB frontend driver (Linux's xen-hcd) as seen from xenstore, or a hostile one. */
 import { type Actor, type ActorStore, readState, Work, writeExisting } from './actor.js';
 import { misbehave } from './hostile-guest.js';
 import { seededRandom } from './random.js';
@@ -6,9 +6,11 @@ import { XenbusState } from './xenbus.js';
 
 /** How a guest behaves. */
 export interface GuestOptions {
+  /** What is already in the store is not an event for it. */
+  readonly asFound?: boolean;
   /** False: the guest has no PVUSB driver and never answers. True when absent. */
   readonly driver?: boolean;
-  /** A seed makes {@link SimGuest.mischief} do random things with it. */
+  /** A seed makes {@link SimGuest.mischief} do random things. */
   readonly hostile?: number;
 }
 
@@ -21,7 +23,7 @@ interface Frontend {
 
 const FRONTENDS = 'device/vusb';
 
-/** Linux hands out grant references from 8 on; the recorded guest's first event channel was 8 too. */
+/** Linux hands out grant references from 8 on; the recorded guest's first event channel was also 8. */
 const FIRST_NUMBER = 8;
 
 /**
@@ -38,11 +40,11 @@ export class SimGuest implements Actor {
 
   private constructor(store: ActorStore, options: GuestOptions) {
     this.#store = store;
-    this.#work = new Work(store);
+    this.#work = new Work(store, options.asFound);
     this.#random = options.hostile === undefined ? undefined : seededRandom(options.hostile);
   }
 
-  /** Boots a guest on its own view of a store. Controllers that are there already are taken over in their states. */
+  /** Boots a guest on its own view of a store. Existing controllers are taken over in their current states. */
   static async start(store: ActorStore, options: GuestOptions = {}): Promise<SimGuest> {
     const guest = new SimGuest(store, options);
     if (options.driver === false) return guest;
@@ -51,6 +53,7 @@ export class SimGuest implements Actor {
       if (state > XenbusState.initialising && state < XenbusState.closed) await guest.#probe(path, state);
     }
     await guest.#work.watch(FRONTENDS, (path) => guest.#changed(path));
+    guest.#work.started();
     return guest;
   }
 
@@ -67,7 +70,7 @@ export class SimGuest implements Actor {
     this.#frontends.clear();
   }
 
-  /** Does one random thing to its own nodes, if it is hostile. Resolves when that is done; refusals are no error. */
+  /** Does one random thing to its own nodes, if it is hostile. Resolves when that is done; refusals are not errors. */
   async mischief(): Promise<void> {
     const random = this.#random;
     if (!random) return;
@@ -88,7 +91,7 @@ export class SimGuest implements Actor {
       const exists = (await this.#store.read(frontend)) !== undefined;
       const isNew = exists && (await readState(this.#store, frontend)) === XenbusState.initialising;
       const known = this.#frontends.get(frontend);
-      // Removed and made anew before we looked: only a toolstack sets the state back.
+      // Removed and recreated before we looked: only a toolstack resets the state.
       const replaced = known !== undefined && isNew && known.state !== XenbusState.initialising;
       if (known && (!exists || replaced)) await this.#forget(known);
       if (isNew && (!known || replaced)) await this.#probe(frontend);

@@ -1,4 +1,4 @@
-/** What a hostile guest does to the nodes that are its own: anything, at any time. */
+/** What a hostile guest does to its own nodes: anything, at any time. */
 import type { ActorStore } from './actor.js';
 import { pick } from './random.js';
 
@@ -35,18 +35,19 @@ const VALUES = [
 /** Longest garbage written: xenstored's own quota for a guest's node (`quota-max-entry-size`). */
 const GARBAGE_MAX_BYTES = 2048;
 
-/** One random misdeed in the frontend directories of the guest `store` belongs to. */
+/** One random hostile operation in the frontend directories of the guest that `store` belongs to. */
 export async function misbehave(store: ActorStore, random: () => number): Promise<void> {
   const devids = (await store.directory('device/vusb')) ?? [];
   if (devids.length === 0) return;
   const controller = `device/vusb/${pick(random, devids)}`;
   const path = `${controller}/${pick(random, KEYS)}`;
-  const deed = random();
-  if (deed < 0.55) await store.write(path, pick(random, VALUES));
-  else if (deed < 0.7) await store.write(path, garbage(random));
-  else if (deed < 0.8) await store.rm(path);
-  else if (deed < 0.88) await store.mkdir(`${path}/${Math.floor(random() * 1000)}`);
-  else if (deed < 0.94) await store.setPermissions(path, [{ domid: await ownDomid(store), access: 'both' }]);
+  const choice = random();
+  if (choice < 0.55) await store.write(path, pick(random, VALUES));
+  else if (choice < 0.7) await store.write(path, garbage(random));
+  else if (choice < 0.8) await store.rm(path);
+  else if (choice < 0.88) await store.mkdir(`${path}/${Math.floor(random() * 1000)}`);
+  else if (choice < 0.94)
+    await store.setPermissions(path, [{ domid: await ownDomid(store), access: 'both' }]);
   else await store.rm(controller);
 }
 

@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats. */
+/** Random numbers that are repeatable by seed. */
 
 /** A generator of numbers in [0, 1) (mulberry32): the same seed, the same numbers. */
 export function seededRandom(seed: number): () => number {

@@ -1,4 +1,4 @@
-/** The in-kernel PVUSB backend of dom0, as far as xenstore sees it: the xenbus handshake, and which devices are wanted. */
+/** The in-kernel PVUSB backend of dom0, as seen from xenstore: the xenbus handshake, and which devices are wanted. */
 
 import { type Actor, type ActorStore, readState, Work, writeExisting } from './actor.js';
 import { XenbusState } from './xenbus.js';
@@ -6,21 +6,21 @@ import { XenbusState } from './xenbus.js';
 const BACKENDS = '/local/domain/0/backend/vusb';
 
 /**
- * How a backend behaves: `prompt` as the real one; `never` sees everything and writes no state; `slow` holds each state back
- * until {@link SimUsbback.proceed}.
+ * How a backend behaves: `prompt` like the real one; `never` sees everything and writes no state; `slow` holds back
+ * each state until {@link SimUsbback.proceed}.
  */
 export type Manner = 'prompt' | 'never' | 'slow';
 
 interface Backend {
   readonly path: string;
   readonly frontend: string;
-  /** What the driver believes its state to be: not what another wrote into the node. */
+  /** What the driver believes its state to be, which is not what someone else wrote into the node. */
   state: number;
   unwatch?: () => Promise<void>;
 }
 
 /**
- * The backend driver. Rules: Linux' `xenbus_probe.c`, `xenbus_probe_backend.c` and the `otherend_changed` of a backend
+ * The backend driver. Rules: Linux's `xenbus_probe.c`, `xenbus_probe_backend.c` and the `otherend_changed` of a backend
  * driver that only shakes hands.
  */
 export class SimUsbback implements Actor {
@@ -29,20 +29,24 @@ export class SimUsbback implements Actor {
   readonly #backends = new Map<string, Backend>();
   #held: (() => Promise<void>)[] = [];
 
-  /** How it behaves from now on. */
+  /** How it behaves from here on. */
   manner: Manner;
 
-  private constructor(store: ActorStore, manner: Manner) {
+  private constructor(store: ActorStore, manner: Manner, asFound: boolean) {
     this.#store = store;
-    this.#work = new Work(store);
+    this.#work = new Work(store, asFound);
     this.manner = manner;
   }
 
-  /** Loads the driver on dom0's view of a store. Backends that are there already, in any state, are taken over. */
-  static async start(store: ActorStore, options: { readonly manner?: Manner } = {}): Promise<SimUsbback> {
-    const usbback = new SimUsbback(store, options.manner ?? 'prompt');
+  /** Loads the driver on dom0's view of a store. Existing backends, in any state, are taken over. */
+  static async start(
+    store: ActorStore,
+    options: { readonly manner?: Manner; readonly asFound?: boolean } = {},
+  ): Promise<SimUsbback> {
+    const usbback = new SimUsbback(store, options.manner ?? 'prompt', options.asFound ?? false);
     await usbback.#adopt();
     await usbback.#work.watch(BACKENDS, (path) => usbback.#changed(path));
+    usbback.#work.started();
     return usbback;
   }
 
@@ -67,7 +71,7 @@ export class SimUsbback implements Actor {
     await this.idle();
   }
 
-  /** True when the device stands in a port node of some controller: what usbback's probe asks. */
+  /** True when the device is in a port node of some controller: what usbback's probe asks. */
   async wanted(busid: string): Promise<boolean> {
     for (const path of await this.#paths()) {
       for (const port of (await this.#store.directory(`${path}/port`)) ?? []) {
@@ -93,18 +97,18 @@ export class SimUsbback implements Actor {
     }
   }
 
-  /** `xenbus_dev_changed`: a backend came, went, or changed in itself (which is the toolstack's business). */
+  /** `xenbus_dev_changed`: a backend appeared, disappeared, or changed inside (which is the toolstack's business). */
   async #changed(path: string): Promise<void> {
     const [domid, devid] = path.slice(BACKENDS.length + 1).split('/');
     const told = domid && devid ? [`${BACKENDS}/${domid}/${devid}`] : undefined;
-    // An event for a parent may stand for a whole subtree that came or went.
+    // An event for a parent may stand for a whole subtree that appeared or disappeared.
     const paths = told ?? [...new Set([...(await this.#paths()), ...this.#backends.keys()])];
     for (const backend of paths) {
       const exists = (await this.#store.read(backend)) !== undefined;
       // A device that is not new is going away (xenbus_probe_node).
       const isNew = exists && (await readState(this.#store, backend)) === XenbusState.initialising;
       const known = this.#backends.get(backend);
-      // Removed and made anew before we looked: we have written a higher state (unless told not to) than the node has.
+      // Removed and recreated before we looked: we have written a higher state (unless told not to) than the node has.
       const written =
         this.manner === 'prompt' && known !== undefined && known.state !== XenbusState.initialising;
       const replaced = written && isNew;

@@ -1,32 +1,31 @@
-/** A simulated Xen host: store, USB core, backend driver and guests, wired together as a world says. */
+/** A simulated Xen host: store, USB core, backend driver and guests, wired together as a world describes. */
 import type { Actor, ActorStore } from '../actors/actor.js';
 import { type GuestOptions, SimGuest } from '../actors/guest.js';
 import { type Manner, SimUsbback } from '../actors/usbback.js';
 import { busOf, type DeviceSpec, SimUsb, USBBACK, USBBACK_DRIVER } from '../kernel/index.js';
 import { QmpError, SimQemu } from '../qemu/index.js';
 import { SimStore } from '../store/index.js';
-import type { World, WorldController, WorldDomain } from '../world/world.js';
 import {
   controllerNodes,
-  dom0Nodes,
   domainNodes,
   hasDeviceModel,
-  type Node,
-  savedDriverNodes,
   savedDriverPath,
   writeNodes,
   writeTogether,
-} from './records.js';
+} from '../toolstack/records.js';
+import { BACKENDS, simType } from '../world/types.js';
+import type { World, WorldController, WorldDomain } from '../world/world.js';
+import { worldNodes } from './nodes.js';
 
-/** The store a host runs on, when it is not its own. */
+/** The store that a host runs on, if it is not its own. */
 export interface HostStore {
   /** Domain 0's view. */
   readonly dom0: ActorStore;
   /** A guest's view. */
   guest(domid: number): ActorStore | Promise<ActorStore>;
-  /** Told before a guest's view is asked for. */
+  /** Called before a guest's view is asked for. */
   introduce?(domid: number): void | Promise<void>;
-  /** Told when a domain is gone. */
+  /** Called when a domain is gone. */
   release?(domid: number): void | Promise<void>;
 }
 
@@ -36,7 +35,7 @@ export interface HostOptions {
   readonly usbback?: Manner;
 }
 
-/** A domain to add; what is left out is as in {@link WorldDomain}'s usual case: pv, alive, with a driver. */
+/** A domain to add; the defaults are those of {@link WorldDomain}: pv, alive, with a driver. */
 export type NewDomain = Pick<WorldDomain, 'domid'> & Partial<WorldDomain>;
 
 /** A Xen host in memory. */
@@ -45,7 +44,7 @@ export class SimHost {
   readonly usb: SimUsb;
   /** The guests that are alive, by domid. */
   readonly guests = new Map<number, SimGuest>();
-  /** The QEMUs that were started and whose domain is alive, by domid; dead ones too. */
+  /** The QEMUs that were started and whose domain is alive, by domid; including dead ones. */
   readonly qemus = new Map<number, SimQemu>();
 
   readonly #store: HostStore;
@@ -82,20 +81,22 @@ export class SimHost {
     options: HostOptions,
   ): Promise<SimHost> {
     const host = new SimHost(store, own, new SimUsb({ drivers: world.drivers }));
-    // A store lets only domains it knows own nodes.
+    // A store allows only known domains to own nodes.
     for (const { domid, alive } of world.domains) if (alive) await store.introduce?.(domid);
     await writeTogether(store.dom0, worldNodes(world));
-    if (world.usbback) await host.loadUsbback(options.usbback);
+    // A store already has it.
+    if (world.dom0?.lacks?.includes('name')) await store.dom0.rm('/local/domain/0/name');
+    if (world.usbback) await host.loadUsbback(options.usbback, world.asFound);
     for (const device of world.devices) await host.usb.plug(device);
     const alive = world.domains.filter((domain) => domain.alive);
-    for (const domain of alive) await host.#startQemu(domain, world.notOpened);
+    for (const domain of alive) await host.#startQemu(domain, world);
     for (const controller of world.controllers) await host.#emulate(controller, world.notOpened);
-    for (const domain of alive) await host.#boot(domain);
+    for (const domain of alive) await host.#boot(domain, world.asFound);
     await host.idle();
     return host;
   }
 
-  /** The store. Throws on a host that runs on another's. */
+  /** The store. Throws on a host that runs on another store. */
   get store(): SimStore {
     if (!this.#own) throw new Error('this host runs on a store that is not its own');
     return this.#own;
@@ -107,14 +108,14 @@ export class SimHost {
   }
 
   /** Loads the kernel's PVUSB backend. */
-  async loadUsbback(manner: Manner = 'prompt'): Promise<void> {
-    const usbback = await SimUsbback.start(this.#store.dom0, { manner });
+  async loadUsbback(manner: Manner = 'prompt', asFound = false): Promise<void> {
+    const usbback = await SimUsbback.start(this.#store.dom0, { manner, asFound });
     this.#usbback = usbback;
     this.usb.answerWanted((busid) => usbback.wanted(busid));
     await this.usb.addDriver(USBBACK_DRIVER);
   }
 
-  /** Unloads it: its interfaces are without a driver, nobody answers the frontends. */
+  /** Unloads it: its interfaces have no driver, and nobody answers the frontends. */
   async unloadUsbback(): Promise<void> {
     await this.usb.removeDriver(USBBACK);
     await this.#usbback?.close();
@@ -143,8 +144,9 @@ export class SimHost {
   }
 
   /**
-   * Ends a domain. Usually as `xl destroy` does, which also gives its devices back; with `leaveRecords` as if the toolstack had
-   * died with it and had its QEMU killed: records, backends and bindings stay, devices that QEMU had are without a driver.
+   * Ends a domain. Normally as `xl destroy` does, which also gives its devices back; with `leaveRecords` as if the
+   * toolstack had died with it and its QEMU had been killed: records, backends and bindings stay, devices that QEMU had
+   * are left without a driver.
    */
   async killDomain(domid: number, options: { readonly leaveRecords?: boolean } = {}): Promise<void> {
     const { dom0 } = this.#store;
@@ -170,7 +172,7 @@ export class SimHost {
     return this.usb.plug(device);
   }
 
-  /** Pulls a device out; false when it is not there. */
+  /** Pulls a device out; false when it is not plugged in. */
   unplug(busid: string): Promise<boolean> {
     return this.usb.unplug(busid);
   }
@@ -181,7 +183,7 @@ export class SimHost {
       await Promise.all(this.#actors().map((actor) => actor.idle()));
       await this.usb.idle();
       const done = this.#actors().reduce((sum, { workDone }) => sum + workDone, 0);
-      // One actor's work is another's event: done only when a whole round had none.
+      // One actor's work is another's event: it is done only when a whole round had no work.
       if (done === before) return;
       before = done;
     }
@@ -196,28 +198,41 @@ export class SimHost {
     return [...(this.#usbback ? [this.#usbback] : []), ...this.qemus.values(), ...this.guests.values()];
   }
 
-  async #boot(domain: WorldDomain): Promise<void> {
+  async #boot(domain: WorldDomain, asFound = false): Promise<void> {
     const options: GuestOptions = {
+      asFound,
       driver: domain.driver,
       ...(domain.hostile === undefined ? {} : { hostile: domain.hostile }),
     };
     this.guests.set(domain.domid, await SimGuest.start(await this.#store.guest(domain.domid), options));
   }
 
-  async #startQemu(domain: WorldDomain, notOpened: readonly string[] = []): Promise<void> {
-    if (!hasDeviceModel(domain)) return;
-    const { domid, type } = domain;
-    this.qemus.set(
-      domid,
-      await SimQemu.start(this.#store.dom0, this.usb, { domid, type, refuse: notOpened }),
-    );
+  async #startQemu(
+    domain: WorldDomain,
+    { notOpened = [], asFound = false }: Pick<World, 'notOpened' | 'asFound'> = {},
+  ): Promise<void> {
+    const { domid, type, announced, hasDeadQemu } = domain;
+    const { dom0 } = this.#store;
+    const path = `/local/domain/0/device-model/${domid}`;
+    if (hasDeviceModel(domain)) {
+      const options = { domid, type, asFound, refuse: notOpened };
+      const qemu = await SimQemu.start(dom0, this.usb, options);
+      this.qemus.set(domid, qemu);
+      if (hasDeadQemu) await qemu.kill();
+    }
+    if (!announced) return;
+    await dom0.mkdir(path);
+    if (!announced.running) await this.#remove(`${path}/state`);
+    if (!announced.qusb) await this.#remove(`${path}/backends/qusb`);
+    if (announced.qusb) await dom0.mkdir(`${path}/backends/qusb`);
   }
 
-  /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. What QEMU refuses it does not have. */
+  /** Gives a QEMU a controller of type devicemodel and what is in it, as libxl does. It does not have what QEMU refuses. */
   async #emulate(controller: WorldController, notOpened: readonly string[] = []): Promise<void> {
     const { domid, devid, type, version, portCount, ports } = controller;
     const qemu = this.qemus.get(domid);
-    if (type !== 'devicemodel' || !qemu?.alive) return;
+    const isEmulated = simType(type)?.isOfQemu && simType(type)?.backend === undefined;
+    if (!isEmulated || !qemu?.alive) return;
     const add = (fields: Readonly<Record<string, unknown>>) =>
       qemu.execute('device_add', fields).catch((error: unknown) => {
         if (!(error instanceof QmpError)) throw error;
@@ -239,14 +254,14 @@ export class SimHost {
   async #takeDown(domid: number): Promise<void> {
     const { dom0 } = this.#store;
     for (const devid of (await dom0.directory(`/libxl/${domid}/device/vusb`)) ?? []) {
-      for (const kind of ['vusb', 'qusb']) {
+      for (const { backend: kind, isOfUsbback } of BACKENDS) {
         const backend = `/local/domain/0/backend/${kind}/${domid}/${devid}`;
         for (const port of (await dom0.directory(`${backend}/port`)) ?? []) {
           const busid = await dom0.read(`${backend}/port/${port}`);
           if (!busid) continue;
           await dom0.write(`${backend}/port/${port}`, '');
-          // What QEMU had it has given back, or nobody does (recorded).
-          if (kind === 'vusb') await this.#giveBack(busid);
+          // QEMU has given back what it had, or nobody does (recorded).
+          if (isOfUsbback) await this.#giveBack(busid);
         }
         await this.#remove(backend);
         const parent = `/local/domain/0/backend/${kind}/${domid}`;
@@ -269,23 +284,5 @@ export class SimHost {
       await this.usb.probe(id).catch(() => undefined);
     }
     await this.#remove(savedDriverPath(busid, '').split('/').slice(0, 4).join('/'));
-  }
-}
-
-function* worldNodes(world: World): Generator<Node> {
-  yield* dom0Nodes();
-  for (const domain of world.domains) yield* domainNodes(domain);
-  const alive = new Set(world.domains.filter((domain) => domain.alive).map(({ domid }) => domid));
-  for (const controller of world.controllers) {
-    const { frontendState: _gone, ...headless } = controller;
-    yield* controllerNodes(alive.has(controller.domid) ? controller : headless);
-  }
-  for (const saved of world.savedDrivers) yield* savedDriverNodes(saved);
-  for (const { domid, backend } of world.orphanBackends) {
-    // A path that another wrote is only followed when it is one that a backend can have.
-    if (/^\/local\/domain\/0\/backend\/(vusb|qusb)\/\d+\/\d+$/.test(backend)) {
-      yield [backend, '', `n0,r${domid}`];
-      yield [`${backend}/state`, '6', `n0,r${domid}`];
-    }
   }
 }

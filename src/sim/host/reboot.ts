@@ -1,4 +1,4 @@
-/** A guest's reboot as libxl does it: the old domain is destroyed, a new one is made of the saved configuration. */
+/** A guest's reboot as libxl does it: the old domain is destroyed, a new one is built from the saved configuration. */
 
 import type { WorldController, WorldDomain } from '../world/world.js';
 import type { SimHost } from './host.js';
@@ -9,7 +9,7 @@ export interface Reboot {
   readonly domain: WorldDomain;
   /** Its new number. */
   readonly domid: number;
-  /** Its controllers, which the saved configuration has; their devices come only if they are in `ports`. */
+  /** Its controllers, from the saved configuration; their devices come back only if they are in `ports`. */
   readonly controllers: readonly WorldController[];
 }
 
@@ -19,7 +19,7 @@ export interface Reboot {
  */
 export async function rebootDomain(host: SimHost, { domain, domid, controllers }: Reboot): Promise<void> {
   host.store.shutDown(domain.domid);
-  // Whoever watches hears of it before the toolstack has done anything.
+  // Watchers hear of it before the toolstack has done anything.
   await new Promise((resolve) => setImmediate(resolve));
   await host.idle();
   await host.killDomain(domain.domid);

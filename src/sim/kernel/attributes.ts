@@ -2,19 +2,20 @@
 import { busOf, portPathOf } from './names.js';
 import type { PluggedDevice, PluggedInterface } from './spec.js';
 
-/** What each attribute says of a thing. A string that a device does not have has no attribute. */
-export type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
+/** What each attribute says about a thing. A string that a device does not have has no attribute. */
+type Attributes<Thing> = Readonly<Record<string, (of: Thing) => string | number | undefined>>;
 
 /** The attributes of a device. */
 export const DEVICE_ATTRIBUTES: Attributes<PluggedDevice> = {
-  authorized: () => 1,
-  bConfigurationValue: ({ spec }) => spec.configuration ?? 1,
+  authorized: ({ spec }) => Number(spec.authorized ?? true),
+  // Empty while it is not configured (`sysfs.c: bConfigurationValue_show`).
+  bConfigurationValue: ({ spec }) => (spec.configuration === null ? '' : (spec.configuration ?? 1)),
   bDeviceClass: ({ spec }) => spec.deviceClass,
   bDeviceProtocol: ({ spec }) => spec.deviceProtocol ?? '00',
   bDeviceSubClass: ({ spec }) => spec.deviceSubClass ?? '00',
   bNumInterfaces: ({ spec }) => String(spec.interfaces.length).padStart(2),
   bcdDevice: ({ spec }) => spec.bcdDevice ?? '0000',
-  busnum: ({ busid }) => busOf(busid),
+  busnum: ({ busid, spec }) => spec.bus ?? busOf(busid),
   devnum: ({ address }) => address,
   devpath: ({ busid }) => portPathOf(busid),
   idProduct: ({ spec }) => spec.productId,
@@ -23,13 +24,13 @@ export const DEVICE_ATTRIBUTES: Attributes<PluggedDevice> = {
   maxchild: ({ spec }) => spec.maxChild ?? 0,
   product: ({ spec }) => spec.product,
   serial: ({ spec }) => spec.serial,
-  speed: ({ spec }) => spec.speedMbps,
+  speed: ({ spec }) => spec.speedMbps || 'unknown',
   version: ({ spec }) => (spec.version ?? versionOfSpeed(spec.speedMbps)).padStart(5),
 };
 
 /** The attributes of an interface. */
 export const INTERFACE_ATTRIBUTES: Attributes<PluggedInterface> = {
-  authorized: () => 1,
+  authorized: ({ authorized }) => Number(authorized),
   bInterfaceClass: ({ classes }) => classes.split('/')[0],
   bInterfaceNumber: ({ number }) => number.toString(16).padStart(2, '0'),
   bInterfaceProtocol: ({ classes }) => classes.split('/')[2],

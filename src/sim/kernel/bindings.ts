@@ -1,5 +1,5 @@
 /** Which driver has which interface, and how drivers are asked (`drivers/base/dd.c`, the probes of USB drivers). */
-import { siblingsClaimed, takes, USBBACK } from './drivers.js';
+import { isHub, siblingsClaimed, takes, USBBACK } from './drivers.js';
 import type { KernelErrno } from './errno.js';
 import { Faults } from './faults.js';
 import type { DriverSpec, KernelChange, PluggedDevice } from './spec.js';
@@ -10,6 +10,7 @@ export interface Interface {
   readonly busid: string;
   readonly number: number;
   readonly classes: string;
+  readonly authorized: boolean;
   driver: string | undefined;
 }
 
@@ -18,7 +19,7 @@ export interface Device extends PluggedDevice {
   readonly interfaces: readonly Interface[];
 }
 
-/** The devices and drivers of a kernel. Its methods are for {@link SimUsb}, which calls one after another. */
+/** The devices and drivers of a kernel. Its methods are for {@link SimUsb}, which calls them one at a time. */
 export class Bindings {
   readonly devices = new Map<string, Device>();
   /** In the order they registered. */
@@ -32,28 +33,30 @@ export class Bindings {
   async attach(device: Device, intf: Interface): Promise<void> {
     for (const driver of this.drivers.values()) {
       if (intf.driver !== undefined) return;
-      // A probe that fails is not the end: the next driver may try its luck (dd.c: __device_attach_driver).
+      // A failing probe is not the end: the next driver may try (dd.c: __device_attach_driver).
       if (takes(driver.match, device.spec, intf)) await this.probe(driver, device, intf);
     }
   }
 
   /** Asks a matching driver to take an interface; its errno when it refuses. */
   async probe(driver: DriverSpec, device: Device, intf: Interface): Promise<KernelErrno | undefined> {
+    // `driver.c: usb_probe_interface`
+    if (!intf.authorized) return 'ENODEV';
     if (driver.name === USBBACK && !(await this.#usbbackAccepts(device))) return 'ENODEV';
     const errno = this.bindFaults.take(intf.id, driver.name);
     if (errno) return errno;
     const siblings = siblingsClaimed(driver, device, intf);
     if (siblings === undefined) return 'ENODEV';
     const free = siblings.filter(({ driver: bound }) => bound === undefined);
-    // usbnet gives up when it cannot have both halves (cdc_ether.c: usbnet_generic_cdc_bind); audio and video do without.
+    // usbnet gives up if it cannot have both halves (cdc_ether.c: usbnet_generic_cdc_bind); audio and video do without.
     if (driver.claim === 'siblings-both' && free.length < siblings.length) return 'EBUSY';
     for (const taken of [...free, intf]) this.set(taken, driver.name);
     return undefined;
   }
 
-  /** usbback takes what the toolstack put into a port, and never a hub. */
+  /** usbback takes what the toolstack put into a port, but never a hub. */
   async #usbbackAccepts(device: Device): Promise<boolean> {
-    if (device.spec.deviceClass === '09') return false;
+    if (isHub(device.spec)) return false;
     try {
       return await this.wanted(device.busid);
     } catch {
@@ -72,7 +75,7 @@ export class Bindings {
     }
   }
 
-  /** Changes an interface's driver and tells of it. */
+  /** Changes an interface's driver and reports it. */
   set(intf: Interface, driver: string | undefined): void {
     const before = intf.driver;
     intf.driver = driver;

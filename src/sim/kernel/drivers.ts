@@ -1,4 +1,4 @@
-/** Which driver takes which interface (the id tables of Linux' USB drivers, as far as the simulator needs them). */
+/** Which driver takes which interface (the id tables of Linux's USB drivers, as far as the simulator needs them). */
 import type { DeviceSpec, DriverSpec, InterfaceSpec } from './spec.js';
 
 /** The name of the in-kernel PVUSB backend's driver. */
@@ -7,10 +7,10 @@ export const USBBACK = 'usbback';
 /** usbback's driver: its id table takes anything, its probe decides. */
 export const USBBACK_DRIVER: DriverSpec = { name: USBBACK, match: ['*'] };
 
-/** The driver of interfaces that a program holds (QEMU, by way of libusb). */
+/** The driver of interfaces that a program holds (QEMU, through libusb). */
 export const USBFS = 'usbfs';
 
-/** usbfs' driver: it takes nothing of its own accord. The USB core registers it before all others. */
+/** usbfs's driver: it takes nothing by itself. The USB core registers it before all others. */
 export const USBFS_DRIVER: DriverSpec = { name: USBFS, match: [] };
 
 /** The drivers of the recorded host, in the order they register (`match` as in their id tables). */
@@ -28,21 +28,29 @@ export const STANDARD_DRIVERS: readonly DriverSpec[] = [
   { name: 'btusb', match: ['e0/01/01'], claim: 'siblings-both', siblings: ['e0/01/01'] },
 ];
 
+/** A device that the hub driver takes: by its class, or by an interface's (`hub.c: hub_id_table`). */
+export function isHub({ deviceClass, interfaces }: Pick<DeviceSpec, 'deviceClass' | 'interfaces'>): boolean {
+  return deviceClass === '09' || interfaces.some(({ classes }) => classes.startsWith('09/'));
+}
+
+/** The pattern of one interface of one kind of device (`usb.h: USB_DEVICE_INTERFACE_NUMBER`). */
+export function interfacePattern(device: Pick<DeviceSpec, 'vendorId' | 'productId'>, number: number): string {
+  return `${device.vendorId}:${device.productId}/${number}`;
+}
+
 /** True when one of `patterns` takes the interface. */
 export function takes(
   patterns: readonly string[],
   device: Pick<DeviceSpec, 'vendorId' | 'productId'>,
-  intf: Pick<InterfaceSpec, 'classes'>,
+  intf: Pick<InterfaceSpec, 'classes' | 'number'>,
 ): boolean {
   const id = `${device.vendorId}:${device.productId}`;
-  return patterns.some(
-    (pattern) =>
-      pattern === '*' || pattern === id || pattern === intf.classes || intf.classes.startsWith(`${pattern}/`),
-  );
+  const all = ['*', id, interfacePattern(device, intf.number), intf.classes];
+  return patterns.some((pattern) => all.includes(pattern) || intf.classes.startsWith(`${pattern}/`));
 }
 
-/** The other interfaces a driver takes along; undefined when it refuses, since `intf` is not the one it starts from. */
-export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes'>>(
+/** The other interfaces a driver takes along; undefined when it refuses, because `intf` is not the one it starts from. */
+export function siblingsClaimed<T extends Pick<InterfaceSpec, 'classes' | 'number'>>(
   driver: DriverSpec,
   device: { readonly spec: DeviceSpec; readonly interfaces: readonly T[] },
   intf: T,

@@ -1,4 +1,4 @@
-/** sysfs of the simulated kernel: the tree as Linux lays it out, links included, with the errnos it answers. */
+/** sysfs of the simulated kernel: the tree as Linux lays it out, links included, with the errnos it returns. */
 import type { SysfsFiles } from '../../sysfs/files.js';
 import { attributeText, attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from './attributes.js';
 import { type KernelErrno, kernelError } from './errno.js';
@@ -12,7 +12,7 @@ export interface UsbCore {
   /** In the order they registered. */
   readonly drivers: readonly DriverSpec[];
   device(busid: string): PluggedDevice | undefined;
-  /** Each rejects with the errno that the write gets. */
+  /** Each rejects with the errno that the write returns. */
   bind(driver: string, intf: string): Promise<void>;
   unbind(driver: string, intf: string): Promise<void>;
   probe(intf: string): Promise<void>;
@@ -26,7 +26,7 @@ interface Folder {
 
 interface Attribute {
   readonly kind: 'attribute';
-  /** Absent: only root's writes are taken (mode 0200). */
+  /** Absent: only root may write it (mode 0200). */
   readonly text?: string;
   readonly write?: (text: string) => Promise<void>;
 }
@@ -38,7 +38,7 @@ interface Link {
 
 type Entry = Folder | Attribute | Link;
 
-/** Links followed before the path is taken for a loop. */
+/** Links followed before the path counts as a loop. */
 const LINKS_MAX = 40;
 
 /** sysfs of `usb`: `bus/usb` and the part of `devices` that its links lead to. */
@@ -174,7 +174,7 @@ function driverFolder(usb: UsbCore, driver: string): Folder {
   return folder(Object.fromEntries(entries));
 }
 
-/** The kernel compares up to a NUL and forgives one newline at the end (`sysfs_streq`). */
+/** The kernel compares up to a NUL and ignores one newline at the end (`sysfs_streq`). */
 function nameWritten(text: string): string {
   const untilNul = text.split('\0', 1)[0]!;
   return untilNul.endsWith('\n') ? untilNul.slice(0, -1) : untilNul;
@@ -200,7 +200,7 @@ function hostController(busid: string): string {
   return `0000:00:${busOf(busid).toString(16).padStart(2, '0')}.0`;
 }
 
-/** Where a device or an interface stands, from sysfs's root: `devices/pci0000:00/0000:00:03.0/usb3/3-5/3-5.1`. */
+/** Where a device or an interface is, from sysfs's root: `devices/pci0000:00/0000:00:03.0/usb3/3-5/3-5.1`. */
 function placeOf(usb: UsbCore, name: string): string | undefined {
   const colon = name.indexOf(':');
   const ofBus = colon < 0 ? name : name.slice(0, colon);

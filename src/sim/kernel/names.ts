@@ -1,4 +1,4 @@
-/** The kernel's names for USB devices and interfaces, read a second time (not with the product's parser). */
+/** The kernel's names for USB devices and interfaces, implemented a second time (not with the product's parser). */
 
 /** The bus of a device: 3 for `3-1.5` and for `usb3`. */
 export function busOf(busid: string): number {

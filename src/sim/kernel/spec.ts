@@ -1,4 +1,4 @@
-/** What a simulated kernel is told: devices and drivers. Plain data. */
+/** What a simulated kernel is made of: devices and drivers. Plain data. */
 
 /** One interface of a device's active configuration. */
 export interface InterfaceSpec {
@@ -8,6 +8,8 @@ export interface InterfaceSpec {
   readonly classes: string;
   /** The driver it starts with: absent = whichever takes it, null = none. */
   readonly driver?: string | null;
+  /** False: no driver may have it (`authorized` is 0). */
+  readonly authorized?: boolean;
 }
 
 /** A device as it can be plugged in. */
@@ -28,10 +30,14 @@ export interface DeviceSpec {
   readonly bcdDevice?: string;
   /** `version` (bcdUSB) as sysfs prints it, `2.00`; by speed when absent. */
   readonly version?: string;
-  /** Mbit/s: 1.5, 12, 480, 5000, ... */
+  /** Mbit/s: 1.5, 12, 480, 5000, ...; 0 when the kernel does not know it. */
   readonly speedMbps: number;
-  /** `bConfigurationValue` of the configuration it is in; 1 when absent. */
-  readonly configuration?: number;
+  /** `busnum`, if it differs from the one in a recorded device's name. */
+  readonly bus?: number;
+  /** `bConfigurationValue` of the configuration it is in; 1 when absent, null: it is not configured, and has no interfaces. */
+  readonly configuration?: number | null;
+  /** False: it may not be used (`authorized` is 0), and has no interfaces. */
+  readonly authorized?: boolean;
   /** Ports of a hub. */
   readonly maxChild?: number;
   /** The address (`devnum`) to start with; the next free one when absent. */
@@ -43,9 +49,9 @@ export interface DeviceSpec {
 }
 
 /**
- * What a driver does with the other interfaces of a device that it takes one of:
+ * What a driver does with the other interfaces of a device when it takes one:
  * - `single`: nothing
- * - `siblings-on-bind`: takes them too, and each is released alone (snd-usb-audio)
+ * - `siblings-on-bind`: takes them too, and each is released separately (snd-usb-audio)
  * - `siblings-both`: takes them too, and releasing one releases all (cdc_ether and other usbnet drivers)
  */
 export type ClaimStyle = 'single' | 'siblings-on-bind' | 'siblings-both';
@@ -53,7 +59,7 @@ export type ClaimStyle = 'single' | 'siblings-on-bind' | 'siblings-both';
 /** A USB driver. */
 export interface DriverSpec {
   readonly name: string;
-  /** What its id table takes: classes (`03`, `08/06`, `01/01/00`), `vvvv:pppp`, or `*`. */
+  /** What its id table takes: classes (`03`, `08/06`, `01/01/00`), `vvvv:pppp`, its interface N (`vvvv:pppp/N`), or `*`. */
   readonly match: readonly string[];
   /** `single` when absent. */
   readonly claim?: ClaimStyle;
@@ -74,6 +80,7 @@ export interface PluggedInterface {
   readonly busid: string;
   readonly number: number;
   readonly classes: string;
+  readonly authorized: boolean;
   /** The driver it is bound to. */
   readonly driver: string | undefined;
 }

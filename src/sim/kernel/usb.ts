@@ -18,11 +18,11 @@ export interface SimUsbOptions {
 }
 
 /**
- * A simulated USB core. All changes run one after another, as under the kernel's device locks; reads see the state between two
- * of them. Rules: `drivers/base/{bus,dd}.c`, `drivers/usb/core/{driver,hub}.c` of Linux 6.1.
+ * A simulated USB core. All changes run one at a time, as under the kernel's device locks; reads see the state between
+ * two of them. Rules: `drivers/base/{bus,dd}.c`, `drivers/usb/core/{driver,hub}.c` of Linux 6.1.
  */
 export class SimUsb implements UsbCore {
-  /** The same state as sysfs shows it, with the kernel's errnos. */
+  /** The same state in sysfs's form, with the kernel's errnos. */
   readonly files: SysfsFiles = sysfsFiles(this);
 
   readonly #core = new Bindings();
@@ -56,7 +56,7 @@ export class SimUsb implements UsbCore {
     return this.#core.interface(intf)?.driver;
   }
 
-  /** Says how usbback's probe learns whether a device is wanted. */
+  /** Sets how usbback's probe learns whether a device is wanted. */
   answerWanted(wanted: (busid: string) => Promise<boolean>): void {
     this.#core.wanted = wanted;
   }
@@ -72,7 +72,10 @@ export class SimUsb implements UsbCore {
     await this.#turn;
   }
 
-  /** Plugs a device in: it gets an address, then each interface its driver. Rejects when the socket is taken or not there. */
+  /**
+   * Plugs a device in: it gets an address, then each interface gets its driver. Rejects when the socket is taken or
+   * does not exist.
+   */
   plug(spec: DeviceSpec): Promise<void> {
     return this.#serially(async () => {
       if (this.#core.devices.has(spec.busid)) throw new Error(`${spec.busid} is already plugged in`);
@@ -82,11 +85,12 @@ export class SimUsb implements UsbCore {
       const bus = busOf(spec.busid);
       const addresses = this.#addresses.get(bus) ?? new Addresses();
       this.#addresses.set(bus, addresses);
-      const interfaces = spec.interfaces.map(({ number, classes, driver }) => ({
+      const interfaces = spec.interfaces.map(({ number, classes, driver, authorized = true }) => ({
         id: interfaceName(spec.busid, spec.configuration ?? 1, number),
         busid: spec.busid,
         number,
         classes,
+        authorized,
         driver: driver ?? undefined,
       }));
       const device: Device = { busid: spec.busid, spec, address: addresses.take(spec.address), interfaces };
@@ -98,7 +102,7 @@ export class SimUsb implements UsbCore {
     });
   }
 
-  /** Pulls a device out, with all that is behind it when it is a hub. Resolves to false when it is not there. */
+  /** Pulls a device out, with everything behind it if it is a hub. Resolves to false when it is not plugged in. */
   unplug(busid: string): Promise<boolean> {
     return this.#serially(async () => {
       if (!this.#core.devices.has(busid)) return false;
@@ -148,8 +152,8 @@ export class SimUsb implements UsbCore {
   }
 
   /**
-   * What a write to `drivers_probe` does (`bus.c: drivers_probe_store`): offers the interface to all drivers. Succeeds also
-   * when none takes it. Rejects with ENODEV when there is no such interface.
+   * What a write to `drivers_probe` does (`bus.c: drivers_probe_store`): offers the interface to all drivers. Succeeds
+   * even when none takes it. Rejects with ENODEV when there is no such interface.
    */
   probe(intf: string): Promise<void> {
     return this.#serially(async () => {
@@ -161,8 +165,8 @@ export class SimUsb implements UsbCore {
   }
 
   /**
-   * `USBDEVFS_DISCONNECT`: takes an interface from the kernel's driver (`devio.c`). Resolves to false when it had none; what a
-   * program holds by usbfs is not taken. Rejects with ENODEV when there is no such interface.
+   * `USBDEVFS_DISCONNECT`: takes an interface from the kernel's driver (`devio.c`). Resolves to false when it had none;
+   * what a program holds through usbfs is not taken. Rejects with ENODEV when there is no such interface.
    */
   disconnect(intf: string): Promise<boolean> {
     return this.#serially(async () => {
@@ -173,7 +177,7 @@ export class SimUsb implements UsbCore {
     });
   }
 
-  /** `USBDEVFS_CLAIMINTERFACE`: its driver is `usbfs` now. Rejects with EBUSY when it has one, with ENODEV when it is gone. */
+  /** `USBDEVFS_CLAIMINTERFACE`: its driver is now `usbfs`. Rejects with EBUSY when it has one, with ENODEV when it is gone. */
   claim(intf: string): Promise<void> {
     return this.#serially(async () => {
       const found = this.#usbfsInterface(intf);
@@ -205,7 +209,7 @@ export class SimUsb implements UsbCore {
     });
   }
 
-  /** Unloads a driver: its interfaces are without one, its folder is gone. */
+  /** Unloads a driver: its interfaces have none, its folder is gone. */
   removeDriver(name: string): Promise<void> {
     return this.#serially(async () => {
       if (!this.#core.drivers.has(name)) return;
@@ -217,7 +221,7 @@ export class SimUsb implements UsbCore {
     });
   }
 
-  /** Makes probes fail with `errno`, `times` times (always, when absent), also those of a plug or of `drivers_probe`. */
+  /** Makes probes fail with `errno`, `times` times (always, when absent), including those of a plug or of `drivers_probe`. */
   failBind(target: FaultTarget, errno: KernelErrno, times?: number): void {
     this.#core.bindFaults.add(target, errno, times);
   }

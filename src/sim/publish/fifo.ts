@@ -1,4 +1,4 @@
-/** Named pipes that stand for the attributes one writes to (`bind`, `unbind`, `drivers_probe`). */
+/** Named pipes that stand in for the attributes that are written to (`bind`, `unbind`, `drivers_probe`). */
 import { execFileSync } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -12,8 +12,8 @@ export function makeFifos(paths: readonly string[]): void {
 /**
  * Reads what is written into a named pipe; returns a function that ends it.
  *
- * It is opened for writing too, so that it never ends, and without blocking; the event loop polls it, since a read by
- * way of `fs` would hold one of the few threads for ever.
+ * It is opened for writing too, so that it never ends, and without blocking; the event loop polls it, since a read
+ * through `fs` would hold one of the few threads for ever.
  */
 export function readFifo(path: string, onText: (text: string) => void): () => void {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -26,8 +26,8 @@ export function readFifo(path: string, onText: (text: string) => void): () => vo
 }
 
 /**
- * Cuts what came out of a pipe into names: by newlines, and where writers left those out, by the names there are
- * (`3-2:1.03-2:1.1`). What is none of them stays whole.
+ * Cuts what came out of a pipe into names: by newlines, and where writers left those out, by the existing names
+ * (`3-2:1.03-2:1.1`). What does not match any stays whole.
  */
 export function splitNames(text: string, known: readonly string[]): string[] {
   const longestFirst = [...known].sort((a, b) => b.length - a.length);

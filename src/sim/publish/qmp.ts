@@ -11,8 +11,8 @@ export interface QmpConnectable {
 }
 
 /**
- * Serves `qemu` at `socketPath`, one client at a time. When the process ends its connections end, and the socket's file stays
- * with nobody behind it, as a killed QEMU's. Rejects when the socket cannot be made.
+ * Serves `qemu` at `socketPath`, one client at a time. When the process ends its connections end, and the socket's file
+ * stays with nothing behind it, like a killed QEMU's. Rejects when the socket cannot be made.
  */
 export async function publishQmp(qemu: QmpConnectable, socketPath: string): Promise<Published> {
   const open = new Set<Socket>();
@@ -21,7 +21,7 @@ export async function publishQmp(qemu: QmpConnectable, socketPath: string): Prom
     socket.once('close', () => open.delete(socket));
     serve(qemu.connectQmp(), socket);
   });
-  // Node removes the file that it listened on when it stops; it looks for it by its first name.
+  // When it stops, Node removes the file that it listened on, by its original name.
   const first = `${socketPath}~`;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -33,10 +33,10 @@ export async function publishStore(store: ConnectableStore, socketPath: string):
 }
 
 function serve(transport: Transport, socket: Socket): void {
-  // A request longer than xenstored takes ends the connection, as there.
+  // A request longer than xenstored accepts ends the connection, as it does there.
   const decoder = new Decoder(PAYLOAD_MAX_BYTES);
   transport.start({
-    // The buffer is the store's, to be used again; write() keeps what it is given.
+    // The store will reuse the buffer, and write() keeps what it is given.
     bytes: (chunk) => void socket.write(Buffer.from(chunk)),
     closed: () => socket.destroy(),
   });

@@ -12,11 +12,11 @@ export interface Published {
 }
 
 /**
- * Shows `usb` as `<dir>/sys/bus/usb`: attributes are files, `driver` is a link, `bind`, `unbind` and `drivers_probe` are named pipes.
- * Folders are made as needed. Every change of `usb` is in the files before its event is over.
+ * Shows `usb` as `<dir>/sys/bus/usb`: attributes are files, `driver` is a link, `bind`, `unbind` and `drivers_probe`
+ * are named pipes. Folders are made as needed. Every change of `usb` is in the files before its event ends.
  *
- * A pipe cannot answer: a write that the kernel would refuse succeeds, and shows by the `driver` link that does not
- * change. What was written is carried out in the order of each pipe, shortly after the write.
+ * A pipe cannot answer: a write that the kernel would refuse succeeds, and is recognised by a `driver` link that does
+ * not change. What was written is carried out in the order of each pipe, shortly after the write.
  */
 export async function publishSysfs(usb: SimUsb, dir: string): Promise<Published> {
   const tree = new Tree(usb, join(dir, 'sys', 'bus', 'usb'));
@@ -31,7 +31,7 @@ export async function publishSysfs(usb: SimUsb, dir: string): Promise<Published>
   };
 }
 
-/** A named pipe below the root, and what is done with a name that was written into it. */
+/** A named pipe below the root, and what is done with a name written into it. */
 interface Pipe {
   readonly name: string;
   act(intf: string): Promise<void>;
@@ -154,7 +154,7 @@ class Tree {
     rmSync(this.#path('drivers', name), { recursive: true, force: true });
   }
 
-  /** All at once, with the folders they are in: a program has to be started for it. */
+  /** All at once, with their folders: creating them takes a program. */
   #openPipes(pipes: readonly Pipe[]): void {
     const missing = pipes.filter(({ name }) => !this.#pipes.has(name));
     for (const { name } of missing) mkdirSync(dirname(this.#path(name)), { recursive: true });
@@ -168,13 +168,13 @@ class Tree {
         busid,
         ...interfaces.map(({ id }) => id),
       ]);
-      // The writer is gone: there is nobody to tell of an errno.
+      // The writer is gone: there is nobody to tell about an errno.
       for (const written of splitNames(text, known)) act(written).catch(() => undefined);
     });
   }
 }
 
-/** Makes or replaces a link in one step, so that no reader finds none in between. */
+/** Makes or replaces a link in one step, so that no reader finds it missing in between. */
 function link(target: string, path: string): void {
   const made = `${path}~`;
   symlinkSync(target, made);

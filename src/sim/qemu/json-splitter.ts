@@ -1,16 +1,16 @@
 /** Cuts a stream into JSON values as QEMU's parser does: by brackets, so that newlines are not needed. */
 
-/** Longest value taken; QEMU's own limit is 64 MiB. */
+/** Longest value accepted; QEMU's own limit is 64 MiB. */
 const VALUE_MAX = 1024 * 1024;
 
-/** Collects text until a value is whole. */
+/** Collects text until a value is complete. */
 export class JsonSplitter {
   #rest = '';
   #depth = 0;
   #inString = false;
   #escaped = false;
 
-  /** The values that are whole now, as text. What is no JSON comes out as it is, up to its newline. */
+  /** The values that are now complete, as text. What is not JSON comes out as it is, up to its newline. */
   push(text: string): string[] {
     const values: string[] = [];
     for (const char of text) {

@@ -13,22 +13,22 @@ export class QmpError extends Error {
   }
 }
 
-/** Fields of a command, not looked at yet. */
+/** Fields of a command, not checked yet. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 interface EmulatedController {
   readonly driver: string;
   readonly ports: number;
-  /** Mbit/s of the slowest device it takes: an EHCI alone has no transaction translator of its own. */
+  /** Mbit/s of the slowest device it takes: an EHCI has no transaction translator of its own. */
   readonly slowest: number;
   unplugging: boolean;
 }
 
-/** The ports of each controller; an xHCI's are told. */
+/** The ports of each controller; an xHCI's are in the command. */
 const PORTS: Readonly<Record<string, number>> = { 'piix3-usb-uhci': 2, 'usb-ehci': 6, 'nec-usb-xhci': 0 };
 
-/** How a machine tells what it did. */
-export interface MachineEvents {
+/** How a machine reports what it did. */
+interface MachineEvents {
   /** A device is gone: the event `DEVICE_DELETED`. */
   deleted(id: string): void;
 }
@@ -41,7 +41,7 @@ export class Machine {
   readonly #events: MachineEvents;
   readonly #controllers = new Map<string, EmulatedController>();
   readonly #hosts = new Map<string, UsbHost>();
-  /** The paravirtual controllers and their devices: they have ids too, but not from `device_add`. */
+  /** The paravirtual controllers and their devices: they also have ids, but not from `device_add`. */
   readonly backends = new Map<string, UsbHost | undefined>();
 
   constructor(pci: boolean, access: UsbAccess, events: MachineEvents) {
@@ -67,7 +67,7 @@ export class Machine {
     if (!Object.hasOwn(PORTS, driver)) throw new QmpError(`'${driver}' is not a valid device model name`);
     if (!this.#pci) throw new QmpError(`No 'PCI' bus found for device '${driver}'`);
     const asked = Math.max(wholeNumber(fields, 'p2') ?? 4, wholeNumber(fields, 'p3') ?? 4);
-    // An xHCI takes any number and has at most 15 ports (seen).
+    // An xHCI accepts any number and has at most 15 ports (observed).
     const ports = PORTS[driver] || Math.min(asked, XHCI_PORTS_MAX);
     this.#controllers.set(id ?? `device[${this.#controllers.size}]`, {
       driver,
@@ -116,7 +116,10 @@ export class Machine {
     await host.claim();
   }
 
-  /** `device_del`: a USB device is gone at once; a PCI device when the guest has let go of it, by the function returned. */
+  /**
+   * `device_del`: a USB device is gone at once; a PCI device when the guest has let go of it, which the returned
+   * function does.
+   */
   async delete(id: string): Promise<(() => Promise<void>) | undefined> {
     const host = this.#hosts.get(id);
     if (host) {
@@ -196,7 +199,7 @@ const XHCI_PORTS_MAX = 15;
 /** Mbit/s. */
 const HIGH_SPEED = 480;
 
-/** A field that must be there, and a text. */
+/** A field that must exist, and be a string. */
 export function text(fields: Fields, name: string): string {
   const value = fields[name];
   if (value === undefined) throw new QmpError(`Parameter '${name}' is missing`);
@@ -204,7 +207,7 @@ export function text(fields: Fields, name: string): string {
   return value;
 }
 
-/** A whole number, when it is there. QEMU 7.2 takes it as text too; 9.2 and later do not, and neither do we. */
+/** An integer, if it exists. QEMU 7.2 also accepts it as a string; 9.2 and later do not, and neither do we. */
 function wholeNumber(fields: Fields, name: string): number | undefined {
   const value = fields[name];
   if (value === undefined) return undefined;

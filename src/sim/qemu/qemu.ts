@@ -1,9 +1,9 @@
-/** A QEMU that serves one domain: paravirtual USB controllers by xenstore, emulated ones by QMP. */
+/** A QEMU that serves one domain: paravirtual USB controllers through xenstore, emulated ones through QMP. */
 import type { Transport } from '../../xenstore/transport.js';
 import { type Actor, type ActorStore, readState, Work } from '../actors/actor.js';
 import { XenbusState } from '../actors/xenbus.js';
-import { deviceModelNodes, writeNodes } from '../host/records.js';
 import type { KernelChange, SimUsb } from '../kernel/index.js';
+import { deviceModelNodes, writeNodes } from '../toolstack/records.js';
 import { type Fields, Machine, QmpError, text } from './machine.js';
 import { QEMU_VERSION, type QmpCommand, type QmpFate, QmpServer } from './qmp.js';
 import { QusbController } from './qusb.js';
@@ -12,11 +12,13 @@ import type { UsbAccess, UsbHost } from './usb-host.js';
 /** Which domain a QEMU serves. */
 export interface QemuOptions {
   readonly domid: number;
-  /** `hvm`: an emulated PC; the others get a machine without PCI, for paravirtual backends alone. */
+  /** `hvm`: an emulated PC; the others get a machine without PCI, for paravirtual backends only. */
   readonly type: 'pv' | 'pvh' | 'hvm';
+  /** What is already in the store is not an event for it: controllers stay in the states they are in. */
+  readonly asFound?: boolean;
 }
 
-/** What the recorded QEMU said when it died (defect of QEMU 7.2 with two controllers). */
+/** What the recorded QEMU printed when it died (a defect of QEMU 7.2 with two controllers). */
 const ABORT =
   "xen-qemu-system-i386: ../../migration/savevm.c:851: vmstate_register_with_alias_id: Assertion `!se->compat || se->instance_id == 0' failed.";
 
@@ -30,7 +32,7 @@ export class SimQemu implements Actor {
   readonly log: string[] = [];
   /** Decides what becomes of each QMP command; all pass when absent. */
   intercept: ((command: QmpCommand) => QmpFate) | undefined;
-  /** False: the guest never lets go of an emulated controller, so that its `device_del` has no end. */
+  /** False: the guest never lets go of an emulated controller, so that its `device_del` never ends. */
   guestEjects = true;
 
   readonly #store: ActorStore;
@@ -49,10 +51,10 @@ export class SimQemu implements Actor {
     this.#store = store;
     this.#usb = usb;
     this.domid = options.domid;
-    this.#work = new Work(store);
+    this.#work = new Work(store, options.asFound);
     this.#backends = `/local/domain/0/backend/qusb/${options.domid}`;
     this.#machine = new Machine(options.type === 'hvm', this.#access(), {
-      // QEMU 7.2 answers first and tells then (seen).
+      // QEMU 7.2 answers first and sends the event then (observed).
       deleted: (id) =>
         this.#work.add(async () =>
           this.#qmp.event('DEVICE_DELETED', { device: id, path: `${PERIPHERAL}/${id}` }),
@@ -67,8 +69,8 @@ export class SimQemu implements Actor {
   }
 
   /**
-   * Starts a QEMU on dom0's view of a store, as libxl does, and announces it. Controllers that are there already, in any state
-   * but Initialising, are taken over in their states; devices named by `refuse` could not be opened.
+   * Starts a QEMU on dom0's view of a store, as libxl does, and announces it. Existing controllers, in any state but
+   * Initialising, are taken over in their states; the devices in `refuse` cannot be opened.
    */
   static async start(
     store: ActorStore,
@@ -85,6 +87,7 @@ export class SimQemu implements Actor {
       if (state > XenbusState.initialising) await qemu.#controller(devid).adopt(state);
     }
     await qemu.#work.watch(qemu.#backends, (path) => qemu.#changed(path));
+    qemu.#work.started();
     await qemu.#work.idle();
     qemu.#refused.clear();
     return qemu;
@@ -119,7 +122,7 @@ export class SimQemu implements Actor {
     return this.#qmp.connect();
   }
 
-  /** Carries out one command as if a client had sent it, faults aside. Rejects with a {@link QmpError}. */
+  /** Carries out one command as if a client had sent it, without faults. Rejects with a {@link QmpError}. */
   execute(execute: string, args: Fields = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (!this.#alive) reject(new Error('this QEMU is dead'));
@@ -127,18 +130,18 @@ export class SimQemu implements Actor {
     });
   }
 
-  /** Makes the device one that QEMU cannot open, or (`refuse` false) one that it can: it then takes what its ports name. */
+  /** Makes the device one that QEMU cannot open, or (`refuse` false) one that it can: it then opens what its ports name. */
   refuseOpen(busid: string, refuse = true): void {
     if (refuse) this.#refused.add(busid);
     else this.#refused.delete(busid);
     if (!refuse) this.#work.add(() => this.#scan(busid));
   }
 
-  /** Kills the process: what it wrote stays, and its devices stay without any driver. Idempotent. */
+  /** Kills the process: what it wrote stays, and its devices are left without any driver. Idempotent. */
   async kill(): Promise<void> {
     await this.#end('dead');
     await this.#work.close();
-    // What it was about to open in that moment.
+    // What it was about to open at that moment.
     for (const host of this.#machine.hosts) await host.drop();
   }
 
@@ -149,7 +152,7 @@ export class SimQemu implements Actor {
     await this.#work.close();
   }
 
-  /** Calls `listener` once when the process is gone; returns a function that ends that. */
+  /** Calls `listener` once when the process is gone; returns a function that cancels that. */
   onEnd(listener: () => void): () => void {
     this.#ends.add(listener);
     return () => this.#ends.delete(listener);
@@ -166,7 +169,7 @@ export class SimQemu implements Actor {
     if (how === 'clean') this.#qmp.event('SHUTDOWN', { guest: false, reason: 'host-signal' });
     this.#qmp.shut();
     for (const listener of [...this.#ends]) listener();
-    // Not awaited: this may be a piece of that work itself.
+    // Not awaited: this may itself be a piece of that work.
     void this.#work.close();
     for (const host of this.#machine.hosts) await (how === 'clean' ? host.close() : host.drop());
   }
@@ -189,7 +192,7 @@ export class SimQemu implements Actor {
 
   async #changed(path: string): Promise<void> {
     const told = path.slice(this.#backends.length + 1).split('/')[0];
-    // An event for a parent may stand for a whole subtree that came or went.
+    // An event for a parent may stand for a whole subtree that appeared or disappeared.
     const present = (await this.#store.directory(this.#backends)) ?? [];
     for (const devid of told ? [told] : new Set([...present, ...this.#controllers.keys()])) {
       if (!this.#alive) return;
@@ -201,7 +204,7 @@ export class SimQemu implements Actor {
     }
   }
 
-  /** QEMU names the state of a device that it could migrate by port alone: the same port twice is its end. */
+  /** QEMU names the migration state of a device only by its port: the same port twice kills it. */
   async #added(host: UsbHost): Promise<boolean> {
     const same = [...this.#machine.backends.values()].some((other) => other?.port === host.port);
     this.#machine.backends.set(host.id, host);
@@ -218,7 +221,10 @@ export class SimQemu implements Actor {
     if (change.kind === 'plug') this.#work.add(() => this.#scan(change.busid));
   }
 
-  /** Takes what was plugged into a socket that a port names. A guest is not told of it by a qusb port: nobody claims it (recorded). */
+  /**
+   * Takes what was plugged into a socket that a port names. A guest is not told about it by a qusb port: nobody claims
+   * it (recorded).
+   */
   async #scan(busid: string): Promise<void> {
     for (const host of this.#machine.hosts) {
       if (!('hostport' in host.match) || host.find()?.busid !== busid) continue;

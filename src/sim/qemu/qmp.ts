@@ -13,7 +13,7 @@ export interface QmpCommand {
 /**
  * What becomes of a command:
  * - `pass`: it is carried out and answered
- * - `hang`: neither, and nothing more on this connection
+ * - `hang`: neither happens, and nothing more on this connection
  * - `act-but-hang`: it is carried out and not answered, and nothing more on this connection
  * - `error`: it is not carried out; this is answered
  * - `drop`: the connection ends before it is carried out
@@ -30,16 +30,16 @@ export type QmpFate =
   | { readonly error: string; readonly class?: string };
 
 /** What the server needs of its QEMU. */
-export interface QmpHooks {
+interface QmpHooks {
   /** Carries a command out; rejects with a {@link QmpError}. */
   run(command: QmpCommand): Promise<unknown>;
-  /** Puts a piece of work behind the others of this QEMU. */
+  /** Queues a piece of work after this QEMU's others. */
   enqueue(piece: () => Promise<void>): void;
   decide(command: QmpCommand): QmpFate;
   die(): Promise<void>;
 }
 
-/** The version that the recorded host had. */
+/** The version on the recorded host. */
 export const QEMU_VERSION = {
   qemu: { micro: 22, minor: 2, major: 7 },
   package: 'Debian 1:7.2+dfsg-7+deb12u18+b3',
@@ -56,7 +56,7 @@ export class QmpServer {
     this.#hooks = hooks;
   }
 
-  /** A new connection; it is greeted when all before it are gone. Of a dead QEMU it is refused. */
+  /** A new connection; it is greeted when all before it are gone. A dead QEMU refuses it. */
   connect(): Transport {
     return new Client(this.#hooks, {
       started: (client) => this.#started(client),
@@ -64,7 +64,7 @@ export class QmpServer {
     });
   }
 
-  /** Tells the client that is served of something that happened. */
+  /** Sends an event to the client that is being served. */
   event(event: string, data: Fields): void {
     const now = Date.now();
     const timestamp = { seconds: Math.floor(now / 1000), microseconds: (now % 1000) * 1000 };
@@ -121,7 +121,7 @@ class Client implements Transport {
 
   start(events: TransportEvents): void {
     this.#events = events;
-    // As over a socket: nothing happens before the caller's turn is over.
+    // As over a socket: nothing happens before the caller's turn ends.
     queueMicrotask(() => {
       if (this.#state !== 'closed') this.#server.started(this);
     });
@@ -156,7 +156,7 @@ class Client implements Transport {
     for (const command of this.#early.splice(0)) this.#take(command);
   }
 
-  /** An event; a client that has not negotiated yet is not told. */
+  /** An event; a client that has not negotiated yet does not get it. */
   event(message: Fields): void {
     if (this.#state === 'ready') this.#write(message);
   }

@@ -1,4 +1,4 @@
-/** A controller of type qusb, as QEMU serves it (`hw/xen/xen-legacy-backend.c`, `hw/usb/xen-usb.c` of QEMU 7.2). */
+/** A controller of type qusb as QEMU serves it (`hw/xen/xen-legacy-backend.c`, `hw/usb/xen-usb.c` of QEMU 7.2). */
 import { type ActorStore, readState, type Work, writeExisting, writeInto } from '../actors/actor.js';
 import { XenbusState } from '../actors/xenbus.js';
 import { type UsbAccess, UsbHost } from './usb-host.js';
@@ -7,22 +7,22 @@ import { type UsbAccess, UsbHost } from './usb-host.js';
 const PORTS_MAX = 31;
 const VERSIONS = [1, 2];
 
-/** Mbit/s of the fastest device that a controller of USB 1.1 takes. */
+/** Mbit/s of the fastest device that a USB 1.1 controller takes. */
 const FULL_SPEED = 12;
 
-/** What a controller needs of the QEMU it is in. */
-export interface QusbHooks {
+/** What a controller needs from the QEMU it is in. */
+interface QusbHooks {
   readonly store: ActorStore;
   readonly work: Work;
   readonly access: UsbAccess;
-  /** A `usb-host` came; false when QEMU has died of it. */
+  /** A `usb-host` was added; false when QEMU has died of it. */
   added(host: UsbHost): Promise<boolean>;
   removed(host: UsbHost): void;
   /** False when the process is gone. */
   alive(): boolean;
 }
 
-/** One controller. Its methods are pieces of its QEMU's work: one after another. */
+/** One controller. Its methods are pieces of its QEMU's work, which run one at a time. */
 export class QusbController {
   /** `xen-qusb-0`: QEMU's name for it. */
   readonly id: string;
@@ -45,7 +45,7 @@ export class QusbController {
     this.#hooks = hooks;
   }
 
-  /** Takes over a controller in the state it is in: a QEMU that runs already when the world begins. */
+  /** Takes over a controller in the state it is in, for a QEMU that is already running when the world begins. */
   async adopt(state: number): Promise<void> {
     if (!(await this.#setUp())) return;
     this.#state = state;
@@ -64,7 +64,7 @@ export class QusbController {
     return false;
   }
 
-  /** The process is gone: its watch ends and nothing else. */
+  /** The process is gone: its watch ends, and that is all. */
   async drop(): Promise<void> {
     await this.#unwatch?.();
   }
@@ -127,7 +127,7 @@ export class QusbController {
     return true;
   }
 
-  /** `xen_be_try_init`: what is in the ports is opened before anybody is told that the controller is there. */
+  /** `xen_be_try_init`: what is in the ports is opened before anyone is told that the controller exists. */
   async #init(): Promise<boolean> {
     if ((await this.#hooks.store.read(`${this.#path}/online`)) !== '1') return false;
     if (!(await this.#readShape())) return false;
@@ -154,7 +154,7 @@ export class QusbController {
     return true;
   }
 
-  /** `usbback_connect`: the rings are there; the guest hears of all devices and configures them. */
+  /** `usbback_connect`: the rings exist; the guest hears of all devices and configures them. */
   async #connect(): Promise<boolean> {
     if (this.#frontendState !== XenbusState.initialised && this.#frontendState !== XenbusState.connected)
       return false;
@@ -186,7 +186,7 @@ export class QusbController {
       this.#say(`device ${busid} illegal specification`);
       return;
     }
-    // atoi: what is no number is bus 0, which no host has; the device then never comes.
+    // atoi: what is not a number is bus 0, which no host has; the device then never appears.
     const match = { hostbus: Number.parseInt(busid, 10) || 0, hostport: busid.slice(dash + 1) };
     const spec = { id: `${this.id}-${port}`, bus: `${this.id}.0`, port: String(port), match };
     const host = new UsbHost(spec, this.#hooks.access);
@@ -217,7 +217,7 @@ export class QusbController {
   }
 
   async #switch(state: number): Promise<void> {
-    // Setting up writes the state that is there already (recorded).
+    // Setting up writes the state that is already there (recorded).
     if (this.#state === state && state !== XenbusState.initialising) return;
     this.#state = state;
     await writeExisting(this.#hooks.store, `${this.#path}/state`, String(state));

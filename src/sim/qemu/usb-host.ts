@@ -1,13 +1,13 @@
-/** QEMU's `usb-host`: a device of the host that QEMU holds through libusb (`hw/usb/host-libusb.c` of QEMU 7.2). */
+/** QEMU's `usb-host`: a host device that QEMU holds through libusb (`hw/usb/host-libusb.c` of QEMU 7.2). */
 import { busOf, isRootHub, type PluggedDevice, portPathOf, type SimUsb } from '../kernel/index.js';
 
-/** Which device: the one in a socket, whenever there is one; or the one that had this address when it was given. */
-export type HostMatch =
+/** Which device: whatever is in a socket; or the one that had this address when it was given. */
+type HostMatch =
   | { readonly hostbus: number; readonly hostport: string }
   | { readonly hostbus: number; readonly hostaddr: number };
 
 /** A `usb-host` of a QEMU. */
-export interface UsbHostSpec {
+interface UsbHostSpec {
   readonly id: string;
   /** The bus it is on: `xenusb-0.0`. */
   readonly bus: string;
@@ -16,7 +16,7 @@ export interface UsbHostSpec {
   readonly match: HostMatch;
 }
 
-/** What QEMU needs of its host to open a device. */
+/** What QEMU needs from its host to open a device. */
 export interface UsbAccess {
   readonly usb: SimUsb;
   /** False: the device cannot be opened. */
@@ -54,7 +54,7 @@ export class UsbHost {
     return this.#held?.busid;
   }
 
-  /** The host's device that it is for, if that is plugged in. Hubs are passed over. */
+  /** The host's device that it is for, if that is plugged in. Hubs are skipped. */
   find(): PluggedDevice | undefined {
     const { match } = this;
     return this.#access.usb.devices.find(({ busid, address, spec }) => {
@@ -63,7 +63,7 @@ export class UsbHost {
     });
   }
 
-  /** Opens the device: its interfaces lose their drivers. False when it is not there or cannot be opened. */
+  /** Opens the device: its interfaces lose their drivers. False when it is not plugged in or cannot be opened. */
   async open(): Promise<boolean> {
     if (this.#held) return true;
     const device = this.find();
@@ -86,7 +86,7 @@ export class UsbHost {
     return true;
   }
 
-  /** The guest configures the device: QEMU claims its interfaces, which is when they show the driver `usbfs`. */
+  /** The guest configures the device: QEMU claims its interfaces, which is when their driver becomes `usbfs`. */
   async claim(): Promise<void> {
     const held = this.#held;
     if (!held) return;
@@ -110,7 +110,7 @@ export class UsbHost {
     for (const id of held?.detached ?? []) await this.#access.usb.probe(id).catch(() => undefined);
   }
 
-  /** What the kernel does when the process is gone: nobody asks a driver to take the interfaces. */
+  /** What the kernel does when the process is gone: no driver is asked to take the interfaces. */
   async drop(): Promise<void> {
     const claimed = this.#claimed;
     this.vanished();

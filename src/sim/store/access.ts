@@ -1,4 +1,4 @@
-/** Whether a request may have a node, and which paths there are. */
+/** Whether a request may access a node, and which paths are valid. */
 
 import { isPath, RELATIVE_PATH_MAX } from '../../xenstore/path.js';
 import { StoreError } from './errors.js';
@@ -6,10 +6,10 @@ import { type Actor, allows, type Need } from './permissions.js';
 import { type Nodes, parentOf } from './tree.js';
 
 /**
- * Refuses unless the node is there and `actor` has `need`.
+ * Refuses unless the node exists and `actor` has `need`.
  *
- * @throws {StoreError} `EACCES`; of a missing node `ENOENT`, but only to those who may `need` its nearest
- *   ancestor: others could else find out which nodes there are
+ * @throws {StoreError} `EACCES`; for a missing node `ENOENT`, but only to those who may `need` its nearest ancestor:
+ *   others could otherwise find out which nodes exist
  */
 export function demand(nodes: Nodes, path: string, actor: Actor, need: Need): void {
   const node = nodes.get(path);
@@ -24,8 +24,7 @@ export function demand(nodes: Nodes, path: string, actor: Actor, need: Need): vo
 }
 
 /**
- * The nearest existing node above `path`. In a transaction, every node looked at is noted, as the daemon
- * does.
+ * The nearest existing node above `path`. In a transaction, every node looked at is recorded, as in the daemon.
  */
 export function nearestAncestor(nodes: Nodes, path: string): string {
   let above = parentOf(path);
@@ -43,7 +42,7 @@ export function homeOf(domid: number): string {
 /**
  * The absolute path of a path as a domain sent it.
  *
- * @param limit bytes allowed; what stands before a path in a domain's own directory is not counted
+ * @param limit bytes allowed; the prefix of a path in a domain's own directory is not counted
  * @throws {StoreError} `EINVAL`
  */
 export function absolutePath(path: string, domid: number, limit: number = RELATIVE_PATH_MAX): string {

@@ -8,11 +8,11 @@ import { demandRoom } from './quota.js';
 import { Transaction } from './transaction.js';
 import type { Watcher } from './watches.js';
 
-/** What a client does with what it is told. */
+/** What a client does with what it is told about. */
 export interface ClientEvents {
   /** A watch fired. */
   notify(path: string, token: string): void;
-  /** The client's domain was released; transactions and watches are gone already. */
+  /** The client's domain was released; transactions and watches are already gone. */
   released(): void;
 }
 
@@ -56,7 +56,7 @@ export class Client implements DaemonClient, Watcher {
   }
 
   /**
-   * What operations of this client work on.
+   * What this client's operations work on.
    *
    * @param transactionId 0 for none
    * @throws {StoreError} `ENOENT` when there is no such transaction of this client
@@ -83,7 +83,7 @@ export class Client implements DaemonClient, Watcher {
   }
 
   /**
-   * TRANSACTION_END. The transaction is gone whatever comes of it.
+   * TRANSACTION_END. The transaction is gone whatever the result.
    *
    * @throws {StoreError} `ENOENT`, `EAGAIN`, `ENOSPC`
    */
@@ -101,13 +101,13 @@ export class Client implements DaemonClient, Watcher {
     this.#daemon.watches.removeAll(this);
   }
 
-  /** The client is no more. */
+  /** The client is gone. */
   leave(): void {
     this.reset();
     this.#daemon.clients.delete(this);
   }
 
-  /** The client's domain is no more. */
+  /** The client's domain is gone. */
   released(): void {
     this.reset();
     this.#events.released();

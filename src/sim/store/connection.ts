@@ -14,7 +14,7 @@ export interface StoreRequest {
   readonly domid: number;
   /** As it was sent; undefined for requests without one. */
   readonly path: string | undefined;
-  /** 0 outside of transactions. */
+  /** 0 outside transactions. */
   readonly transactionId: number;
 }
 
@@ -23,18 +23,18 @@ export interface StoreRequest {
  * - `pass`: it is carried out and answered
  * - `drop-connection`: the connection ends before it is carried out
  * - `drop-after`: it is carried out, then the connection ends without its reply and its events
- * - `error`: it is not carried out; this errno name is answered
- * - `hold`: it is neither carried out nor answered until the store's `releaseHeld()`; later ones pass it
+ * - `error`: it is not carried out; the answer is this errno name
+ * - `hold`: it is neither carried out nor answered until the store's `releaseHeld()`; later ones overtake it
  */
 export type StoreFate = 'pass' | 'drop-connection' | 'drop-after' | { readonly error: string } | 'hold';
 
-/** What connections need of the store they belong to. */
+/** What connections need from the store they belong to. */
 export interface ConnectionHooks {
-  /** Decides on each request; undefined when nobody looks. */
+  /** Decides on each request; undefined when nobody intercepts. */
   readonly judge: () => ((request: StoreRequest) => StoreFate) | undefined;
   /** Keeps a request for later. */
   readonly hold: (resume: () => void) => void;
-  /** Called once when the connection is over. */
+  /** Called once when the connection has ended. */
   readonly ended: (connection: Connection) => void;
 }
 
@@ -43,7 +43,7 @@ export class Connection implements Transport {
   readonly #daemon: Daemon;
   readonly #client: Client;
   readonly #hooks: ConnectionHooks;
-  /** A longer payload ends the connection, as with the daemon. */
+  /** A longer payload ends the connection, as in the daemon. */
   readonly #decoder = new Decoder(PAYLOAD_MAX_BYTES);
   #events: TransportEvents | undefined;
   #outgoing: Buffer[] = [];
@@ -73,7 +73,7 @@ export class Connection implements Transport {
         this.#receive(type, requestId, transactionId, payload);
       });
     } catch (error) {
-      // The decoder's refusal ends the connection; anything else is a defect of ours, shown the same way.
+      // The decoder's refusal ends the connection; anything else is a bug of ours, shown the same way.
       this.#finish({ cause: error instanceof Error ? error : new Error(String(error)) });
     }
   }
@@ -152,7 +152,7 @@ export class Connection implements Transport {
     const [first, ...rest] = this.#outgoing;
     this.#outgoing = [];
     if (first !== undefined) events.bytes(rest.length === 0 ? first : Buffer.concat([first, ...rest]));
-    // Asked again, because bytes() may have closed the connection.
+    // Checked again, because bytes() may have closed the connection.
     if (this.#end !== undefined && !this.#reported) {
       this.#reported = true;
       events.closed(this.#end.cause);

@@ -1,4 +1,4 @@
-/** What all clients of one simulated daemon share: the nodes, the watches, and which domains there are. */
+/** What all clients of one simulated daemon share: the nodes, the watches, and which domains exist. */
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import { removeOwnedBy } from './operations.js';
 import type { Actor } from './permissions.js';
@@ -6,15 +6,15 @@ import { DEFAULT_QUOTAS, type Quotas } from './quota.js';
 import { Tree } from './tree.js';
 import { Watches } from './watches.js';
 
-/** DOMID_SELF: whoever asks is there (`xen.h`). */
+/** DOMID_SELF: whoever asks exists (`xen.h`). */
 const DOMID_SELF = 0x7ff0;
 
-/** A client, as far as the daemon minds it. */
+/** A client, as far as the daemon is concerned. */
 export interface DaemonClient {
   readonly actor: Actor;
   /** How many transactions it has open. */
   readonly openTransactions: number;
-  /** Its domain is no more. */
+  /** Its domain is gone. */
   released(): void;
 }
 
@@ -49,12 +49,12 @@ export class Daemon {
     return domid === DOMID_SELF || this.isDomain(domid);
   }
 
-  /** Makes a domain known without telling anybody. */
+  /** Makes a domain known without telling anyone. */
   adopt(domid: number): void {
     this.#domains.add(domid);
   }
 
-  /** INTRODUCE: fires `@introduceDomain`, unless the domain is known already. */
+  /** INTRODUCE: fires `@introduceDomain`, unless the domain is already known. */
   introduce(domid: number): void {
     if (this.isDomain(domid)) return;
     this.adopt(domid);
@@ -62,7 +62,7 @@ export class Daemon {
   }
 
   /**
-   * A domain is gone: ends its clients, removes what it owns, takes what other nodes gave it, and fires
+   * A domain is gone: ends its clients, removes what it owns, removes what other nodes' permissions gave it, and fires
    * `@releaseDomain` when all that is done.
    */
   release(domid: number): void {
@@ -85,7 +85,7 @@ export class Daemon {
     this.watches.fireSpecial(RELEASE_DOMAIN);
   }
 
-  /** A domain has shut down, and is there still: `@releaseDomain` fires for that too, before its toolstack acts. */
+  /** A domain has shut down but still exists: `@releaseDomain` fires for that too, before its toolstack acts. */
   shutDown(domid: number): void {
     if (this.isDomain(domid)) this.watches.fireSpecial(RELEASE_DOMAIN);
   }

@@ -9,8 +9,8 @@ const SHORT: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r'
 const LONG: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r', '\\': '\\' };
 
 /**
- * Bytes below 8 are octal, other unprintable ones hexadecimal. Quotation marks stay: lines are read from
- * both ends.
+ * Bytes below 8 are octal, other unprintable ones hexadecimal. Quotation marks are kept: lines are parsed from both
+ * ends.
  */
 function escapeByte(byte: string): string {
   const code = byte.charCodeAt(0);
@@ -23,14 +23,14 @@ export function escapeValue(value: string): string {
 }
 
 /** The inverse of {@link escapeValue}. */
-export function unescapeValue(text: string): string {
+function unescapeValue(text: string): string {
   return text.replace(/\\(?:([tnr\\])|x([0-9a-f]{2})|([0-7]{3}))/g, (_all, letter, hex, octal) => {
     if (letter !== undefined) return LONG[letter]!;
     return String.fromCharCode(hex === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex, 16));
   });
 }
 
-/** One sorted line a node, without the root: `/path = "value"   (n0,r1)`. */
+/** One line per node, sorted, without the root: `/path = "value"   (n0,r1)`. */
 export function formatTree(tree: Tree): string {
   const lines: string[] = [];
   for (const [path, { value, permissions }] of tree.entries()) {
@@ -42,9 +42,9 @@ export function formatTree(tree: Tree): string {
 }
 
 /**
- * Replaces all nodes by those of a dump. Parents that the text does not have are made for domain 0.
+ * Replaces all nodes by those of a dump. Parents that are not in the text are created for domain 0.
  *
- * @throws {StoreError} `EINVAL` with the line that is none; the tree is then as it was
+ * @throws {StoreError} `EINVAL` with the invalid line; the tree is then as it was
  */
 export function parseTree(tree: Tree, text: string): void {
   const nodes = text

@@ -1,4 +1,4 @@
-/** The one error of the simulated daemon: an errno by name, as the wire carries it. */
+/** The only error of the simulated daemon: an errno by name, as on the wire. */
 
 /** errno names that the simulated daemon answers (`xs_wire.h: xsd_errors`). */
 export type StoreErrno =

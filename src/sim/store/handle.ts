@@ -8,7 +8,7 @@ import { lookUp, makeDirectory, remove, setPermissions, write } from './operatio
 import type { TreeNode } from './tree.js';
 
 /**
- * A domain's access to a store. Asynchronous although the simulated one is in memory, so that the same actors
+ * A domain's access to a store. Asynchronous, although the simulated one is in memory, so that the same actors also
  * work on a real store. Paths may be relative to the domain's directory.
  *
  * Refusals reject; those of the simulated store are a {@link StoreError} with the daemon's errno.
@@ -18,17 +18,17 @@ export interface StoreHandle {
   read(path: string): Promise<string | undefined>;
   /** The names of the children in order of creation; undefined when the node is missing. */
   directory(path: string): Promise<string[] | undefined>;
-  /** Sets a value; makes missing parents. */
+  /** Sets a value; creates missing parents. */
   write(path: string, value: string): Promise<void>;
-  /** Sets a value if the node is there, in one step; false when it is not. */
+  /** Sets a value if the node exists, in one step; false when it does not. */
   writeExisting(path: string, value: string): Promise<boolean>;
-  /** Makes an empty node if there is none; makes missing parents. */
+  /** Creates an empty node if there is none; creates missing parents. */
   mkdir(path: string): Promise<void>;
   /** Removes a node and everything below; a missing node is fine, a missing parent is not. */
   rm(path: string): Promise<void>;
-  /** The first entry names the owner and everybody else's access. */
+  /** The first entry names the owner and everyone else's access. */
   setPermissions(path: string, permissions: readonly Permission[]): Promise<void>;
-  /** Calls `onEvent` once soon, then for each change of the node or below. Returns the way to end it. */
+  /** Calls `onEvent` once soon, then for each change of the node or below. Returns a function that ends it. */
   watch(path: string, onEvent: (path: string) => void): Promise<() => Promise<void>>;
 }
 
@@ -92,8 +92,8 @@ export class DirectHandle implements StoreHandle {
   }
 
   #notify(path: string, token: string): void {
-    // Two turns, so that whoever awaits watch() has its answer before the first event. Looked up late: a
-    // watch that was ended meanwhile is not told any more.
+    // Two turns, so that whoever awaits watch() has its answer before the first event. Looked up late: a watch that was
+    // ended meanwhile gets no more events.
     queueMicrotask(() => queueMicrotask(() => this.#listeners.get(token)?.(path)));
   }
 

@@ -1,5 +1,5 @@
 /**
- * What requests do to nodes, the same in a transaction and out of it
+ * What requests do to nodes, the same inside and outside a transaction
  * (`xenstore.txt: Database read, write and permissions operations`).
  */
 import type { Permission } from '../../xenstore/permissions.js';
@@ -9,17 +9,16 @@ import { type Actor, type KeptPermission, voidEntries } from './permissions.js';
 import { demandRoom, nodeBytes, type Quotas } from './quota.js';
 import { childOf, type Nodes, parentOf, type TreeNode } from './tree.js';
 
-/** Something that watches are told of. */
+/** Something that watches report. */
 export interface Change {
   readonly path: string;
   /**
    * `node`: watches of the path and of everything above it fire. `exact`: only those of this very path,
-   * because an ancestor was removed, of which the others are told once.
+   * because an ancestor was removed, which the others hear about once.
    */
   readonly reach: 'node' | 'exact';
   /**
-   * A guest is told when any of these lets it read: the node's permissions before and after, and its
-   * parent's.
+   * A guest hears of it when any of these allows it to read: the node's permissions before and after, and its parent's.
    */
   readonly visibleBy: readonly (readonly KeptPermission[])[];
 }
@@ -29,7 +28,7 @@ export interface OperationContext {
   readonly nodes: Nodes;
   readonly actor: Actor;
   readonly quotas: Quotas;
-  /** Nodes that a domain owns already; undefined where they are counted later, at a transaction's end. */
+  /** Nodes that a domain already owns; undefined if they are counted later, at a transaction's end. */
   readonly ownedBy: ((domid: number) => number) | undefined;
   /** Whether a domain can own nodes. */
   readonly isDomain: (domid: number) => boolean;
@@ -43,9 +42,9 @@ export function lookUp({ nodes, actor }: OperationContext, path: string): TreeNo
 }
 
 /**
- * WRITE: sets a value, making the node and its missing parents.
+ * WRITE: sets a value, creating the node and its missing parents.
  *
- * @throws {StoreError} `EACCES`, and `ENOSPC` of a guest's limits
+ * @throws {StoreError} `EACCES`, and `ENOSPC` for a guest's limits
  */
 export function write(context: OperationContext, path: string, value: string): void {
   const { nodes, actor } = context;
@@ -61,9 +60,9 @@ export function write(context: OperationContext, path: string, value: string): v
 }
 
 /**
- * MKDIR: makes an empty node and its missing parents; nothing happens when it is there.
+ * MKDIR: creates an empty node and its missing parents; nothing happens if it exists.
  *
- * @throws {StoreError} `EACCES`, and `ENOSPC` of a guest's limits
+ * @throws {StoreError} `EACCES`, and `ENOSPC` for a guest's limits
  */
 export function makeDirectory(context: OperationContext, path: string): void {
   if (context.nodes.get(path) === undefined) create(context, path, '');
@@ -74,7 +73,7 @@ export function makeDirectory(context: OperationContext, path: string): void {
  * RM: removes a node with everything below; nothing happens when only the last component is missing.
  *
  * @throws {StoreError} `EINVAL` for `/`, `ENOENT` when the parent is missing too, `EACCES`; `EINVAL` and `EIO` in
- *   a transaction whose view does not fit together any more, because of another writer
+ *   a transaction whose view is no longer consistent, because of another writer
  */
 export function remove(context: OperationContext, path: string): void {
   const { nodes, actor } = context;
@@ -87,7 +86,7 @@ export function remove(context: OperationContext, path: string): void {
     throw error;
   }
   const visibleBy = permissionsAround(nodes, path);
-  // A transaction may have seen the parent missing before another client made it: it will end with EAGAIN, but
+  // A transaction may have seen the parent missing before another client created it: it will end with EAGAIN, but
   // this is what the daemon answers until then.
   if (nodes.get(parentOf(path)) === undefined) throw new StoreError('EINVAL', path);
   removeBelow(context, path);
@@ -98,8 +97,8 @@ export function remove(context: OperationContext, path: string): void {
 /**
  * SET_PERMS.
  *
- * @throws {StoreError} `EACCES` unless by the owner or domain 0; `EPERM` when a guest gives its node away;
- *   `ENOENT` when the node or the new owner is missing; `ENOSPC` of a guest's limits
+ * @throws {StoreError} `EACCES` except for the owner and domain 0; `EPERM` when a guest gives its node away;
+ *   `ENOENT` when the node or the new owner is missing; `ENOSPC` for a guest's limits
  */
 export function setPermissions(
   context: OperationContext,
@@ -122,8 +121,8 @@ export function setPermissions(
 }
 
 /**
- * Removes what a domain owns, with everything below (`xenstored_domain.c: domain_tree_remove`). For domain 0's
- * context, outside of transactions.
+ * Removes what a domain owns, with everything below (`xenstored_domain.c: domain_tree_remove`). For domain 0's context,
+ * outside transactions.
  */
 export function removeOwnedBy(context: OperationContext, domid: number, path = '/'): void {
   const { permissions, children } = context.nodes.get(path)!;
@@ -156,7 +155,7 @@ function create(context: OperationContext, path: string, value: string): void {
   report(context, path, 'node');
 }
 
-/** A new node has its parent's permissions; what a guest makes is its own (`xenstore.txt: Permissions`). */
+/** A new node has its parent's permissions; what a guest creates is its own (`xenstore.txt: Permissions`). */
 function inherited(permissions: readonly KeptPermission[], actor: Actor): readonly KeptPermission[] {
   const first = permissions[0]!;
   if (actor.domid === 0 || first.domid === actor.domid) return permissions;
@@ -176,7 +175,7 @@ function removeBelow(context: OperationContext, path: string): void {
   const { nodes } = context;
   for (const name of [...nodes.get(path)!.children]) {
     const child = childOf(path, name);
-    // Listed when the transaction saw the parent, but removed by another client since.
+    // Listed when the transaction saw the parent, but since removed by another client.
     if (nodes.get(child) === undefined) throw new StoreError('EIO', child);
     const visibleBy = permissionsAround(nodes, child);
     removeBelow(context, child);
@@ -186,8 +185,8 @@ function removeBelow(context: OperationContext, path: string): void {
 }
 
 /**
- * Peeks: a transaction that writes a node must not come to depend on the node's parent. Nor need there be a
- * parent in its view, if another client made it since.
+ * Peeks: a transaction that writes a node must not come to depend on the node's parent. Nor need there be a parent in
+ * its view, if another client has created it since.
  */
 function permissionsAround(nodes: Nodes, path: string): (readonly KeptPermission[])[] {
   const own = nodes.peek(path)!.permissions;

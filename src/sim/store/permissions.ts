@@ -1,17 +1,17 @@
-/** The permissions of a node, and what they allow (`xenstore.txt: Permissions`). */
+/** The permissions of a node, and what they permit (`xenstore.txt: Permissions`). */
 import type { Permission } from '../../xenstore/permissions.js';
 
-/** Who asks: a domain, and the domain it was made to stand in for by SET_TARGET. */
+/** Who asks: a domain, and the domain it stands in for by SET_TARGET. */
 export interface Actor {
   readonly domid: number;
   readonly target?: number | undefined;
 }
 
-/** An entry as the daemon keeps it. */
+/** An entry as the daemon stores it. */
 export interface KeptPermission extends Permission {
   /**
-   * True when the entry gives nothing: its domain was not there when it was set, or has died since. It is still
-   * shown, and a later domain of that number does not have it (`XS_PERM_IGNORE`).
+   * True when the entry gives nothing: its domain did not exist when it was set, or has died since. It is still shown,
+   * but does not apply to a later domain with that number (`XS_PERM_IGNORE`).
    */
   readonly isVoid?: boolean;
 }
@@ -19,7 +19,7 @@ export interface KeptPermission extends Permission {
 /** What a request wants to do with a node. */
 export type Need = 'read' | 'write' | 'own';
 
-/** True when `actor` has `need` under `permissions`: domain 0 and the owner may everything. */
+/** True when `actor` has `need` under `permissions`: domain 0 and the owner may do everything. */
 export function allows(permissions: readonly KeptPermission[], actor: Actor, need: Need): boolean {
   const is = (domid: number): boolean => domid === actor.domid || domid === actor.target;
   const first = permissions[0]!;
@@ -35,7 +35,7 @@ export function allows(permissions: readonly KeptPermission[], actor: Actor, nee
   return access === 'both' || access === need;
 }
 
-/** `permissions` with every entry void that gives something to a domain for which `isGone` holds. */
+/** `permissions` with every entry voided that gives something to a domain for which `isGone` holds. */
 export function voidEntries(
   permissions: readonly KeptPermission[],
   isGone: (domid: number) => boolean,

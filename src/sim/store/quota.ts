@@ -1,12 +1,12 @@
-/** The limits that guests are held to; domain 0 has none but the length of a path. */
+/** The limits for guests; for domain 0 only the length of a path is limited. */
 import { StoreError } from './errors.js';
 import type { TreeNode } from './tree.js';
 
 /** Limits of one guest. */
 export interface Quotas {
-  /** Watches of one connection; one more than this is still taken, as the daemon counts. */
+  /** Watches of one connection; one more than this is still accepted, as in the daemon. */
   readonly watches: number;
-  /** Open transactions of one connection; one more than this is still taken. */
+  /** Open transactions of one connection; one more than this is still accepted. */
   readonly transactions: number;
   /** Nodes owned. */
   readonly nodes: number;
@@ -16,7 +16,7 @@ export interface Quotas {
   readonly permissions: number;
   /** Nodes that one transaction may touch. */
   readonly transactionNodes: number;
-  /** Bytes of a path without a leading `/local/domain/N/`. Binds domain 0 too. */
+  /** Bytes of a path without a leading `/local/domain/N/`. Applies to domain 0 too. */
   readonly pathBytes: number;
 }
 

@@ -1,4 +1,4 @@
-/** Every request of the wire protocol (`xenstore.txt`): what it carries, what it does, what is answered. */
+/** Every request of the wire protocol (`xenstore.txt`): what it contains, what it does, and the answer. */
 import { formatPermission, type Permission, parsePermission } from '../../xenstore/permissions.js';
 import { MessageType, PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
 import { absolutePath, homeOf } from './access.js';
@@ -10,12 +10,12 @@ import { allows } from './permissions.js';
 import { SPECIAL_NAMES } from './watches.js';
 
 /** A request's reply, as a binary string, and what is sent right after it. */
-export interface Reply {
+interface Reply {
   readonly payload: string;
   readonly afterwards?: () => void;
 }
 
-/** One request, as handlers see it. */
+/** One request as handlers see it. */
 interface Call {
   readonly daemon: Daemon;
   readonly client: Client;
@@ -32,8 +32,8 @@ const OK = 'OK\0';
 /**
  * Carries out one request.
  *
- * @throws {StoreError} what is to be answered instead: `ENOSYS` for an unknown type, `ENOENT` for an unknown
- *   transaction, `EACCES` for what only domain 0 may, and what the request itself is refused with
+ * @throws {StoreError} the answer instead: `ENOSYS` for an unknown type, `ENOENT` for an unknown transaction, `EACCES`
+ *   for what only domain 0 may do, or whatever refuses the request itself
  */
 export function carryOut(
   daemon: Daemon,
@@ -50,7 +50,7 @@ export function carryOut(
   return typeof reply === 'string' ? { payload: reply } : reply;
 }
 
-/** The path that a request is about, as its sender wrote it; undefined for requests that have none. */
+/** The path that a request is about, as its sender wrote it; undefined for requests without one. */
 export function pathOf(type: number, payload: Buffer): string | undefined {
   if (!WITH_PATH.has(type)) return undefined;
   const end = payload.indexOf(0);
@@ -72,7 +72,7 @@ function onlyPath(call: Call): string {
   return absolute(call, strings(call.payload, 1)[0]!);
 }
 
-/** As C's atoi: what is no number is 0. */
+/** Like C's atoi: what is not a number is 0. */
 function number(text: string): number {
   return Number.parseInt(text, 10) || 0;
 }
@@ -96,7 +96,7 @@ function directory(call: Call): string {
   return names;
 }
 
-/** Answers the generation, whole names from a byte offset of the list on, and an empty name at the end. */
+/** Answers with the generation, whole names from a byte offset of the list on, and an empty name at the end. */
 function directoryPart(call: Call): string {
   const [path, offset] = strings(call.payload, 2);
   const node = lookUp(call.context, absolute(call, path!));
@@ -187,7 +187,7 @@ function introduce({ daemon, payload }: Call): string {
   return OK;
 }
 
-/** A domain other than 0 that is there. @throws {StoreError} `EINVAL`, `ENOENT` */
+/** An existing domain other than 0. @throws {StoreError} `EINVAL`, `ENOENT` */
 function knownGuest({ daemon, payload }: Call): number {
   const domid = number(strings(payload, 1)[0]!);
   if (domid <= 0) throw new StoreError('EINVAL');
@@ -247,7 +247,7 @@ const PRIVILEGED: ReadonlySet<number> = new Set([
   MessageType.setTarget,
 ]);
 
-/** The daemon does not look at these requests' transaction. */
+/** The daemon ignores these requests' transaction. */
 const OUTSIDE_TRANSACTIONS: ReadonlySet<number> = new Set([MessageType.watch, MessageType.unwatch]);
 
 const WITH_PATH: ReadonlySet<number> = new Set([

@@ -1,5 +1,5 @@
 /**
- * A xenstored of our own, in memory: it speaks the wire protocol and behaves like the C daemon of Xen 4.17.
+ * Our own xenstored, in memory: it speaks the wire protocol and behaves like the C daemon of Xen 4.17.
  */
 import type { Transport } from '../../xenstore/transport.js';
 import { Connection, type ConnectionHooks, type StoreFate, type StoreRequest } from './connection.js';
@@ -23,7 +23,7 @@ const FRESH = `\
 
 /** One simulated store. */
 export class SimStore {
-  /** Sees every request on a connection, before {@link intercept}. Handles are not seen. */
+  /** Sees every request on a connection, before {@link intercept}. Handles bypass it. */
   onRequest?: (request: StoreRequest) => void;
   /** Decides what becomes of each request on a connection. */
   intercept?: (request: StoreRequest) => StoreFate;
@@ -48,7 +48,7 @@ export class SimStore {
     this.load(FRESH);
   }
 
-  /** Connections that neither side has ended. Handles are none. */
+  /** Connections that neither side has ended. Handles do not count. */
   get openConnections(): number {
     return this.#connections.size;
   }
@@ -66,7 +66,7 @@ export class SimStore {
   }
 
   /**
-   * A new connection of a domain. Requests may arrive cut anywhere; replies and events come in microtasks.
+   * A new connection of a domain. Requests may arrive split anywhere; replies and events come in microtasks.
    */
   connect(domid: number): Transport {
     const connection = new Connection(this.#daemon, domid, this.#hooks);
@@ -74,7 +74,7 @@ export class SimStore {
     return connection;
   }
 
-  /** A domain's access without a wire, the same each time. It obeys the domain's permissions and limits. */
+  /** A domain's access without a wire, the same each time. It is subject to the domain's permissions and limits. */
   handle(domid: number): StoreHandle {
     let handle = this.#handles.get(domid);
     if (handle === undefined) {
@@ -84,21 +84,21 @@ export class SimStore {
     return handle;
   }
 
-  /** A domain appears: `@introduceDomain` fires, unless it is there already. From now on it may own nodes. */
+  /** A domain appears: `@introduceDomain` fires, unless it already exists. From then on it may own nodes. */
   introduce(domid: number): void {
     this.#daemon.introduce(domid);
   }
 
   /**
-   * A domain died: its connections end, its watches and transactions are gone. The nodes that it owned are
-   * removed, with everything below; what the permissions of other nodes gave it, a later domain of its number
-   * does not have. Last, `@releaseDomain` fires.
+   * A domain died: its connections end, its watches and transactions are gone. The nodes that it owned are removed,
+   * with everything below; what the permissions of other nodes gave it does not apply to a later domain with its
+   * number. Last, `@releaseDomain` fires.
    */
   release(domid: number): void {
     this.#daemon.release(domid);
   }
 
-  /** A domain shut down, as a guest does that reboots: `@releaseDomain` fires, and all its nodes are there still. */
+  /** A domain shut down, as a rebooting guest does: `@releaseDomain` fires, and all its nodes still exist. */
   shutDown(domid: number): void {
     this.#daemon.shutDown(domid);
   }
@@ -113,7 +113,7 @@ export class SimStore {
    * `/local/domain/N` makes domain N known. No watch fires; open transactions that looked at a node will end
    * with `EAGAIN`.
    *
-   * @throws {StoreError} `EINVAL` with the line that is none
+   * @throws {StoreError} `EINVAL` with the invalid line
    */
   load(lines: string): void {
     const { tree } = this.#daemon;
@@ -123,7 +123,7 @@ export class SimStore {
     }
   }
 
-  /** Carries out and answers what `hold` kept, in order. */
+  /** Carries out and answers what `hold` held back, in order. */
   releaseHeld(): void {
     const held = this.#held;
     this.#held = [];

@@ -1,6 +1,6 @@
 /**
- * Transactions (`xenstore.txt: Transactions`): a private view over the store that is put in place at the end,
- * if no node that was read or written has changed meanwhile. Missing nodes that were asked for count too.
+ * Transactions (`xenstore.txt: Transactions`): a private view over the store that is committed at the end, if no node
+ * that was read or written has changed meanwhile. That includes missing nodes that were asked for.
  */
 
 import { StoreError } from './errors.js';
@@ -22,7 +22,7 @@ export class Transaction implements Nodes {
   readonly #tree: Tree;
   readonly #domid: number;
   readonly #quotas: Quotas;
-  /** In order of the first look, which is the order that events are sent in. */
+  /** In order of first access, which is the order in which events are sent. */
   readonly #touched = new Map<string, Touched>();
 
   constructor(tree: Tree, domid: number, quotas: Quotas) {
@@ -62,17 +62,17 @@ export class Transaction implements Nodes {
     this.change(path).permissions = permissions;
   }
 
-  /** Notes what watches are to be told of; of several changes of a node, the last. */
+  /** Records what watches are to be told about; of several changes to a node, the last. */
   changed(change: Change): void {
     this.#touch(change.path).change = change;
   }
 
   /**
-   * Puts everything in place, or nothing.
+   * Commits everything, or nothing.
    *
-   * @returns one change a node, in the order that the nodes were first looked at; none for a node that was
-   *   made and removed again
-   * @throws {StoreError} `EAGAIN` when another writer was there, `ENOSPC` when a guest would own too many
+   * @returns one change per node, in the order in which the nodes were first accessed; none for a node that was created
+   *   and removed again
+   * @throws {StoreError} `EAGAIN` when there was another writer, `ENOSPC` when a guest would own too many
    *   nodes
    */
   commit(): Change[] {

@@ -1,19 +1,19 @@
 /**
- * The nodes of the simulated store: one flat map from absolute path to node, each node with the names of its
- * children in the order they were made (the order DIRECTORY answers).
+ * The nodes of the simulated store: one flat map from absolute path to node, each node with the names of its children
+ * in order of creation (the order in which DIRECTORY lists them).
  *
- * Values and names are "binary strings": one character a byte. They are immutable, so snapshots cost nothing.
+ * Values and names are "binary strings": one character per byte. They are immutable, so snapshots cost nothing.
  */
 import { type KeptPermission, voidEntries } from './permissions.js';
 
 /** One node. */
 export interface TreeNode {
-  /** A binary string: one character a byte. */
+  /** A binary string: one character per byte. */
   value: string;
   permissions: readonly KeptPermission[];
   /** Names of the children in order of creation. Never changed while {@link shared}. */
   children: Set<string>;
-  /** When value, permissions or the list of children last changed; counts over the whole store. */
+  /** When value, permissions or the list of children last changed; counts for the whole store. */
   generation: number;
   /** A transaction has seen this node: it must be replaced instead of changed. */
   shared: boolean;
@@ -21,15 +21,15 @@ export interface TreeNode {
 
 /** What the operations work on: the store itself or a transaction's view of it. */
 export interface Nodes {
-  /** The node, for looking only. */
+  /** The node, read-only. */
   get(path: string): TreeNode | undefined;
-  /** As {@link get}, but a transaction does not come to depend on the node. */
+  /** Like {@link get}, but a transaction does not come to depend on the node. */
   peek(path: string): TreeNode | undefined;
   /** The node, for changing; it gets a new generation. Only for a path that {@link get} found. */
   change(path: string): TreeNode;
-  /** Adds a node that is not there, below a parent that is. */
+  /** Adds a node that does not exist, below a parent that does. */
   add(path: string, value: string, permissions: readonly KeptPermission[]): void;
-  /** Removes one node that has no children any more. */
+  /** Removes one node that no longer has children. */
   remove(path: string): void;
   /** Changes who owns a node and what others may do. */
   setPermissions(path: string, permissions: readonly KeptPermission[]): void;
@@ -68,7 +68,7 @@ export class Tree implements Nodes {
     this.clear();
   }
 
-  /** Removes all nodes but an empty root. Generations go on counting, so that open transactions notice. */
+  /** Removes all nodes except an empty root. Generations keep counting, so that open transactions notice. */
   clear(): void {
     this.#nodes.clear();
     this.#owned.clear();
@@ -81,7 +81,7 @@ export class Tree implements Nodes {
     });
   }
 
-  /** A generation that no node has had. */
+  /** A generation that no node has had yet. */
   nextGeneration(): number {
     this.#generation += 1;
     return this.#generation;
@@ -92,7 +92,7 @@ export class Tree implements Nodes {
     return this.#owned.get(domid) ?? 0;
   }
 
-  /** Takes from a dead domain what entries of other owners' nodes gave it. No node counts as changed. */
+  /** Revokes what entries of other owners' nodes gave to a dead domain. No node counts as changed. */
   voidEntriesOf(domid: number): void {
     for (const node of this.#nodes.values()) {
       node.permissions = voidEntries(node.permissions, (named) => named === domid);
@@ -145,7 +145,7 @@ export class Tree implements Nodes {
     this.#count(node, 1);
   }
 
-  /** Puts or removes exactly this node, leaving its parent's list alone: for the commit of a transaction. */
+  /** Sets or removes exactly this node, leaving its parent's list alone: for the commit of a transaction. */
   set(path: string, node: TreeNode | undefined): void {
     this.#count(this.#nodes.get(path), -1);
     if (node === undefined) this.#nodes.delete(path);

@@ -1,4 +1,4 @@
-/** Watches (`xenstore.txt: Watches`): who is told of which change, and in which order. */
+/** Watches (`xenstore.txt: Watches`): who is told about which change, and in which order. */
 
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import { PAYLOAD_MAX_BYTES } from '../../xenstore/wire.js';
@@ -9,7 +9,7 @@ import { type Actor, allows, type KeptPermission, voidEntries } from './permissi
 import { demandRoom, type Quotas } from './quota.js';
 import { parentOf } from './tree.js';
 
-/** Who sets watches and is told. */
+/** Who sets watches and gets events. */
 export interface Watcher {
   readonly actor: Actor;
   /** Connections are served in the order of this number. */
@@ -23,7 +23,7 @@ interface Watch {
   /** Absolute path or special name. */
   readonly node: string;
   readonly token: string;
-  /** What to take off an absolute path for a watch that was set by a relative one. */
+  /** What to strip from an absolute path for a watch that was set with a relative one. */
   readonly cut: number;
   readonly order: number;
 }
@@ -35,7 +35,7 @@ const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
 /** All watches of all connections. */
 export class Watches {
-  /** By the watched node, so that a change costs its depth and not the number of watches. */
+  /** By watched node, so that a change costs its depth and not the number of watches. */
   readonly #byNode = new Map<string, Watch[]>();
   readonly #byWatcher = new Map<Watcher, Set<Watch>>();
   readonly #specialPermissions = new Map<string, readonly KeptPermission[]>();
@@ -53,9 +53,9 @@ export class Watches {
   }
 
   /**
-   * WATCH. The first event is the caller's to send, as it follows the reply.
+   * WATCH. The caller has to send the first event, as it follows the reply.
    *
-   * @param path as the watcher sent it; any `@name` is taken
+   * @param path as the watcher sent it; any `@name` is accepted
    * @throws {StoreError} `EINVAL`, `EEXIST`, and `E2BIG` when a guest has too many
    */
   add(watcher: Watcher, path: string, token: string): void {
@@ -88,7 +88,7 @@ export class Watches {
     for (const watch of this.#byWatcher.get(watcher) ?? []) this.#drop(watch);
   }
 
-  /** Tells of a changed node. */
+  /** Reports a changed node. */
   fire(change: Change): void {
     const reached: Watch[] = [...(this.#byNode.get(change.path) ?? [])];
     if (change.reach === 'node') {
@@ -100,7 +100,7 @@ export class Watches {
     this.#notify(reached, change.path, change.visibleBy);
   }
 
-  /** Tells of a domain that came or went. */
+  /** Reports a domain that appeared or disappeared. */
   fireSpecial(name: string): void {
     const permissions = this.#specialPermissions.get(name) ?? ONLY_DOMAIN_0;
     this.#notify([...(this.#byNode.get(name) ?? [])], name, [permissions]);
@@ -111,7 +111,7 @@ export class Watches {
     this.#specialPermissions.set(name, permissions);
   }
 
-  /** Takes from a dead domain what the special names' permissions gave it. */
+  /** Revokes what the special names' permissions gave to a dead domain. */
   voidEntriesOf(domid: number): void {
     for (const [name, permissions] of this.#specialPermissions) {
       this.#specialPermissions.set(
@@ -131,7 +131,7 @@ export class Watches {
     for (const { watcher, token, cut } of reached) {
       if (!visibleBy.some((permissions) => allows(permissions, watcher.actor, 'read'))) continue;
       const shown = path.slice(cut);
-      // As the daemon: what does not fit into a message is not sent at all.
+      // As in the daemon: what does not fit into a message is not sent at all.
       if (shown.length + token.length + 2 <= PAYLOAD_MAX_BYTES) watcher.notify(shown, token);
     }
   }

@@ -1,4 +1,6 @@
-/** What both formats of a world need: hubs in order, unique names, drivers for all that is bound. */
+/** What both formats of a world need: hubs in order, unique names, drivers for everything that is bound. */
+
+import { interfacePattern, isHub, siblingsClaimed } from '../kernel/drivers.js';
 import {
   busOf,
   type DeviceSpec,
@@ -11,13 +13,13 @@ import {
   USBBACK,
 } from '../kernel/index.js';
 import type { WorldFault } from './schema.js';
-import type { WorldDomain, WorldSavedDriver } from './world.js';
+import type { WorldDomain, WorldSavedDrivers } from './world.js';
 
-/** Adds the root hubs that are not named, checks that each hub is there, and sorts hubs before what is behind them. */
+/** Adds the root hubs that are not named, checks that each hub exists, and sorts hubs before what is behind them. */
 export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFault): DeviceSpec[] {
   const byName = new Map<string, DeviceSpec>();
   for (const [index, device] of devices.entries()) {
-    if (byName.has(device.busid)) throw fault(`devices[${index}].busid`, 'is there twice');
+    if (byName.has(device.busid)) throw fault(`devices[${index}].busid`, 'occurs twice');
     byName.set(device.busid, device);
     const numbers = device.interfaces.map(({ number }) => number);
     if (new Set(numbers).size < numbers.length) {
@@ -28,14 +30,15 @@ export function completeDevices(devices: readonly DeviceSpec[], fault: WorldFaul
     const root = `usb${busOf(busid)}`;
     if (!byName.has(root)) byName.set(root, rootHub(root, devices));
     const parent = parentOf(busid);
-    if (parent === undefined || byName.get(parent)?.deviceClass === '09') continue;
-    throw fault(`devices[${index}].busid`, `is behind ${parent}, which is no hub of this world`);
+    const hub = parent === undefined ? undefined : byName.get(parent);
+    if (parent === undefined || (hub && isHub(hub))) continue;
+    throw fault(`devices[${index}].busid`, `is behind ${parent}, which is not a hub of this world`);
   }
   const addressed = withAddresses([...byName.values()], fault);
   return addressed.sort((a, b) => depthOf(a.busid) - depthOf(b.busid) || a.address - b.address);
 }
 
-/** Gives an address to each device that has none: behind the highest of its bus, in the order of the list. */
+/** Gives an address to each device that has none: after the highest of its bus, in list order. */
 function withAddresses(
   devices: readonly DeviceSpec[],
   fault: WorldFault,
@@ -85,37 +88,44 @@ function rootHub(busid: string, devices: readonly DeviceSpec[]): DeviceSpec {
 }
 
 /**
- * The drivers of a world: `drivers`, and one for each name that an interface or a saved driver has and that would not take it,
+ * The drivers of a world: `drivers`, and one for each driver of an interface, or saved driver, that would not take it,
  * so that what is bound can be bound again.
  */
 export function completeDrivers(
   drivers: readonly DriverSpec[] | undefined,
   devices: readonly DeviceSpec[],
-  saved: readonly WorldSavedDriver[],
+  saved: readonly WorldSavedDrivers[],
 ): DriverSpec[] {
   const byName = new Map((drivers ?? STANDARD_DRIVERS).map((driver) => [driver.name, driver]));
-  const need = (name: string, device: DeviceSpec | undefined) => {
+  const need = (name: string, device: DeviceSpec | undefined, number: number | undefined) => {
     if (name === USBBACK) return;
     const driver = byName.get(name) ?? { name, match: [] };
     byName.set(name, driver);
-    // usbfs is a program's doing (QEMU's libusb), never a driver's choice.
-    if (!device || name === 'usbfs' || device.interfaces.some((intf) => takes(driver.match, device, intf)))
+    const intf = device?.interfaces.find((other) => other.number === number);
+    // usbfs is a program's doing (QEMU's libusb), never a driver's choice. A driver of several interfaces may have it
+    // together with another.
+    if (!device || !intf || name === 'usbfs' || takes(driver.match, device, intf)) return;
+    if (
+      device.interfaces.some((other) =>
+        siblingsClaimed(driver, { spec: device, interfaces: device.interfaces }, other)?.includes(intf),
+      )
+    )
       return;
-    byName.set(name, { ...driver, match: [...driver.match, `${device.vendorId}:${device.productId}`] });
+    byName.set(name, { ...driver, match: [...driver.match, interfacePattern(device, intf.number)] });
   };
-  for (const device of devices) for (const { driver } of device.interfaces) if (driver) need(driver, device);
-  for (const { busid, driver } of saved) {
-    need(
-      driver,
-      devices.find((device) => device.busid === busid),
-    );
+  for (const device of devices)
+    for (const { driver, number } of device.interfaces) if (driver) need(driver, device, number);
+  for (const { busid, drivers: before } of saved) {
+    const device = devices.find((other) => other.busid === busid);
+    for (const { interface: intf, driver } of before)
+      if (driver !== undefined) need(driver, device, Number(intf.slice(intf.lastIndexOf('.') + 1)));
   }
   byName.delete(USBBACK);
   return [...byName.values()];
 }
 
-/** The driver that would take an interface first, the driver of its siblings included. */
-export function naturalDriver(
+/** The driver that would take an interface first, including the driver of its siblings. */
+function naturalDriver(
   drivers: readonly DriverSpec[],
   device: DeviceSpec,
   number: number,
@@ -134,26 +144,29 @@ export function naturalDriver(
 }
 
 /** Saved drivers as libxl leaves them for a device whose interfaces all went to usbback. */
-export function savedFor(drivers: readonly DriverSpec[], device: DeviceSpec): WorldSavedDriver[] {
-  return device.interfaces.flatMap(({ number }) => {
-    const driver = naturalDriver(drivers, device, number);
-    const { busid } = device;
-    return driver === undefined
-      ? []
-      : [{ busid, interface: interfaceName(busid, device.configuration ?? 1, number), driver }];
-  });
+export function savedFor(drivers: readonly DriverSpec[], device: DeviceSpec): WorldSavedDrivers {
+  const { busid, configuration } = device;
+  return {
+    busid,
+    drivers: device.interfaces.flatMap(({ number }) => {
+      const driver = naturalDriver(drivers, device, number);
+      return driver === undefined
+        ? []
+        : [{ interface: interfaceName(busid, configuration ?? 1, number), driver }];
+    }),
+  };
 }
 
-/** Checks that no domid is there twice. */
+/** Checks that no domid occurs twice. */
 export function checkDomains(domains: readonly Pick<WorldDomain, 'domid'>[], fault: WorldFault): void {
   const seen = new Set<number>();
   for (const [index, { domid }] of domains.entries()) {
-    if (seen.has(domid)) throw fault(`domains[${index}].domid`, 'is there twice');
+    if (seen.has(domid)) throw fault(`domains[${index}].domid`, 'occurs twice');
     seen.add(domid);
   }
 }
 
-/** Checks that no controller is there twice and that each has its domain. */
+/** Checks that no controller occurs twice and that each has its domain. */
 export function checkControllers(
   controllers: readonly { readonly domid: number; readonly devid: number }[],
   domains: readonly { readonly domid: number }[],
@@ -162,8 +175,8 @@ export function checkControllers(
   const domids = new Set(domains.map(({ domid }) => domid));
   const seen = new Set<string>();
   for (const [index, { domid, devid }] of controllers.entries()) {
-    if (!domids.has(domid)) throw fault(`controllers[${index}].domid`, 'is no domain of this world');
-    if (seen.has(`${domid}/${devid}`)) throw fault(`controllers[${index}].devid`, 'is there twice');
+    if (!domids.has(domid)) throw fault(`controllers[${index}].domid`, 'is not a domain of this world');
+    if (seen.has(`${domid}/${devid}`)) throw fault(`controllers[${index}].devid`, 'occurs twice');
     seen.add(`${domid}/${devid}`);
   }
 }

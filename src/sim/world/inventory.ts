@@ -1,38 +1,28 @@
-/** An inventory as a world: the host that someone else saw, to be played with. */
+/** An inventory as a world: a host observed elsewhere, to be simulated. */
+
+import { isHub } from '../kernel/drivers.js';
 import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
 import type { CheckedInventory, WorldFault } from './schema.js';
+import { simType } from './types.js';
 import type { World, WorldController, WorldDomain } from './world.js';
 
 /** Completes a checked inventory. Throws what `fault` makes. */
 export function fromInventory(inventory: CheckedInventory, fault: WorldFault): World {
   checkDomains(inventory.domains, fault);
+  checkControllers(inventory.controllers, inventory.domains, fault);
   const served = servedDomids(inventory);
   const domains = inventory.domains
     .filter(({ domid }) => domid !== 0)
-    .map(
-      (domain): WorldDomain => ({
-        domid: domain.domid,
-        name: domain.name ?? `guest${domain.domid}`,
-        type: domain.type ?? 'pv',
-        alive: domain.alive,
-        driver: true,
-        ...(domain.uuid === undefined ? {} : { uuid: domain.uuid }),
-        ...(served.has(domain.domid) ? { deviceModel: true } : {}),
-      }),
-    );
-  checkControllers(inventory.controllers, domains, fault);
-  const savedDrivers = inventory.savedDrivers.flatMap(({ busid, drivers }) =>
-    drivers.flatMap(({ interface: intf, driver }) =>
-      driver === undefined ? [] : [{ busid, interface: intf, driver }],
-    ),
-  );
+    .map((domain) => domainOf(inventory, domain, served.has(domain.domid)));
+  const own = inventory.domains.find(({ domid }) => domid === 0);
+  const { savedDrivers } = inventory;
   const named = namedToQemu(inventory, served);
   const isHeld = ({ interfaces }: CheckedInventory['devices'][number]) =>
     interfaces.some(({ driver }) => driver === USBFS);
   const devices = completeDevices(
     inventory.devices.map((device, index) =>
-      // What QEMU holds it takes once more from the driver that would have it.
+      // QEMU takes what it holds again, from the driver that would have it.
       deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
     ),
     fault,
@@ -42,6 +32,8 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     devices,
     drivers: completeDrivers(undefined, devices, savedDrivers),
     domains,
+    ...(own ? { dom0: domainZero(own) } : {}),
+    asFound: true,
     controllers: inventory.controllers.map(controllerOf),
     savedDrivers,
     notOpened: inventory.devices
@@ -52,25 +44,66 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
   };
 }
 
-/** Domains with a QEMU. An inventory that does not say has one for each domain that needs it. */
-function servedDomids({ domains, controllers }: CheckedInventory): Set<number> {
+function domainOf(
+  { qemus }: CheckedInventory,
+  { domid, name, type, alive, uuid, deviceModel }: CheckedInventory['domains'][number],
+  isServed: boolean,
+): WorldDomain {
+  const lacks = lacking({ name, type, uuid });
+  const isUsual = deviceModel === undefined || (deviceModel.running && deviceModel.qusb);
+  return {
+    domid,
+    name: name ?? `guest${domid}`,
+    type: type ?? 'pv',
+    alive,
+    driver: true,
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(lacks.length === 0 ? {} : { lacks }),
+    deviceModel: isServed,
+    ...(isUsual ? {} : { announced: deviceModel }),
+    ...(qemus?.some((qemu) => qemu.domid === domid && qemu.health === 'dead') ? { hasDeadQemu: true } : {}),
+  };
+}
+
+/** Domain 0 has no type on a libxl host, and its uuid is not always written. */
+function domainZero({
+  name,
+  type,
+  uuid,
+  deviceModel,
+}: CheckedInventory['domains'][number]): NonNullable<World['dom0']> {
+  return {
+    name: name ?? '',
+    type: type as WorldDomain['type'],
+    ...(uuid === undefined ? {} : { uuid }),
+    lacks: lacking({ name }),
+    ...(deviceModel === undefined ? {} : { announced: deviceModel }),
+  };
+}
+
+function lacking(said: Partial<Record<'name' | 'type' | 'uuid', string | undefined>>) {
+  return (Object.keys(said) as (keyof typeof said)[]).filter((key) => said[key] === undefined);
+}
+
+/** Domains with a QEMU. An inventory that says nothing about QEMUs has one for each domain that needs it. */
+function servedDomids({ domains, controllers, qemus }: CheckedInventory): Set<number> {
   const needs = (domid: number) =>
-    controllers.some((controller) => controller.domid === domid && controller.type === 'qusb');
+    controllers.some((controller) => controller.domid === domid && simType(controller.type)?.startsQemu);
   return new Set(
     domains
       .filter(
         ({ domid, type, alive, deviceModel }) =>
-          alive && (deviceModel?.running ?? (type === 'hvm' || needs(domid))),
+          alive && (deviceModel?.running ?? (qemus === undefined && (type === 'hvm' || needs(domid)))),
       )
       .map(({ domid }) => domid),
   );
 }
 
-/** Devices that stand in a port of a controller that a QEMU serves. */
+/** Devices in ports of controllers that a QEMU serves. */
 function namedToQemu({ controllers }: CheckedInventory, served: ReadonlySet<number>): Set<string> {
   return new Set(
     controllers
-      .filter(({ domid, type }) => served.has(domid) && (type === 'qusb' || type === 'devicemodel'))
+      .filter(({ domid, type }) => served.has(domid) && simType(type)?.isOfQemu)
       .flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
   );
 }
@@ -82,7 +115,7 @@ function withoutUsbfs(device: CheckedInventory['devices'][number]): CheckedInven
   return { ...device, interfaces };
 }
 
-/** Stands for whichever driver takes an interface when it is plugged in; no driver has a name like it. */
+/** Stands for whichever driver takes an interface when it is plugged in; no driver has such a name. */
 const AS_PLUGGED = '*';
 
 const ROOT_HUB_INTERFACES = [{ number: 0, classes: '09/00/00' }];
@@ -94,19 +127,18 @@ function deviceOf(
   fault: WorldFault,
 ): DeviceSpec {
   const { busid, kind, bus, address, manufacturer, product, serial } = device;
-  if (bus !== busOf(busid)) throw fault(`devices[${index}].bus`, `is not the bus of ${busid}`);
   const hub = kind !== 'device';
   const configuration = Number(/:(\d{1,3})\.\d+$/.exec(device.interfaces[0]?.id ?? '')?.[1] ?? 1);
-  if (hub !== (device.deviceClass === '09'))
-    throw fault(`devices[${index}].kind`, 'does not go with its deviceClass');
-  const interfaces = device.interfaces.map(({ id, number, classes, driver }, place) => {
+  if (hub !== (kind === 'root-hub' || isHub(device)))
+    throw fault(`devices[${index}].kind`, 'does not match its classes');
+  const interfaces = device.interfaces.map(({ id, number, classes, driver, unauthorized }, place) => {
     const field = `devices[${index}].interfaces[${place}]`;
     if (id !== interfaceName(busid, configuration, number))
-      throw fault(`${field}.id`, `is no interface ${number} of ${busid}`);
+      throw fault(`${field}.id`, `is not interface ${number} of ${busid}`);
     if (driver === USBBACK && !usbback)
       throw fault(`${field}.driver`, 'is usbback, which this host does not have');
-    if (driver === AS_PLUGGED) return { number, classes };
-    return { number, classes, driver: driver ?? null };
+    const given = { number, classes, ...(unauthorized ? { authorized: false } : {}) };
+    return driver === AS_PLUGGED ? given : { ...given, driver: driver ?? null };
   });
   return {
     busid,
@@ -115,14 +147,23 @@ function deviceOf(
     deviceClass: device.deviceClass,
     speedMbps: device.speedMbps,
     address,
-    configuration,
+    configuration: device.unconfigured ? null : configuration,
+    ...(bus === busOf(busid) ? {} : { bus }),
+    ...(device.unauthorized ? { authorized: false } : {}),
     ...(hub ? { maxChild: 8 } : {}),
-    ...(manufacturer === undefined ? {} : { manufacturer }),
-    ...(product === undefined ? {} : { product }),
-    ...(serial === undefined ? {} : { serial }),
+    ...(manufacturer === undefined ? {} : { manufacturer: unescaped(manufacturer) }),
+    ...(product === undefined ? {} : { product: unescaped(product) }),
+    ...(serial === undefined ? {} : { serial: unescaped(serial) }),
     // An inventory leaves out a root hub's interface (`3-0:1.0`); the kernel has it.
     interfaces: interfaces.length === 0 && kind === 'root-hub' ? ROOT_HUB_INTERFACES : interfaces,
   };
+}
+
+/** An inventory has a device's texts in printable form: `\\x1b` for the character, `\\\\` for a backslash. */
+function unescaped(text: string): string {
+  return text.replace(/\\(?:\\|x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\})/g, (_, byte, code) =>
+    byte === undefined && code === undefined ? '\\' : String.fromCodePoint(Number.parseInt(byte ?? code, 16)),
+  );
 }
 
 function controllerOf(controller: CheckedInventory['controllers'][number]): WorldController {

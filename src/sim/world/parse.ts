@@ -5,13 +5,13 @@ import { inventorySchema, shortSchema } from './schema.js';
 import { fromShort } from './short.js';
 import type { World } from './world.js';
 
-/** Longest text taken by {@link parseWorldText}, in UTF-16 units. */
+/** Longest text accepted by {@link parseWorldText}, in UTF-16 units. */
 export const WORLD_TEXT_MAX = 16 * 1024 * 1024;
 
-/** The text is no world: one sentence that names the first wrong field. */
+/** The text is not a world: one sentence that names the first wrong field. */
 export class WorldError extends Error {
   override readonly name = 'WorldError';
-  /** The field, as `devices[3].busid`; empty for the whole. */
+  /** The field, such as `devices[3].busid`; empty for the whole. */
   readonly field: string;
 
   constructor(field: string, problem: string) {

@@ -1,8 +1,8 @@
-/** The recorded host: a Xen 4.17 dom0 with emulated USB devices and two PV guests. Every value is as its sysfs showed it. */
+/** The recorded host: a Xen 4.17 dom0 with emulated USB devices and two PV guests. Every value is as sysfs showed it. */
 import { shortWorld } from './parse.js';
 import type { World } from './world.js';
 
-/** The host that the project's captures are from, with usbback and two PV guests, `u1` and `u2`; nothing is lent yet. */
+/** The host that the project's recordings are from, with usbback and two PV guests, `u1` and `u2`; nothing is lent yet. */
 export function labWorld(): World {
   return shortWorld({
     usbback: true,

@@ -5,8 +5,9 @@ import { LAB_DEVICES } from './recorded-pv.js';
 import type { World } from './world.js';
 
 /**
- * The recorded host with four guests: `u1` (PV, no QEMU), `u2` (PV with a QEMU and an empty qusb controller 0 of four ports),
- * `p1` (PVH with a QEMU) and `h1` (HVM). With `usbback` false, as in the captures of qusb, its kernel does not serve type pv.
+ * The recorded host with four guests: `u1` (PV, no QEMU), `u2` (PV with a QEMU and an empty qusb controller 0 of four
+ * ports), `p1` (PVH with a QEMU) and `h1` (HVM). With `usbback` false, as in the recordings of qusb, its kernel does
+ * not serve type pv.
  */
 export function qemuWorld({ usbback = true }: { readonly usbback?: boolean } = {}): World {
   return shortWorld({

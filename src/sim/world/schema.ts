@@ -1,38 +1,39 @@
 /** The two formats of a world, with their limits. */
 import { z } from 'zod';
 import { isDeviceName } from '../kernel/index.js';
+import { TYPE_NAMES } from './types.js';
 
 /** xenstore's and the toolstack's limit: domids from 0x7FF0 on are reserved. */
 const DOMID_MAX = 0x7fef;
 
-const domid = z.int('is no domid').min(0).max(DOMID_MAX);
-const devid = z.int('is no devid').min(0).max(65535);
-const portNumber = z.int('is no port').min(1).max(65535);
-const stateNumber = z.int('is no xenbus state').min(0).max(255);
-const text = z.string('is no text').max(4096);
-const busid = z.string('is no text').max(64).refine(isDeviceName, 'is no name of a USB device');
+const domid = z.int('is not a domid').min(0).max(DOMID_MAX);
+const devid = z.int('is not a devid').min(0).max(65535);
+const portNumber = z.int('is not a port').min(1).max(65535);
+const stateNumber = z.int('is not a xenbus state').min(0).max(255);
+const text = z.string('is not a string').max(4096);
+const busid = z.string('is not a string').max(64).refine(isDeviceName, 'is not the name of a USB device');
 const interfaceId = z
   .string()
   .max(64)
-  .regex(/^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}:\d{1,3}\.\d{1,3}$/, 'is no name of a USB interface');
+  .regex(/^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}:\d{1,3}\.\d{1,3}$/, 'is not the name of a USB interface');
 const classes = z.string().regex(/^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{2}$/, 'is not like 03/01/01');
 const driverName = z
-  .string('is no text')
+  .string('is not a string')
   .max(64)
-  .regex(/^(?!\.{1,2}$)[A-Za-z0-9_.\- ]+$/, 'is no name of a driver')
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9_.\- ]+$/, 'is not the name of a driver')
   .refine((name) => name !== 'usb', 'is the driver of whole devices');
 const hex4 = z.string().regex(/^[0-9a-f]{4}$/, 'is not four hex digits');
 const hex2 = z.string().regex(/^[0-9a-f]{2}$/, 'is not two hex digits');
-const speed = z.number('is no speed').min(1).max(100000);
-const address = z.int('is no address').min(1).max(127);
-const ringNumber = z.int('is no number').min(0).max(Number.MAX_SAFE_INTEGER);
-const domainName = z.string().min(1).max(256);
+const speed = z.number('is not a speed').min(0).max(100000);
+const address = z.int('is not an address').min(1).max(127);
+const ringNumber = z.int('is not a number').min(0).max(Number.MAX_SAFE_INTEGER);
+const domainName = z.string().max(256);
 const domainType = z.enum(['pv', 'pvh', 'hvm'], 'is none of pv, pvh, hvm');
-const portText = z.string('is no text').max(3500);
+const portText = z.string('is not a string').max(3500);
 const list = <T extends z.ZodType>(item: T, max: number) =>
-  z.array(item, 'is no list').max(max, `has more than ${max} entries`);
+  z.array(item, 'is not a list').max(max, `has more than ${max} entries`);
 
-/** The limits of a world: far above what a host has, low enough to stay quick. */
+/** The limits of a world: far above what a host has, but low enough to stay fast. */
 const DEVICES_MAX = 4096;
 const DOMAINS_MAX = 4096;
 const CONTROLLERS_MAX = 16384;
@@ -43,7 +44,7 @@ const inventoryPort = z.object({
   untrustedJunk: portText.optional(),
 });
 
-/** What `pvusb inventory --json` prints (`Inventory` of the model); fields unknown to us are passed over. */
+/** What `pvusb inventory --json` prints (`Inventory` of the model); unknown fields are ignored. */
 export const inventorySchema = z.object({
   format: z.literal('pvusb-inventory-1'),
   usbback: z.boolean('is neither true nor false'),
@@ -57,6 +58,8 @@ export const inventorySchema = z.object({
       productId: hex4,
       deviceClass: hex2,
       speedMbps: speed,
+      unauthorized: z.literal(true).optional(),
+      unconfigured: z.literal(true).optional(),
       manufacturer: text.optional(),
       product: text.optional(),
       serial: text.optional(),
@@ -66,6 +69,7 @@ export const inventorySchema = z.object({
           number: z.int().min(0).max(255),
           classes,
           driver: driverName.optional(),
+          unauthorized: z.literal(true).optional(),
         }),
         64,
       ),
@@ -78,7 +82,7 @@ export const inventorySchema = z.object({
       name: domainName.optional(),
       type: domainType.optional(),
       alive: z.boolean(),
-      uuid: z.guid('is no UUID').optional(),
+      uuid: z.guid('is not a UUID').optional(),
       deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
     }),
     DOMAINS_MAX,
@@ -87,7 +91,7 @@ export const inventorySchema = z.object({
     z.object({
       domid,
       devid,
-      type: z.enum(['pv', 'qusb', 'devicemodel', 'unknown']),
+      type: z.enum([...TYPE_NAMES, 'unknown']),
       version: z.int().min(0).max(255),
       portCount: z.int().min(0).max(255),
       backendDomid: domid,
@@ -109,14 +113,17 @@ export const inventorySchema = z.object({
   savedDrivers: list(
     z.object({
       busid,
+      identity: text.optional(),
+      origin: portText.optional(),
       drivers: list(z.object({ interface: interfaceId, driver: driverName.optional() }), 255),
     }),
     DEVICES_MAX,
   ),
   orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+  qemus: list(z.object({ domid, health: z.enum(['alive', 'dead', 'silent']) }), DOMAINS_MAX).optional(),
 });
 
-/** The short form, written by hand; a field that is unknown is an error, since it is a typing mistake. */
+/** The short form, written by hand; an unknown field is an error, since it is probably a typing mistake. */
 export const shortSchema = z.strictObject({
   format: z.literal('pvusb-world-1'),
   usbback: z.boolean('is neither true nor false').default(true),
@@ -124,7 +131,7 @@ export const shortSchema = z.strictObject({
     z.strictObject({
       busid,
       id: z.string().regex(/^[0-9a-f]{4}:[0-9a-f]{4}$/, 'is not like 046d:c52b'),
-      /** `bDeviceClass`, subclass and protocol, or the class alone. */
+      /** `bDeviceClass`, subclass and protocol, or only the class. */
       class: z
         .string()
         .regex(/^[0-9a-f]{2}(\/[0-9a-f]{2}\/[0-9a-f]{2})?$/, 'is not like 09 or 09/00/01')
@@ -137,6 +144,10 @@ export const shortSchema = z.strictObject({
       release: hex4.optional(),
       address: address.optional(),
       maxChild: z.int().min(0).max(255).optional(),
+      /** False: the host does not allow its use; it then has no interfaces. */
+      authorized: z.boolean('is neither true nor false').optional(),
+      /** False: it is not configured, and has no interfaces. */
+      configured: z.boolean('is neither true nor false').optional(),
       manufacturer: text.optional(),
       product: text.optional(),
       serial: text.optional(),
@@ -148,6 +159,7 @@ export const shortSchema = z.strictObject({
               number: z.int().min(0).max(255).optional(),
               classes,
               driver: driverName.nullable().optional(),
+              authorized: z.boolean('is neither true nor false').optional(),
             }),
           ],
           'is neither like 03/01/01 nor an interface',
@@ -175,7 +187,7 @@ export const shortSchema = z.strictObject({
       driver: z.boolean('is neither true nor false').default(true),
       hostile: z.int().min(0).max(0xffffffff).optional(),
       deviceModel: z.boolean('is neither true nor false').optional(),
-      uuid: z.guid('is no UUID').optional(),
+      uuid: z.guid('is not a UUID').optional(),
     }),
     DOMAINS_MAX,
   ).default([]),
@@ -183,13 +195,13 @@ export const shortSchema = z.strictObject({
     z.strictObject({
       domid: domid.min(1, 'is domain 0'),
       devid,
-      type: z.enum(['pv', 'qusb', 'devicemodel'], 'is none of pv, qusb, devicemodel').default('pv'),
+      type: z.enum(TYPE_NAMES, `is none of ${TYPE_NAMES.join(', ')}`).default('pv'),
       version: z.int().min(1).max(3).default(2),
       /** As libxl chooses it when absent. */
       ports: z.int().min(1).max(31).optional(),
       /** Which device is in which port: `{ "1": "3-2" }`. */
       devices: z
-        .record(z.string().regex(/^[1-9]\d?$/, 'is no port'), busid)
+        .record(z.string().regex(/^[1-9]\d?$/, 'is not a port'), busid)
         .refine((map) => Object.keys(map).length <= 31, 'has more than 31 ports')
         .default({}),
     }),
@@ -203,5 +215,5 @@ export type CheckedInventory = z.output<typeof inventorySchema>;
 /** A checked short form. */
 export type ShortWorld = z.output<typeof shortSchema>;
 
-/** Makes the error for a field that is well-formed and yet wrong. */
+/** Makes the error for a field that is well-formed but wrong. */
 export type WorldFault = (field: string, problem: string) => Error;

@@ -1,8 +1,11 @@
 /** The hand-written form of a world, completed. */
+
+import { isHub } from '../kernel/drivers.js';
 import { type DeviceSpec, isRootHub, USBBACK } from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers, savedFor } from './devices.js';
 import type { ShortWorld, WorldFault } from './schema.js';
-import type { World, WorldController, WorldDomain, WorldSavedDriver } from './world.js';
+import { type SimType, simType } from './types.js';
+import type { World, WorldController, WorldDomain, WorldSavedDrivers } from './world.js';
 
 /** Completes a checked short form. Throws what `fault` makes. */
 export function fromShort(short: ShortWorld, fault: WorldFault): World {
@@ -21,10 +24,10 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
   const plugged = completeDevices(short.devices.map(deviceOf), fault);
   const drivers = completeDrivers(short.drivers, plugged, []);
   const lent = lentDevices(short, plugged, fault);
-  const savedDrivers: WorldSavedDriver[] = [];
+  const savedDrivers: WorldSavedDrivers[] = [];
   const devices = plugged.map((device) => {
-    if (lent.get(device.busid) !== 'pv') return device;
-    savedDrivers.push(...savedFor(drivers, device));
+    if (!lent.get(device.busid)?.isOfUsbback) return device;
+    savedDrivers.push(savedFor(drivers, device));
     return { ...device, interfaces: device.interfaces.map((intf) => ({ ...intf, driver: USBBACK })) };
   });
   return {
@@ -38,22 +41,25 @@ export function fromShort(short: ShortWorld, fault: WorldFault): World {
   };
 }
 
-/** libxl starts a QEMU for a domain that is to have controllers of type qusb. */
+/** libxl starts a QEMU for a domain with controllers of type qusb. */
 function needsModel(short: ShortWorld, domid: number): true | undefined {
-  return short.controllers.some((other) => other.domid === domid && other.type === 'qusb') || undefined;
+  return (
+    short.controllers.some((other) => other.domid === domid && simType(other.type)?.startsQemu) || undefined
+  );
 }
 
 function portsOf({ type, version, ports }: ShortWorld['controllers'][number]): number {
-  if (ports !== undefined) return ports;
-  // A UHCI has 2 ports and an EHCI 6.
-  return type === 'devicemodel' && version < 3 ? version * 4 - 2 : 8;
+  return ports ?? simType(type)!.usualPorts(version);
 }
 
 function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
-  const { id, class: classes, speed, release, interfaces, ...rest } = device;
+  const { id, class: classes, speed, release, interfaces, configured = true, ...rest } = device;
   const [deviceClass = '00', deviceSubClass = '00', deviceProtocol = '00'] = classes.split('/');
   const hub = isRootHub(device.busid) || deviceClass === '09';
-  const given = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
+  const isUsable = configured && (rest.authorized ?? true);
+  const usual = interfaces.length === 0 && hub ? ['09/00/00'] : interfaces;
+  // The kernel creates no interfaces for a device that it does not configure (`hub.c: usb_new_device`).
+  const given = isUsable ? usual : [];
   return {
     ...defined(rest),
     busid: device.busid,
@@ -63,17 +69,23 @@ function deviceOf(device: ShortWorld['devices'][number]): DeviceSpec {
     deviceSubClass,
     deviceProtocol,
     speedMbps: speed,
+    ...(isUsable ? {} : { configuration: null }),
     ...(release === undefined ? {} : { bcdDevice: release }),
     ...(hub && rest.maxChild === undefined ? { maxChild: 4 } : {}),
     interfaces: given.map((intf, index) => {
       if (typeof intf === 'string') return { number: index, classes: intf };
-      const { number = index, driver } = intf;
-      return { number, classes: intf.classes, ...(driver === undefined ? {} : { driver }) };
+      const { number = index, driver, authorized } = intf;
+      return {
+        number,
+        classes: intf.classes,
+        ...(driver === undefined ? {} : { driver }),
+        ...(authorized === undefined ? {} : { authorized }),
+      };
     }),
   };
 }
 
-/** Without the fields that are undefined. */
+/** A copy without the undefined fields. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
@@ -85,19 +97,21 @@ function lentDevices(
   short: ShortWorld,
   devices: readonly DeviceSpec[],
   fault: WorldFault,
-): Map<string, string> {
-  const lent = new Map<string, string>();
+): Map<string, SimType> {
+  const lent = new Map<string, SimType>();
   const names = new Map(devices.map((device) => [device.busid, device]));
   for (const [index, controller] of short.controllers.entries()) {
-    if (controller.type === 'pv' && !short.usbback) {
-      throw fault(`controllers[${index}].type`, 'is pv, but the world has no usbback');
+    const type = simType(controller.type)!;
+    if (type.isOfUsbback && !short.usbback) {
+      throw fault(`controllers[${index}].type`, `is ${controller.type}, but the world has no usbback`);
     }
     for (const [port, busid] of Object.entries(controller.devices)) {
       const field = `controllers[${index}].devices["${port}"]`;
-      if (Number(port) > portsOf(controller)) throw fault(field, 'is no port of the controller');
-      if (lent.has(busid)) throw fault(field, 'is in another port too');
-      if (names.get(busid)?.deviceClass === '09') throw fault(field, 'is a hub');
-      lent.set(busid, controller.type);
+      if (Number(port) > portsOf(controller)) throw fault(field, 'is not a port of the controller');
+      if (lent.has(busid)) throw fault(field, 'is also in another port');
+      const device = names.get(busid);
+      if (device && isHub(device)) throw fault(field, 'is a hub');
+      lent.set(busid, type);
     }
   }
   return lent;
@@ -106,7 +120,7 @@ function lentDevices(
 /** A new controller: the drivers of host and guest connect it when the world begins. */
 function controllerOf(controller: ShortWorld['controllers'][number]): WorldController {
   const { domid, devid, type, version, devices } = controller;
-  const inXenstore = type !== 'devicemodel';
+  const inXenstore = simType(type)?.backend !== undefined;
   return {
     domid,
     devid,

@@ -13,17 +13,23 @@ export interface WorldDomain {
   readonly driver: boolean;
   /** A seed: the guest rewrites its own nodes at random. */
   readonly hostile?: number;
-  /** True: a QEMU serves it. An HVM guest has one in any case. */
+  /** Whether a QEMU serves it; absent: if it is an HVM guest. */
   readonly deviceModel?: boolean;
-  /** `/vm/<uuid>`; made of the domid when absent. */
+  /** `/vm/<uuid>`; made from the domid when absent. */
   readonly uuid?: string;
+  /** What xenstore does not say about it; absent: it says everything. */
+  readonly lacks?: readonly ('name' | 'type' | 'uuid')[];
+  /** What the store says about its QEMU, if that is not what a QEMU serving it announces. */
+  readonly announced?: { readonly running: boolean; readonly qusb: boolean };
+  /** True: its QEMU has died. */
+  readonly hasDeadQemu?: boolean;
 }
 
-/** A controller of a world, with all that stands in xenstore for it. */
+/** A controller of a world, with everything that xenstore has about it. */
 export interface WorldController {
   readonly domid: number;
   readonly devid: number;
-  /** As in the record's `type`: `pv`, `qusb`, `devicemodel` or something unheard of. */
+  /** As in the record's `type`: `pv`, `qusb`, `devicemodel` or something unknown. */
   readonly type: string;
   /** `usb-ver`. */
   readonly version: number;
@@ -42,15 +48,19 @@ export interface WorldController {
   readonly eventChannel?: number;
   readonly urbRingRef?: number;
   readonly connRingRef?: number;
-  /** What stands in the port nodes that are not empty, also beyond `portCount`. */
+  /** The contents of the port nodes that are not empty, also beyond `portCount`. */
   readonly ports: ReadonlyMap<number, string>;
 }
 
-/** What `/libxl/usbback/<busid>/<interface>` holds. */
-export interface WorldSavedDriver {
+/** What `/libxl/usbback/<busid>` holds. */
+export interface WorldSavedDrivers {
   readonly busid: string;
-  readonly interface: string;
-  readonly driver: string;
+  /** The key `device`. */
+  readonly identity?: string;
+  /** The key `port`. */
+  readonly origin?: string;
+  /** An absent driver stands for a path that is not a driver's. */
+  readonly drivers: readonly { readonly interface: string; readonly driver?: string }[];
 }
 
 /** What a simulated host is made of. */
@@ -63,10 +73,14 @@ export interface World {
   readonly drivers: readonly DriverSpec[];
   readonly domains: readonly WorldDomain[];
   readonly controllers: readonly WorldController[];
-  readonly savedDrivers: readonly WorldSavedDriver[];
-  /** Devices in a port that QEMU serves, which it did not take: they keep the drivers they have. None when absent. */
+  readonly savedDrivers: readonly WorldSavedDrivers[];
+  /** Domain 0, where it differs from the recorded host. */
+  readonly dom0?: Omit<WorldDomain, 'domid' | 'alive' | 'driver'>;
+  /** True: everything stays as it is until something changes. */
+  readonly asFound?: boolean;
+  /** Devices in a port served by QEMU that it did not take: they keep the drivers they have. None when absent. */
   readonly notOpened?: readonly string[];
-  /** Backend directories (with a slash at the front) that no record points to. */
+  /** Backend directories (with a leading slash) that no record points to. */
   readonly orphanBackends: readonly {
     readonly domid: number;
     readonly devid: number;

@@ -1,4 +1,4 @@
-/** All cases, and the stores that they are played on. */
+/** All cases, and the stores that they run on. */
 import { type OpenLab, openOnDaemon, openSimulated } from '../support/test-host.js';
 import { attachCases } from './attach.js';
 import type { Case } from './case.js';
@@ -9,7 +9,7 @@ import { libxlCases } from './libxl.js';
 import { qusbCases } from './qusb.js';
 import { refusalCases } from './refused.js';
 
-/** By what they are about. */
+/** By topic. */
 export const CASES = {
   controllers: controllerCases,
   attaching: attachCases,
@@ -20,7 +20,7 @@ export const CASES = {
   'like libxl': libxlCases,
 } as const satisfies Readonly<Record<string, readonly Case[]>>;
 
-/** By their names. */
+/** By name. */
 export const STORES = {
   'the simulated store': openSimulated,
   "Debian's C xenstored": openOnDaemon('c'),

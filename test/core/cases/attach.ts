@@ -7,7 +7,7 @@ import type { Case } from './case.js';
 
 const two = labWith(controllerOf({ domid: 1, devid: 0 }), controllerOf({ domid: 1, devid: 5 }));
 
-/** Attaches `3-8` by some name and says what it became. */
+/** Attaches `3-8` by some name and returns where it went. */
 async function attachedBy(
   lab: Parameters<Case['run']>[0],
   name: Parameters<typeof attachDevice>[1]['device'],
@@ -27,7 +27,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a device goes to the first free port of the controller asked for',
+    name: 'a device goes to the first free port of the requested controller',
     options: { world: two },
     async run(lab) {
       assert.equal(await lab.attach(1, '3-8', { devid: 5 }), '1/5/1');
@@ -35,7 +35,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a device goes to the port asked for',
+    name: 'a device goes to the requested port',
     options: { world: two },
     async run(lab) {
       assert.equal(await lab.attach(1, '3-8', { devid: 5, port: 2 }), '1/5/2');
@@ -44,7 +44,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller is made when a domain has none',
+    name: 'a controller is added when a domain has none',
     async run(lab) {
       assert.equal(await lab.attach(2, '4-1'), '2/0/1');
       assert.equal(await lab.attach(2, '3-4'), '2/0/2');
@@ -52,7 +52,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller is made when all are full, and is served before the device is attached',
+    name: 'a controller is added when all are full, and is served before the device is attached',
     options: { world: two },
     async run(lab) {
       for (const device of ['1-1', '2-1', '3-2', '3-3']) await lab.attach(1, device);
@@ -67,7 +67,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller that was made goes again when usbback does not take it',
+    name: 'a controller that was added is removed again when usbback does not take it',
     options: { usbback: 'never' },
     async run(lab) {
       const before = await lab.snapshot();
@@ -78,7 +78,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller that was made stays when another has put a device into it meanwhile',
+    name: 'a controller that was added stays when another program has put a device into it meanwhile',
     async run(lab) {
       const other = await lab.connect();
       const port = '/local/domain/0/backend/vusb/1/0/port/1';
@@ -100,7 +100,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller that was made goes again when the device cannot be taken',
+    name: 'a controller that was added is removed again when the device cannot be taken',
     async run(lab) {
       const before = await lab.snapshot();
       lab.sim.usb.failBind({ interface: '3-7:1.1', driver: 'usbback' }, 'EIO');
@@ -132,7 +132,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'all interfaces of a device go to usbback, and each driver that must be asked back is recorded, as xl has it',
+    name: 'all interfaces of a device go to usbback, and each driver that has to be restored is recorded, as in xl',
     async run(lab) {
       for (const device of ['3-6', '3-7', '3-8']) await lab.attach(1, device);
       for (const intf of ['3-6:1.0', '3-6:1.1', '3-7:1.0', '3-7:1.1', '3-8:1.0'])
@@ -142,7 +142,7 @@ export const attachCases: readonly Case[] = [
       assert.equal(await saved('3-6', 0), '/sys/bus/usb/drivers/snd-usb-audio');
       assert.equal(await saved('3-6', 1), '/sys/bus/usb/drivers/snd-usb-audio');
       assert.equal(await saved('3-7', 0), '/sys/bus/usb/drivers/cdc_ether');
-      // cdc_ether lets go of both at once, and brings both back with the first.
+      // cdc_ether releases both at once, and brings both back with the first.
       assert.equal(await saved('3-7', 1), undefined);
       assert.equal(await saved('3-8', 0), undefined);
     },
@@ -172,7 +172,7 @@ export const attachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a dry run of attaching changes nothing, and says where the device would go',
+    name: 'a dry run of an attach changes nothing, and says where the device would go',
     async run(lab) {
       const before = await lab.snapshot();
       const { result, plan } = await attachDevice(lab.host, { domain: 1, device: '3-6' }, { dryRun: true });

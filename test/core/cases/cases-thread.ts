@@ -1,4 +1,4 @@
-/** The thread of the core cases: plays one, on a host of its own whose invariants are checked in the end. */
+/** The thread for the core cases: runs one, on a host of its own whose invariants are checked at the end. */
 import { answerTasks } from '../../support/thread.js';
 import { CASES, type CaseTask, STORES } from './all.js';
 import type { Case } from './case.js';

@@ -4,12 +4,12 @@ import {
   addController,
   controllerInfo,
   doctor,
-  listControllers,
   listDevices,
+  listInventory,
   removeController,
 } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
-import { controllerOf, failure, labWith } from '../support/test-host.js';
+import { assertSentence, controllerOf, failure, labWith } from '../support/test-host.js';
 import type { Case } from './case.js';
 
 export const controllerCases: readonly Case[] = [
@@ -24,7 +24,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller has the number, version and ports asked for',
+    name: 'a controller has the requested number, version and ports',
     async run(lab) {
       const asked = { domain: 'u2', devid: 7, version: 1, ports: 31, type: 'pv' } as const;
       const { result } = await addController(lab.host, asked);
@@ -58,6 +58,8 @@ export const controllerCases: readonly Case[] = [
       const error = await failure(() => addController(lab.host, { domain: 1 }));
       assert.equal(error.code, 'state-timeout');
       assert.equal(error.group, 'host');
+      assertSentence(error.message, ['usbback', 'controller 0', 'domain 1', '10 s']);
+      assert.deepEqual([error.where, error.leftOver], [{ domid: 1, devid: 0 }, []]);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },
   },
@@ -113,6 +115,10 @@ export const controllerCases: readonly Case[] = [
       lab.beHasty();
       const error = await failure(() => removeController(lab.host, { domain: 1, devid }));
       assert.equal(error.code, 'state-timeout');
+      assertSentence(error.message, ['guest', 'domain 1', `controller ${devid}`, '10 s']);
+      assert.deepEqual(error.where, { domid: 1, devid });
+      assert.match(error.leftOver.join(), /Controller 0 of domain 1 is being removed/);
+      assert.match(error.remedy, /destroy/);
       assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
       await removeController(lab.host, { domain: 1, devid, destroy: true });
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
@@ -140,7 +146,7 @@ export const controllerCases: readonly Case[] = [
     },
     async run(lab) {
       const list = async (domain?: string | number): Promise<string[]> => {
-        const { controllers } = await listControllers(lab.host, { domain });
+        const { controllers } = await listInventory(lab.host, { domain });
         return controllers.map(
           ({ domid, devid, version, ports }) => `${domid}/${devid} v${version} ${ports.length}`,
         );
@@ -152,7 +158,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller is told by its number, with what the guest has written',
+    name: 'a controller is shown by its number, with what the guest has written',
     async run(lab) {
       await addController(lab.host, { domain: 2, devid: 4, ports: 2 });
       await lab.attach(2, '3-8');
@@ -167,7 +173,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'a dry run of adding and removing changes nothing',
+    name: 'a dry run of adding or removing changes nothing',
     async run(lab) {
       const devid = await lab.add(1);
       await lab.attach(1, '3-6');
@@ -182,7 +188,7 @@ export const controllerCases: readonly Case[] = [
     },
   },
   {
-    name: 'what a domain leaves that has died is found and cleaned up, devices given back',
+    name: 'what a dead domain leaves behind is found and cleaned up, and devices are given back',
     async run(lab) {
       await lab.attach(1, '3-6');
       await lab.attach(1, '4-1');

@@ -34,7 +34,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a device is detached from the domain named, by number or by name',
+    name: 'a device is detached from the named domain, by number or by name',
     async run(lab) {
       await lab.attach(1, '3-6');
       await lab.attach(2, '4-1');
@@ -44,7 +44,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a device is told by its port, and a port without one is refused',
+    name: 'a device is looked up by its port, and a port without one is refused',
     options: { world: labWith(controllerOf({ domid: 1, devid: 0 })) },
     run: async (lab) => {
       await lab.attach(1, '4-1', { devid: 0, port: 2 });
@@ -63,7 +63,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'all devices together go and come back',
+    name: 'all devices together are lent and come back',
     async run(lab) {
       await lab.add(1);
       const before = await lab.snapshot();
@@ -73,7 +73,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a dry run of detaching changes nothing',
+    name: 'a dry run of a detach changes nothing',
     async run(lab) {
       await lab.attach(1, '3-7');
       const before = await lab.snapshot();
@@ -96,7 +96,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a device that another toolstack has half detached is detached to the end',
+    name: 'a device that another toolstack has half detached is detached completely',
     async run(lab) {
       await lab.add(1);
       const before = await lab.snapshot();
@@ -107,7 +107,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a detach that stopped half-way ends as an uninterrupted one when it is run again',
+    name: 'a detach that stopped half-way, run again, ends like an uninterrupted one',
     async run(lab) {
       await lab.add(1);
       const before = await lab.snapshot();
@@ -120,7 +120,7 @@ export const detachCases: readonly Case[] = [
     },
   },
   {
-    name: 'a driver that does not take its interface back is told, and the doctor finishes the job',
+    name: 'a driver that does not take its interface back is reported, and the doctor finishes the job',
     async run(lab) {
       await lab.add(1);
       const before = await lab.snapshot();

@@ -1,4 +1,4 @@
-/** Controllers of type devicemodel: an HVM guest's QEMU emulates them, and is told what to do by QMP. */
+/** Controllers of type devicemodel: an HVM guest's QEMU emulates them, and is told what to do through QMP. */
 import assert from 'node:assert/strict';
 import {
   addController,
@@ -38,7 +38,7 @@ async function attachAsXl(lab: Lab, port: number, busid: string): Promise<void> 
   await qemuOf(lab).execute('device_add', { driver: 'usb-host', id: `xenusb-${bus}-${address}`, ...at });
 }
 
-/** The same plug in the same socket: another address. */
+/** The same device in the same socket: another address. */
 async function replug(lab: Lab, busid: string): Promise<void> {
   const { spec } = lab.sim.usb.device(busid)!;
   const { address: _, ...rest } = spec;
@@ -99,15 +99,15 @@ export const devicemodelCases: readonly Case[] = [
       assert.deepEqual(await idsIn(lab), ['xenusb-0', 'xenusb-1', 'xenusb-2', 'xenusb-3']);
       const code = 'invalid-argument';
       await lab.refuses([
-        { code, says: ['4 ports', 'USB 1', 'always 2'], act: () => add({ version: 1, ports: 4 }) },
-        { code, says: ['8 ports', 'USB 2', 'always 6'], act: () => add({ version: 2, ports: 8 }) },
+        { code, says: ['4 ports', 'USB 1', 'always has 2'], act: () => add({ version: 1, ports: 4 }) },
+        { code, says: ['8 ports', 'USB 2', 'always has 6'], act: () => add({ version: 2, ports: 8 }) },
         { code, says: ['16 ports', 'USB 3', '1 to 15'], act: () => add({ version: 3, ports: 16 }) },
         { code, says: ['version 4'], act: () => add({ version: 4 }) },
       ]);
     },
   },
   {
-    name: 'a device is detached after it was plugged in anew, whoever attached it',
+    name: 'a device is detached after a replug, whoever attached it',
     options,
     async run(lab) {
       await addController(lab.host, { domain: h1 });
@@ -123,11 +123,11 @@ export const devicemodelCases: readonly Case[] = [
     },
   },
   {
-    name: 'an id that the device had before it was plugged in anew does not stand in the way',
+    name: 'an id that the device had before a replug does not get in the way',
     options,
     async run(lab) {
       await addController(lab.host, { domain: h1 });
-      // Another socket has the address now that the id of the lent one was made of.
+      // Another socket now has the address from which the id of the lent one was made.
       const at = { driver: 'usb-host', bus: 'xenusb-0.0', port: '6', hostbus: 3, hostport: '9' };
       await qemuOf(lab).execute('device_add', { ...at, id: 'xenusb-4-2' });
       assert.equal(await lab.attach(h1, '4-1'), `${h1}/0/1`);
@@ -137,7 +137,7 @@ export const devicemodelCases: readonly Case[] = [
     },
   },
   {
-    name: 'what xl attached is detached here',
+    name: 'what xl attached can be detached',
     options,
     async run(lab) {
       await addController(lab.host, { domain: h1 });
@@ -149,12 +149,12 @@ export const devicemodelCases: readonly Case[] = [
     },
   },
   {
-    name: 'a controller that only the record has is made when a device needs it, or removed by the doctor',
+    name: 'a controller that exists only as a record is created when a device needs it, or removed by the doctor',
     options,
     async run(lab) {
       const before = await lab.snapshot();
       await addController(lab.host, { domain: h1 });
-      // What xl leaves when its own attach has failed.
+      // What xl leaves behind when its own attach has failed.
       await qemuOf(lab).execute('device_del', { id: 'xenusb-0' });
       await lab.sim.idle();
       assert.equal(await lab.attach(h1, '4-1'), `${h1}/0/1`);

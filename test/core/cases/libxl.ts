@@ -1,4 +1,4 @@
-/** The tree after each operation, key for key and permission for permission as libxl 4.17.7 wrote it on a real host. */
+/** The tree after each operation, key by key and permission by permission as libxl 4.17.7 wrote it on a real host. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,21 +8,21 @@ import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab } from '../support/test-host.js';
 import type { Case } from './case.js';
 
-/** What we write and libxl does not, or the other way round; each with its reason. */
+/** What we write and libxl does not, or the reverse; each with its reason. */
 const OURS = [
   // Which device the drivers were saved for.
   /\/libxl\/usbback\/[^/]+\/device = /,
-  // libxl keeps this empty directory, and the device's own where no driver was saved.
+  // libxl keeps this empty directory, and the device's own if no driver was saved.
   /^[+-]\/libxl\/usbback(\/3-8)? = ""/,
 ];
 
-/** For types that a QEMU serves libxl saves nothing: when QEMU dies, nobody knows the drivers. We save them all the same. */
+/** For types that a QEMU serves libxl saves nothing: when QEMU dies, nobody knows the drivers. So we save them. */
 const SAVED = /^[+-]\/libxl\/usbback/;
 
-/** What a living QEMU and its guest have written; in these captures it was dead. */
+/** What a living QEMU and its guest have written; in these recordings it was dead. */
 const ALIVE = /hotplug-status|ring-ref|event-channel/;
 
-/** A capture, and the same done by us. */
+/** A recording, and the same done by us. */
 interface Step {
   readonly capture: string;
   act(lab: Lab): Promise<unknown>;
@@ -30,7 +30,7 @@ interface Step {
   readonly dead?: true;
 }
 
-/** Steps in the order in which they were captured; each begins where the one before ended. */
+/** Steps in the order in which they were recorded; each begins where the one before ended. */
 interface Sequence {
   readonly name: string;
   readonly folder: string;
@@ -140,7 +140,7 @@ const SEQUENCES: readonly Sequence[] = [
   },
 ];
 
-/** What a capture says has changed. */
+/** What has changed according to a recording. */
 function captured({ folder }: Sequence, { capture }: Step): string[] {
   const file = join(projectRoot(), 'test', 'fixtures', 'libxl', folder, `${capture}.diff`);
   return readFileSync(file, 'utf8')
@@ -148,7 +148,7 @@ function captured({ folder }: Sequence, { capture }: Step): string[] {
     .filter((line) => /^[+-]/.test(line));
 }
 
-/** Without what is known to differ; the guest's own numbers are anybody's. */
+/** Without what is known to differ; the guest's own numbers are arbitrary. */
 function comparable(lines: readonly string[], { folder }: Sequence, { dead }: Step): string[] {
   const known = folder === 'pv' ? OURS : [SAVED];
   return (

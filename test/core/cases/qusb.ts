@@ -23,7 +23,7 @@ function heldBy(lab: Lab, domid: number): string[] {
 
 export const qusbCases: readonly Case[] = [
   {
-    name: 'a device is opened by QEMU and used by the guest; detached, the host is as it was',
+    name: 'a device is opened by QEMU and used by the guest; after a detach the host is as it was',
     options,
     async run(lab) {
       const before = await lab.snapshot();
@@ -56,7 +56,7 @@ export const qusbCases: readonly Case[] = [
     },
   },
   {
-    name: 'two controllers never have devices in ports of the same number',
+    name: 'two controllers never have devices in ports with the same number',
     options,
     async run(lab) {
       assert.equal(await lab.attach(u2, '4-1'), `${u2}/0/1`);
@@ -74,7 +74,7 @@ export const qusbCases: readonly Case[] = [
       ]);
       assert.equal(await lab.attach(u2, '3-2'), `${u2}/0/3`);
       assert.equal(await lab.attach(u2, '3-3'), `${u2}/0/4`);
-      // No port is left but those that would clash: a new controller, and its first port that does not.
+      // Only ports that would clash are left: a new controller, and its first port that does not clash.
       assert.equal(await lab.attach(u2, '3-4'), `${u2}/2/5`);
       await lab.sim.idle();
       assert.equal(lab.sim.qemus.get(u2)!.alive, true);

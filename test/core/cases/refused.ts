@@ -1,12 +1,12 @@
-/** Every error that bad input reaches: its code, a sentence that names what it is about, the world unchanged. */
+/** Every error that bad input can cause: its code, a sentence that names what it is about, the world unchanged. */
 import {
   addController,
   attachDevice,
   type ControllerType,
   controllerInfo,
   detachDevice,
-  listControllers,
   listDevices,
+  listInventory,
   type PvusbErrorCode,
   removeController,
 } from '../../../src/pvusb/index.js';
@@ -46,7 +46,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
       { code, says, act: detachPort(domain, 0, 1) },
       { code, says, act: detach('3-8', domain) },
       { code, says, act: (lab) => listDevices(lab.host, { domain }) },
-      { code, says, act: (lab) => listControllers(lab.host, { domain }) },
+      { code, says, act: (lab) => listInventory(lab.host, { domain }) },
       { code, says, act: (lab) => controllerInfo(lab.host, { domain, devid: 0 }) },
     ];
   }),
@@ -77,13 +77,19 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
     { code: 'no-such-device', says: ['9-1'], act: detach('9-1') },
     { code: 'no-such-device', says: ['usb9'], act: attach(1, 'usb9') },
   ],
-  'something that names no device': ['', 'x', '../../4-1', '3-1\n', '4-1:1.0', '3.', '46f4'].flatMap(
-    (name): Refusal[] => [
-      { code: 'invalid-argument', says: [JSON.stringify(name)], act: attach(1, name) },
-      { code: 'invalid-argument', says: [JSON.stringify(name)], act: detach(name) },
-    ],
-  ),
-  'a name that two devices answer to': [
+  'something that is not the name of a device': [
+    '',
+    'x',
+    '../../4-1',
+    '3-1\n',
+    '4-1:1.0',
+    '3.',
+    '46f4',
+  ].flatMap((name): Refusal[] => [
+    { code: 'invalid-argument', says: [JSON.stringify(name)], act: attach(1, name) },
+    { code: 'invalid-argument', says: [JSON.stringify(name)], act: detach(name) },
+  ]),
+  'a name that two devices match': [
     { code: 'ambiguous-device', says: ['46f4:0001', '1-1', 'LAB0002', '4-1'], act: attach(1, '46f4:0001') },
     { code: 'ambiguous-device', says: ['0627:0001', '3-5.1'], act: attach(1, '0627:0001') },
   ],
@@ -92,12 +98,12 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
     { code: 'is-root-hub', says: ['usb3', 'root hub'], act: attach(1, 'usb3') },
     { code: 'is-root-hub', says: ['usb1'], act: attach(1, '1.1') },
   ],
-  'a device that some domain has already': [
+  'a device that some domain already has': [
     { code: 'already-attached', says: ['3-8', 'port 1', 'controller 0', 'domain 1'], act: attach(1, '3-8') },
     { code: 'already-attached', says: ['3-8', 'domain 1'], act: attach(2, '3-8') },
     { code: 'already-attached', says: ['4-1', 'domain 2'], act: attach(1, '4-1', { devid: 0, port: 2 }) },
   ],
-  'a port that is taken, empty, impossible or of no controller': [
+  'a port that is taken, empty, impossible or without a controller': [
     { code: 'port-in-use', says: ['ort 1', '3-8', 'domain 1'], act: attach(1, '3-4', { devid: 0, port: 1 }) },
     { code: 'port-empty', says: ['port 2', 'domain 1'], act: detachPort(1, 0, 2) },
     { code: 'port-empty', says: ['3-4'], act: detach('3-4') },
@@ -111,7 +117,7 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
   'a controller that is full': [
     { code: 'controller-full', says: ['ontroller 0', 'domain 2'], act: attach(2, '3-4', { devid: 0 }) },
   ],
-  'a controller that cannot be': [
+  'an impossible controller': [
     { code: 'controller-exists', says: ['1', 'controller 0'], act: add({ devid: 0 }) },
     ...[0, 32, -1, 2.5, Number.NaN].map(
       (ports): Refusal => ({ code: 'invalid-argument', says: [`${ports} ports`], act: add({ ports }) }),
@@ -210,7 +216,7 @@ export const refusalCases: readonly Case[] = [
     },
   },
   {
-    name: 'a domain that is dead takes no device and no controller',
+    name: 'a dead domain gets no device and no controller',
     options: { world: usual },
     async run(lab) {
       await lab.sim.killDomain(1, { leaveRecords: true });

@@ -1,4 +1,4 @@
-/** What a saved configuration says while devices come and go, and transactions do not go as they should. */
+/** What a saved configuration says while devices come and go, and transactions do not go as planned. */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -26,7 +26,7 @@ describe('an address that has changed', () => {
     assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, hostaddr)]);
   });
 
-  test('or that libxl has lost is put in by a watch, so that the guest survives its next reboot', async () => {
+  test('or that libxl has lost is filled in by a watch, so that the guest survives its next reboot', async () => {
     await using saved = await openSaved();
     await attachDevice(saved.host, { domain: 1, device: '4-1' });
     const lost = '"usbdevs": [{}, {"ctrl": 0, "port": 1}],';
@@ -37,7 +37,7 @@ describe('an address that has changed', () => {
     await saved.assertSound();
   });
 
-  test('is put into a file that comes later than the devices, and for a guest without any', async () => {
+  test('is put into a file that appears after the devices, and for a guest without any', async () => {
     await using saved = await openSaved();
     const bytes = saved.text(1);
     rmSync(saved.file(1));
@@ -52,7 +52,7 @@ describe('an address that has changed', () => {
     while (saved.settings(2).usbdevs !== undefined) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('is corrected when something else is told to the same file', async () => {
+  test('is corrected when something else in the same file changes', async () => {
     await using saved = await openSaved(qemuWorld({ usbback: false }));
     await attachDevice(saved.host, { domain: 3, device: '4-1' });
     await attachDevice(saved.host, { domain: 3, device: '3-2' });
@@ -78,7 +78,7 @@ describe('an address that has changed', () => {
 });
 
 describe('a transaction', () => {
-  /** A host whose transactions are disturbed when all of it has been sent but its end. */
+  /** A host whose transactions are disturbed when everything has been sent but the end. */
   const disturbed = (saved: Saved, act: () => Promise<void> | void): Host => {
     const xenstore = new Proxy(saved.host.xenstore, {
       get(target, key) {
@@ -98,7 +98,7 @@ describe('a transaction', () => {
     return { ...saved.host, xenstore };
   };
 
-  test('that is tried again leaves nothing of its first try in the file', async () => {
+  test('that is retried leaves nothing of its first attempt in the file', async () => {
     await using saved = await openSaved();
     await attachDevice(saved.host, { domain: 1, device: '4-1' });
     await attachDevice(saved.host, { domain: 1, device: '3-2' });
@@ -108,14 +108,14 @@ describe('a transaction', () => {
       if (isFirst) await saved.lab.write(port, '');
       isFirst = false;
     });
-    // 4-1 is known when the detach begins, and gone from its port when its transaction is tried again.
+    // 4-1 is known when the detach begins, and gone from its port when its transaction is retried.
     writeFileSync(saved.file(1), saved.text(1).replace('"hostaddr": 2', '"hostaddr": 9'));
     await detachDevice(host, { device: '3-2' });
     assert.equal(await saved.lab.read(port), '');
     assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 9)]);
   });
 
-  test('that is aborted on its way says in the file what it does', async () => {
+  test('that is aborted on its way has the file say what it does', async () => {
     for (let depth = 0; depth < 8; depth++) {
       await using saved = await openSaved();
       await attachDevice(saved.host, { domain: 1, device: '4-1' });
@@ -140,8 +140,8 @@ describe('a transaction', () => {
   });
 });
 
-describe('a domain that libxl is making', () => {
-  test('is given nothing before its saved configuration is there: libxl would fail, and destroy it', async () => {
+describe('a domain that libxl is building', () => {
+  test('is given nothing before its saved configuration exists: libxl would fail, and destroy it', async () => {
     await using saved = await openSaved();
     const bytes = saved.text(1);
     rmSync(saved.file(1));
@@ -156,7 +156,7 @@ describe('a domain that libxl is making', () => {
       });
     };
     const { changes } = await prepareDomain(saved.host, { domain: 1, usb }, { onWait });
-    assert.deepEqual(waits, ['Domain 1 is being made by its toolstack.']);
+    assert.deepEqual(waits, ['Domain 1 is being created by its toolstack.']);
     assert.equal(changes.length, 1);
     assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
   });
@@ -175,7 +175,7 @@ describe('a domain that libxl is making', () => {
       controllers: [controllerOf({ domid: 9, devid: 0, portCount: 8 })],
     });
     await watch.until('gone');
-    // More looks than one, and nothing is attached.
+    // More than one look, and nothing is attached.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     assert.deepEqual(
       watch.events.filter(({ event }) => event === 'returned'),

@@ -1,4 +1,4 @@
-/** What libxl keeps of a domain says what the domain has (I8), whatever happens. */
+/** What libxl stores about a domain says what the domain has (I8), whatever happens. */
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -64,7 +64,7 @@ describe('the saved configuration', () => {
     );
   });
 
-  test('that cannot be used keeps no device from its host', async () => {
+  test('that cannot be used prevents no device from going back to its host', async () => {
     await using saved = await openSaved();
     await attachDevice(saved.host, { domain: 1, device: '4-1' });
     writeFileSync(saved.file(1), 'no JSON');
@@ -74,7 +74,7 @@ describe('the saved configuration', () => {
     assert.equal(saved.text(1), 'no JSON');
   });
 
-  test('that somebody else holds is waited for, with a limit, and told', async () => {
+  test('that another program holds is waited for, with a limit, and reported', async () => {
     await using saved = await openSaved();
     const { uuid } = labWorld().domains[0]!;
     const before = await saved.lab.snapshot();
@@ -88,7 +88,7 @@ describe('the saved configuration', () => {
     await saved.assertSound();
   });
 
-  test('of a domain that libxl did not build is none, and is not missed', async () => {
+  test('of a domain that libxl did not build does not exist, and is not needed', async () => {
     await using saved = await openSaved();
     rmSync(saved.file(1));
     await attachDevice(saved.host, { domain: 1, device: '4-1' });
@@ -101,7 +101,7 @@ describe('the doctor', () => {
   test('corrects an address that has changed, so that a reboot by xl finds the right device', async () => {
     await using saved = await openSaved(qemuWorld({ usbback: false }));
     await attachDevice(saved.host, { domain: 3, device: '4-1' });
-    // The world begins with a controller that no file tells of.
+    // The world begins with a controller that no file mentions.
     await doctor(saved.host, { fix: true, settleMs: 0 });
     const address = await replug(saved.lab, '4-1');
     const { remaining } = await doctor(saved.host, { fix: true, settleMs: 0 });
@@ -110,11 +110,12 @@ describe('the doctor', () => {
     await saved.assertSound();
   });
 
-  test('adds what is missing and removes what is left over, such as entries that libxl lost the device of', async () => {
+  test('adds what is missing and removes what is left over, such as entries whose device libxl has lost', async () => {
     await using saved = await openSaved();
     await attachDevice(saved.host, { domain: 1, device: '4-1' });
     const text = saved.text(1);
-    // As libxl 4.17 saves devices of a domain's configuration file (recorded): at a reboot it loses the guest of it.
+    // As libxl 4.17 saves devices from a domain's configuration file (recorded): at a reboot it loses the guest because
+    // of that.
     writeFileSync(
       saved.file(1),
       text.replace(/"usbdevs": \[[\s\S]*?\n {4}\],/, '"usbdevs": [{}, {"ctrl": 1, "port": 2}],'),
@@ -122,7 +123,7 @@ describe('the doctor', () => {
     assert.deepEqual(saved.settings(1).usbdevs, [{}, { ctrl: 1, port: 2 }]);
     const { findings, remaining } = await doctor(saved.host, { fix: true, settleMs: 0 });
     assert.deepEqual(findings.map(describeFinding), [
-      'The saved configuration of domain 1 does not say what the domain has: ' +
+      'The saved configuration of domain 1 does not match the domain: ' +
         'it lacks 4.2 in port 1 of controller 0, it names a device without a port, ' +
         'it names a device in port 2 of controller 1 that is not there.',
     ]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatUsbList } from '../../../src/cli/xl/list.js';
-import { addController, detachDevice, doctor, listControllers } from '../../../src/pvusb/index.js';
+import { addController, detachDevice, doctor, listInventory } from '../../../src/pvusb/index.js';
 import type { World } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, type Lab, labWith, openSimulated } from '../support/test-host.js';
@@ -22,7 +22,7 @@ function emulatedWorld(): World {
   return { ...world, domains };
 }
 
-/** Controller 0 of domain 1 is served by domain 2, which has one of domain 0. */
+/** Controller 0 of domain 1 is served by domain 2, which has one served by domain 0. */
 function drivenWorld(): World {
   return labWith(controllerOf({ domid: 1, devid: 0, backendDomid: 2 }), controllerOf({ domid: 2, devid: 0 }));
 }
@@ -39,11 +39,11 @@ function driversAt(lab: Lab, busid: string): (string | undefined)[] {
   return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
 }
 
-describe('controllers of other kinds', () => {
+describe('other kinds of controllers', () => {
   test('a device in an emulated controller is listed there', async () => {
     await using lab = await openSimulated({ world: emulatedWorld() });
     assert.equal(await lab.read('/libxl/1/device/vusb/0/port/2'), '3-2');
-    const inventory = await listControllers(lab.host, { domain: 1 });
+    const inventory = await listInventory(lab.host, { domain: 1 });
     const [controller] = inventory.controllers;
     assert.equal(controller?.type, 'devicemodel');
     assert.equal(controller.online, true, 'it is not being removed');
@@ -87,7 +87,7 @@ describe('controllers of other kinds', () => {
 });
 
 describe('a host without usbback', () => {
-  test('controllers that it has served are one finding, and stay', async () => {
+  test('controllers that it served are one finding, and stay', async () => {
     const served = { backendState: 4, frontendState: 4 };
     const world = labWith(
       controllerOf({ domid: 1, devid: 0, ...served, ports: new Map([[1, '4-1']]) }),
@@ -102,7 +102,7 @@ describe('a host without usbback', () => {
     assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   });
 
-  test('a controller that nobody has ever served is removed', async () => {
+  test('a controller that was never served is removed', async () => {
     const world = labWith(
       controllerOf({ domid: 1, devid: 0, backendState: 4, frontendState: 4 }),
       controllerOf({ domid: 2, devid: 0 }),
@@ -138,7 +138,7 @@ describe('what others have written', () => {
     assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   });
 
-  test('the number of a backend without a record is not given to a new controller', async () => {
+  test('a new controller does not get the number of a backend without a record', async () => {
     await using lab = await openSimulated();
     assert.equal(await lab.add(1), 0);
     await lab.rm('/libxl/1/device/vusb/0');
@@ -150,7 +150,7 @@ describe('what others have written', () => {
 });
 
 describe('devices that are not as they were', () => {
-  test('one on usbback that is in no port is not attached', async () => {
+  test('one that is on usbback but in no port is not attached', async () => {
     await using lab = await openSimulated({ world: simpleWorld() });
     await lab.attach(1, '3-7');
     await lab.write(`${BACKEND}/port/1`, '');

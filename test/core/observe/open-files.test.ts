@@ -1,4 +1,4 @@
-/** A host with many devices, read by a process that may open few files. */
+/** A host with many devices, read by a process that may open only few files. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -17,14 +17,14 @@ describe('a platform', () => {
   });
 
   for (const name of ['freebsd', 'openbsd', 'darwin', 'win32', '']) {
-    test(`without PVUSB is refused, and named: "${name}"`, async () => {
+    test(`without PVUSB is refused by name: "${name}"`, async () => {
       const error = await failure(() => openHost({ platform: name }));
       assert.equal(error.code, 'unsupported-platform');
       assert.ok(error.message.includes(`not supported on ${name}`), error.message);
     });
   }
 
-  test('does not matter to a host whose folders are all given: a simulated one', async () => {
+  test('does not matter for a host whose folders are all given, such as a simulated one', async () => {
     const nowhere = '/nonexistent/pvusb';
     const roots = { sysfsRoot: nowhere, userdataRoot: nowhere, qmpRoot: nowhere };
     const environment = { XENSTORED_PATH: `${nowhere}/socket` };
@@ -37,7 +37,7 @@ describe('a platform', () => {
     }
   });
 
-  test('may keep usbback outside of sysfs: it is found, and written to, there', async (t) => {
+  test('may keep usbback outside sysfs: it is found and written to there', async (t) => {
     const root = mkdtempSync(join(tmpdir(), 'pvusb-platform-'));
     t.after(() => rmSync(root, { recursive: true }));
     const kern = join(root, 'kern');

@@ -1,22 +1,22 @@
 /**
  * I8: the saved configuration of a domain says what the domain has. Checked on the text of the file, the text of the
- * store and the kernel's own table, read without a line of the product.
+ * store and the kernel's own table, read without any product code.
  */
 import type { SimUsb } from '../../../src/sim/index.js';
 import { type DumpedNode, parseDump } from './invariants.js';
 
 /** What I8 is checked on. */
-export interface SavedState {
+interface SavedState {
   /** As `xenstore-ls -fp` prints it. */
   readonly dump: string;
   readonly usb: SimUsb;
   /** The texts of libxl's files by domain; a domain that libxl did not build has none. */
   readonly saved: ReadonlyMap<number, string>;
-  /** Devices that were plugged in anew: what a file says of their address is old until the doctor corrects it. */
+  /** Replugged devices: what a file says about their address is out of date until the doctor corrects it. */
   readonly replugged?: ReadonlySet<string>;
 }
 
-/** What libxl writes of a controller; what it leaves out has its usual value. */
+/** What libxl writes about a controller; what it leaves out has its default value. */
 interface ControllerEntry {
   readonly devid?: number;
   readonly type?: string;
@@ -35,12 +35,12 @@ interface Settings {
   readonly usbdevs?: readonly DeviceEntry[];
 }
 
-/** The domains that live, the records of controllers, and ports. */
+/** The living domains, the records of controllers, and ports. */
 const ABOUT = /^\/local\/domain\/\d+ |^\/libxl\/\d+\/device\/vusb\/|\/port\//;
 
 /** The sentences of all violations of I8; a domain that is gone has no configuration to be right. */
 export function checkSaved(state: SavedState): string[] {
-  // A sweep asks this thousands of times: the few lines that it is about are parsed, and no others.
+  // A sweep asks this thousands of times: only the few lines that it is about are parsed.
   const lines = state.dump.split('\n').filter((line) => ABOUT.test(line));
   const nodes = parseDump(lines.join('\n'));
   return [...state.saved].flatMap(([domid, text]) =>
@@ -50,11 +50,11 @@ export function checkSaved(state: SavedState): string[] {
 
 function checkDomain(state: SavedState, nodes: Nodes, domid: number, text: string): string[] {
   const settings = parse(text);
-  if (settings === undefined) return [`I8: the file of domain ${domid} is no configuration`];
+  if (settings === undefined) return [`I8: the file of domain ${domid} is not a configuration`];
   const { usbctrls = [], usbdevs = [] } = settings;
   const has = controllersOf(nodes, domid);
   const ports = has.flatMap(({ path, devid }) => portsOf(nodes, path, devid));
-  // Whatever is said of a device that was pulled out may stay until somebody decides what becomes of its port.
+  // Whatever is said about a device that was pulled out may stay until someone decides what becomes of its port.
   const isOpen = (place: string): boolean =>
     ports.some((port) => port.place === place && state.usb.device(port.busid) === undefined);
   const isVague = (place: string): boolean =>
@@ -81,7 +81,9 @@ function checkDomain(state: SavedState, nodes: Nodes, domid: number, text: strin
   ];
   return [
     ...without(wanted, said).map((line) => `I8: domain ${domid} has ${line}; its file does not say so`),
-    ...without(said, wanted).map((line) => `I8: the file of domain ${domid} says ${line}; it has not`),
+    ...without(said, wanted).map(
+      (line) => `I8: the file of domain ${domid} says ${line}, which it does not have`,
+    ),
   ];
 }
 
@@ -125,7 +127,7 @@ function placeOf(ctrl: number, port: string): string {
   return `port ${port} of controller ${ctrl}`;
 }
 
-/** The lines of one list that the other lacks; what is said twice counts twice. */
+/** The lines of one list that the other lacks; duplicates count twice. */
 function without(lines: readonly string[], others: readonly string[]): string[] {
   const left = [...others];
   return lines.filter((line) => {

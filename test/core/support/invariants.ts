@@ -1,22 +1,22 @@
 /**
- * The invariants of ARCHITECTURE.md, checked on the host's state: the text of the store and the kernel's own
- * table, read without a line of the product.
+ * The invariants of ARCHITECTURE.md, checked on the host's state: the text of the store and the kernel's own table,
+ * read without any product code.
  */
 import type { SimHost, SimUsb } from '../../../src/sim/index.js';
 
 /** The state of a host. */
-export interface WorldState {
+interface WorldState {
   /** As `xenstore-ls -fp` prints it. */
   readonly dump: string;
   readonly usb: SimUsb;
-  /** The drivers of all interfaces when nothing was lent; with it I2 and I6 are checked to the letter. */
+  /** The drivers of all interfaces when nothing was lent; with it I2 and I6 are checked exactly. */
   readonly natural?: Drivers;
   /** The QEMUs; with them I3 is checked for what they hold. */
   readonly qemus?: Iterable<QemuState>;
 }
 
-/** A QEMU: what it has open. */
-export interface QemuState {
+/** A QEMU, with what it has open. */
+interface QemuState {
   readonly domid: number;
   readonly alive: boolean;
   readonly held: readonly string[];
@@ -37,7 +37,7 @@ export function parseDump(dump: string): Map<string, DumpedNode> {
   for (const line of dump.split('\n')) {
     if (line === '') continue;
     const [, path, value, permissions] = /^(\/\S*) = "(.*)" {3}\(([^()]*)\)$/.exec(line) ?? [];
-    if (path === undefined) throw new Error(`no line of a dump: ${line}`);
+    if (path === undefined) throw new Error(`not a line of a dump: ${line}`);
     nodes.set(path, { value: value!, permissions: permissions! });
   }
   return nodes;
@@ -55,13 +55,13 @@ export function driversOf(usb: SimUsb): Drivers {
 /** A port node that holds something. */
 interface Claim {
   readonly path: string;
-  /** `vusb`, `qusb`, or `devicemodel` for what has a record alone. */
+  /** `vusb`, `qusb`, or `devicemodel` for what has only a record. */
   readonly kind: string;
   readonly domid: number;
   readonly busid: string;
 }
 
-/** The sentences of all violations of I1, I2, I3 and I6, and of trees that are half there; none is good. */
+/** The sentences of all violations of I1, I2, I3 and I6, and of trees that are incomplete; it should be empty. */
 export function checkInvariants({ dump, usb, natural, qemus = [] }: WorldState): string[] {
   const nodes = parseDump(dump);
   const claims = claimsOf(nodes);
@@ -84,20 +84,20 @@ function claimsOf(nodes: ReadonlyMap<string, DumpedNode>): Claim[] {
     if (value === '') return [];
     const [, kind, owner] = PORT.exec(path) ?? [];
     if (kind !== undefined) return [{ path, kind, domid: Number(owner), busid: value }];
-    // An emulated controller has no backend: its record's ports are those that count.
+    // An emulated controller has no backend: the ports that count are the record's.
     const [, record, domid] = RECORDED_PORT.exec(path) ?? [];
     if (record === undefined || nodes.get(`${record}/type`)?.value !== 'devicemodel') return [];
     return [{ path, kind: 'devicemodel', domid: Number(domid), busid: value }];
   });
 }
 
-/** I1: a busid stands in at most one port of all domains. */
+/** I1: a busid is in at most one port of all domains. */
 function checkSingleClaims(claims: readonly Claim[]): string[] {
   const places = new Map<string, Claim[]>();
   for (const claim of claims) places.set(claim.busid, [...(places.get(claim.busid) ?? []), claim]);
   return [...places]
     .filter(([, held]) => held.length > 1)
-    .map(([busid, held]) => `I1: ${busid} stands in ${held.map(({ path }) => path).join(' and ')}`);
+    .map(([busid, held]) => `I1: ${busid} is in ${held.map(({ path }) => path).join(' and ')}`);
 }
 
 /** I2: the interfaces of a device are all on usbback, or all where they were. */
@@ -185,7 +185,7 @@ function checkSavedDrivers(
   for (const { interfaces } of natural === undefined ? [] : usb.devices) {
     for (const { id, driver } of interfaces) {
       if (driver !== 'usbback' || !natural!.get(id)) continue;
-      // A driver of several interfaces brings them all back with the one that is recorded.
+      // A driver of several interfaces brings all of them back with the recorded one.
       const brought = interfaces.some(
         (other) => saved.has(other.id) && natural!.get(other.id) === natural!.get(id),
       );
@@ -196,7 +196,7 @@ function checkSavedDrivers(
   return violations;
 }
 
-/** A controller of type pv has a record and a backend, or neither; a record alone says nothing of type and ports. */
+/** A controller of type pv has a record and a backend, or neither; a record alone says nothing about type and ports. */
 function checkTrees(nodes: ReadonlyMap<string, DumpedNode>): string[] {
   const violations: string[] = [];
   for (const [path, { value }] of nodes) {
@@ -204,7 +204,7 @@ function checkTrees(nodes: ReadonlyMap<string, DumpedNode>): string[] {
     if (devid !== undefined) {
       const backend = nodes.get(`${path}/backend`)?.value;
       const type = nodes.get(`${path}/type`)?.value;
-      if (type === undefined) violations.push(`trees: ${path} says nothing of itself`);
+      if (type === undefined) violations.push(`trees: ${path} says nothing about itself`);
       if (type === 'pv' && (backend === undefined || !nodes.has(backend)))
         violations.push(`trees: controller ${devid} of domain ${domid} has no backend`);
     }
@@ -222,10 +222,10 @@ function hasChildren(nodes: ReadonlyMap<string, unknown>, path: string): boolean
   return false;
 }
 
-/** A world to compare with another: nodes and drivers, a line each, sorted. */
+/** A world to compare with another: nodes and drivers, one line each, sorted. */
 export type Snapshot = readonly string[];
 
-/** What a controller's coming and going may leave or take: directories that other devices share, when empty. */
+/** What adding and removing a controller may leave or remove: empty directories that other devices share. */
 const SHARED_PARENTS =
   /^(\/local\/domain\/0\/backend(\/[vq]usb)?|\/libxl\/\d+\/device|\/local\/domain\/\d+\/device\/vusb)$/;
 
@@ -246,34 +246,11 @@ export function snapshotOf({ dump, usb }: WorldState): Snapshot {
   ];
 }
 
-/** The lines that two worlds differ in: `- gone`, `+ new`. */
+/** The lines in which two worlds differ: `- gone`, `+ new`. */
 export function compareWorlds(before: Snapshot, after: Snapshot): string[] {
   const [had, has] = [new Set(before), new Set(after)];
   return [
     ...before.filter((line) => !has.has(line)).map((line) => `- ${line}`),
     ...after.filter((line) => !had.has(line)).map((line) => `+ ${line}`),
   ];
-}
-
-/** I7 on a simulated store: what is open beside what the host's own actors have open. */
-export interface OpenThings {
-  readonly watches: number;
-  readonly transactions: number;
-  readonly connections: number;
-}
-
-/** What is open on a simulated host's store. */
-export function openThings(sim: SimHost): OpenThings {
-  const { watchCount, openTransactions, openConnections } = sim.store;
-  return { watches: watchCount, transactions: openTransactions, connections: openConnections };
-}
-
-/** I7: nothing leaks. A controller has watches of usbback and the guest: compare with as many controllers. */
-export function checkLeaks(before: OpenThings, after: OpenThings): string[] {
-  const leaks: string[] = [];
-  if (after.transactions > 0) leaks.push(`I7: ${after.transactions} transactions are open`);
-  if (after.watches > before.watches) leaks.push(`I7: ${after.watches - before.watches} watches are left`);
-  if (after.connections > before.connections)
-    leaks.push(`I7: ${after.connections - before.connections} connections are left`);
-  return leaks;
 }

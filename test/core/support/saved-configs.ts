@@ -49,7 +49,7 @@ export class Saved implements AsyncDisposable {
     return { ...(usbctrls ? { usbctrls } : {}), ...(usbdevs ? { usbdevs } : {}) };
   }
 
-  /** Fails when anything but the configurations is left in the folder, or the doctor finds something. */
+  /** Fails if anything but the configurations is left in the folder, or the doctor finds something. */
   async assertSound(): Promise<void> {
     assert.deepEqual(
       readdirSync(this.#folder).filter((name) => !name.startsWith('userdata-d.')),
@@ -77,7 +77,7 @@ export const hostdev = (ctrl: number, port: number, hostbus: number, hostaddr: n
   'type.hostdev': { hostbus, hostaddr },
 });
 
-/** Pulls a device out and plugs it in again; gives its new address. */
+/** Pulls a device out and plugs it in again; returns its new address. */
 export async function replug({ sim }: Lab, busid: string): Promise<number> {
   const { address: before, ...again } = sim.usb.device(busid)!.spec;
   await sim.unplug(busid);

@@ -1,4 +1,4 @@
-/** One whole host to try the operations on, over the simulated store or a real daemon; and what to ask of it. */
+/** A whole host to try the operations on, with the simulated store or a real daemon, and ways to inspect it. */
 import assert from 'node:assert/strict';
 import { type Clock, systemClock } from '../../../src/async/index.js';
 import {
@@ -13,6 +13,7 @@ import { labWorld, type Manner, SimHost, type World, type WorldController } from
 import { Sysfs } from '../../../src/sysfs/index.js';
 import { connectSocket, XenstoreClient } from '../../../src/xenstore/index.js';
 import { clientStore } from '../../support/client-store.js';
+import { Plugs } from '../../support/plugs.js';
 import { qemusOf } from '../../support/qemus.js';
 import { type DaemonKind, startDaemon } from '../../xenstored/daemon.js';
 import {
@@ -26,12 +27,12 @@ import {
 
 /** What a host is made of. */
 export interface LabOptions {
-  /** The recorded one unless given. */
+  /** By default the recorded one. */
   readonly world?: World;
   readonly usbback?: Manner;
 }
 
-/** A wish that is refused. */
+/** A request that is refused. */
 export interface Refusal {
   readonly code: PvusbErrorCode;
   readonly says: readonly string[];
@@ -49,37 +50,6 @@ interface Ground {
   connect(): Promise<XenstoreClient>;
   dump(): Promise<string>;
   close(): Promise<void>;
-}
-
-/** Tells when the devices of a simulated host come and go. */
-class Plugs {
-  readonly #end: () => void;
-  #isDirty = false;
-  #isClosed = false;
-  #wake: () => void = () => undefined;
-
-  constructor(sim: SimHost) {
-    this.#end = sim.usb.onChange(({ kind }) => {
-      this.#isDirty ||= kind === 'plug' || kind === 'unplug';
-      this.#wake();
-    });
-  }
-
-  async next(): Promise<IteratorResult<readonly string[], undefined>> {
-    while (!this.#isDirty && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#isDirty = false;
-    return this.#isClosed ? { done: true, value: undefined } : { done: false, value: [] };
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#end();
-    this.#wake();
-  }
 }
 
 /** A host under test. */
@@ -112,12 +82,12 @@ export class Lab implements AsyncDisposable {
     return new Lab(ground, await ground.connect());
   }
 
-  /** From now on long waits are over at once: for what will not come. */
+  /** From now on long waits end at once: for what will not come. */
   beHasty(): void {
     this.#hasty = true;
   }
 
-  /** Waits are as long as they are again. */
+  /** Waits have their real length again. */
   bePatient(): void {
     this.#hasty = false;
   }
@@ -161,12 +131,12 @@ export class Lab implements AsyncDisposable {
     return this.sim.usb.driverOf(intf);
   }
 
-  /** A connection of one's own, closed by the caller. */
+  /** A separate connection, closed by the caller. */
   connect(): Promise<XenstoreClient> {
     return this.#ground.connect();
   }
 
-  /** Fails unless each is refused with its code, in a sentence that says all of `says`, and nothing is changed. */
+  /** Fails unless each is refused with its code, in a sentence that contains all of `says`, and nothing is changed. */
   async refuses(refusals: readonly Refusal[]): Promise<void> {
     const before = await this.snapshot();
     for (const { code, says, act } of refusals) {
@@ -177,18 +147,18 @@ export class Lab implements AsyncDisposable {
     assert.deepEqual(compareWorlds(before, await this.snapshot()), []);
   }
 
-  /** Adds a controller, and gives its number. */
+  /** Adds a controller, and returns its number. */
   async add(domain: number, ports?: number): Promise<number> {
     return (await addController(this.host, { domain, ports })).result.devid;
   }
 
-  /** Attaches where the product chooses, and gives the place as `domid/devid/port`. */
+  /** Attaches where the product chooses, and returns the place as `domid/devid/port`. */
   async attach(domain: number, device: string, place: { devid?: number; port?: number } = {}) {
     const { result } = await attachDevice(this.host, { domain, device, ...place });
     return `${result.domid}/${result.devid}/${result.port}`;
   }
 
-  /** Fails unless the host is sound, and the product has let go of everything. */
+  /** Fails unless the host is sound, and the product has released everything. */
   async assertSound(): Promise<void> {
     const qemus = this.sim.qemus.values();
     const state = { dump: await this.dump(), usb: this.sim.usb, natural: this.natural, qemus };
@@ -208,7 +178,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** A host on the store in memory. */
+/** A host on the in-memory store. */
 export const openSimulated: OpenLab = async (options = {}) => {
   const { usbback } = options;
   const sim = await SimHost.create(options.world ?? labWorld(), usbback === undefined ? {} : { usbback });
@@ -220,7 +190,7 @@ export const openSimulated: OpenLab = async (options = {}) => {
   });
 };
 
-/** A host on one of Debian's daemons; its guests have sockets of their own, with a guest's rights. */
+/** A host on one of Debian's daemons; its guests have their own sockets, with a guest's rights. */
 export function openOnDaemon(kind: DaemonKind): OpenLab {
   return async (options = {}) => {
     const daemon = await startDaemon(kind);
@@ -260,7 +230,7 @@ export function openOnDaemon(kind: DaemonKind): OpenLab {
   };
 }
 
-/** What `act` fails with; anything but an error of the product's table is a fault. */
+/** What `act` fails with; anything but an error from the product's table is a bug. */
 export async function failure(act: () => Promise<unknown>): Promise<PvusbError> {
   try {
     await act();
@@ -271,7 +241,7 @@ export async function failure(act: () => Promise<unknown>): Promise<PvusbError> 
   throw new assert.AssertionError({ message: 'it succeeded' });
 }
 
-/** A message for people: sentences that say all of `says`. */
+/** A message for people: sentences that contain all of `says`. */
 export function assertSentence(message: string, says: readonly string[] = []): void {
   assert.match(message, /^\S.*[^.]\.$/s, message);
   for (const words of says) assert.ok(message.includes(words), `"${message}" does not say "${words}"`);

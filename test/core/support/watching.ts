@@ -1,26 +1,26 @@
 /** A watch on a host, as the tests use it. */
-import { type Host, type LifeEvent, type WatchOptions, watchDomains } from '../../../src/pvusb/index.js';
+import { type Host, type WatchEvent, type WatchOptions, watchDomains } from '../../../src/pvusb/index.js';
 
-/** A watch on a host, with what it tells. */
+/** A watch on a host, with what it reports. */
 export class Watching implements AsyncDisposable {
-  readonly events: LifeEvent[] = [];
+  readonly events: WatchEvent[] = [];
   readonly #abort = new AbortController();
   readonly #end: Promise<void>;
   #wake: () => void = () => undefined;
 
   constructor(host: Host, options: WatchOptions = {}) {
-    const onEvent = (event: LifeEvent): void => {
+    const onEvent = (event: WatchEvent): void => {
       this.events.push(event);
       this.#wake();
     };
     this.#end = watchDomains(host, { ...options, signal: this.#abort.signal, onEvent });
   }
 
-  /** The first event of this kind, now or later. */
-  async until<E extends LifeEvent['event']>(kind: E): Promise<Extract<LifeEvent, { event: E }>> {
+  /** The first event of this kind, past or future. */
+  async until<E extends WatchEvent['event']>(kind: E): Promise<Extract<WatchEvent, { event: E }>> {
     for (;;) {
       const found = this.events.find(({ event }) => event === kind);
-      if (found) return found as Extract<LifeEvent, { event: E }>;
+      if (found) return found as Extract<WatchEvent, { event: E }>;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

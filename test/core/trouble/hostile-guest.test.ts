@@ -1,4 +1,4 @@
-/** A guest that rewrites its own nodes at any moment changes nothing but them, and breaks no operation. */
+/** A guest that rewrites its own nodes at any moment changes nothing else, and breaks no operation. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -8,8 +8,8 @@ import {
   doctor,
   formatPlan,
   isPvusbError,
-  listControllers,
   listDevices,
+  listInventory,
   removeController,
 } from '../../../src/pvusb/index.js';
 import type { SimGuest, SimStore } from '../../../src/sim/index.js';
@@ -26,14 +26,14 @@ import {
 
 const HOSTILE = 1;
 
-/** What may be done to a host whose domain 1 is hostile; all of it, again and again. */
+/** What may be done to a host whose domain 1 is hostile; all of it is done repeatedly. */
 const OPERATIONS: readonly ((lab: Lab) => Promise<unknown>)[] = [
   ({ host }) => addController(host, { domain: 1, ports: 2 }),
   ({ host }) => attachDevice(host, { domain: 1, device: '3-6' }),
   ({ host }) => listDevices(host),
   ({ host }) => attachDevice(host, { domain: 2, device: '4-1' }),
   ({ host }) => attachDevice(host, { domain: 1, device: '3-7', devid: 0 }),
-  ({ host }) => listControllers(host),
+  ({ host }) => listInventory(host),
   ({ host }) => detachDevice(host, { device: '3-6' }),
   ({ host }) => detachDevice(host, { device: '4-1' }),
   ({ host }) => attachDevice(host, { domain: 1, device: '3-8' }),
@@ -43,7 +43,7 @@ const OPERATIONS: readonly ((lab: Lab) => Promise<unknown>)[] = [
   ({ host }) => removeController(host, { domain: 1, devid: 0, destroy: true }),
 ];
 
-/** What is not the guest's: its own tree left out, and the states that a backend mirrors from it. */
+/** What is not the guest's: without its own tree, and the states that a backend mirrors from it. */
 function beyond(world: readonly string[]): string[] {
   const own = new RegExp(
     `^/local/domain/${HOSTILE}/device/|^/local/domain/0/backend/vusb/${HOSTILE}/\\d+/state`,
@@ -51,32 +51,32 @@ function beyond(world: readonly string[]): string[] {
   return world.filter((line) => !own.test(line));
 }
 
-/** What a guest has done, and how to stop it. */
-type Rampage = () => Promise<number>;
+/** Stops a hostile guest, and returns how many operations it has done. */
+type Attack = () => Promise<number>;
 
-/** On a daemon: one deed after another, with a guest's rights. */
-function rampage(guest: SimGuest): Rampage {
+/** On a daemon: one hostile operation after another, with a guest's rights. */
+function attack(guest: SimGuest): Attack {
   let stopped = false;
-  const rampant = (async () => {
-    for (let deeds = 0; ; deeds++) {
-      if (stopped) return deeds;
+  const running = (async () => {
+    for (let operations = 0; ; operations++) {
+      if (stopped) return operations;
       await guest.mischief();
     }
   })();
   return () => {
     stopped = true;
-    return rampant;
+    return running;
   };
 }
 
-/** On the simulated store: a deed before each of our requests, so that none is spared. */
-function rampageBetween(store: SimStore, guest: SimGuest): Rampage {
-  const rampant: Promise<void>[] = [];
-  store.onRequest = () => void rampant.push(guest.mischief());
+/** On the simulated store: a hostile operation before each of our requests, so that none is spared. */
+function attackBetween(store: SimStore, guest: SimGuest): Attack {
+  const running: Promise<void>[] = [];
+  store.onRequest = () => void running.push(guest.mischief());
   return async () => {
     delete store.onRequest;
-    await Promise.all(rampant);
-    return rampant.length;
+    await Promise.all(running);
+    return running.length;
   };
 }
 
@@ -92,7 +92,7 @@ async function endsWell(lab: Lab, at: number, seed: number): Promise<void> {
   assert.deepEqual(checkInvariants(state), [], `operation ${at} with seed ${seed}`);
 }
 
-async function survives(open: OpenLab, seed: number, start: (lab: Lab) => Rampage): Promise<void> {
+async function survives(open: OpenLab, seed: number, start: (lab: Lab) => Attack): Promise<void> {
   const world = labWith(controllerOf({ domid: 2, devid: 0 }));
   const domains = world.domains.map((domain) =>
     domain.domid === HOSTILE ? { ...domain, hostile: seed } : domain,
@@ -101,15 +101,15 @@ async function survives(open: OpenLab, seed: number, start: (lab: Lab) => Rampag
   lab.beHasty();
   const healthy = beyond(await lab.snapshot());
   const stop = start(lab);
-  let deeds = 0;
+  let operations = 0;
   try {
     for (const at of OPERATIONS.keys()) await endsWell(lab, at, seed);
   } finally {
-    deeds = await stop();
+    operations = await stop();
   }
-  assert.ok(deeds > OPERATIONS.length, 'the guest has done next to nothing');
+  assert.ok(operations > OPERATIONS.length, 'the guest did next to nothing');
   for (const domid of [1, 2]) {
-    const { controllers } = await listControllers(lab.host, { domain: domid });
+    const { controllers } = await listInventory(lab.host, { domain: domid });
     for (const { devid } of controllers.filter((each) => each.domid === 1 || each.devid > 0))
       await removeController(lab.host, { domain: domid, devid, destroy: true });
   }
@@ -122,7 +122,7 @@ async function survives(open: OpenLab, seed: number, start: (lab: Lab) => Rampag
 describe('a hostile guest', () => {
   for (let seed = 1; seed <= 10; seed++) {
     test(`is survived on the simulated store, seed ${seed}`, () =>
-      survives(openSimulated, seed, ({ sim }) => rampageBetween(sim.store, sim.guests.get(HOSTILE)!)));
+      survives(openSimulated, seed, ({ sim }) => attackBetween(sim.store, sim.guests.get(HOSTILE)!)));
   }
 
   test('is not believed when it names the backend of another domain', async () => {
@@ -132,7 +132,7 @@ describe('a hostile guest', () => {
     const guest = lab.sim.store.handle(1);
     await guest.write('device/vusb/0/backend', '/local/domain/0/backend/vusb/2/0');
     await guest.write('device/vusb/0/backend-id', '2');
-    const { controllers } = await listControllers(lab.host, { domain: 1 });
+    const { controllers } = await listInventory(lab.host, { domain: 1 });
     assert.equal(controllers[0]?.backend, '/local/domain/0/backend/vusb/1/0');
     assert.deepEqual(await listDevices(lab.host, { domain: 1 }), []);
     await removeController(lab.host, { domain: 1, devid: 0, destroy: true });
@@ -161,7 +161,7 @@ describe('a hostile guest with a socket of its own', { skip }, () => {
   for (const kind of ['c', 'o'] as const) {
     for (const seed of [101, 102]) {
       test(`is survived on the daemon ${kind}, seed ${seed}`, () =>
-        survives(openOnDaemon(kind), seed, ({ sim }) => rampage(sim.guests.get(HOSTILE)!)));
+        survives(openOnDaemon(kind), seed, ({ sim }) => attack(sim.guests.get(HOSTILE)!)));
     }
   }
 });

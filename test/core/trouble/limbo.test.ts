@@ -1,4 +1,4 @@
-/** What is between two owners: given to a QEMU and not opened, opened and not configured, just being given by xl. */
+/** Devices between two owners: given to a QEMU and not opened, opened and not configured, just being given by xl. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addController, diagnose, doctor, listDevices, observe } from '../../../src/pvusb/index.js';
@@ -22,7 +22,7 @@ async function stateOf(lab: Lab, busid: string): Promise<string | undefined> {
   return devices.find((device) => device.busid === busid)?.state;
 }
 
-/** xl's `device_add` of what is in the socket. */
+/** xl's `device_add` for what is in the socket. */
 function giveByXl(lab: Lab, busid: string): Promise<unknown> {
   const [hostbus, hostaddr] = [Number.parseInt(busid, 10), lab.sim.usb.device(busid)!.address];
   const at = { bus: 'xenusb-0.0', port: '1', hostbus, hostaddr };
@@ -56,7 +56,7 @@ describe('a device that had no driver', () => {
 });
 
 describe('a device that QEMU has open', () => {
-  test('is kept by that guest when another toolstack writes it into a port of another one', async () => {
+  test('is kept by that guest when another toolstack writes it into a port of another guest', async () => {
     await using lab = await open();
     await lab.attach(h1, '4-1');
     qemuOf(lab, u2).refuseOpen('4-1');
@@ -70,14 +70,14 @@ describe('a device that QEMU has open', () => {
     await lab.assertSound();
   });
 
-  test('is handed anew only while no other controller has something in the port of that number', async () => {
+  test('is handed over again only while no other controller has something in the port with that number', async () => {
     await using lab = await open();
     lab.beHasty();
     await lab.attach(u2, '4-1');
     await addController(lab.host, { domain: u2 });
-    const { spec } = lab.sim.usb.device('4-1')!;
+    const { address: _, ...again } = lab.sim.usb.device('4-1')!.spec;
     await lab.sim.unplug('4-1');
-    await lab.sim.plug(spec);
+    await lab.sim.plug(again);
     await lab.sim.idle();
     assert.deepEqual(await found(lab), ['unnoticed-device']);
     await doctor(lab.host, {
@@ -96,7 +96,7 @@ describe('a device that QEMU has open', () => {
 });
 
 describe('another device in the socket of one that xl has detached', () => {
-  test('is left to xl, which is just giving it', async () => {
+  test('is left to xl, which is just giving it to a guest', async () => {
     await using lab = await open();
     lab.beHasty();
     await withStaleRecord(lab);

@@ -1,7 +1,7 @@
 /** A process that attaches many devices at once, as its parent's message says. Run by parallel.test.ts. */
 import { attachDevice, isPvusbError, openHost } from '../../../src/pvusb/index.js';
 
-/** What a process is to do. */
+/** What a process should do. */
 export interface Job {
   readonly socket: string;
   readonly sysfsRoot: string;

@@ -31,7 +31,7 @@ function crowd({ domains, ports, devices }: Record<'domains' | 'ports' | 'device
   });
 }
 
-/** Shares the wishes out among processes that begin together, and gives all endings. */
+/** Distributes the requests among processes that start together, and returns all results. */
 async function rush(lab: Lab, socket: string, wishes: readonly Wish[]): Promise<Ending[]> {
   const folder = await mkdtemp(join(tmpdir(), 'pvusb-parallel-'));
   const published = await publishSysfs(lab.sim.usb, folder);
@@ -53,7 +53,7 @@ async function rush(lab: Lab, socket: string, wishes: readonly Wish[]): Promise<
   }
 }
 
-/** How often each code came; every place that was given. */
+/** How often each code occurred; every place that was given. */
 function tally(endings: readonly Ending[]) {
   const places = endings.flatMap((ending) => ('place' in ending ? [ending.place] : []));
   const codes: Record<string, number> = {};
@@ -61,7 +61,7 @@ function tally(endings: readonly Ending[]) {
   return { places, codes };
 }
 
-/** Fails on an ending that is neither an attach nor a clean refusal. */
+/** Fails on a result that is neither an attach nor a clean refusal. */
 function assertClean(endings: readonly Ending[], allowed: readonly string[]): void {
   for (const ending of endings) {
     if ('code' in ending) assert.ok(allowed.includes(ending.code), `${ending.code}: ${ending.message}`);
@@ -77,7 +77,7 @@ for (const kind of ['c', 'o'] as const satisfies readonly DaemonKind[]) {
     test(`${many} attaches at once take every port once and every device at most once`, async (t) => {
       const world = crowd({ domains: 4, ports: 4, devices: 20 });
       await using lab = await openOnDaemon(kind)({ world });
-      // Each device is wished several times, by all domains.
+      // Each device is requested several times, by all domains.
       const wishes = Array.from({ length: many }, (_, i): Wish => {
         return { domain: (Math.floor(i / 20) % 4) + 1, devid: 0, device: `1-${(i % 20) + 1}` };
       });
@@ -88,7 +88,7 @@ for (const kind of ['c', 'o'] as const satisfies readonly DaemonKind[]) {
       assert.equal(new Set(places).size, places.length, 'a port was given twice');
       await lab.assertSound();
       const held = (await lab.dump()).match(/\/port\/\d+ = "1-\d+"/g) ?? [];
-      assert.equal(held.length, places.length, 'what was told is what is');
+      assert.equal(held.length, places.length, 'what was reported is what is');
       assert.equal(places.length, 16, 'every port is taken');
     });
 

@@ -32,7 +32,7 @@ async function found(lab: Lab): Promise<string[]> {
   return findings.map(({ finding }) => finding);
 }
 
-/** Lets the first command of this name come to this end. */
+/** Makes the first command with this name end like this. */
 function strike(qemu: SimQemu, name: string, fate: 'hang' | 'act-but-hang' | 'act-but-drop' | 'die'): void {
   qemu.intercept = ({ execute }: QmpCommand) => {
     if (execute !== name) return 'pass';
@@ -66,7 +66,7 @@ describe('a QEMU that cannot open a device', () => {
     });
   }
 
-  test('a port that another toolstack gave it is shown, and mended', async () => {
+  test('a port that another toolstack gave it is shown, and repaired', async () => {
     await using lab = await open();
     qemuOf(lab, u2).refuseOpen('4-1');
     await lab.write(PORT, '4-1');
@@ -101,7 +101,7 @@ describe('a QEMU that dies', () => {
     await lab.assertSound();
   });
 
-  test('23: is told at once, and nothing is written', async () => {
+  test('23: is reported at once, and nothing is written', async () => {
     await using lab = await open();
     await qemuOf(lab, u2).kill();
     const says = ['QEMU', 'domain 2', 'died'];
@@ -147,7 +147,7 @@ describe('a QEMU that dies', () => {
     assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
   });
 
-  test('19: with its guest: a watch has the kernel find drivers for what it had, and nothing else', async () => {
+  test('19: with its guest: a watch has the kernel find drivers for what it had, and for nothing else', async () => {
     await using lab = await open();
     await lab.write(PORT, '4-1');
     await lab.sim.idle();
@@ -192,7 +192,7 @@ describe('a QEMU that does not answer', () => {
     assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   });
 
-  test('at all: an attach to an emulated controller is refused, one by qusb is judged by the drivers', async () => {
+  test('at all: an attach to an emulated controller is refused, one to qusb is judged by the drivers', async () => {
     await using lab = await open();
     lab.beHasty();
     await addController(lab.host, { domain: h1 });
@@ -218,17 +218,19 @@ describe('a QEMU that does not answer', () => {
     const error = await failure(() => removeController(lab.host, { domain: h1, devid: 0 }));
     assert.equal(error.code, 'state-timeout');
     assertSentence(error.message, ['domain 4', 'controller 0']);
+    assert.match(error.leftOver.join(), /Controller 0 of domain 4 is being removed/);
+    assert.match(error.remedy, /destroy/);
     assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
     await removeController(lab.host, { domain: h1, devid: 0, destroy: true });
     assert.equal(await lab.read('/libxl/4/device/vusb'), undefined);
-    // QEMU has it still: its number is not given to another one.
+    // QEMU still has it: its number is not given to another one.
     assert.equal((await addController(lab.host, { domain: h1 })).result.devid, 1);
     assert.deepEqual(await found(lab), ['unrecorded-controller']);
   });
 });
 
 describe('what is in a socket now', () => {
-  test('another device than the one lent: shown, and given back', async () => {
+  test('a device other than the one lent: shown, and given back', async () => {
     await using lab = await open();
     await lab.attach(u2, '4-1');
     const { spec } = lab.sim.usb.device('4-1')!;
@@ -245,12 +247,12 @@ describe('what is in a socket now', () => {
     await lab.assertSound();
   });
 
-  test('the same device, plugged in anew: the guest has not noticed, and is given it again', async () => {
+  test('the same device, replugged: the guest has not noticed, and gets it again', async () => {
     await using lab = await open();
     await lab.attach(u2, '4-1');
-    const { spec } = lab.sim.usb.device('4-1')!;
+    const { address: _, ...again } = lab.sim.usb.device('4-1')!.spec;
     await lab.sim.unplug('4-1');
-    await lab.sim.plug(spec);
+    await lab.sim.plug(again);
     await lab.sim.idle();
     assert.equal(await stateOf(lab, '4-1'), 'waiting');
     assert.deepEqual(await found(lab), ['unnoticed-device']);
@@ -261,7 +263,7 @@ describe('what is in a socket now', () => {
 });
 
 describe('what nobody gave to a QEMU', () => {
-  test('a device that it has in a free port is taken out', async () => {
+  test('a device that it has in a free port is removed', async () => {
     await using lab = await open();
     await addController(lab.host, { domain: h1 });
     const at = { bus: 'xenusb-0.0', port: '2', hostbus: 3, hostaddr: lab.sim.usb.device('3-2')!.address };
@@ -279,7 +281,7 @@ describe('what nobody gave to a QEMU', () => {
     await lab.assertSound();
   });
 
-  test('a guest without a driver has a device given to it, and is said not to have taken it', async () => {
+  test('a device given to a guest without a driver is shown as not taken', async () => {
     await using lab = await open();
     await lab.sim.addDomain({ domid: 7, driver: false, deviceModel: true });
     const { result } = await attachDevice(lab.host, { domain: 7, device: '4-1' }, { watchMs: 0 });

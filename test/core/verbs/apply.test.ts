@@ -1,4 +1,4 @@
-/** A domain gets what a configuration says: no more with `apply`, no less with either. */
+/** A domain gets what a configuration names: no more with `apply`, no less with either. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -7,7 +7,7 @@ import {
   attachDevice,
   detachDevice,
   findWanted,
-  listControllers,
+  listInventory,
   observe,
   type Progress,
   planApply,
@@ -22,14 +22,14 @@ const world = qemuWorld({ usbback: true });
 
 /** What a domain has: `0 pv 2/8: 4-1@1`. */
 async function has(lab: Lab, domain: number): Promise<string[]> {
-  const { controllers } = await listControllers(lab.host, { domain });
+  const { controllers } = await listInventory(lab.host, { domain });
   return controllers.map(({ devid, type, version, portCount, ports }) => {
     const devices = ports.flatMap(({ port, busid }) => (busid === undefined ? [] : `${busid}@${port}`));
     return [`${devid} ${type} ${version}/${portCount}:`, ...devices].join(' ');
   });
 }
 
-/** Applies, and again, which changes nothing; gives the changes. */
+/** Applies twice, the second time without effect; returns the changes. */
 async function apply(lab: Lab, domain: number, usb: WantedUsb): Promise<string[]> {
   const { changes } = await applyUsb(lab.host, { domain, usb });
   await lab.sim.idle();
@@ -45,7 +45,7 @@ describe('applying a configuration', () => {
     ['qusb', 3, 8],
     ['devicemodel', 4, 6],
   ] as const) {
-    test(`brings a domain from nothing to all it says, to something else, and back: ${type}`, async () => {
+    test(`takes a domain from nothing to everything it names, to something else, and back: ${type}`, async () => {
       await using lab = await openSimulated({ world });
       const before = await lab.snapshot();
       const first = { devid: 0, type };
@@ -77,7 +77,7 @@ describe('applying a configuration', () => {
     });
   }
 
-  test('makes a controller anew that is to be another, with its devices', async () => {
+  test('replaces a controller that should be different, with its devices', async () => {
     await using lab = await openSimulated({ world });
     await addController(lab.host, { domain: 1, type: 'pv', ports: 4 });
     await attachDevice(lab.host, { domain: 1, device: '3-6', devid: 0, port: 2 });
@@ -88,14 +88,14 @@ describe('applying a configuration', () => {
     await lab.assertSound();
   });
 
-  test('keeps a controller that no list names while a device of the list is on it', async () => {
+  test('keeps a controller that the list does not name while a device in the list is on it', async () => {
     await using lab = await openSimulated({ world });
     const usb = { controllers: [], devices: [{ device: '4-1' }] };
     assert.deepEqual(await apply(lab, 1, usb), ['attached 4-1']);
     assert.deepEqual(await has(lab, 1), ['0 pv 2/8: 4-1@1']);
   });
 
-  test('goes on with a detach that was interrupted, and gives anew what the guest does not have', async () => {
+  test('continues an interrupted detach, and gives again what the guest does not have', async () => {
     await using lab = await openSimulated({ world });
     const usb: WantedUsb = { controllers: [{ devid: 0 }], devices: [{ device: '3-6' }] };
     await apply(lab, 1, usb);
@@ -110,13 +110,13 @@ describe('applying a configuration', () => {
     ]);
     assert.equal(lab.driver('3-6:1.0'), 'snd-usb-audio');
     await lab.assertSound();
-    // Claimed and not handed over, as a program leaves it that is killed.
+    // Claimed but not handed over, as a killed program leaves it.
     await lab.write('/local/domain/0/backend/vusb/1/0/port/1', '3-6');
     assert.deepEqual(await apply(lab, 1, usb), ['detached 3-6', 'attached 3-6']);
     await lab.assertSound();
   });
 
-  test('puts devices with a port there first, and moves another out of its way', async () => {
+  test('places devices with a given port first, and moves another out of the way', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     const usb: WantedUsb = {
@@ -134,7 +134,7 @@ describe('applying a configuration', () => {
     assert.deepEqual(await apply(lab, 1, { controllers: [{ devid: 0 }], devices: [] }), ['detached 4-1']);
   });
 
-  test('refuses what cannot be before it changes anything, and says where it was said', async () => {
+  test('refuses what is impossible before it changes anything, and says where it was asked for', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     await attachDevice(lab.host, { domain: 3, device: '1-1' });
@@ -197,7 +197,7 @@ describe('applying a configuration', () => {
     ]);
   });
 
-  test('with a dry run plans every change on the host as the ones before leave it, and makes none', async () => {
+  test('in a dry run plans every change on the host as the previous ones leave it, and makes none', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '3-6' });
     const before = await lab.snapshot();
@@ -218,7 +218,7 @@ describe('applying a configuration', () => {
     assert.deepEqual([...new Set(taken)], ['snd-usb-audio']);
   });
 
-  test('plans the same host that it then finds', async () => {
+  test('plans for the same host that it then finds', async () => {
     await using lab = await openSimulated({ world });
     const usb = {
       controllers: [{ devid: 0, type: 'pv' as const }],
@@ -253,7 +253,7 @@ describe('preparing a domain', () => {
     await lab.assertSound();
   });
 
-  test('waits for a domain that is not there yet, with a limit', async () => {
+  test('waits for a domain that does not exist yet, with a limit', async () => {
     await using lab = await openSimulated({ world });
     const waits: string[] = [];
     const onWait = ({ message }: Error): void => {
@@ -270,7 +270,7 @@ describe('preparing a domain', () => {
     await lab.assertSound();
   });
 
-  test('refuses at once what no waiting would help', async () => {
+  test('refuses at once what waiting would not help', async () => {
     await using lab = await openSimulated({ world });
     const usb = { controllers: [], devices: [{ device: '9-9' }] };
     await lab.refuses([

@@ -1,4 +1,4 @@
-/** The doctor: every kind of half-done work is found, shown and mended, and nothing else is touched. */
+/** The doctor: every kind of half-done work is found, shown and fixed, and nothing else is touched. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { attachDevice, doctor, type Finding, formatPlan } from '../../../src/pvusb/index.js';
@@ -8,7 +8,7 @@ import { controllerOf, type Lab, labWith, openSimulated } from '../support/test-
 const BACKEND = '/local/domain/0/backend/vusb/1/0';
 const world = labWith(controllerOf({ domid: 1, devid: 0 }), controllerOf({ domid: 2, devid: 0 }));
 
-/** A way to break a host; mended, it is as before. */
+/** A way to break a host; once fixed, it is as before. */
 interface Harm {
   readonly finding: Finding['finding'];
   readonly how: string;
@@ -44,7 +44,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     finding: 'other-device',
-    how: 'another device comes into the socket of an attached one',
+    how: "another device is plugged into an attached one's socket",
     async make(lab) {
       await lab.attach(1, '3-7');
       await lab.sim.unplug('3-7');
@@ -67,7 +67,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     finding: 'bad-port',
-    how: 'a port holds no name',
+    how: 'a port holds something that is not a name',
     make: (lab) => lab.write(`${BACKEND}/port/1`, '\u001b[2J'),
   },
   {
@@ -102,7 +102,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     finding: 'stale-saved-driver',
-    how: 'a saved driver is no path of a driver',
+    how: 'a saved driver is not the path of a driver',
     make: (lab) => lab.write('/libxl/usbback/3-4/3-4@1_0/driver_path', '/sys/bus/usb/drivers/../../../tmp'),
   },
   {
@@ -124,7 +124,7 @@ const HARMS: readonly Harm[] = [
   },
   {
     finding: 'half-removed',
-    how: 'a removal has stopped after it had begun',
+    how: 'a removal has stopped after it began',
     async make(lab) {
       const devid = await lab.add(1);
       await lab.write(`/local/domain/0/backend/vusb/1/${devid}/online`, '0');
@@ -168,7 +168,7 @@ describe('the doctor', () => {
   });
 
   for (const { finding, how, make, after, gone } of HARMS) {
-    test(`finds and mends ${finding}: ${how}`, async () => {
+    test(`finds and fixes ${finding}: ${how}`, async () => {
       await using lab = await openHealthy();
       const healthy = await lab.snapshot();
       await make(lab);
@@ -200,7 +200,7 @@ describe('the doctor', () => {
     });
   }
 
-  test('mends many things at once', async () => {
+  test('fixes many things at once', async () => {
     await using lab = await openHealthy();
     const healthy = await lab.snapshot();
     await lab.attach(1, '3-7');
@@ -215,13 +215,13 @@ describe('the doctor', () => {
     assert.deepEqual(compareWorlds(healthy, await lab.snapshot()), []);
   });
 
-  test('takes what is just being done by another for no finding', async () => {
+  test('does not take what another program is just doing for a finding', async () => {
     await using lab = await openHealthy();
     const { host } = lab;
     let settling = 0;
     const clock = {
       ...host.clock,
-      // The time in which the other comes to its end.
+      // The time in which the other one finishes.
       async sleep() {
         settling++;
         await lab.sim.usb.bind('usbback', '3-4:1.0');
@@ -234,7 +234,7 @@ describe('the doctor', () => {
     assert.equal(lab.driver('3-4:1.0'), 'usbback');
   });
 
-  test('a failing repair is told, remains a finding, and does not keep the others', async () => {
+  test('a failing repair is reported, remains a finding, and does not prevent the others', async () => {
     await using lab = await openHealthy();
     await lab.attach(1, '3-7');
     await attachDevice(lab.host, { domain: 1, device: '4-1' });

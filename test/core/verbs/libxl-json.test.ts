@@ -1,4 +1,4 @@
-/** libxl's own JSON, out and in. */
+/** libxl's own JSON, as output and input. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { failure, openSimulated } from '../support/test-host.js';
 
 const { uuid } = labWorld().domains[0]!;
 
-/** As libxl writes it, with a number that no double holds, and an entry for a device that is not attached. */
+/** As libxl writes it, with a number that does not fit into a double, and an entry for a device that is not attached. */
 const SAVED = `{
     "c_info": {
         "type": "pv",
@@ -45,7 +45,7 @@ const SAVED = `{
 \0`;
 
 describe("domains in libxl's JSON", () => {
-  test('are what libxl keeps, with what they have now, and not a digit lost', async (t) => {
+  test('are what libxl stores, with what they have now, and no digit is lost', async (t) => {
     await using lab = await openSimulated();
     const root = mkdtempSync(join(tmpdir(), 'pvusb-json-'));
     t.after(() => rmSync(root, { recursive: true }));
@@ -75,7 +75,7 @@ describe("domains in libxl's JSON", () => {
     assert.equal((await failure(() => libxlDomains(lab.host, { domain: 99 }))).code, 'no-such-domain');
   });
 
-  test('whose file is broken do not keep the others away', async (t) => {
+  test('whose file is broken do not hide the others', async (t) => {
     await using lab = await openSimulated();
     const root = mkdtempSync(join(tmpdir(), 'pvusb-json-'));
     t.after(() => rmSync(root, { recursive: true }));
@@ -89,12 +89,13 @@ describe("domains in libxl's JSON", () => {
     assert.equal((await failure(() => libxlDomains(host, { domain: 1 }))).code, 'config-unusable');
   });
 
-  test('say again what they said, in every form that libxl has', async () => {
+  test('say the same when read back, in every form that libxl has', async () => {
     await using lab = await openSimulated();
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     const inventory = await observe(lab.host);
     const text = libxlUsb(inventory, inventory.domains.find(({ domid }) => domid === 1)!);
     const expected = {
+      name: 'u1',
       controllers: [
         {
           devid: 0,
@@ -114,12 +115,15 @@ describe("domains in libxl's JSON", () => {
     assert.deepEqual(parseLibxlUsb(`[${entry}]`), expected);
     assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u1'), expected);
     assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 1), expected);
-    assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u2'), { controllers: [], devices: [] });
+    // A missing list does not ask for nothing.
+    assert.deepEqual(parseLibxlUsb(`[${other}, ${entry}]`, 'u2'), { name: 'u2' });
+    const empty = libxlUsb(inventory, inventory.domains.find(({ domid }) => domid === 2)!);
+    assert.deepEqual(parseLibxlUsb(empty), { name: 'u2', controllers: [], devices: [] });
   });
 
   test('that leave the choice to libxl leave it to us', () => {
     const text = '{ "usbctrls": [ {} ], "usbdevs": [ { "type.hostdev": { "hostbus": 1, "hostaddr": 2 } } ] }';
-    const { controllers, devices } = parseLibxlUsb(text);
+    const { controllers = [], devices = [] } = parseLibxlUsb(text);
     const [controller] = controllers;
     assert.deepEqual([controller?.devid, controller?.type, controller?.ports], [0, 'auto', undefined]);
     assert.deepEqual(
@@ -130,13 +134,13 @@ describe("domains in libxl's JSON", () => {
 
   for (const [why, text, says, domain] of [
     ['no JSON', '{ "usbdevs": [', /JSON/],
-    ['no object', '3', /is not of libxl/],
-    ['an object of something else', '{ "controllers": [] }', /is not of libxl/],
-    ['the list of something else', '[ {} ]', /is not of libxl/],
+    ['no object', '3', /is not libxl's/],
+    ['an object that is something else', '{ "controllers": [] }', /is not libxl's/],
+    ['a list of something else', '[ {} ]', /is not libxl's/],
     ["another guest's", '[ { "domid": 2, "config": { "c_info": {} } } ]', /none|0 are/, 'u1'],
     ['a device without address', '{ "usbdevs": [ {} ] }', /hostbus and hostaddr/],
     ['several domains and no name', '[ {}, {} ]', /2 domains/],
-    ['numbers that cannot be', '{ "usbctrls": [ { "devid": "x" } ] }', /integer/],
+    ['impossible numbers', '{ "usbctrls": [ { "devid": "x" } ] }', /integer/],
   ] satisfies [string, string, RegExp, string?][]) {
     test(`that are ${why} are refused`, () => {
       assert.throws(

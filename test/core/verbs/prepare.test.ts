@@ -1,4 +1,4 @@
-/** Preparing a domain: what ends the wait for it, and what is told of tries that failed. */
+/** Preparing a domain: what ends the wait for it, and what is reported about failed attempts. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type HostSysfs, PvusbError, prepareDomain } from '../../../src/pvusb/index.js';
@@ -9,7 +9,7 @@ const world = qemuWorld({ usbback: true });
 const nothing = { controllers: [], devices: [] };
 
 describe('a wait for a domain', () => {
-  test('that is interrupted is aborted, as every operation is', async () => {
+  test('that is interrupted is aborted, like every operation', async () => {
     await using lab = await openSimulated({ world });
     const interrupt = new AbortController();
     const options = { signal: interrupt.signal, onWait: () => setImmediate(() => interrupt.abort()) };
@@ -19,14 +19,14 @@ describe('a wait for a domain', () => {
     lab.assertNothingLeaks();
   });
 
-  test('ends with a lost connection, in an error of the table', async () => {
+  test('ends with a lost connection, in an error from the table', async () => {
     await using lab = await openSimulated({ world });
     const onWait = (): void => void setImmediate(() => lab.host.xenstore.close());
     const error = await failure(() => prepareDomain(lab.host, { domain: 'never', usb: nothing }, { onWait }));
     assert.equal(error.code, 'connection-lost');
   });
 
-  test('tells the changes of every try, each once', async () => {
+  test('reports the changes of every attempt, each once', async () => {
     await using lab = await openSimulated({ world });
     const told: string[] = [];
     let tries = 0;
@@ -39,7 +39,7 @@ describe('a wait for a domain', () => {
     const onWait = (): void => {
       tries++;
     };
-    // The first try fails behind its second change.
+    // The first attempt fails after its second change.
     const sysfs: HostSysfs = new Proxy(lab.host.sysfs, {
       get: (target, key) => {
         if (key === 'bind' && tries === 0) return refuse;

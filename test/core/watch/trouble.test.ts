@@ -1,4 +1,4 @@
-/** A watch on guests when things go wrong around it: nothing is forgotten, and nothing is given that was not had. */
+/** A watch on guests when things go wrong around it: nothing is forgotten, and nothing is given that the guest did not have. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -23,7 +23,7 @@ async function places(lab: Lab): Promise<string[]> {
   return devices.map(({ domid, devid, port, busid }) => `${busid} ${domid}/${devid}/${port}`).sort();
 }
 
-/** A host of which one call fails, the next time that it is made. */
+/** A host where one call fails, the next time that it is made. */
 function failingOnce(host: Host, call: 'devices' | 'unbind'): Host & { arm(): void } {
   let isArmed = false;
   const sysfs = new Proxy(host.sysfs, {
@@ -48,7 +48,7 @@ function failingOnce(host: Host, call: 'devices' | 'unbind'): Host & { arm(): vo
 }
 
 describe('a watch', () => {
-  test('goes on after a look that failed, and has not forgotten what guests had', async () => {
+  test('goes on after a failed look, and has not forgotten what guests had', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     const host = failingOnce(lab.host, 'devices');
@@ -65,7 +65,7 @@ describe('a watch', () => {
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     await using watch = new Watching(lab.host);
     await watch.until('watching');
-    // Its controllers have not been made when it goes again.
+    // Its controllers have not been created when it goes away again.
     await rebootDomain(lab.sim, { domain: u1, domid: 9, controllers: [] });
     await watch.until('gone');
     await rebootDomain(lab.sim, { domain: { ...u1, domid: 9 }, domid: 10, controllers: [empty] });
@@ -73,7 +73,7 @@ describe('a watch', () => {
     assert.deepEqual(await places(lab), ['4-1 10/0/1']);
   });
 
-  test('gives a guest its devices though its toolstack took them long after it had shut down', async () => {
+  test('gives a guest its devices even if its toolstack took them long after it had shut down', async () => {
     await using lab = await openSimulated({ world });
     let laterMs = 0;
     const { nowMs, sleep } = lab.host.clock;
@@ -105,7 +105,7 @@ describe('a watch', () => {
     assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
   });
 
-  test('gives a device to the guest that comes when the one that died lets go of it', async () => {
+  test('gives a device to the new guest when the dead one lets go of it', async () => {
     await using lab = await openSimulated({ world });
     lab.beHasty();
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
@@ -119,7 +119,7 @@ describe('a watch', () => {
     assert.equal(watch.events.filter(({ event }) => event === 'not-returned').length, 0);
   });
 
-  test('gives no guest the stick that was put in the place of its own', async () => {
+  test('gives no guest the stick that was put in place of its own', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     await attachDevice(lab.host, { domain: 1, device: '1-1' });
@@ -133,7 +133,7 @@ describe('a watch', () => {
     assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
   });
 
-  test('takes no other device of the make for one without a serial number', async () => {
+  test('does not take another device of the same model for one without a serial number', async () => {
     await using lab = await openSimulated({ world });
     const { serial: _, ...bare } = lab.sim.usb.device('4-1')!.spec;
     await lab.sim.unplug('4-1');
@@ -165,7 +165,7 @@ describe('a watch', () => {
     assert.equal(await lab.read('/libxl/1/device/vusb'), undefined);
   });
 
-  test('closes what it had opened when a part cannot be watched', async () => {
+  test('closes what it had opened when something cannot be watched', async () => {
     await using lab = await openSimulated({ world });
     const { xenstore } = lab.host;
     let opened = 0;

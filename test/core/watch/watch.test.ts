@@ -22,7 +22,7 @@ async function watching(lab: Lab): Promise<Watching> {
   return watch;
 }
 
-/** What libxl makes again of the saved configuration. */
+/** What libxl recreates from the saved configuration. */
 const savedController = (type: WorldController['type'], portCount: number): WorldController => {
   const empty = controllerOf({ domid: 1, devid: 0, type, portCount });
   if (type !== 'devicemodel') return empty;
@@ -91,7 +91,7 @@ describe('a guest that reboots', () => {
     await rebootDomain(lab.sim, { domain, domid: 9, controllers: [savedController('qusb', 8)] });
     await watch.until('returned');
     await lab.sim.idle();
-    // That one is killed as well: only what is saved says where the device belongs.
+    // That one is killed as well: only the record says where the device belongs.
     await lab.sim.qemus.get(9)!.kill();
     await detachDevice(lab.host, { device: '4-1' });
     assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
@@ -117,7 +117,7 @@ describe('a guest that reboots', () => {
 });
 
 describe('a guest that dies', () => {
-  test('with its toolstack: what it leaves is given back', async () => {
+  test('with its toolstack: what it leaves behind is given back', async () => {
     await using lab = await openSimulated({ world });
     lab.beHasty();
     await attachDevice(lab.host, { domain: 'u1', device: '3-6' });
@@ -130,7 +130,7 @@ describe('a guest that dies', () => {
     assert.equal(await lab.read('/libxl/1/device/vusb'), undefined);
   });
 
-  test('is told, with what it had', async () => {
+  test('is reported, with what it had', async () => {
     await using lab = await openSimulated({ world });
     await attachDevice(lab.host, { domain: 'u2', device: '4-1' });
     await using watch = await watching(lab);

@@ -1,11 +1,11 @@
-/** Plays the defects of xl: once with xl, which shows them, once with pvusb, which does not have them. */
+/** Runs the defects of xl: once with xl, which shows them, once with pvusb, which does not have them. */
 import { after, before, describe, it } from 'node:test';
 import type { GuestName, Lab } from '../../../lab/lab/lab.js';
 import { Ground } from '../matrix/ground.js';
 import { SETUPS, type Setup } from '../matrix/setup.js';
 import { CasesLab } from '../with-lab.js';
 
-/** One defect; the number is that of its test without a lab (test/core/trouble/defects.test.ts). */
+/** One defect; the number is the one in its test without a lab (test/core/trouble/defects.test.ts). */
 export interface Defect {
   readonly row: number;
   readonly setup: Setup;
@@ -13,17 +13,17 @@ export interface Defect {
   readonly theirs: string;
   /** What pvusb does. */
   readonly ours: string;
-  /** Settings of the guest, as xl has them: `usbctrl=[...]`. */
+  /** Settings of the guest, in xl's form: `usbctrl=[...]`. */
   settings?(ground: Ground): Promise<readonly string[]>;
-  /** usbback is there. */
+  /** usbback is loaded. */
   readonly hasUsbback?: boolean;
   /** Fails unless xl has the defect. */
   withXl(ground: Ground): Promise<void>;
-  /** Fails if pvusb has it; what xl left is mended before. */
+  /** Fails if pvusb has it; what xl left behind is fixed first. */
   withPvusb(ground: Ground): Promise<void>;
 }
 
-/** Registers the defects, which are played in one lab: each on a fresh guest, twice. */
+/** Registers the defects, which run in one lab: each on a fresh guest, twice. */
 export function playDefects(title: string, setup: keyof typeof SETUPS, defects: readonly Defect[]): void {
   describe(title, { concurrency: 1 }, () => {
     let cases: CasesLab;

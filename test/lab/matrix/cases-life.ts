@@ -1,4 +1,4 @@
-/** Guests that go, and come back. */
+/** Guests that go away and come back. */
 import assert from 'node:assert/strict';
 import type { Case, Ground } from './ground.js';
 
@@ -33,7 +33,7 @@ export const lifeCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a guest that crashes leaves nothing that is not given back',
+    sentence: 'everything that a crashed guest leaves behind is given back',
     endsGuest: true,
     // A crash may end in a triple fault, which Xen takes for a reboot.
     settings: ['on_reboot="preserve"'],
@@ -46,7 +46,7 @@ export const lifeCases: readonly Case[] = [
           .guest(guest, 'echo c > /proc/sysrq-trigger', { mayFail: true, withinSeconds: 5 })
           .catch(() => undefined);
         await ground.eventually('the guest has crashed', async () => {
-          // Name, domid, memory, CPUs, state (crashed, or shut down for a reboot that is not wanted), time.
+          // Name, domid, memory, CPUs, state (crashed, or shut down for an unwanted reboot), time.
           assert.match(await ground.xl(`list ${guest}`), /^\S+ +\d+ +\d+ +\d+ +[-rbp]*[cs]/m);
         });
         assert.deepEqual(
@@ -62,7 +62,7 @@ export const lifeCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a guest that xl destroys gives its devices back, also when its QEMU has died before',
+    sentence: 'a guest that xl destroys gives its devices back, even if its QEMU died before',
     endsGuest: true,
     run: async (ground) => {
       const { guest, lab, setup } = ground;

@@ -1,4 +1,4 @@
-/** Plugs that are pulled and put in again. */
+/** Devices that are pulled out and plugged in again. */
 import assert from 'node:assert/strict';
 import type { Case, Ground } from './ground.js';
 
@@ -18,7 +18,7 @@ async function isMissing(ground: Ground, busid: string): Promise<void> {
 export const plugCases: readonly Case[] = [
   {
     sentence:
-      'a stick that is pulled out while the guest has it is shown, blocks nobody, and its port is freed',
+      'a stick that is pulled out while the guest has it is shown, blocks nothing, and its port is freed',
     run: async (ground) => {
       await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.reads('stick');
@@ -33,7 +33,7 @@ export const plugCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a stick that is put into the same socket again is mended by the doctor, and used again',
+    sentence: 'a stick that is put into the same socket again is fixed by the doctor, and used again',
     run: async (ground) => {
       await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.reads('stick');
@@ -41,7 +41,8 @@ export const plugCases: readonly Case[] = [
       await isMissing(ground, '4-1');
       await ground.lab.plug('stick');
       await ground.mend();
-      // QEMU takes what comes into the socket of a qusb port, and the doctor hands it to the guest anew; else it is the host's.
+      // QEMU takes what is plugged into the socket of a qusb port, and the doctor hands it to the guest again;
+      // otherwise it is the host's.
       if (ground.setup.type !== 'qusb') await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.uses('4-1');
       await ground.reads('stick');
@@ -70,7 +71,7 @@ export const plugCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a watch keeps the address in the saved configuration true, whatever is plugged in again',
+    sentence: 'a watch keeps the address in the saved configuration correct, whatever is plugged in again',
     only: ({ type }) => type === 'qusb',
     run: async (ground) => {
       const { lab, guest } = ground;

@@ -5,18 +5,18 @@ import type { Case, Ground } from './ground.js';
 /** The interfaces of 3-6, on the host's driver. */
 const HOME = { '3-6:1.0': 'snd-usb-audio', '3-6:1.1': 'snd-usb-audio' };
 
-/** The exit status of what was killed by signal 9. */
+/** The exit status of a program killed by signal 9. */
 const KILLED = 137;
 
-/** A command changes the host at least so many times: fewer would mean that it was not cut off at all. */
+/** A command changes the host at least this many times: fewer would mean that it was never interrupted. */
 const CHANGES = 3;
 
-/** How an attach may fail that the guest disturbs. */
+/** How an attach that the guest disturbs may fail. */
 const REFUSAL = /\((controller-closing|state-timeout|sysfs-failed|not-opened|qemu-timeout|qemu-refused)\)/;
 
 /**
- * Kills a command before its first change of the host, then before its second, and so on, until it ends well. `prepare`
- * is done before each of them, `recover` after each that was killed.
+ * Kills a command before its first change to the host, then before its second, and so on, until it succeeds. `prepare`
+ * runs before each of them, `recover` after each that was killed.
  */
 async function killAtEachChange(
   ground: Ground,
@@ -32,14 +32,14 @@ async function killAtEachChange(
   }
 }
 
-/** Fails unless 3-6 is the host's, and nothing is remembered of its having been lent. */
+/** Fails unless 3-6 is the host's, and there is no record of its having been lent. */
 async function isHome(ground: Ground): Promise<void> {
   await ground.drivers(HOME);
   const { status } = await ground.lab.dom0('xenstore-exists /libxl/usbback/3-6', { mayFail: true });
   assert.notEqual(status, 0, 'the drivers of 3-6 are still saved');
 }
 
-/** Whether 3-6 is not the host's; if it is, it is so in every respect. */
+/** Whether 3-6 is not the host's; if it is the host's, it must be so completely. */
 async function isLent(ground: Ground): Promise<boolean> {
   const { '3-6:1.0': driver } = await ground.lab.drivers();
   const lent = driver !== HOME['3-6:1.0'];
@@ -49,7 +49,8 @@ async function isLent(ground: Ground): Promise<boolean> {
 
 export const troubleCases: readonly Case[] = [
   {
-    sentence: 'an attach that is killed at any step of making a controller, too, is mended by the doctor',
+    sentence:
+      'an attach that is killed at any step, including those of adding a controller, is fixed by the doctor',
     only: ({ type, machine }) => type !== 'qusb' && machine.store === 'c',
     run: async (ground) => {
       await killAtEachChange(ground, `attach ${ground.guest} 3-6`, {
@@ -63,7 +64,7 @@ export const troubleCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'an attach that is killed at any step is mended by the doctor',
+    sentence: 'an attach that is killed at any step is fixed by the doctor',
     only: ({ type, machine }) => type === 'qusb' || machine.store === 'o',
     run: async (ground) => {
       const { guest, setup } = ground;
@@ -71,7 +72,7 @@ export const troubleCases: readonly Case[] = [
       await killAtEachChange(ground, `attach ${guest} 3-6`, {
         recover: async () => {
           await ground.mend();
-          // The guest has it if all that was left to do is to let go of libxl's lock.
+          // The guest has it if all that was left to do was to release libxl's lock.
           if (!(await isLent(ground))) return;
           await ground.pvusb('detach 3-6');
           await isHome(ground);
@@ -87,7 +88,7 @@ export const troubleCases: readonly Case[] = [
       await killAtEachChange(ground, 'detach 3-6', {
         prepare: () => ground.pvusb(`attach ${guest} 3-6`),
         recover: async () => {
-          // It says that nothing is attached if all that was left to do is to let go of libxl's lock.
+          // It says that nothing is attached if all that was left to do was to release libxl's lock.
           const { status, stderr } = await lab.dom0('pvusb detach 3-6', { mayFail: true });
           if (status !== 0) assert.match(stderr, /\(port-empty\)/);
           await isHome(ground);
@@ -97,7 +98,7 @@ export const troubleCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a controller destroyed with its device by a program that is killed at any step is mended, too',
+    sentence: 'a controller destroyed with its device by a program that is killed at any step is fixed, too',
     only: ({ type, machine }) => type !== 'devicemodel' && machine.store === 'c' && machine.cpu === 'pv',
     run: async (ground) => {
       const { guest } = ground;
@@ -111,7 +112,7 @@ export const troubleCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'devices that two programs attach at once get a port each',
+    sentence: 'devices that programs attach at the same time get a port each',
     run: async (ground) => {
       const { guest, lab } = ground;
       const { stdout } = await lab.dom0(
@@ -124,7 +125,7 @@ export const troubleCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'a guest that rewrites its frontend all the time harms nobody',
+    sentence: 'a guest that constantly rewrites its frontend does no harm',
     only: ({ type }) => type !== 'devicemodel',
     run: async (ground) => {
       const { guest, setup, lab } = ground;

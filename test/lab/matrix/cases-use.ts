@@ -49,7 +49,7 @@ export const useCases: readonly Case[] = [
     }),
   ),
   {
-    sentence: 'a stick named by its address goes to the port asked for, and a taken port is refused',
+    sentence: 'a stick named by its address goes to the requested port, and a taken port is refused',
     run: async (ground) => {
       const { guest, setup } = ground;
       await ground.pvusb(`controller add ${guest} --type ${setup.type} --devid 5`);
@@ -86,7 +86,7 @@ export const useCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'apply brings the guest to what a file says, and export says it again',
+    sentence: 'apply makes the guest match a file, and export prints the same again',
     run: async (ground) => {
       const { guest, lab } = ground;
       const exported = await ground.pvusb(`export ${guest}`);

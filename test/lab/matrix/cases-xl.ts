@@ -4,7 +4,7 @@ import type { Case } from './ground.js';
 
 export const xlCases: readonly Case[] = [
   {
-    sentence: 'what pvusb attaches xl lists and takes back',
+    sentence: 'xl lists and takes back what pvusb attaches',
     run: async (ground) => {
       const { guest } = ground;
       await ground.pvusb(`attach ${guest} 4-1`);
@@ -19,10 +19,10 @@ export const xlCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'what xl attaches pvusb lists and takes back',
+    sentence: 'pvusb lists and takes back what xl attaches',
     run: async (ground) => {
       const { guest, setup } = ground;
-      // xl makes no controller that QEMU knows of, in an HVM guest.
+      // In an HVM guest xl makes no controller that QEMU knows about.
       await ground.xl(`usbctrl-attach ${guest} type=${setup.type}`);
       await ground.xl(`usbdev-attach ${guest} ${await ground.address('4-1')}`);
       await ground.uses('4-1');
@@ -33,7 +33,7 @@ export const xlCases: readonly Case[] = [
     },
   },
   {
-    sentence: 'controllers that one adds the other removes, between devices of both',
+    sentence: 'controllers that one adds the other removes, with devices of both in between',
     run: async (ground) => {
       const { guest, setup } = ground;
       await ground.pvusb(`controller add ${guest} --type ${setup.type} --devid 3`);

@@ -1,4 +1,4 @@
-/** Where a case is played: a lab, a guest in it, and pvusb and xl in its dom0. */
+/** Where a case runs: a lab, a guest in it, and pvusb and xl in its dom0. */
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../lab/base/process.js';
 import { STICKS, type StickName, stickMd5 } from '../../../lab/build/media.js';
@@ -6,7 +6,7 @@ import type { Lab } from '../../../lab/lab/lab.js';
 import type { Setup } from './setup.js';
 
 /** A port that `pvusb list --json` shows with something in it. */
-export interface Lent {
+interface Lent {
   readonly devid: number;
   readonly port: number;
   readonly busid: string;
@@ -21,7 +21,7 @@ interface ListedDomain {
   }[];
 }
 
-/** How long a guest may take for what it does in a second on a real machine. */
+/** How long a guest may take for what takes it a second on a real machine. */
 const GUEST_MS = 90_000;
 
 const WATCH_LOG = '/tmp/watch.log';
@@ -42,7 +42,7 @@ export class Ground {
     return this.setup.guest;
   }
 
-  /** Runs `pvusb`, which must succeed, and gives what it prints. */
+  /** Runs `pvusb`, which must succeed, and returns what it prints. */
   async pvusb(words: string): Promise<string> {
     return (await this.lab.dom0(`pvusb ${words}`)).stdout;
   }
@@ -59,7 +59,7 @@ export class Ground {
     return (await this.lab.dom0(`xl ${words}`)).stdout;
   }
 
-  /** Runs `xl`, whatever comes of it. */
+  /** Runs `xl`, which may fail. */
   xlMayFail(words: string): Promise<Outcome> {
     return this.lab.dom0(`xl ${words}`, { mayFail: true });
   }
@@ -73,7 +73,7 @@ export class Ground {
     return stdout.trim();
   }
 
-  /** Sends a signal to the guest's QEMU: `KILL`, `STOP`, `0` to see whether it is alive. Gives whether it could be sent. */
+  /** Sends a signal to the guest's QEMU: `KILL`, `STOP`, `0` to see whether it is alive. Returns whether it could be sent. */
   async signalQemu(signal: string): Promise<boolean> {
     const domid = (await this.xl(`domid ${this.guest}`)).trim();
     const { stdout: pid } = await this.lab.dom0(
@@ -95,14 +95,14 @@ export class Ground {
   /** Fails unless the guest comes to use exactly these devices. */
   async uses(...busids: readonly string[]): Promise<void> {
     const wanted = busids.map((busid) => `${busid} in-use`).sort();
-    // A device that QEMU emulates a controller for shows as used when the guest has configured it.
+    // A device on an emulated controller is shown as used once the guest has configured it.
     await this.eventually(`${this.guest} uses ${busids.join(', ') || 'nothing'}`, async () => {
       const now = (await this.lent()).map(({ busid, state }) => `${busid} ${state}`).sort();
       assert.deepEqual(now, wanted);
     });
   }
 
-  /** Fails unless the guest reads from a stick what stands on it. */
+  /** Fails unless the guest reads from a stick what is on it. */
   async reads(stick: StickName): Promise<void> {
     if (!this.setup.hasData) return;
     const { stdout } = await this.lab.guest(this.guest, `stick-md5 ${STICKS[stick]} data.bin 60`, {
@@ -111,7 +111,7 @@ export class Ground {
     assert.equal(stdout.trim(), stickMd5(stick));
   }
 
-  /** Fails unless the guest comes to see such a device, or none any more. */
+  /** Fails unless the guest comes to see such a device, or no longer sees one. */
   async sees(text: string, there: boolean): Promise<void> {
     if (!this.setup.hasData) return;
     await this.eventually(`${this.guest} ${there ? 'sees' : 'does not see'} ${text}`, async () => {
@@ -125,7 +125,7 @@ export class Ground {
     return (await this.lab.guest(this.guest, 'usb-list')).stdout.match(/^usb\d+ /gm)?.length ?? 0;
   }
 
-  /** Fails unless the guest comes to see so many USB controllers. */
+  /** Fails unless the guest comes to see this many USB controllers. */
   async seesRootHubs(count: number): Promise<void> {
     await this.eventually(`${this.guest} sees ${count} controllers`, async () => {
       assert.equal(await this.rootHubs(), count);
@@ -139,7 +139,7 @@ export class Ground {
     assert.deepEqual(now, wanted);
   }
 
-  /** Looks again until it holds. Each look takes its time, so there is no pause between them. */
+  /** Looks repeatedly until it holds. Each look takes time, so there is no pause between them. */
   async eventually(what: string, check: () => Promise<void>): Promise<void> {
     const endMs = Date.now() + GUEST_MS;
     for (;;) {
@@ -156,7 +156,7 @@ export class Ground {
     await this.lab.dom0(`pvusb export ${this.guest} > ${REMEMBERED}`);
   }
 
-  /** Gives the guest what it had then, no more and no less. */
+  /** Gives the guest exactly what it had then. */
   async restore(): Promise<void> {
     await this.pvusb(`apply ${this.guest} ${REMEMBERED}`);
   }
@@ -179,22 +179,22 @@ export class Ground {
     await this.lab.dom0('pkill -f "pvusb watch"', { mayFail: true });
   }
 
-  /** Has the doctor mend all, and fails if something stays wrong. */
+  /** Has the doctor fix everything, and fails if something is still wrong. */
   async mend(): Promise<void> {
     const { stdout } = await this.lab.dom0('pvusb doctor --fix', { mayFail: true });
     assert.match(stdout, /(Nothing is wrong\.|nothing is wrong now\.)/, stdout);
   }
 }
 
-/** What is played on a ground. */
+/** What is run on a ground. */
 export interface Case {
   /** What is shown: `a device is read by the guest`. */
   readonly sentence: string;
   /** Not for every setup. */
   readonly only?: (setup: Setup) => boolean;
-  /** The guest does not outlive it: it is one that is started for it. */
+  /** The guest does not survive it, so one is started just for it. */
   readonly endsGuest?: boolean;
-  /** Settings of that guest, as xl has them. */
+  /** Settings of that guest, in xl's form. */
   readonly settings?: readonly string[];
   run(ground: Ground): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Plays every case in one setup, and shows that each leaves dom0 as it found it. */
+/** Runs every case in one setup, and shows that each leaves dom0 as it found it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Dom0State, differences } from '../../../lab/lab/state.js';
@@ -13,7 +13,10 @@ import type { Setup } from './setup.js';
 
 const CASES: readonly Case[] = [...useCases, ...plugCases, ...troubleCases, ...xlCases, ...lifeCases];
 
-/** What libxl counts up, or leaves behind empty for the next of its kind, and what a guest writes anew for a controller that is made anew. */
+/**
+ * What libxl increments, or leaves behind empty for the next one, and what a guest writes again for a controller that
+ * is recreated.
+ */
 const NOT_OURS =
   /^\/(tool|vm|local\/domain\/\d+\/(memory|data))(\/|$)|^\/libxl\/usbback$|^\/local\/domain\/0\/backend(\/[vq]usb)?$|\/device\/vusb\/\d+\/(urb-ring-ref|conn-ring-ref|event-channel)$/;
 
@@ -21,7 +24,7 @@ const NOT_OURS =
 export function playMatrix(setup: Setup): void {
   describe(setup.title, { concurrency: 1 }, () => {
     let cases: CasesLab;
-    /** dom0 with a guest that is up and that no case has spoilt, and without one. */
+    /** dom0 with a running guest that no case has spoilt, and without one. */
     let withGuest: Dom0State | undefined;
     let bare: Dom0State | undefined;
 

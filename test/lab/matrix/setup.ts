@@ -1,4 +1,4 @@
-/** The kinds of guests and controllers that every case is run with. */
+/** The kinds of guests and controllers with which every case is run. */
 import type { GuestName } from '../../../lab/lab/lab.js';
 import type { MachineOptions } from '../../../lab/machine/machine.js';
 
@@ -31,7 +31,7 @@ const QUSB: Omit<Setup, 'machine'> = {
   hasData: true,
 };
 
-/** The rows. oxenstored is shown with the two that differ most. */
+/** The rows. oxenstored is tested with the two that differ most. */
 export const SETUPS = {
   pv: { ...PV, machine: { cpu: 'pv', store: 'c' } },
   'pv-oxenstored': {

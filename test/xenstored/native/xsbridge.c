@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * xsbridge DIR DOMID SOCKPATH: be domain DOMID's xenstore frontend: accept one
- * Unix client at a time on SOCKPATH and shovel its bytes over the shared ring
+ * Unix client at a time on SOCKPATH and pass its bytes through the shared ring
  * DIR/ring.DOMID that shim.c hands to the daemon. What the client sends is so
  * seen by the real daemon as coming from (unprivileged) domain DOMID.
  * The domain must exist (DIR/dom/DOMID) and be XS_INTRODUCEd first.

@@ -1,0 +1,72 @@
+/** What the man page says that no command says of itself. */
+
+/** Variables of the environment. */
+export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
+  ['XENSTORED_PATH', "Path of xenstored's socket, or of its device."],
+  ['XENSTORED_RUNDIR', "The folder of xenstored's socket."],
+  ['PVUSB_SYSFS', 'Where sysfs is; default /sys.'],
+  ['PVUSB_USERDATA', "Where libxl keeps guests' configurations; default /var/lib/xen."],
+  ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
+  ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
+  [
+    'COLUMNS',
+    'The width that tables have to fit; default: that of the terminal. Where output is not a terminal, nothing is cut.',
+  ],
+  ['NO_COLOR', 'If set, nothing is printed in colour.'],
+];
+
+/** Files and folders. */
+export const FILES: readonly (readonly [path: string, meaning: string])[] = [
+  ['/run/xenstored/socket', 'The socket of xenstored; /dev/xen/xenbus where there is none.'],
+  ['/sys/bus/usb', "The host's USB devices and their drivers."],
+  [
+    '/var/lib/xen/userdata-d.DOMID.UUID.libxl-json',
+    'The saved configuration of a guest, which follows every change. Its lock is userdata-l.DOMID.UUID.domain-userdata-lock.',
+  ],
+  ['/var/run/xen/qmp-libxl-DOMID', 'The monitor of the QEMU of a guest.'],
+  ['/var/log/xen/qemu-dm-NAME.log', 'What that QEMU has said.'],
+  [
+    '/usr/share/misc/usb.ids',
+    'Names of vendors and products. It is also looked for in /usr/share/hwdata and /var/lib/usbutils.',
+  ],
+];
+
+/** What is done with it. */
+export const EXAMPLES: readonly { readonly what: string; readonly lines: readonly string[] }[] = [
+  {
+    what: 'See what is plugged in, and lend the device in socket 4-1 to the guest u1, after a look at what that would do:',
+    lines: ['pvusb devices', 'pvusb attach u1 4-1 --dry-run', 'pvusb attach u1 4-1', 'pvusb list u1'],
+  },
+  {
+    what: 'Lend a stick by its ids and serial number, wherever it is plugged in; take it back:',
+    lines: ['pvusb attach u1 46f4:0001:LAB0001', 'pvusb detach 46f4:0001:LAB0001'],
+  },
+  {
+    what: 'Give a guest the devices of its configuration before it runs, and change them while it runs:',
+    lines: [
+      'xl create -p u1.cfg',
+      'pvusb prepare u1.cfg',
+      'xl unpause u1',
+      'pvusb apply u1 u1.cfg --dry-run',
+      'pvusb apply u1 u1.cfg',
+    ],
+  },
+  {
+    what: 'Find what is half done or left over, and repair it:',
+    lines: ['pvusb doctor', 'pvusb doctor --fix'],
+  },
+  {
+    what: 'Let devices follow their guests through reboots:',
+    lines: ['pvusb watch'],
+  },
+  {
+    what: 'Record this host, and try pvusb on its image, without Xen (bash):',
+    lines: [
+      'pvusb inventory > host.json',
+      'pvusb sim --dir /tmp/host --world host.json > /tmp/host.env &',
+      'until grep -q ^ready /tmp/host.env; do sleep 1; done',
+      'eval "$(grep ^export /tmp/host.env)"',
+      'pvusb devices',
+    ],
+  },
+];

@@ -1,0 +1,35 @@
+/** What to do next, in commands: where the library's remedy names its functions. */
+import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
+
+const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
+  'no-usb-settings':
+    'Name them, with empty lists for none; "pvusb apply --take-all" takes everything back without that.',
+  'no-such-domain': 'See "pvusb list" for the domains.',
+  'no-such-controller': 'See "pvusb list" for the controllers.',
+  'no-such-device': 'See "pvusb devices" for what is plugged in.',
+  'half-attached': 'Give it back first with "pvusb doctor --fix".',
+  'port-empty': 'See "pvusb list" for what is attached.',
+  'controller-closing': 'Finish its removal with "pvusb controller destroy".',
+  'sysfs-missing': 'Mount sysfs, or give its root with --sysfs-root.',
+  'qemu-dead':
+    'Give its devices back with "pvusb doctor --fix"; the guest gets a new QEMU when it is restarted.',
+  'domain-gone': 'The guest died; "pvusb doctor" shows what it left behind.',
+  'connection-lost': 'Run "pvusb doctor" once xenstored is back.',
+  'driver-not-restored': 'Try again with "pvusb doctor --fix", or replug it.',
+  'other-driver': 'Put it back on its old driver with "pvusb doctor --fix".',
+  'rollback-failed': 'Run "pvusb doctor --fix".',
+  internal: 'This is a bug in pvusb: please report it. Run "pvusb doctor".',
+};
+
+/** The remedy of a code, for the command line. */
+export function commandRemedy(code: PvusbErrorCode): string {
+  return COMMANDS[code] ?? ERROR_KINDS[code].remedy;
+}
+
+/** What to do about an error. For a half-removed controller it names the command that finishes the removal. */
+export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string {
+  const { domid, devid } = where;
+  if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
+    return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
+  return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
+}

@@ -1,0 +1,83 @@
+/** Lending a device. */
+
+import type { ControllerType } from '../../libxl/controller-type.js';
+import type { Busid } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { controllersOf, type DomainName, findDevice, findDomain } from '../model/find.js';
+import type { Inventory } from '../model/inventory.js';
+import type { Target } from '../model/request.js';
+import type { Host } from '../observe/host.js';
+import { planAttach } from '../plan/attach.js';
+import { resolveType } from '../plan/resolve.js';
+import type { AttachRequest } from '../plan/target.js';
+import type { PortState } from '../types/served-type.js';
+import { watchAttachment } from './attachment.js';
+import { type OperationOptions, type Outcome, operate, type Planner, qemuFor } from './operate.js';
+
+/** Where a device is attached. */
+export interface Attachment {
+  readonly domid: number;
+  readonly devid: number;
+  readonly port: number;
+  readonly busid: Busid;
+}
+
+/** Options of {@link attachDevice}. */
+export interface AttachOptions extends OperationOptions {
+  /** How long the guest may take to use the device before its state is reported as it is; default 3,000 ms. */
+  readonly watchMs?: number | undefined;
+}
+
+/** A device that was attached, and what has become of it. */
+export interface Attached extends Attachment {
+  readonly type: ControllerType;
+  /** Absent in a dry run, and when it could not be seen. */
+  readonly state?: PortState;
+}
+
+/** Names a plugged-in device, for {@link attachDevice}. */
+export type DeviceName = string | { readonly hostbus: number; readonly hostaddr: number };
+
+/**
+ * Lends a device to a domain: on the given port, on the first free one of the given controller, or on the first free
+ * one of any controller, adding one if there is none.
+ *
+ * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
+ *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
+ *   `no-device-model`, `not-opened`, `port-clash`, `speed-mismatch`, `qemu-dead`, `qemu-busy`, `qemu-timeout`...;
+ *   a failed attach leaves nothing behind, or the code is `rollback-failed`
+ */
+export async function attachDevice(
+  host: Host,
+  request: AttachRequest & { readonly domain: DomainName; readonly device: DeviceName },
+  options: AttachOptions = {},
+): Promise<Outcome<Attached>> {
+  const planner: Planner<{ readonly attachment: Attached; readonly target: Target }> = (inventory) => {
+    const domain = findDomain(inventory, request.domain);
+    const device = namedDevice(inventory, request.device);
+    const { plan, target } = planAttach(inventory, domain, device, request);
+    const { domid, devid, port, type } = target;
+    return { plan, result: { attachment: { domid, devid, port, busid: device.busid, type }, target } };
+  };
+  const { plan, result } = await operate(host, options, planner, {
+    asks(seen) {
+      const domain = findDomain(seen, request.domain);
+      const there = controllersOf(seen, domain.domid);
+      const types = there.filter(({ devid }) => devid === (request.devid ?? devid)).map(({ type }) => type);
+      return qemuFor(
+        domain,
+        request.devid === undefined ? [...types, resolveType(seen, domain, 'auto')] : types,
+      );
+    },
+  });
+  const { attachment, target } = result;
+  if (options.dryRun) return { plan, result: attachment };
+  const watched = { ...attachment, isNew: target.created !== undefined };
+  const { signal, watchMs } = options;
+  const state = await watchAttachment(host, watched, { signal, withinMs: watchMs });
+  return { plan, result: { ...attachment, ...(state === undefined ? {} : { state }) } };
+}
+
+function namedDevice(inventory: Inventory, name: DeviceName): UsbDevice {
+  return findDevice(inventory, typeof name === 'string' ? name : `${name.hostbus}.${name.hostaddr}`);
+}

@@ -1,0 +1,54 @@
+/** What becomes of a device that was just attached: given is not yet taken. */
+
+import type { Busid } from '../../sysfs/busid.js';
+import { hasIdentity } from '../../sysfs/identity.js';
+import type { ControllerType } from '../model/inventory.js';
+import { type ControllerId, frontendPath, parseNumber, savedIdentityPath } from '../model/layout.js';
+import type { CallOptions, Host } from '../observe/host.js';
+import type { PortState } from '../types/served-type.js';
+import { servedType } from '../types/types.js';
+
+/** A port and the device that was put into it. */
+interface Watched extends ControllerId {
+  readonly type: ControllerType;
+  readonly busid: Busid;
+  /** The controller was added for it: the guest has not connected to it yet. */
+  readonly isNew: boolean;
+}
+
+/** How long a guest may take to configure a device that it has been told about, and the pause between two looks. */
+const GUEST_WITHIN_MS = 3_000;
+const PAUSE_MS = 50;
+
+/**
+ * Watches what becomes of a device that was just attached, until the guest has taken it, for at most `withinMs`; looks
+ * only once if the guest has no driver that could take it. Never fails: undefined when it cannot be seen.
+ */
+export async function watchAttachment(
+  host: Host,
+  watched: Watched,
+  options: CallOptions & { readonly withinMs?: number | undefined } = {},
+): Promise<PortState | undefined> {
+  const { signal, withinMs = GUEST_WITHIN_MS } = options;
+  const endMs = host.clock.nowMs() + withinMs;
+  const paths = [`${frontendPath(watched)}/state`, savedIdentityPath(watched.busid)];
+  const type = servedType(watched.type);
+  let seen: PortState | undefined;
+  try {
+    for (;;) {
+      const [[frontend, identity], [device]] = await Promise.all([
+        host.xenstore.readMany(paths, { signal }),
+        host.sysfs.devices({ signal, wanted: [watched.busid] }),
+      ]);
+      const isOther = device && identity !== undefined && !hasIdentity(device, identity);
+      const guest = parseNumber(frontend);
+      seen = isOther ? 'other-device' : !device ? 'missing' : type.lentState(device, guest);
+      const mayCome = watched.isNew || type.mayTake(guest);
+      if (seen !== 'waiting' || !mayCome || host.clock.nowMs() >= endMs) return seen;
+      await host.clock.sleep(PAUSE_MS, signal);
+    }
+  } catch {
+    // The device is attached all the same.
+    return seen;
+  }
+}

@@ -1,0 +1,52 @@
+/** What a watch does for guests, one duty each; and what it reports about that. */
+
+import type { Plan } from '../model/plan.js';
+import type { Host } from '../observe/host.js';
+import type { CorrectedAddress } from '../verbs/addresses.js';
+import type { Attached } from '../verbs/attach.js';
+import type { OperationOptions } from '../verbs/operate.js';
+import type { GuestDevice } from './guests-seen.js';
+import type { Look } from './monitor.js';
+
+/** What a watch reports. */
+export type WatchEvent =
+  | { readonly event: 'watching'; readonly domains: number }
+  /** A guest has got or lost a device, whoever did it. */
+  | ({ readonly event: 'attached' } & GuestDevice)
+  | ({ readonly event: 'detached' } & GuestDevice)
+  /** A guest is gone; what it had. */
+  | {
+      readonly event: 'gone';
+      readonly domid: number;
+      readonly name?: string | undefined;
+      readonly busids: readonly string[];
+    }
+  /** Something that a dead guest had left behind was fixed. */
+  | { readonly event: 'mended'; readonly what: string }
+  /** A guest that came back has a device again. */
+  | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attached }
+  /** It does not get the device, and why. */
+  | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A guest's saved configuration had another address for a device that was replugged. */
+  | ({ readonly event: 'corrected' } & CorrectedAddress)
+  /** In a dry run: what would be done now. */
+  | { readonly event: 'planned'; readonly plan: Plan }
+  /** A look or a repair failed; the watch goes on. */
+  | { readonly event: 'trouble'; readonly why: string };
+
+/** What every duty works with. */
+export interface DutyContext {
+  readonly host: Host;
+  /** For every operation of a duty. */
+  readonly options: OperationOptions;
+  readonly tell: (event: WatchEvent) => void;
+  /** Reports a failure; throws if it ends the watch. */
+  readonly trouble: (error: unknown) => void;
+}
+
+/** One duty. Duties see each look in list order. */
+export interface Duty {
+  /** When it wants to see the host even if nothing happens; undefined: never. */
+  dueMs(nowMs: number): number | undefined;
+  see(look: Look): Promise<void>;
+}

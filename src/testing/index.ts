@@ -1,0 +1,56 @@
+/**
+ * A host for tests of programs that use pvusb: `await using host = await simulatedHost(labWorld())`, with worlds of
+ * `pvusb/sim`.
+ */
+import { systemClock } from '../async/index.js';
+import type { OpenHost } from '../pvusb/index.js';
+import { QmpClient, QmpError } from '../qmp/index.js';
+import { SimHost, type World } from '../sim/index.js';
+import { Sysfs } from '../sysfs/index.js';
+import { XenstoreClient } from '../xenstore/index.js';
+
+/** A host in memory, and what happens to it. */
+export interface SimulatedHost extends OpenHost {
+  /** Plugs and unplugs devices, boots and kills guests. */
+  readonly sim: SimHost;
+}
+
+/** Starts a world and opens it as a program opens its host. Closing it ends the world. */
+export async function simulatedHost(world: World): Promise<SimulatedHost> {
+  const sim = await SimHost.create(world);
+  const host = hostOf(sim);
+  const close = async (): Promise<void> => {
+    await host.close();
+    await sim.close();
+  };
+  return { ...host, sim, close, [Symbol.asyncDispose]: close };
+}
+
+/** A simulated host as the operations see it. Closing it leaves the simulation as it is. */
+export function hostOf(sim: SimHost): OpenHost {
+  const connect = (): XenstoreClient => new XenstoreClient(sim.store.connect(0));
+  const xenstore = connect();
+  const inFlight = new Set<Promise<unknown>>();
+  const close = async (): Promise<void> => {
+    while (inFlight.size > 0) await Promise.allSettled(inFlight);
+    xenstore.close();
+  };
+  return {
+    xenstore,
+    sysfs: new Sysfs(sim.usb.files),
+    qemu: async (domid, call) => {
+      const qemu = sim.qemus.get(domid);
+      if (qemu?.alive) return QmpClient.open(qemu.connectQmp(), call);
+      // A dead one refuses connections, like a socket that nothing listens on.
+      const cause = Object.assign(new Error('connect'), { code: qemu ? 'ECONNREFUSED' : 'ENOENT' });
+      throw new QmpError('unreachable', 'connect', `cannot connect to QEMU ${domid} (${cause.code})`, {
+        cause,
+      });
+    },
+    clock: systemClock,
+    reopen: async () => connect(),
+    inFlight,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

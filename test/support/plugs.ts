@@ -1,0 +1,34 @@
+/** Reports when devices come and go, on a simulated host. */
+import type { SimHost } from '../../src/sim/index.js';
+
+/** Reports when the devices of a simulated host come and go. */
+export class Plugs {
+  readonly #end: () => void;
+  readonly #told = new Set<string>();
+  #isClosed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(sim: SimHost) {
+    this.#end = sim.usb.onChange((change) => {
+      if (change.kind === 'plug' || change.kind === 'unplug') this.#told.add(change.busid);
+      this.#wake();
+    });
+  }
+
+  async next(): Promise<IteratorResult<readonly string[], undefined>> {
+    while (this.#told.size === 0 && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const value = [...this.#told];
+    this.#told.clear();
+    return this.#isClosed ? { done: true, value: undefined } : { done: false, value };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#end();
+    this.#wake();
+  }
+}
