@@ -54,6 +54,7 @@ export function hostOn(xenstore: XenstoreClient): Host {
 
 const NO_FILES: SysfsFiles = {
   list: async () => [],
+  readBytes: (path) => Promise.reject(new Error(`${path} does not exist`)),
   readText: (path) => Promise.reject(new Error(`${path} does not exist`)),
   readLink: (path) => Promise.reject(new Error(`${path} does not exist`)),
   writeText: (path) => Promise.reject(new Error(`${path} does not exist`)),

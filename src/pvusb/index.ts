@@ -184,7 +184,7 @@ export type {
   QmpCommands,
   QmpEvent,
 } from '../qmp/index.js';
-export type { Binding, InterfaceState, Wanted } from '../sysfs/index.js';
+export type { Binding, InterfaceState, ScanOptions, Wanted } from '../sysfs/index.js';
 export type { Access, Permission } from '../xenstore/index.js';
 export type {
   Changes,

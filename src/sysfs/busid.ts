@@ -41,6 +41,27 @@ export function busidOf(intf: InterfaceId): Busid {
   return (name.endsWith('-0') ? `usb${name.slice(0, -2)}` : name) as Busid;
 }
 
+/** The hub that a device is plugged into: `3-1` for `3-1.5`, `usb3` for `3-1`; undefined for a root hub. */
+export function hubOf(busid: Busid): Busid | undefined {
+  const dot = busid.lastIndexOf('.');
+  if (dot !== -1) return busid.slice(0, dot) as Busid;
+  const dash = busid.indexOf('-');
+  return dash === -1 ? undefined : (`usb${busid.slice(0, dash)}` as Busid);
+}
+
+/** The number of the port that a device is plugged into: 5 for `3-1.5`; undefined for a root hub. */
+export function portOf(busid: Busid): number | undefined {
+  const port = /[-.](\d+)$/.exec(busid)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
+/** The name of the device in a hub's port, from the port's own name: `3-1.5` for `3-1-port5`, `3-1` for `usb3-port1`. */
+export function busidAtPort(text: string): Busid | undefined {
+  const [, hub, port] = /^(.+)-port(\d+)$/.exec(text) ?? [];
+  if (hub === undefined) return undefined;
+  return parseBusid(hub.startsWith('usb') ? `${hub.slice(3)}-${port}` : `${hub}.${port}`);
+}
+
 /** An interface's number: 1 for `3-1:1.1`. */
 export function interfaceNumber(intf: InterfaceId): number {
   return Number(intf.slice(intf.lastIndexOf('.') + 1));

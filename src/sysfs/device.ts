@@ -20,7 +20,10 @@ export interface UsbInterface {
  */
 export type UsbKind = 'device' | 'hub' | 'root-hub';
 
-/** One USB device. The texts are the device's own, with control characters escaped: safe to print, never to be trusted. */
+/**
+ * One USB device. The texts are the device's own, with control characters escaped: safe to print, never to be trusted.
+ * What follows its interfaces is there only if it was asked for, and the kernel has it.
+ */
 export interface UsbDevice {
   readonly busid: Busid;
   readonly kind: UsbKind;
@@ -44,4 +47,12 @@ export interface UsbDevice {
   readonly product?: string;
   readonly serial?: string;
   readonly interfaces: readonly UsbInterface[];
+  /** The name that the other half of its socket gives a device: a USB 3 socket is a port of two hubs (`peer`). */
+  readonly peer?: Busid;
+  /** What the firmware says about its socket (`connect_type`): `hotplug`, `hardwired`, `not used` or `unknown`. */
+  readonly connectType?: string;
+  /** All its descriptors, as the kernel read them (`descriptors`), in base64. */
+  readonly descriptors?: string;
+  /** What USBGuard calls its hash: base64 of SHA-256 over its strings, ids and descriptors. */
+  readonly hash?: string;
 }

@@ -7,7 +7,7 @@ export type * from './files.js';
 export * from './identity.js';
 export { nodeFiles } from './node-files.js';
 export { openPlugs, type Plugs } from './plugs.js';
-export type { Wanted } from './scan.js';
+export type { ScanOptions, Wanted } from './scan.js';
 export { type Binding, type InterfaceState, openSysfs, Sysfs, type SysfsOptions } from './sysfs.js';
 export { escapeText, printable, UNSAFE } from './text.js';
 export { describeDevice, listedName, parseUsbIds, readUsbNames, type UsbNames } from './usbids.js';

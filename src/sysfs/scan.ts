@@ -2,12 +2,14 @@
 import {
   type Busid,
   busidOf,
+  hubOf,
   type InterfaceId,
   interfaceNumber,
   parseDeviceName,
   parseDriverName,
   parseInterfaceId,
 } from './busid.js';
+import { readDetails } from './details.js';
 import type { UsbDevice, UsbInterface, UsbKind } from './device.js';
 import { isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
@@ -22,18 +24,35 @@ const HUB_CLASS = '09';
 /** Which devices are read: these, or those for which it returns true. */
 export type Wanted = readonly Busid[] | ((busid: Busid) => boolean);
 
+/** Options of {@link scanDevices}. */
+export interface ScanOptions {
+  /** All unless given. */
+  readonly wanted?: Wanted | undefined;
+  /** Also reads what takes more files: the socket's other half, the descriptors. */
+  readonly details?: boolean | undefined;
+}
+
 /**
  * All USB devices of the host, ordered by bus and address, or only those that are `wanted`. A device that is pulled out
  * while it is being read is left out.
  *
  * @throws {SysfsError} `no-sysfs`, or the errno of a failed read
  */
-export async function scanDevices(files: SysfsFiles, wanted: Wanted = () => true): Promise<UsbDevice[]> {
+export async function scanDevices(
+  files: SysfsFiles,
+  { wanted = () => true, details = false }: ScanOptions = {},
+): Promise<UsbDevice[]> {
   const isWanted = typeof wanted === 'function' ? wanted : (busid: Busid) => wanted.includes(busid);
   const names = await listDevices(files);
   const interfaces = groupByDevice(names.map(parseInterfaceId).filter(isPresent));
   const busids = names.map(parseDeviceName).filter(isPresent);
-  const read = busids.filter(isWanted).map((busid) => readDevice(files, busid, interfaces.get(busid) ?? []));
+  const read = busids.filter(isWanted).map(async (busid) => {
+    const device = await readDevice(files, busid, interfaces.get(busid) ?? []);
+    if (!device || !details) return device;
+    const hub = hubOf(busid);
+    const hubInterface = hub && (interfaces.get(hub) ?? [])[0];
+    return { ...device, ...(await readDetails(files, device, hubInterface)) };
+  });
   const devices = (await Promise.all(read)).filter(isPresent);
   return devices.sort((a, b) => a.bus - b.bus || a.address - b.address);
 }

@@ -5,7 +5,7 @@ import type { UsbDevice } from './device.js';
 import { errnoOf, isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
 import { nodeFiles } from './node-files.js';
-import { readDriver, readPresence, scanDevices, type Wanted } from './scan.js';
+import { readDriver, readPresence, type ScanOptions, scanDevices } from './scan.js';
 
 /** Where the drivers are, relative to sysfs's root. */
 const DRIVERS = 'bus/usb/drivers';
@@ -49,13 +49,14 @@ export class Sysfs {
   }
 
   /**
-   * All USB devices, root hubs included, by bus and address; or those of `wanted` that are plugged in.
+   * All USB devices, root hubs included, by bus and address; or those of `wanted` that are plugged in. With `details`,
+   * also what rules look at: the other half of a socket, descriptors, hash.
    *
    * @throws {SysfsError} `no-sysfs`, or an errno
    */
-  async devices(options: SysfsOptions & { readonly wanted?: Wanted } = {}): Promise<UsbDevice[]> {
+  async devices(options: SysfsOptions & ScanOptions = {}): Promise<UsbDevice[]> {
     options.signal?.throwIfAborted();
-    return scanDevices(this.#files, options.wanted);
+    return scanDevices(this.#files, options);
   }
 
   /** Whether a USB driver is loaded. */

@@ -14,6 +14,13 @@ export function printable(untrustedText: string): string {
   });
 }
 
+/** The text that {@link escapeText} was given, if it was not cut. */
+export function unescapeText(text: string): string {
+  return text.replace(/\\(?:\\|x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\})/g, (_, byte, code) =>
+    byte === undefined && code === undefined ? '\\' : String.fromCodePoint(Number.parseInt(byte ?? code, 16)),
+  );
+}
+
 /**
  * Makes a device's text safe to print: unsafe characters become `\x1b` or `\u{202e}`, a backslash is doubled so
  * that the result is unambiguous, and it is cut at 128 characters. Two devices that differ stay different

@@ -137,6 +137,10 @@ function randomFiles(dice: Dice): SysfsFiles {
       fail(path);
       return dice.chance(0.97) ? good(path) : dice.bytes(60).toString('latin1');
     },
+    async readBytes(path) {
+      fail(path);
+      return dice.bytes(60);
+    },
     async readLink(path) {
       fail(path);
       if (dice.chance(0.2)) throw kernelError('ENOENT', 'readlink', path);

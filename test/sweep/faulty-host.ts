@@ -183,6 +183,7 @@ export class FaultyHost {
     return {
       list: (path) => this.#file('list', path, () => files.list(path)),
       readLink: (path) => this.#file('link', path, () => files.readLink(path)),
+      readBytes: (path) => this.#file('read', path, () => files.readBytes(path)),
       readText: (path) =>
         COUNTED.test(path) ? this.#file('read', path, () => files.readText(path)) : files.readText(path),
       writeText: (path, text) => this.#file('write', path, () => files.writeText(path, text)),

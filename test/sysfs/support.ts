@@ -85,6 +85,10 @@ export class MapFiles implements SysfsFiles {
     return this.#find(path);
   }
 
+  async readBytes(path: string): Promise<Uint8Array> {
+    return Buffer.from(this.#find(path), 'latin1');
+  }
+
   async readLink(path: string): Promise<string> {
     return this.#find(path).slice(3);
   }

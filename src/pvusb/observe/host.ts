@@ -3,7 +3,7 @@ import type { Clock, Mutex } from '../../async/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
-import type { Wanted } from '../../sysfs/scan.js';
+import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
 
 /** Options of every call. */
@@ -36,7 +36,7 @@ export interface Xenstore extends XenstoreNodes {
 
 /** The host's USB devices and drivers. `Sysfs` of pvusb/sysfs is one. */
 export interface HostSysfs {
-  devices(options?: CallOptions & { readonly wanted?: Wanted }): Promise<UsbDevice[]>;
+  devices(options?: CallOptions & ScanOptions): Promise<UsbDevice[]>;
   hasDriver(driver: DriverName, options?: CallOptions): Promise<boolean>;
   stateOf(intf: InterfaceId, options?: CallOptions): Promise<InterfaceState>;
   bind(binding: Binding, options?: CallOptions): Promise<void>;

@@ -26,6 +26,8 @@ export interface ObserveOptions extends CallOptions {
   readonly asks?: 'all' | ((seen: Inventory) => readonly number[]) | undefined;
   /** The living domains for which what libxl stores is read too; none unless given. */
   readonly saved?: 'all' | readonly number[] | undefined;
+  /** Devices with what only rules look at: the other halves of their sockets, descriptors, hashes. */
+  readonly details?: boolean | undefined;
   /** A look that was just made: only what it lacks is added. */
   readonly from?: Inventory | undefined;
 }
@@ -60,7 +62,7 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
   const call = { signal: options.signal };
   const [xenstore, devices, usbback] = await Promise.all([
     observeXenstore(host.xenstore, call),
-    host.sysfs.devices(call),
+    host.sysfs.devices({ ...call, details: options.details }),
     host.sysfs.hasDriver(USBBACK, call),
   ]);
   return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [] };

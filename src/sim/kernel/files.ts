@@ -1,8 +1,10 @@
 /** sysfs of the simulated kernel: the tree as Linux lays it out, links included, with the errnos it returns. */
 import type { SysfsFiles } from '../../sysfs/files.js';
 import { attributeText, attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from './attributes.js';
+import { descriptorsOf } from './descriptors.js';
 import { type KernelErrno, kernelError } from './errno.js';
 import { busOf, isRootHub, parentOf } from './names.js';
+import { type PortFiles, portsOf } from './ports.js';
 import type { DriverSpec, PluggedDevice, PluggedInterface } from './spec.js';
 
 /** What sysfs shows of a USB core, and what a write to its files asks of it. */
@@ -28,6 +30,8 @@ interface Attribute {
   readonly kind: 'attribute';
   /** Absent: only root may write it (mode 0200). */
   readonly text?: string;
+  /** Instead of a text. */
+  readonly bytes?: Uint8Array;
   readonly write?: (text: string) => Promise<void>;
 }
 
@@ -47,10 +51,10 @@ export function sysfsFiles(usb: UsbCore): SysfsFiles {
     lookup(rootFolder(usb), path, call, followLast);
   return {
     async readText(path) {
-      const entry = find(path, 'open', true);
-      if (entry.kind === 'folder') throw fault('EISDIR', 'read', path);
-      if (entry.kind !== 'attribute' || entry.text === undefined) throw fault('EACCES', 'open', path);
-      return entry.text;
+      return readAttribute(find(path, 'open', true), path).toString();
+    },
+    async readBytes(path) {
+      return readAttribute(find(path, 'open', true), path);
     },
     async list(path) {
       const entry = find(path, 'scandir', true);
@@ -69,6 +73,13 @@ export function sysfsFiles(usb: UsbCore): SysfsFiles {
       await entry.write(text);
     },
   };
+}
+
+function readAttribute(entry: Entry, path: string): Buffer {
+  if (entry.kind === 'folder') throw fault('EISDIR', 'read', path);
+  const content = entry.kind === 'attribute' ? (entry.text ?? entry.bytes) : undefined;
+  if (content === undefined) throw fault('EACCES', 'open', path);
+  return Buffer.from(content as string);
 }
 
 function fault(code: KernelErrno, syscall: string, path: string): NodeJS.ErrnoException {
@@ -220,6 +231,7 @@ function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
     kind: 'folder',
     names: () => [
       ...Object.keys(attributeTexts(DEVICE_ATTRIBUTES, device)),
+      'descriptors',
       'driver',
       ...device.interfaces.map(({ id }) => id),
       ...behind().map(({ busid }) => busid),
@@ -228,7 +240,8 @@ function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
       const text = attributeText(DEVICE_ATTRIBUTES, device, name);
       if (text !== undefined) return { kind: 'attribute', text };
       const intf = device.interfaces.find(({ id }) => id === name);
-      if (intf) return interfaceFolder(intf, depth() + 1);
+      if (intf) return interfaceFolder(device, intf, depth() + 1);
+      if (name === 'descriptors') return { kind: 'attribute', bytes: descriptorsOf(device) };
       if (name === 'driver') {
         return { kind: 'link', target: `${'../'.repeat(depth())}bus/usb/drivers/usb` };
       }
@@ -238,20 +251,31 @@ function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
   };
 }
 
-function interfaceFolder(intf: PluggedInterface, depth: number): Folder {
+function interfaceFolder(device: PluggedDevice, intf: PluggedInterface, depth: number): Folder {
   const { driver } = intf;
+  const ports = portsOf(device);
   return {
     kind: 'folder',
     names: () => [
       ...Object.keys(attributeTexts(INTERFACE_ATTRIBUTES, intf)),
       ...(driver === undefined ? [] : ['driver']),
+      ...ports.keys(),
     ],
     child(name) {
       if (name === 'driver' && driver !== undefined) {
         return { kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/${driver}` };
       }
+      const port = ports.get(name);
+      if (port) return portFolder(port);
       const text = attributeText(INTERFACE_ATTRIBUTES, intf, name);
       return text === undefined ? undefined : { kind: 'attribute', text };
     },
   };
+}
+
+function portFolder({ link, text }: PortFiles): Folder {
+  return folder({
+    ...(link === undefined ? {} : { peer: () => ({ kind: 'link', target: link }) as const }),
+    ...(text === undefined ? {} : { connect_type: () => ({ kind: 'attribute', text }) as const }),
+  });
 }

@@ -12,6 +12,14 @@ export interface InterfaceSpec {
   readonly authorized?: boolean;
 }
 
+/** A port of a hub. */
+export interface PortSpec {
+  /** The other half of its socket, by the name that a device gets there. */
+  readonly peer?: string;
+  /** `connect_type`: `hotplug`, `hardwired`, `not used` or `unknown`. */
+  readonly connectType?: string;
+}
+
 /** A device as it can be plugged in. */
 export interface DeviceSpec {
   /** Where it is plugged in: `3-1.5`; `usb3` for a root hub. */
@@ -40,6 +48,10 @@ export interface DeviceSpec {
   readonly authorized?: boolean;
   /** Ports of a hub. */
   readonly maxChild?: number;
+  /** What the kernel knows about some of these ports. */
+  readonly ports?: Readonly<Record<string, PortSpec>>;
+  /** All its descriptors, in base64; the least that fits when absent. */
+  readonly descriptors?: string;
   /** The address (`devnum`) to start with; the next free one when absent. */
   readonly address?: number;
   readonly manufacturer?: string;

@@ -2,7 +2,9 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { attributeTexts, DEVICE_ATTRIBUTES, INTERFACE_ATTRIBUTES } from '../kernel/attributes.js';
+import { descriptorsOf } from '../kernel/descriptors.js';
 import type { KernelChange, PluggedDevice, PluggedInterface, SimUsb } from '../kernel/index.js';
+import { type PortFiles, portsOf } from '../kernel/ports.js';
 import { makeFifos, readFifo, splitNames } from './fifo.js';
 
 /** A published tree. */
@@ -102,9 +104,17 @@ class Tree {
       device.interfaces.map(({ id }) => id),
     );
     this.#folder(device.busid, attributeTexts(DEVICE_ATTRIBUTES, device));
+    writeFileSync(this.#path('devices', device.busid, 'descriptors'), descriptorsOf(device));
     link('../../drivers/usb', this.#path('devices', device.busid, 'driver'));
     link(`../../devices/${device.busid}`, this.#path('drivers', 'usb', device.busid));
     for (const intf of device.interfaces) this.#addInterface(intf);
+    const [first] = device.interfaces;
+    if (first) for (const [name, files] of portsOf(device)) this.#addPort(`${first.id}/${name}`, files);
+  }
+
+  #addPort(path: string, { link: peer, text }: PortFiles): void {
+    this.#folder(path, text === undefined ? {} : { connect_type: text });
+    if (peer !== undefined) link(peer, this.#path('devices', path, 'peer'));
   }
 
   #addInterface(intf: PluggedInterface): void {

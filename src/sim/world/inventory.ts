@@ -1,7 +1,16 @@
 /** An inventory as a world: a host observed elsewhere, to be simulated. */
 
 import { isHub } from '../kernel/drivers.js';
-import { busOf, type DeviceSpec, interfaceName, USBBACK, USBFS } from '../kernel/index.js';
+import {
+  busOf,
+  type DeviceSpec,
+  interfaceName,
+  type PortSpec,
+  parentOf,
+  portPathOf,
+  USBBACK,
+  USBFS,
+} from '../kernel/index.js';
 import { checkControllers, checkDomains, completeDevices, completeDrivers } from './devices.js';
 import type { CheckedInventory, WorldFault } from './schema.js';
 import { simType } from './types.js';
@@ -20,12 +29,15 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
   const named = namedToQemu(inventory, served);
   const isHeld = ({ interfaces }: CheckedInventory['devices'][number]) =>
     interfaces.some(({ driver }) => driver === USBFS);
-  const devices = completeDevices(
-    inventory.devices.map((device, index) =>
-      // QEMU takes what it holds again, from the driver that would have it.
-      deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+  const devices = withPorts(
+    inventory,
+    completeDevices(
+      inventory.devices.map((device, index) =>
+        // QEMU takes what it holds again, from the driver that would have it.
+        deviceOf(named.has(device.busid) ? withoutUsbfs(device) : device, index, inventory.usbback, fault),
+      ),
+      fault,
     ),
-    fault,
   );
   return {
     usbback: inventory.usbback,
@@ -42,6 +54,22 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
       .filter((busid) => named.has(busid)),
     orphanBackends: inventory.orphanBackends,
   };
+}
+
+/** What a device says about its socket, as its hub's. */
+function withPorts({ devices }: CheckedInventory, specs: readonly DeviceSpec[]): DeviceSpec[] {
+  const known = new Map<string, Record<string, PortSpec>>();
+  for (const { busid, peer, connectType } of devices) {
+    const hub = parentOf(busid);
+    if (hub === undefined || (peer === undefined && connectType === undefined)) continue;
+    const port = portPathOf(busid).split('.').at(-1)!;
+    const spec = { ...(peer === undefined ? {} : { peer }), ...(connectType ? { connectType } : {}) };
+    known.set(hub, { ...known.get(hub), [port]: spec });
+  }
+  return specs.map((spec) => {
+    const ports = known.get(spec.busid);
+    return ports === undefined ? spec : { ...spec, ports };
+  });
 }
 
 function domainOf(
@@ -151,6 +179,7 @@ function deviceOf(
     ...(bus === busOf(busid) ? {} : { bus }),
     ...(device.unauthorized ? { authorized: false } : {}),
     ...(hub ? { maxChild: 8 } : {}),
+    ...(device.descriptors === undefined ? {} : { descriptors: device.descriptors }),
     ...(manufacturer === undefined ? {} : { manufacturer: unescaped(manufacturer) }),
     ...(product === undefined ? {} : { product: unescaped(product) }),
     ...(serial === undefined ? {} : { serial: unescaped(serial) }),

@@ -22,6 +22,8 @@ const driverName = z
   .max(64)
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9_.\- ]+$/, 'is not the name of a driver')
   .refine((name) => name !== 'usb', 'is the driver of whole devices');
+const connectType = z.enum(['hotplug', 'hardwired', 'not used', 'unknown']);
+const descriptors = z.base64('is not base64').max(100_000);
 const hex4 = z.string().regex(/^[0-9a-f]{4}$/, 'is not four hex digits');
 const hex2 = z.string().regex(/^[0-9a-f]{2}$/, 'is not two hex digits');
 const speed = z.number('is not a speed').min(0).max(100000);
@@ -73,6 +75,9 @@ export const inventorySchema = z.object({
         }),
         64,
       ),
+      peer: busid.optional(),
+      connectType: connectType.optional(),
+      descriptors: descriptors.optional(),
     }),
     DEVICES_MAX,
   ),
@@ -144,6 +149,14 @@ export const shortSchema = z.strictObject({
       release: hex4.optional(),
       address: address.optional(),
       maxChild: z.int().min(0).max(255).optional(),
+      /** What is known about a hub's ports: `{ "4": { "peer": "2-2" } }`. */
+      ports: z
+        .record(
+          z.string().regex(/^[1-9]\d?$/, 'is not a port'),
+          z.strictObject({ peer: busid.optional(), connectType: connectType.optional() }),
+        )
+        .optional(),
+      descriptors: descriptors.optional(),
       /** False: the host does not allow its use; it then has no interfaces. */
       authorized: z.boolean('is neither true nor false').optional(),
       /** False: it is not configured, and has no interfaces. */

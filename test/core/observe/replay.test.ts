@@ -21,12 +21,12 @@ import { projectRoot } from '../../xenstored/fetch.js';
 import { controllerOf, type Lab, openSimulated } from '../support/test-host.js';
 
 /** The inventory of a simulated host, as printed by the command. */
-async function inventoryOf(sim: SimHost): Promise<Inventory> {
+async function inventoryOf(sim: SimHost, details = true): Promise<Inventory> {
   const xenstore = new XenstoreClient(sim.store.connect(0));
   try {
     const qemu = qemusOf(sim, systemClock);
     const host = { xenstore, sysfs: new Sysfs(sim.usb.files), qemu, clock: systemClock };
-    return JSON.parse(JSON.stringify(await observe(host, { asks: 'all' })));
+    return JSON.parse(JSON.stringify(await observe(host, { asks: 'all', details })));
   } finally {
     xenstore.close();
   }
@@ -34,9 +34,11 @@ async function inventoryOf(sim: SimHost): Promise<Inventory> {
 
 /** Simulates an inventory, and returns that of the simulated host. */
 async function replayed(inventory: Inventory): Promise<Inventory> {
+  // Recorded before these were.
+  const details = inventory.devices.some(({ descriptors }) => descriptors !== undefined);
   const sim = await SimHost.create(parseWorldText(JSON.stringify(inventory)));
   try {
-    return await inventoryOf(sim);
+    return await inventoryOf(sim, details);
   } finally {
     await sim.close();
   }
@@ -191,10 +193,22 @@ function anyWorld() {
       serial: text,
       authorized: fc.constantFrom(true, true, true, false),
       configured: fc.constantFrom(true, true, true, false),
+      descriptors: fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes).toString('base64')),
       interfaces,
     },
     { requiredKeys: ['busid', 'id'] },
   );
+  const rootHub = fc.record({
+    busid: fc.constantFrom('usb1', 'usb2'),
+    id: fc.constant('1d6b:0002'),
+    ports: fc.dictionary(
+      fc.constantFrom('1', '2'),
+      fc.record(
+        { peer: fc.constantFrom('9-1', '9-1.2'), connectType: fc.constantFrom('hotplug', 'not used') },
+        { requiredKeys: [] },
+      ),
+    ),
+  });
   const domain = fc.record(
     {
       domid: fc.integer({ min: 1, max: 6 }),
@@ -208,7 +222,10 @@ function anyWorld() {
   );
   return fc.record({
     usbback: fc.boolean(),
-    devices: fc.uniqueArray(device, { selector: ({ busid }) => busid, maxLength: 6 }),
+    devices: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: device }, rootHub), {
+      selector: ({ busid }) => busid,
+      maxLength: 6,
+    }),
     domains: fc.uniqueArray(domain, { selector: ({ domid }) => domid, maxLength: 4 }),
   });
 }
