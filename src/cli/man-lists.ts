@@ -6,6 +6,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['XENSTORED_RUNDIR', "The folder of xenstored's socket."],
   ['PVUSB_SYSFS', 'Where sysfs is; default /sys.'],
   ['PVUSB_USERDATA', "Where libxl keeps guests' configurations; default /var/lib/xen."],
+  ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
   [
@@ -18,6 +19,10 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
 /** Files and folders. */
 export const FILES: readonly (readonly [path: string, meaning: string])[] = [
   ['/run/xenstored/socket', 'The socket of xenstored; /dev/xen/xenbus where there is none.'],
+  [
+    '/etc/pvusb/assignments.conf',
+    'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
+  ],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [
     '/var/lib/xen/userdata-d.DOMID.UUID.libxl-json',
@@ -54,6 +59,17 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
   {
     what: 'Find what is half done or left over, and repair it:',
     lines: ['pvusb doctor', 'pvusb doctor --fix'],
+  },
+  {
+    what: 'Always give a device to a guest, wherever it is plugged in; see what the rules do, and carry them out:',
+    lines: [
+      'pvusb attach u1 4-1 --always',
+      'pvusb assign u2 3-5 --by socket',
+      'pvusb assignments',
+      'pvusb explain 4-1',
+      'pvusb reconcile --dry-run',
+      'pvusb reconcile',
+    ],
   },
   {
     what: 'Let devices follow their guests through reboots:',

@@ -7,6 +7,7 @@ import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, USAGE_STATUS } from './report.js';
+import { addRules } from './rule-commands.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
@@ -98,6 +99,7 @@ export function buildProgram(
   addReading(program, terminal);
   addWriting(program, terminal);
   addController(program, terminal);
+  addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
@@ -170,6 +172,7 @@ function addWriting(program: Command, terminal: Terminal): void {
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
+    .option('--always', 'also make a rule: see "assign"')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

@@ -78,6 +78,13 @@ export { type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export {
+  type Reconciled,
+  type ReconcileOptions,
+  reconcile,
+  type Unmet,
+  type Want,
+} from './verbs/reconcile.js';
 export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
 export type { WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
@@ -111,6 +118,7 @@ export type {
 } from './model/inventory.js';
 export { XenbusState } from './model/inventory.js';
 export type { ControllerId } from './model/layout.js';
+export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';
 export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
@@ -135,8 +143,16 @@ export {
 } from './model/plan.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
 export { type PlannedAdjustment, planApply } from './plan/apply.js';
+export {
+  type Assignment,
+  type AssignmentOptions,
+  type AssignmentStatus,
+  assignmentsOf,
+  type Followed,
+} from './plan/assigned.js';
 export { type AttachPlan, attachProblem, planAttach } from './plan/attach.js';
 export { planAddController, planRemoveController } from './plan/controller.js';
+export { denialProblem } from './plan/denied.js';
 export { planDetach } from './plan/detach.js';
 export { planRepair } from './plan/repair.js';
 export { resolveController, resolveType } from './plan/resolve.js';
@@ -176,6 +192,13 @@ export type {
   Userdata,
   UserdataLockOptions,
 } from '../libxl/index.js';
+export {
+  openRuleFiles,
+  RULES_ROOT,
+  type RuleFiles,
+  RuleFilesError,
+  type RuleFilesErrorCode,
+} from '../policy/index.js';
 export type {
   ExpectedEvent,
   JsonObject,
@@ -184,6 +207,18 @@ export type {
   QmpCommands,
   QmpEvent,
 } from '../qmp/index.js';
+export type {
+  Decision,
+  Guest,
+  Identity,
+  Mode,
+  Rule,
+  RuleBody,
+  RuleFile,
+  RulePlace,
+  Subject,
+  Verdict,
+} from '../rules/index.js';
 export type { Binding, InterfaceState, ScanOptions, Wanted } from '../sysfs/index.js';
 export type { Access, Permission } from '../xenstore/index.js';
 export type {

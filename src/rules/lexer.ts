@@ -10,7 +10,7 @@ export interface Word {
 }
 
 /** The words of a line and where its comment begins, or what is wrong with it. */
-export type Line =
+type Line =
   | { readonly words: readonly Word[]; readonly end: number }
   | { readonly column: number; readonly message: string };
 

@@ -6,6 +6,7 @@ import {
   MODES,
   type Mode,
   type Rule,
+  type RuleBody,
   type RuleFile,
   type RuleProblem,
 } from './rule.js';
@@ -52,9 +53,8 @@ export function linesOf(text: string): string[] {
   return text.replace(/^\ufeff/, '').split(/\r?\n/);
 }
 
-type RuleWithoutPlace = Omit<Rule, 'place'>;
 type ParsedLine =
-  | { readonly rule: RuleWithoutPlace; readonly column: number }
+  | { readonly rule: RuleBody; readonly column: number }
   | { readonly column: number; readonly message: string };
 
 /** What a line says; undefined when it says nothing. */
@@ -81,7 +81,7 @@ class Refusal extends Error {
   }
 }
 
-function ruleOf(mode: Word, guest: Word | undefined, rest: readonly Word[], end: number): RuleWithoutPlace {
+function ruleOf(mode: Word, guest: Word | undefined, rest: readonly Word[], end: number): RuleBody {
   if (mode.key !== undefined || !MODES.includes(mode.value as Mode))
     throw new Refusal(mode.column, `A rule begins with ${MODES.join(', ')}, not with ${quoted(mode)}.`);
   if (!guest) throw new Refusal(end, 'After the mode comes the name or uuid of the guest.');
@@ -102,9 +102,9 @@ function ruleOf(mode: Word, guest: Word | undefined, rest: readonly Word[], end:
       end,
       'This rule names no device: say id=, serial=, socket=, behind=, interface= or hash=.',
     );
-  const devid = numberOf(said.get('controller'), 'a controller', 0, 65_535);
-  const port = numberOf(said.get('port'), 'a port', 1, 31);
-  const followS = numberOf(said.get('follow'), 'a number of seconds', 0, FOLLOW_MAX_S);
+  const devid = numberOf(said.get('controller'), 0, 65_535);
+  const port = numberOf(said.get('port'), 1, 31);
+  const followS = numberOf(said.get('follow'), 0, FOLLOW_MAX_S);
   const portWord = said.get('port');
   if (portWord && devid === undefined)
     throw new Refusal(portWord.column, 'A port needs its controller: say controller= too.');
@@ -125,8 +125,7 @@ function ruleOf(mode: Word, guest: Word | undefined, rest: readonly Word[], end:
   };
 }
 
-/** True for a guest's uuid. */
-export function isUuid(guest: string): boolean {
+function isUuid(guest: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(guest);
 }
 
@@ -191,11 +190,11 @@ function identityOf(said: ReadonlyMap<string, Word>): Identity {
   return identity;
 }
 
-function numberOf(word: Word | undefined, what: string, min: number, max: number): number | undefined {
+function numberOf(word: Word | undefined, min: number, max: number): number | undefined {
   if (!word) return undefined;
   const number = /^(0|[1-9]\d{0,5})$/.test(word.value) ? Number(word.value) : Number.NaN;
   if (number >= min && number <= max) return number;
-  throw new Refusal(word.column, `${quoted(word)} is not the number of ${what} (${min} to ${max}).`);
+  throw new Refusal(word.column, `${word.key}= takes a number from ${min} to ${max}, not ${quoted(word)}.`);
 }
 
 function quoted({ value }: Word): string {
@@ -203,7 +202,7 @@ function quoted({ value }: Word): string {
 }
 
 /** A rule as a line of a file, without the newline. Read again it is the same rule. */
-export function formatRule(rule: RuleWithoutPlace): string {
+export function formatRule(rule: RuleBody): string {
   const { mode, guest, identity, every, devid, port, followS, name } = rule;
   const settings: readonly (readonly [string, string | number | undefined])[] = [
     ['id', identity.ids],

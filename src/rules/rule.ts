@@ -38,8 +38,8 @@ export interface Identity {
   readonly hash?: string;
 }
 
-/** One line of a file of rules. */
-export interface Rule {
+/** What a rule says. */
+export interface RuleBody {
   readonly mode: Mode;
   /** Name or uuid; {@link EVERY_GUEST}. */
   readonly guest: string;
@@ -54,6 +54,10 @@ export interface Rule {
   readonly followS?: number;
   /** What the device was called when the rule was made: for people, compared with nothing. */
   readonly name?: string;
+}
+
+/** One line of a file of rules. */
+export interface Rule extends RuleBody {
   readonly place: RulePlace;
 }
 

@@ -3,7 +3,7 @@
  * `pvusb/sim`.
  */
 import { systemClock } from '../async/index.js';
-import type { OpenHost } from '../pvusb/index.js';
+import type { OpenHost, RuleFiles } from '../pvusb/index.js';
 import { QmpClient, QmpError } from '../qmp/index.js';
 import { SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
@@ -18,7 +18,7 @@ export interface SimulatedHost extends OpenHost {
 /** Starts a world and opens it as a program opens its host. Closing it ends the world. */
 export async function simulatedHost(world: World): Promise<SimulatedHost> {
   const sim = await SimHost.create(world);
-  const host = hostOf(sim);
+  const host = { ...hostOf(sim), rules: rulesInMemory(world) };
   const close = async (): Promise<void> => {
     await host.close();
     await sim.close();
@@ -52,5 +52,18 @@ export function hostOf(sim: SimHost): OpenHost {
     inFlight,
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The files of rules of a world, in memory. */
+function rulesInMemory({ ruleFiles = [] }: World): RuleFiles {
+  const texts = new Map(ruleFiles.map(({ path, text }) => [path, text]));
+  return {
+    root: '/etc/pvusb',
+    read: async () => [...texts].map(([path, text]) => ({ path, text })),
+    async change(path, change) {
+      const text = change(texts.get(path) ?? '');
+      if (text !== undefined) texts.set(path, text);
+    },
   };
 }

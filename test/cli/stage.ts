@@ -88,6 +88,7 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
     PVUSB_SYSFS: join(dir, 'sys'),
     PVUSB_QMP: dir,
     PVUSB_USERDATA: join(dir, 'userdata'),
+    PVUSB_RULES: join(dir, 'rules'),
     PVUSB_USBIDS: join(dir, 'usb.ids'),
   };
   const run = (...argv: readonly string[]) => runPvusb(argv, { env });

@@ -53,6 +53,7 @@ async function killed(stage: Stage, operation: Operation, moment?: Moment) {
     XENSTORED_PATH: socket,
     PVUSB_SYSFS: join(dir, 'sys'),
     PVUSB_USERDATA: folder.path,
+    PVUSB_RULES: `${folder.path}/rules`,
     PVUSB_QMP: dir,
   });
   const end = await endOf(victim.child);

@@ -1,15 +1,18 @@
 /** `pvusb attach` and `pvusb detach`. */
 
 import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
-import { type CommonOptions, printOutcome, withHost } from '../context.js';
+import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import { UsageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
+import { assign, describeAdded } from './assign.js';
 
 /** Options of `attach`. */
 export interface AttachOptions extends CommonOptions {
   readonly controller?: string;
   readonly port?: string;
+  /** Also makes a rule. */
+  readonly always?: boolean;
 }
 
 /** Attaches a device, named in any way, to a domain. */
@@ -22,7 +25,14 @@ export async function runAttach(
   const port = options.port === undefined ? undefined : parsePort(options.port);
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await attachDevice(host, { ...args, devid, port }, operation);
-    printOutcome(terminal, options, outcome, describeAttached);
+    if (!options.always) return printOutcome(terminal, options, outcome, describeAttached);
+    // By what was attached, and where: not by the names that were typed, which may mean something else by now.
+    const { busid, domid } = outcome.result;
+    const named = { domain: `${domid}`, device: busid };
+    if (!options.json) printOutcome(terminal, options, outcome, describeAttached);
+    const rule = await assign(terminal, host, named, { mode: 'auto', dryRun: options.dryRun });
+    if (options.json) printJson(terminal, { ...(options.dryRun ? outcome : outcome.result), rule });
+    else terminal.out(describeAdded(rule, options));
   });
 }
 

@@ -63,6 +63,7 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
+      PVUSB_RULES: join(dir, 'rules'),
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };
     terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');

@@ -7,6 +7,6 @@ import type { Terminal } from '../terminal.js';
 /** Runs the command. */
 export async function runInventory(terminal: Terminal, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) =>
-    printJson(terminal, await observe(host, { signal, asks: 'all', details: true })),
+    printJson(terminal, await observe(host, { signal, asks: 'all', details: true, rules: true })),
   );
 }

@@ -1,7 +1,7 @@
 /** `pvusb sim`: a simulated host that every other command, and Debian's xenstore-utils, can work on. */
-import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
 import type { Terminal } from '../terminal.js';
@@ -37,15 +37,18 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   }
   const { SimHost, labWorld, qemuWorld } = await import('../../sim/index.js');
   const usual = options.qemu ? qemuWorld({ usbback: false }) : labWorld();
-  const host = await SimHost.create(options.world === undefined ? usual : await readWorld(options.world));
+  const world = options.world === undefined ? usual : await readWorld(options.world);
+  const host = await SimHost.create(world);
   const parts: Part[] = [host];
   try {
     await publish(host, dir, parts);
+    await writeRules(join(dir, RULES), world);
     const exports = {
       XENSTORED_PATH: socket,
       PVUSB_SYSFS: join(dir, 'sys'),
       PVUSB_QMP: dir,
       PVUSB_USERDATA: join(dir, 'userdata'),
+      PVUSB_RULES: join(dir, RULES),
       // Does not exist unless someone creates it: what the host prints is the same on every machine.
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };
@@ -54,6 +57,18 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
     await aborted(terminal.signal);
   } finally {
     for (const part of parts.reverse()) await part.close();
+  }
+}
+
+/** The folder of rules in the folder of a simulated host. */
+const RULES = 'rules';
+
+/** The rules of a recorded host, unless there are others: people change them. */
+async function writeRules(folder: string, { ruleFiles = [] }: World): Promise<void> {
+  if ((await kindOf(folder)) !== undefined) return;
+  for (const { path, text } of ruleFiles) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
   }
 }
 

@@ -41,6 +41,24 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Replug it; the kernel log (dmesg) says why the host could not configure it.',
   },
+  'denied-by-rule': {
+    group: 'refused',
+    remedy: 'Change the rule, or give a reason with the option force.',
+  },
+  'rules-invalid': {
+    group: 'refused',
+    remedy: 'Correct the rule at the place named, or give a reason with the option force.',
+  },
+  'no-such-rule': { group: 'refused', remedy: 'See rulesOf() of an inventory for the rules.' },
+  'rules-denied': {
+    group: 'host',
+    remedy: 'Run it as root; check that the folder of rules can be read and written.',
+  },
+  'rules-busy': { group: 'moment', remedy: 'Another program is changing the rules; try again.' },
+  'required-missing': {
+    group: 'refused',
+    remedy: 'Plug it in, or change the rule that requires it.',
+  },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
   'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },

@@ -1,5 +1,6 @@
 /** Turns what the clients throw into {@link PvusbError}. */
 import { LibxlError } from '../../libxl/errors.js';
+import { RuleFilesError } from '../../policy/errors.js';
 import { isQmpError, QmpError } from '../../qmp/errors.js';
 import { SysfsError } from '../../sysfs/errors.js';
 import { causeCode, XenstoreError } from '../../xenstore/errors.js';
@@ -29,6 +30,8 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
   if (error instanceof QmpError) return make(qmpCode(error), sentence);
   if (error instanceof LibxlError) return make(configCode(error), sentence);
+  if (error instanceof RuleFilesError)
+    return make(error.code === 'busy' ? 'rules-busy' : 'rules-denied', sentence);
   if (error instanceof ConflictError) return make('conflict', sentence);
   return make('internal', sentence);
 }

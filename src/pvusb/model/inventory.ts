@@ -2,6 +2,7 @@
 
 import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
+import type { RuleFile } from '../../rules/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
 
@@ -166,4 +167,6 @@ export interface Inventory {
   readonly saved: readonly SavedSettings[];
   readonly savedDrivers: readonly SavedDrivers[];
   readonly orphanBackends: readonly OrphanBackend[];
+  /** The files of rules, by their names in their folder; absent when they were not read. */
+  readonly ruleFiles?: readonly RuleFile[];
 }

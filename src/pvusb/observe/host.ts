@@ -1,6 +1,7 @@
-/** What the operations need from a host: six small interfaces, so that a simulation or a fault injector can stand in. */
+/** What the operations need from a host: seven small interfaces, so that a simulation or a fault injector can stand in. */
 import type { Clock, Mutex } from '../../async/index.js';
 import type { Userdata } from '../../libxl/index.js';
+import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
@@ -58,6 +59,8 @@ export interface Host {
   readonly clock: Clock;
   /** What libxl stores about its domains. `openUserdata` of pvusb/libxl is one; absent: nothing. */
   readonly userdata?: Userdata;
+  /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */
+  readonly rules?: RuleFiles;
   /**
    * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
    * address), or by anything else if it is not known which. Absent: nothing reports it.

@@ -26,6 +26,8 @@ export interface ObserveOptions extends CallOptions {
   readonly asks?: 'all' | ((seen: Inventory) => readonly number[]) | undefined;
   /** The living domains for which what libxl stores is read too; none unless given. */
   readonly saved?: 'all' | readonly number[] | undefined;
+  /** The rules too; and if there are any, devices with details. */
+  readonly rules?: boolean | undefined;
   /** Devices with what only rules look at: the other halves of their sockets, descriptors, hashes. */
   readonly details?: boolean | undefined;
   /** A look that was just made: only what it lacks is added. */
@@ -60,12 +62,21 @@ function domainsOf({ domains }: Inventory, wanted: 'all' | readonly number[]): r
 
 async function observeAll(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
+  const { ruleFiles, details } = await observeRules(host, options);
   const [xenstore, devices, usbback] = await Promise.all([
     observeXenstore(host.xenstore, call),
-    host.sysfs.devices({ ...call, details: options.details }),
+    host.sysfs.devices({ ...call, details }),
     host.sysfs.hasDriver(USBBACK, call),
   ]);
-  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [] };
+  const rules = ruleFiles === undefined ? {} : { ruleFiles };
+  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [], ...rules };
+}
+
+/** Most hosts have no rules: then devices need no details for them. */
+async function observeRules({ rules }: Host, { signal, details, ...options }: ObserveOptions) {
+  const ruleFiles = options.rules ? await rules?.read({ signal }) : undefined;
+  const hasRules = ruleFiles?.some(({ text }) => text.trim() !== '') ?? false;
+  return { ruleFiles, details: details || hasRules };
 }
 
 /** Controllers first, then only the devices that are in their ports. */

@@ -3,6 +3,7 @@
 import { systemClock } from '../../async/clock.js';
 import { Mutex } from '../../async/mutex.js';
 import { openUserdata } from '../../libxl/userdata.js';
+import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
 import { QmpClient } from '../../qmp/client.js';
 import { openPlugs } from '../../sysfs/plugs.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
@@ -16,6 +17,7 @@ export interface HostEnvironment extends XenstoreEnvironment {
   readonly PVUSB_SYSFS?: string | undefined;
   readonly PVUSB_QMP?: string | undefined;
   readonly PVUSB_USERDATA?: string | undefined;
+  readonly PVUSB_RULES?: string | undefined;
 }
 
 /** Where a host is. An option takes precedence over the environment, the environment over the system's default. */
@@ -31,6 +33,8 @@ export interface HostOptions extends CallOptions {
   readonly sysfsRoot?: string | undefined;
   /** Where libxl keeps the configurations of its domains (or `PVUSB_USERDATA`); `/var/lib/xen` unless given. */
   readonly userdataRoot?: string | undefined;
+  /** Where the files of rules are (or `PVUSB_RULES`); `/etc/pvusb` unless given. */
+  readonly rulesRoot?: string | undefined;
   /** Where QEMU's monitors are (or `PVUSB_QMP`); `/var/run/xen` unless given. */
   readonly qmpRoot?: string | undefined;
 }
@@ -67,6 +71,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
+      rules: openRuleFiles(options.rulesRoot || environment.PVUSB_RULES || RULES_ROOT, systemClock),
       reopen: () => openXenstore({ environment }),
       turns: new Mutex(),
       commits: new Mutex(),

@@ -11,6 +11,7 @@ import { namePort } from '../model/wording.js';
 import { servedType } from '../types/types.js';
 import { claimStep, lookStep, verifyStep } from './claim.js';
 import { addSteps } from './controller.js';
+import { denialProblem } from './denied.js';
 import { type AttachRequest, chooseTarget } from './target.js';
 
 /** The plan, and the port that it chose. */
@@ -33,6 +34,8 @@ export function planAttach(
 ): AttachPlan {
   const problem = attachProblem(inventory, device);
   if (problem) throw problem;
+  const denial = request.force === undefined ? denialProblem(inventory, device, domain) : undefined;
+  if (denial) throw denial;
   const target = chooseTarget(inventory, domain, device, request);
   return {
     target,

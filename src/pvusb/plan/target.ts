@@ -24,6 +24,8 @@ import { resolveController, resolveType, usualPorts } from './resolve.js';
 export interface AttachRequest {
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
+  /** Why it is attached although a rule denies it, or the host needs it; absent: then it is not. */
+  readonly force?: string | undefined;
 }
 
 /**

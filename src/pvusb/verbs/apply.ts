@@ -41,6 +41,7 @@ export async function applyUsb(
 ): Promise<Applied> {
   const { usb } = request;
   const needsOf = (name: DomainName) => ({
+    rules: true,
     asks(seen: Inventory) {
       const domain = findDomain(seen, name);
       const there = controllersOf(seen, domain.domid).map(({ type }) => type);

@@ -43,7 +43,7 @@ export type DeviceName = string | { readonly hostbus: number; readonly hostaddr:
  * one of any controller, adding one if there is none.
  *
  * @throws {PvusbError} `no-such-domain`, `no-such-device`, `ambiguous-device`, `is-hub`, `is-root-hub`,
- *   `already-attached`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
+ *   `already-attached`, `denied-by-rule`, `rules-invalid`, `no-such-controller`, `no-such-port`, `port-in-use`, `controller-full`, `no-usbback`,
  *   `no-device-model`, `not-opened`, `port-clash`, `speed-mismatch`, `qemu-dead`, `qemu-busy`, `qemu-timeout`...;
  *   a failed attach leaves nothing behind, or the code is `rollback-failed`
  */
@@ -60,6 +60,7 @@ export async function attachDevice(
     return { plan, result: { attachment: { domid, devid, port, busid: device.busid, type }, target } };
   };
   const { plan, result } = await operate(host, options, planner, {
+    rules: true,
     asks(seen) {
       const domain = findDomain(seen, request.domain);
       const there = controllersOf(seen, domain.domid);

@@ -31,6 +31,8 @@ interface PlannerNeeds {
   readonly asks?: (seen: Inventory) => readonly number[];
   /** The domains whose saved configurations are read. */
   readonly saved?: readonly number[];
+  /** The rules are read too. */
+  readonly rules?: boolean;
   /** A look that was just made: the first plan is made on it. */
   readonly seen?: Inventory;
 }

@@ -1,5 +1,6 @@
 /** Gives a domain that is being created what its configuration names, before it runs. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
+import { formatPlace } from '../../rules/index.js';
 import { INTRODUCE_DOMAIN } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
@@ -8,8 +9,10 @@ import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
 import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
 import type { Adjustment } from '../plan/apply.js';
+import type { Assignment } from '../plan/assigned.js';
 import type { WantedUsb } from '../plan/wanted.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
+import { reconcile, type Unmet } from './reconcile.js';
 
 /** How long a domain may take to appear, and the longest pause before it is looked for again. */
 const WITHIN_MS = 60_000;
@@ -26,15 +29,17 @@ export interface PrepareOptions extends ApplyOptions {
 /** Which domain is prepared, and with what. */
 export interface PrepareRequest {
   readonly domain: DomainName;
-  readonly usb: WantedUsb;
+  /** Nothing but the assignments unless given. */
+  readonly usb?: WantedUsb | undefined;
 }
 
 /**
- * Waits until the domain exists, perhaps paused (`xl create -p`), and adds what the configuration names and it lacks.
+ * Waits until the domain exists, perhaps paused (`xl create -p`), and adds what the configuration names and the rules assign, and it lacks.
  * Nothing is taken from it, and nothing is expected of the guest. The changes are those of all attempts, the plans
  * those of the last one.
  *
- * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when time is up; `aborted`
+ * @throws {PvusbError} as {@link applyUsb}; `no-such-domain` and the like when time is up; `required-missing`: it lacks
+ *   a device that a rule requires; `rules-invalid`; `aborted`
  */
 export async function prepareDomain(
   host: Host,
@@ -52,7 +57,6 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
   const { signal, withinMs = WITHIN_MS, onWait, onChange } = options;
   const { clock } = host;
   const endMs = clock.nowMs() + withinMs;
-  const asked = { ...request, addsOnly: true };
   // A failed attempt may have changed something all the same, and the next one finds nothing left to do there.
   const changes: Adjustment[] = [];
   const collecting = (change: Adjustment): void => {
@@ -65,7 +69,8 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
     for (let isFirst = true; ; isFirst = false) {
       try {
         if (!options.dryRun) await requireBuilt(host, request.domain, seen, signal);
-        const applied = await applyUsb(host, asked, { ...options, onChange: collecting });
+        const isLast = options.dryRun || clock.nowMs() >= endMs;
+        const applied = await prepareOnce(host, request, { ...options, onChange: collecting }, isLast);
         return options.dryRun ? applied : { ...applied, changes };
       } catch (error) {
         const leftMs = endMs - clock.nowMs();
@@ -78,6 +83,41 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
     // With a lost connection the watch is gone anyway: the error to report is the one that lost it.
     await introduced.close().catch(() => undefined);
   }
+}
+
+/** What the configuration names, then what the rules assign. An assignment that is not required may fail at last. */
+async function prepareOnce(
+  host: Host,
+  { domain, usb }: PrepareRequest,
+  options: ApplyOptions,
+  isLast: boolean,
+): Promise<Applied> {
+  const named = usb ? await applyUsb(host, { domain, usb, addsOnly: true }, options) : undefined;
+  const { assignments, changes, plans, unmet } = await reconcile(host, { ...options, domain, isBuilt: true });
+  const early = isLast ? undefined : unmet.find(({ error }) => isNotYet(error));
+  if (early) throw early.error;
+  const { domid } = named ?? findDomain(await observeDomains(host.xenstore, options), domain);
+  const isMet = ({ status, want }: Assignment): boolean =>
+    status === 'present' || (options.dryRun === true && want !== undefined);
+  const lacking = assignments.find(
+    (one) => one.domid === domid && one.rule.mode === 'required' && !isMet(one),
+  );
+  if (lacking) throw requiredMissing(domid, lacking, unmet);
+  return {
+    domid,
+    changes: [...(named?.changes ?? []), ...changes],
+    plans: [...(named?.plans ?? []), ...plans],
+  };
+}
+
+function requiredMissing(
+  domid: number,
+  { rule, busid, why }: Assignment,
+  unmet: readonly Unmet[],
+): PvusbError {
+  const failed = unmet.find(({ device }) => device.busid === busid)?.error;
+  const sentence = `Domain ${domid} lacks a device that ${formatPlace(rule.place)} requires: ${failed?.message ?? why}`;
+  return new PvusbError('required-missing', sentence, { where: { domid, busid }, cause: failed });
 }
 
 /**

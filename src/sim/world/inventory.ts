@@ -48,6 +48,7 @@ export function fromInventory(inventory: CheckedInventory, fault: WorldFault): W
     asFound: true,
     controllers: inventory.controllers.map(controllerOf),
     savedDrivers,
+    ...(inventory.ruleFiles === undefined ? {} : { ruleFiles: inventory.ruleFiles }),
     notOpened: inventory.devices
       .filter((device) => !isHeld(device))
       .map(({ busid }) => busid)

@@ -125,6 +125,13 @@ export const inventorySchema = z.object({
     DEVICES_MAX,
   ),
   orphanBackends: list(z.object({ domid, devid, backend: portText }), CONTROLLERS_MAX),
+  ruleFiles: list(
+    z.object({
+      path: z.string().regex(/^assignments\.(conf|d\/[^/\0]{1,100}\.conf)$/, 'is not a file of rules'),
+      text: z.string().max(4_000_000),
+    }),
+    1000,
+  ).optional(),
   qemus: list(z.object({ domid, health: z.enum(['alive', 'dead', 'silent']) }), DOMAINS_MAX).optional(),
 });
 

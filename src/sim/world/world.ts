@@ -65,6 +65,8 @@ export interface WorldSavedDrivers {
 
 /** What a simulated host is made of. */
 export interface World {
+  /** The files in its folder of rules, by their names there; none when absent. */
+  readonly ruleFiles?: readonly { readonly path: string; readonly text: string }[];
   /** True when dom0's kernel has the in-kernel backend. */
   readonly usbback: boolean;
   /** Hubs before what is behind them. */

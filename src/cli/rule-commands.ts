@@ -1,0 +1,115 @@
+/** The commands about rules: which guest gets which device. */
+import type { Command } from 'commander';
+import { NAMED_BY } from '../rules/index.js';
+import type { CommonOptions } from './context.js';
+import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** Adds `assign`, `unassign`, `assignments`, `explain`, `check` and `reconcile`. */
+export function addRules(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  addChanges(program, terminal);
+  addAnswers(program, terminal, setStatus);
+}
+
+function addChanges(program: Command, terminal: Terminal): void {
+  const load = () => import('./commands/assign.js');
+  program
+    .command('assign')
+    .summary('make a rule: this device is for this guest')
+    .description(
+      'Writes a rule for a plugged-in device into /etc/pvusb/assignments.conf. The device is named by its serial number ' +
+        'where that distinguishes it, otherwise by its socket; --by says otherwise. "reconcile" carries rules out. ' +
+        'With --deny the guest is not to have the device; "*" is every guest.',
+    )
+    .argument('<domain>', 'the guest, by name or number')
+    .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
+    .option('-b, --by <keys>', `what names the device: ${NAMED_BY.join(', ')}; several with commas`)
+    .option('--ask', 'the guest gets it when someone says so')
+    .option('--required', 'the guest must have it: without it "prepare" fails')
+    .option('--deny', 'the guest must not have it')
+    .option('--every', 'all devices that are alike, not one of them')
+    .option('-c, --controller <devid>', 'on this controller')
+    .option('-p, --port <port>', 'in this port of the controller')
+    .option('--uuid', 'name the guest by its uuid, which stays when its name changes')
+    .option('--dry-run', 'print the rule, write nothing')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string, device: string, options: CommonOptions) =>
+      (await load()).runAssign(terminal, { domain, device }, options),
+    );
+  program
+    .command('unassign')
+    .summary('remove a rule')
+    .description(
+      'Removes a rule from /etc/pvusb/assignments.conf: the one in a line ("assignments.conf:3", as "assignments" and ' +
+        '"explain" print it), or those of a guest that are about a device. What a guest has, it keeps.',
+    )
+    .usage('[options] <rule>\n       pvusb unassign [options] <domain> <device>')
+    .argument('<name...>', 'a rule by its place; or a guest and a device')
+    .option('--dry-run', 'print what would be removed, write nothing')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (names: string[], options: CommonOptions) =>
+      (await load()).runUnassign(terminal, names, options),
+    );
+  program
+    .command('reconcile')
+    .summary('give guests the devices that rules assign to them')
+    .description(
+      'Gives running guests what the rules say and they lack: one pass. Takes nothing from a guest, unless with --move ' +
+        'a device belongs to another one. What does not work is reported, and does not stop the rest.',
+    )
+    .argument('[domain]', 'one guest only')
+    .option('--move', 'take a device from a guest if it belongs to another one')
+    .option(...DRY_RUN)
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (domain: string | undefined, options: CommonOptions) =>
+      (await import('./commands/reconcile.js')).runReconcile(terminal, domain, options),
+    );
+}
+
+function addAnswers(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
+  program
+    .command('assignments')
+    .summary('the rules that give devices to guests, and their state')
+    .description(
+      'Shows every rule that gives a device to a guest, and what has become of it: present, pending, missing, ' +
+        'conflicting or denied, and why.',
+    )
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      (await import('./commands/assignments.js')).runAssignments(terminal, options),
+    );
+  program
+    .command('explain')
+    .summary('which rules apply to a device, and why')
+    .description(
+      'Shows every rule that is about a device, which of them wins and why the others do not; with a guest also its ' +
+        'rules that are not about the device, and why not. --host takes a recorded host ("pvusb inventory") instead ' +
+        'of this one.',
+    )
+    .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
+    .argument('[domain]', 'a guest, by name or number')
+    .option('--host <file>', 'what "pvusb inventory" has printed, rules included')
+    .option('--rules <dir>', 'the folder of rules (or PVUSB_RULES; default: /etc/pvusb)')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (device: string, domain: string | undefined, options: CommonOptions) =>
+      (await import('./commands/explain.js')).runExplain(terminal, { device, domain }, options),
+    );
+  program
+    .command('check')
+    .summary('find mistakes in the rules')
+    .description(
+      'Reads the rules and shows what is wrong (exit status 1), and what is doubtful: rules that can never apply, ' +
+        'contradict each other, name unknown guests, or are about nothing that is plugged in.',
+    )
+    .option('--rules <dir>', 'the folder of rules (or PVUSB_RULES; default: /etc/pvusb)')
+    .option(...JSON_OPTION)
+    .addOption(sysfsRoot())
+    .action(async (options: CommonOptions) =>
+      setStatus(await (await import('./commands/check.js')).runCheck(terminal, options)),
+    );
+}
