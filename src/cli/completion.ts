@@ -5,7 +5,7 @@ import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
 import { JSON_LIBXL } from './options.js';
-import { UsageError } from './report.js';
+import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { describeHolder, whyNotAttachable } from './wording.js';
 import { isXlCommand } from './xl/run.js';
@@ -22,6 +22,7 @@ type Kind =
   | 'domain'
   | 'free device'
   | 'lent device'
+  | 'plugged device'
   | 'type'
   | 'shell'
   | 'libxl'
@@ -57,6 +58,9 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
 /** What arguments expect, by their names. */
 const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = { domain: 'domain', file: 'file', shell: 'shell' };
 
+/** Which devices commands expect that do not take one to lend. */
+const DEVICE_KINDS: Readonly<Record<string, Kind>> = { detach: 'lent device', unplug: 'plugged device' };
+
 /** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
 
@@ -66,9 +70,8 @@ const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 export function runCompletion(terminal: Terminal, shell: string): void {
   const script = COMPLETION_SCRIPTS.get(shell);
   if (script === undefined) {
-    throw new UsageError(
-      `completion takes the name of a shell: ${[...COMPLETION_SCRIPTS.keys()].join(', ')}.`,
-    );
+    const shells = [...COMPLETION_SCRIPTS.keys()].join(', ');
+    throw usageError(`completion takes the name of a shell: ${shells}.`, 'pvusb completion');
   }
   terminal.out(script);
 }
@@ -128,7 +131,7 @@ function argumentKind({ command, at }: Place): Kind | undefined {
   const { registeredArguments } = command;
   const last = registeredArguments.at(-1);
   const name = (registeredArguments[at] ?? (last?.variadic ? last : undefined))?.name();
-  if (name === 'device') return command.name() === 'detach' ? 'lent device' : 'free device';
+  if (name === 'device') return DEVICE_KINDS[command.name()] ?? 'free device';
   return ARGUMENT_KINDS[name ?? ''];
 }
 
@@ -190,9 +193,7 @@ async function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly O
   try {
     return await withHost({ ...terminal, signal }, {}, async (host) => {
       const inventory = await observe(host, { signal });
-      return kind === 'domain'
-        ? describeDomains(inventory)
-        : describeDevices(inventory, kind === 'lent device');
+      return kind === 'domain' ? describeDomains(inventory) : describeDevices(inventory, kind);
     });
   } catch {
     return [];
@@ -207,10 +208,11 @@ function describeDomains(inventory: Inventory): Offer[] {
   }));
 }
 
-function describeDevices(inventory: Inventory, isLent: boolean): Offer[] {
-  if (!isLent) {
+function describeDevices(inventory: Inventory, kind: Kind): Offer[] {
+  if (kind !== 'lent device') {
+    const isPlugged = kind === 'plugged device';
     return inventory.devices
-      .filter((device) => whyNotAttachable(inventory, device) === undefined)
+      .filter((device) => isPlugged || whyNotAttachable(inventory, device) === undefined)
       .map((device) => ({ value: device.busid, description: describeDevice(device) }));
   }
   const lentIds = new Set(

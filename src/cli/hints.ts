@@ -15,7 +15,7 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .summary("keep guests' devices across reboots; clean up after dead guests")
     .description(
       'Watches guests until it is stopped. Gives back what a dead guest has left behind and its toolstack does not clean ' +
-        'up; a guest that comes back (a reboot) gets the devices that it had.',
+        'up; a guest that comes back (a reboot) gets the devices that it had, and guests get what rules assign to them.',
     )
     .option('--dry-run', 'show what would be done, change nothing')
     .option('--json', 'print one JSON object per line')
@@ -25,7 +25,9 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .command('release')
     .summary('take everything from a domain')
     .description(
-      "Takes back all of a domain's devices and removes its controllers, even if the domain is gone.",
+      "Takes back all of a domain's devices and removes its controllers, at once and without waiting for the guest: one " +
+        'that runs loses them as if they were pulled out. Of a domain that is dead, named by its number, it removes what ' +
+        'was left behind. Controllers that pvusb cannot serve are left alone.',
     )
     .argument('<domain>')
     .option(...DRY_RUN)
@@ -61,17 +63,18 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .command('prepare')
     .summary('give a domain its devices before it runs')
     .description(
-      'Waits for the domain in a configuration file and gives it the controllers and devices that the file names and it ' +
-        'lacks, even while it is paused; takes nothing away:\n' +
-        '  xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1',
+      'Waits for the domain in a configuration file and gives it the controllers and devices that the file names, and ' +
+        'the devices that rules assign to it, if it lacks them, even while it is paused; takes nothing away:\n' +
+        '  xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1\n' +
+        'Fails if the guest lacks a device that a rule requires. Without a file, rules alone count.',
     )
-    .argument('<file>', "the guest's configuration: xl.cfg, or libxl's JSON")
+    .argument('[file]', "the guest's configuration: xl.cfg, or libxl's JSON")
     .option('-d, --domain <domain>', 'the domain (default: the one that the file names)')
     .option('-w, --wait <seconds>', 'how long to wait for it (default: 60)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
-    .action(async (file: string, options: CommonOptions) =>
+    .action(async (file: string | undefined, options: CommonOptions) =>
       (await load()).runPrepare(terminal, file, options),
     );
   addJson(program.command('export'))

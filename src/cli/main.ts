@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 /** The program `pvusb`. xl's own commands take a shortcut: scripts call them often, and start time counts. */
-import { processTerminal } from './terminal.js';
+import { processTerminal, type Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 
-async function main([command, ...rest]: readonly string[]): Promise<number> {
-  const terminal = processTerminal();
+async function main(terminal: Terminal, [command, ...rest]: readonly string[]): Promise<number> {
   if (rest.length === 0 && (command === '--version' || command === '-V')) {
     terminal.out(`${VERSION}\n`);
     return 0;
@@ -19,6 +18,7 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
 }
 
 // Built as CommonJS, which starts sooner and has no top-level await.
-void main(process.argv.slice(2)).then((status) => {
-  process.exitCode = status;
+const terminal = processTerminal();
+void main(terminal, process.argv.slice(2)).then(async (status) => {
+  process.exitCode = await terminal.end(status);
 });

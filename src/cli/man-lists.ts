@@ -13,7 +13,8 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
     'COLUMNS',
     'The width that tables have to fit; default: that of the terminal. Where output is not a terminal, nothing is cut.',
   ],
-  ['NO_COLOR', 'If set, nothing is printed in colour.'],
+  ['NO_COLOR', 'If set, and not empty, no escape sequences are printed: no progress is shown.'],
+  ['TERM', 'With dumb, as with NO_COLOR.'],
 ];
 
 /** Files and folders. */

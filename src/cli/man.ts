@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type ErrorGroup, EXIT_STATUS } from '../pvusb/index.js';
 import { ENVIRONMENT, EXAMPLES, FILES } from './man-lists.js';
 import { DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import { UNWRITTEN_STATUS } from './output.js';
 import { buildProgram } from './program.js';
 import { bold, formatHelp, list, NO_HYPHENS, prose, roff, usage, verbatim } from './roff.js';
 import { CONTROLLER_STATES, PORT_STATES, XENBUS_STATES } from './states.js';
@@ -41,7 +42,9 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
-    ...prose("They take xl's arguments, print what xl prints and exit as xl does."),
+    ...prose(
+      "They take xl's arguments, print what xl prints and exit as xl does, but with 2 for any wrong command line.",
+    ),
     ...xl.flatMap((command) => formatCommand(command)),
     '.SH STATES',
     ...formatStates(),
@@ -82,7 +85,6 @@ const SILENT: Terminal = {
   out: () => undefined,
   err: () => undefined,
   showsProgress: false,
-  hasColour: false,
   columns: undefined,
   errColumns: undefined,
   env: {},
@@ -91,6 +93,7 @@ const SILENT: Terminal = {
 
 function statuses(): Record<string, string> {
   const meanings: Record<ErrorGroup, string> = {
+    usage: 'A wrong command line.',
     refused: 'Refused; nothing was changed. From doctor: something is still wrong.',
     host: 'Problem with the host.',
     moment: 'Try again.',
@@ -98,13 +101,20 @@ function statuses(): Record<string, string> {
   };
   const groups = Object.entries(EXIT_STATUS) as [ErrorGroup, number][];
   const byGroup = groups.map(([group, status]) => [status, meanings[group]] as const);
-  return { 0: 'Done.', ...Object.fromEntries(byGroup), 2: 'A wrong command line.', 130: 'Interrupted.' };
+  return {
+    0: 'Done.',
+    ...Object.fromEntries(byGroup),
+    [UNWRITTEN_STATUS]: 'Done, but the output could not be written, and standard error says why.',
+    130: 'Interrupted.',
+  };
 }
 
 /** A command, or its subcommands: how it is called, what it does, its options. Those of the parser alone are not told. */
 function formatCommand(command: Command, prefix = ''): string[] {
   const name = `${prefix}${command.name()}`;
-  if (command.commands.length > 0) return command.commands.flatMap((sub) => formatCommand(sub, `${name} `));
+  const below = command.commands.flatMap((sub) => formatCommand(sub, `${name} `));
+  // A command that does nothing by itself has no options.
+  if (below.length > 0 && optionsOf(command).length === 0) return below;
   // A command that is called in two ways has them in two lines, with the program's name in the second.
   const [first, ...others] = command.usage().split(/\n +pvusb /);
   const isCommon = ({ flags, description }: Option): boolean =>
@@ -116,6 +126,7 @@ function formatCommand(command: Command, prefix = ''): string[] {
     ...others.flatMap((other) => ['.TQ', usage(other)]),
     ...formatHelp(command.description()),
     ...(options.length === 0 ? [] : ['.RS', ...list(options.map(formatOption)), '.RE']),
+    ...below,
   ];
 }
 

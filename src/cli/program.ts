@@ -1,13 +1,13 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
-import { printable } from '../sysfs/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
-import { reportError, USAGE_STATUS } from './report.js';
+import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
+import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
@@ -41,9 +41,10 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
     await program.parseAsync([...words, ...argv.slice(options.length)], { from: 'user' });
     return exitStatus;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
+    const isHelp = error instanceof CommanderError;
+    if (isHelp && error.exitCode === 0) return 0;
     const json = options.some((word) => /^--json(=libxl)?$/.test(word));
-    return reportError(terminal, error, json);
+    return reportError(terminal, isHelp ? usageError('A command is missing.', 'pvusb') : error, json);
   }
 }
 
@@ -76,8 +77,8 @@ Examples:
   pvusb demo                     all of this on a simulated host
 
 Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 host
-problem, 4 try again, 5 something is left over (see "pvusb doctor"), 130
-interrupted.`;
+problem, 4 try again, 5 something is left over (see "pvusb doctor"), 6 done but
+the output could not be written, 130 interrupted.`;
 
 /** The program with all its commands; also what completion is made from. */
 export function buildProgram(
@@ -94,7 +95,7 @@ export function buildProgram(
     .helpCommand('help [command...]', 'show help for a command')
     .showSuggestionAfterError()
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err, outputError: tellMisuse })
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride();
   addReading(program, terminal);
   addWriting(program, terminal);
@@ -103,26 +104,27 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
-  addSimulation(program, terminal, setStatus);
+  addSimulation(program, terminal, setStatus, runProgram);
+  addCompletion(program, terminal);
   addXl(program);
-  hintAtHelp(program, 'pvusb');
+  refuseMisuse(program, 'pvusb');
   return program;
 }
 
-/** Commander's own message, which repeats what was typed. Only its suggestion is a line of its own. */
-function tellMisuse(untrustedText: string, write: (text: string) => void): void {
-  const lines = untrustedText
-    .trimEnd()
-    .replace(/^error: /, 'pvusb: ')
-    .replace(JSON_LIBXL, '--json=libxl')
-    .split(/\n(?=\(Did you mean [^\n]*$)/);
-  write(`${lines.map(printable).join('\n')}\n`);
-}
-
-/** After a wrong command line: where to find the right one. */
-function hintAtHelp(command: Command, words: string): void {
-  command.showHelpAfterError(`See "${words} --help".`);
-  for (const sub of command.commands) hintAtHelp(sub, `${words} ${sub.name()}`);
+/** Makes an error like all others of what commander refuses, of this command and those below it. */
+function refuseMisuse(command: Command, words: string): void {
+  command.configureOutput({
+    outputError(untrustedText) {
+      const text = untrustedText
+        .trim()
+        .replace(/^error: /, '')
+        .replace(JSON_LIBXL, '--json=libxl');
+      const [, message = text, hint = ''] = /^(.*)\n\((Did you mean [^\n]*\?)\)$/s.exec(text) ?? [];
+      const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}.`;
+      throw usageError(sentence, words, hint);
+    },
+  });
+  for (const sub of command.commands) refuseMisuse(sub, `${words} ${sub.name()}`);
 }
 
 function addReading(program: Command, terminal: Terminal): void {
@@ -246,31 +248,7 @@ function addController(program: Command, terminal: Terminal): void {
     );
 }
 
-function addSimulation(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
-  program
-    .command('sim')
-    .summary('serve a simulated host')
-    .description(
-      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N ' +
-        'the QEMU of domain N. Prints the export ' +
-        'lines that make other shells use it, then "ready", and runs until it is stopped.',
-    )
-    .requiredOption('--dir <dir>', 'the folder')
-    .option(
-      '--world <file>',
-      'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
-    )
-    .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
-    .action(async (options: { dir: string; world?: string; qemu?: boolean }) =>
-      (await import('./commands/sim.js')).runSim(terminal, options),
-    );
-  program
-    .command('demo')
-    .summary('run the main job on a simulated host')
-    .description(
-      'Lends a stick to a guest, pulls it out, fixes that, lends another and takes it back, on a simulated host.',
-    )
-    .action(async () => setStatus(await (await import('./commands/demo.js')).runDemo(terminal, runProgram)));
+function addCompletion(program: Command, terminal: Terminal): void {
   program
     .command('completion')
     .summary('print the completion script of a shell')

@@ -4,6 +4,7 @@ import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/inde
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-usb-settings':
     'Name them, with empty lists for none; "pvusb apply --take-all" takes everything back without that.',
+  'simulation-refused': 'See "pvusb devices" and "pvusb list" for what the simulated host has.',
   'no-such-domain': 'See "pvusb list" for the domains.',
   'no-such-controller': 'See "pvusb list" for the controllers.',
   'no-such-device': 'See "pvusb devices" for what is plugged in.',

@@ -5,9 +5,10 @@ import { printableJson } from './printable.js';
 import { remedyOf } from './remedies.js';
 import type { Terminal } from './terminal.js';
 
-/** An invalid command line: exit status 2, with a hint where to find help. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+/** The error of an invalid command line; `words` is the command whose help has the valid ones. */
+export function usageError(message: string, words: string, hint = ''): PvusbError {
+  const remedy = [...(hint === '' ? [] : [hint]), `See "${words} --help".`].join(' ');
+  return new PvusbError('invalid-argument', message, { remedy });
 }
 
 /** A command of several changes failed: why, and what it had done until then. */
@@ -21,25 +22,22 @@ export class HalfDoneError extends Error {
   }
 }
 
-/** Exit status of a wrong command line. */
-export const USAGE_STATUS = 2;
+/** An error as data. */
+export function errorJson(error: PvusbError, changes?: readonly unknown[]): object {
+  const { code, message, leftOver, where } = error;
+  return { error: { code, message, remedy: remedyOf(error), where, leftOver }, changes };
+}
 
 /** Prints an error and gives the exit status; with `json`, as an object on standard output too, with what was done. */
 export function reportError(terminal: Terminal, thrown: unknown, json = false): number {
   const { cause: error, changes } =
     thrown instanceof HalfDoneError ? thrown : { cause: thrown, changes: undefined };
-  if (error instanceof UsageError) {
-    terminal.err(`pvusb: ${printable(error.message)}\n`);
-    return USAGE_STATUS;
-  }
   const known = error instanceof PvusbError ? error : new PvusbError('internal', tellFault(error));
-  const { code, message, leftOver, where } = known;
-  const remedy = remedyOf(known);
-  if (json)
-    terminal.out(`${printableJson({ error: { code, message, remedy, where, leftOver }, changes })}\n`);
-  // The message may already say it.
+  const { code, message, leftOver } = known;
+  if (json) terminal.out(`${printableJson(errorJson(known, changes))}\n`);
+  // A message may tell of it already.
   const more = leftOver.filter((sentence) => !message.includes(sentence));
-  const lines = [`pvusb: ${message}`, ...more, `${remedy} (${code})`];
+  const lines = [`pvusb: ${message}`, ...more, `${remedyOf(known)} (${code})`];
   terminal.err(lines.map((line) => `${printable(line)}\n`).join(''));
   if (known !== error) terminal.err(`${stackOf(error).split('\n').map(printable).join('\n')}\n`);
   return known.exitStatus;

@@ -7,11 +7,11 @@ import type { Terminal } from './terminal.js';
 
 /** Adds `assign`, `unassign`, `assignments`, `explain`, `check` and `reconcile`. */
 export function addRules(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
-  addChanges(program, terminal);
+  addChanges(program, terminal, setStatus);
   addAnswers(program, terminal, setStatus);
 }
 
-function addChanges(program: Command, terminal: Terminal): void {
+function addChanges(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
   const load = () => import('./commands/assign.js');
   program
     .command('assign')
@@ -65,7 +65,7 @@ function addChanges(program: Command, terminal: Terminal): void {
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
     .action(async (domain: string | undefined, options: CommonOptions) =>
-      (await import('./commands/reconcile.js')).runReconcile(terminal, domain, options),
+      setStatus(await (await import('./commands/reconcile.js')).runReconcile(terminal, domain, options)),
     );
 }
 

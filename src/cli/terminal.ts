@@ -1,4 +1,5 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
+import { type Outputs, processOutputs } from './output.js';
 
 /** Where a command prints. */
 export interface Terminal {
@@ -6,10 +7,8 @@ export interface Terminal {
   out(text: string): void;
   /** Standard error. */
   err(text: string): void;
-  /** Whether standard error is a terminal: progress is shown. */
+  /** Whether standard error is a terminal whose lines may be drawn again: progress is shown. */
   readonly showsProgress: boolean;
-  /** Whether standard output is a terminal that shows colour. */
-  readonly hasColour: boolean;
   /**
    * What standard output has room for: `COLUMNS`, otherwise the terminal's width. Undefined if it is not a terminal:
    * nothing is cut.
@@ -23,7 +22,7 @@ export interface Terminal {
 }
 
 /** The process's own terminal. */
-export function processTerminal(): Terminal {
+export function processTerminal(): Terminal & Pick<Outputs, 'end'> {
   const interrupt = new AbortController();
   let asked = 0;
   const stop = (): void => {
@@ -35,17 +34,22 @@ export function processTerminal(): Terminal {
   process.on('SIGTERM', stop);
   // A closed terminal, a dropped ssh.
   process.on('SIGHUP', stop);
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
   return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    showsProgress: process.stderr.isTTY === true,
-    hasColour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    ...processOutputs(),
+    showsProgress: redraws(process.stderr, process.env),
     columns: columnsOf(process.stdout, process.env),
     errColumns: columnsOf(process.stderr, process.env),
     env: process.env,
     signal: interrupt.signal,
   };
+}
+
+/**
+ * Whether lines of a stream may be drawn again, which takes escape sequences: they are for a terminal that knows them
+ * (`TERM` is not `dumb`), and not for someone who asks for plain text (`NO_COLOR`, if not empty).
+ */
+export function redraws(stream: { readonly isTTY?: boolean }, { TERM, NO_COLOR }: Terminal['env']): boolean {
+  return stream.isTTY === true && TERM !== 'dumb' && !NO_COLOR;
 }
 
 /** Width assumed for a terminal of unknown width. */
@@ -61,9 +65,4 @@ export function columnsOf(
 ): number | undefined {
   const asked = /^0*[1-9]\d{0,4}$/.test(env.COLUMNS ?? '') ? Number(env.COLUMNS) : undefined;
   return asked ?? (stream.isTTY === true ? stream.columns || USUAL_WIDTH : undefined);
-}
-
-/** `pvusb devices | head` is not a failure: nobody reads any further, but what was begun is finished. */
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }

@@ -2,6 +2,7 @@
 
 import { attachProblem, type Inventory, type PvusbErrorCode, placesOf, usedBy } from '../pvusb/index.js';
 import { type Busid, printable, type UsbDevice } from '../sysfs/index.js';
+import { quoteWord } from './printable.js';
 import { CONTROLLER_STATES, XENBUS_STATES } from './states.js';
 
 /** USB classes by code (`usb.org`: defined class codes). */
@@ -45,6 +46,20 @@ export function describeSpeed(speedMbps: number): string {
 function describeDomain(inventory: Inventory, domid: number): string {
   const untrustedName = inventory.domains.find((domain) => domain.domid === domid)?.name;
   return untrustedName ? printable(untrustedName) : `domain ${domid}`;
+}
+
+/** Words that need no quotation marks. */
+const PLAIN_WORD = /^[\w.:+-]+$/;
+
+/** A name as it was typed, so that who typed it knows what is meant. */
+export function asTyped(untrustedTyped: string | number): string {
+  const word = String(untrustedTyped);
+  return PLAIN_WORD.test(word) ? word : quoteWord(word);
+}
+
+/** A device by its busid, and by the name that was typed if that is another: `1-1 (46f4:0001)`. */
+export function nameDevice(busid: Busid, untrustedTyped: string): string {
+  return busid === untrustedTyped ? busid : `${busid} (${asTyped(untrustedTyped)})`;
 }
 
 /** The guests that have a device; undefined if there are none. */

@@ -4,6 +4,7 @@ export type { Access, Permission, Transport, TransportEvents } from '../xenstore
 export type { Actor, ActorStore } from './actors/actor.js';
 export { type GuestOptions, SimGuest } from './actors/guest.js';
 export { type Manner, SimUsbback } from './actors/usbback.js';
+export { ControlError, type ControlRequest, type ControlResult, HostControl } from './host/control.js';
 export { type HostOptions, type HostStore, type NewDomain, SimHost } from './host/host.js';
 export { type Reboot, rebootDomain } from './host/reboot.js';
 export * from './kernel/index.js';

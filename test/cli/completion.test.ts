@@ -51,6 +51,8 @@ describe('completion', () => {
       devices.join('\n'),
     );
     assert.deepEqual(await some('detach', ''), ['4-1\tQEMU USB HARDDRIVE in u1']);
+    assert.ok((await some('sim', 'unplug', '')).some((line) => line.startsWith('4-1\t')));
+    assert.deepEqual(await some('sim', 'kill-guest', ''), domains);
     assert.deepEqual(await some('detach', '--domain', ''), domains);
     assert.deepEqual(await some('detach', '-d', 'u1', ''), ['4-1\tQEMU USB HARDDRIVE in u1']);
     const withFlag = domains.map((line) => `--domain=${line}`);
@@ -142,6 +144,9 @@ describe('completion', () => {
   it('has no script for another shell, and says which it has', async () => {
     const { status, stdout, stderr } = await runPvusb(['completion', 'powershell']);
     assert.deepEqual([status, stdout], [2, '']);
-    assert.equal(stderr, 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n');
+    assert.equal(
+      stderr,
+      'pvusb: completion takes the name of a shell: bash, zsh, fish.\nSee "pvusb completion --help". (invalid-argument)\n',
+    );
   });
 });

@@ -3,8 +3,6 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import type { Command } from 'commander';
-import { buildProgram } from '../../src/cli/program.js';
 import { commandRemedy } from '../../src/cli/remedies.js';
 import { reportError } from '../../src/cli/report.js';
 import { ERROR_KINDS, EXIT_STATUS, PvusbError, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
@@ -174,67 +172,5 @@ describe('problems with the host', () => {
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], 'aborted', stderr);
     }
     assert.deepEqual(differences(before, await stage.look()), []);
-  });
-});
-
-describe('a wrong command line', () => {
-  /** What is wrong, and what is said about it. */
-  const WRONG: readonly (readonly [command: string, says: string])[] = [
-    ['frob', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
-    ['atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
-    ['--frob', 'pvusb: unknown option \'--frob\'\nSee "pvusb --help".\n'],
-    ['attach', 'pvusb: missing required argument \'domain\'\nSee "pvusb attach --help".\n'],
-    ['attach u1', 'pvusb: missing required argument \'device\'\nSee "pvusb attach --help".\n'],
-    ['attach u1 4-1 --frob', 'pvusb: unknown option \'--frob\'\nSee "pvusb attach --help".\n'],
-    [
-      'list u1 u2',
-      'pvusb: too many arguments for \'list\'. Expected 1 argument but got 2.\nSee "pvusb list --help".\n',
-    ],
-    ['controller frob', 'pvusb: unknown command \'frob\'\nSee "pvusb controller --help".\n'],
-    ['controller add', 'pvusb: missing required argument \'domain\'\nSee "pvusb controller add --help".\n'],
-    ['sim', 'pvusb: required option \'--dir <dir>\' not specified\nSee "pvusb sim --help".\n'],
-    [
-      'detach u1 4-1',
-      'pvusb: detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").\n',
-    ],
-    [
-      'controller add u1 --type pv --version 1',
-      'pvusb: The USB version of a controller is --usb 1, not --version.\n',
-    ],
-    ['controller add u1 --version', 'pvusb: The USB version of a controller is --usb N, not --version.\n'],
-    ['controller add u1 -V', 'pvusb: unknown option \'-V\'\nSee "pvusb controller add --help".\n'],
-    ['frob --help', 'pvusb: unknown command \'frob\'\nSee "pvusb --help".\n'],
-    ['help atach', 'pvusb: unknown command \'atach\'\n(Did you mean attach?)\nSee "pvusb --help".\n'],
-    ['help controller frob', 'pvusb: unknown command \'frob\'\nSee "pvusb controller --help".\n'],
-    ['completion tcsh', 'pvusb: completion takes the name of a shell: bash, zsh, fish.\n'],
-  ];
-
-  it('is one that asks for the version of pvusb after a command: nothing that was asked for is swallowed', async () => {
-    const leaves = (command: Command): string[] =>
-      command.commands.length === 0
-        ? [command.name()]
-        : command.commands.flatMap((sub) => leaves(sub).map((words) => `${command.name()} ${words}`));
-    const terminal = terminalLike({});
-    const all = buildProgram(terminal).commands.flatMap(leaves);
-    assert.ok(all.includes('controller add') && all.includes('attach') && all.includes('usb-list'));
-    for (const words of all.filter((name) => !/^complet/.test(name))) {
-      for (const option of ['--version', '-V']) {
-        const { status, stdout, stderr } = await runPvusb([...words.split(' '), option, '1'], {
-          env: { XENSTORED_PATH: '/nonexistent' },
-        });
-        assert.deepEqual([words, status, stdout], [words, 2, ''], stderr);
-        assert.match(
-          stderr,
-          /^pvusb[ :].*(unknown option .--version|unknown option .-V|required (?:argument|option)|--usb)/,
-        );
-      }
-    }
-  });
-
-  it('ends with 2 and says what is wrong and where help is', async () => {
-    for (const [command, says] of WRONG) {
-      const run = await runPvusb(command.split(' '), { env: { XENSTORED_PATH: '/nonexistent' } });
-      assert.deepEqual([command, run], [command, { status: 2, stdout: '', stderr: says }]);
-    }
   });
 });

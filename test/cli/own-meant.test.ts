@@ -79,9 +79,9 @@ describe('a file', () => {
     ]) {
       const path = file('nothing', text!);
       const told = await stage.done('apply', 'u2', path, ...options);
-      assert.match(told, /^([134]-\d is detached[^\n]*\n){3}Controller 0 of domain 2 is removed\.\n/);
+      assert.match(told, /^([134]-\d is detached[^\n]*\n){3}Controller 0 of domain u2 is removed\.\n/);
       const exported = file('exported', await stage.done('export', 'u2'));
-      assert.equal(await stage.done('apply', 'u2', exported), `Domain 2 matches ${exported}.\n`);
+      assert.equal(await stage.done('apply', 'u2', exported), `Domain u2 matches ${exported}.\n`);
       await stage.done('apply', 'u2', file('before', has));
     }
   });

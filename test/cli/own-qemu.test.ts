@@ -23,11 +23,11 @@ describe('the commands on guests that a QEMU serves', () => {
   it('devices are attached as to any guest, and shown where they are', async () => {
     assert.equal(
       await stage.done('attach', 'u2', '4-1'),
-      '4-1 is attached to port 1 of controller 0 of domain 2.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u2.\n',
     );
     assert.equal(
       await stage.done('attach', 'h1', '3-2'),
-      '3-2 is attached to port 1 of controller 0 of domain 4.\n',
+      '3-2 is attached to port 1 of controller 0 of domain h1.\n',
     );
     assert.equal(
       await stage.done('list', 'u2'),

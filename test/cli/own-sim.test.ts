@@ -22,10 +22,10 @@ describe('pvusb sim', () => {
   /** Runs it with a terminal that stops it at once: it serves, and ends. */
   const served = (...argv: readonly string[]) => runPvusb(['sim', ...argv], { signal: AbortSignal.abort() });
 
-  async function refuses(argv: readonly string[], says: string): Promise<void> {
+  async function refuses(argv: readonly string[], says: string, code = 'invalid-argument'): Promise<void> {
     const { status, stdout, stderr } = await served(...argv);
-    assert.deepEqual([status, stdout], [1, ''], stderr);
-    assert.equal(ERROR_TEXT.exec(stderr)?.[1], 'invalid-argument', stderr);
+    assert.deepEqual([status, stdout], [code === 'invalid-argument' ? 2 : 1, ''], stderr);
+    assert.equal(ERROR_TEXT.exec(stderr)?.[1], code, stderr);
     assert.ok(stderr.includes(says), stderr);
   }
 
@@ -54,15 +54,16 @@ describe('pvusb sim', () => {
     assert.deepEqual(readdirSync(dir), ['notes']);
   });
 
-  it('takes over from one that was killed', async () => {
+  it('takes over from one that was killed, in whatever it was killed', async () => {
     const dir = join(base, 'killed');
     mkdirSync(join(dir, 'sys/bus/usb'), { recursive: true });
-    execFileSync('mkfifo', [join(dir, 'sys/bus/usb/drivers_probe')]);
+    writeFileSync(join(dir, '.pvusb-sim'), '');
     // A socket of a program that did not remove it.
     const listening =
       'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, 9))';
-    spawnSync(process.execPath, ['-e', listening, join(dir, 'socket')]);
-    assert.deepEqual(readdirSync(dir).sort(), ['socket', 'sys']);
+    const sockets = ['control', 'qmp-libxl-2', 'qmp-libxl-3~', 'socket'];
+    for (const name of sockets) spawnSync(process.execPath, ['-e', listening, join(dir, name)]);
+    assert.deepEqual(readdirSync(dir).sort(), ['.pvusb-sim', ...sockets, 'sys']);
     const { status, stderr } = await served('--dir', dir);
     assert.deepEqual([status, stderr], [0, '']);
     assert.deepEqual(readdirSync(dir), []);
@@ -101,6 +102,7 @@ describe('pvusb sim', () => {
 
   it('refuses an invalid world, with the field that is wrong, and touches nothing', async () => {
     const dir = join(base, 'unmade');
+    const bad = 'invalid-configuration';
     const device = { busid: '1-1', id: '46f4:0001', speed: 480, interfaces: ['08/06/50'] };
     const short = (devices: readonly unknown[]) => JSON.stringify({ format: 'pvusb-world-1', devices });
     for (const [name, text, says] of [
@@ -114,11 +116,11 @@ describe('pvusb sim', () => {
       ['speed', short([{ ...device, speed: 'fast' }]), "The world's devices[0].speed is not a speed."],
     ] as const) {
       const world = file(name, text);
-      await refuses(['--dir', dir, '--world', world], `${world} cannot be used as a world: `);
-      await refuses(['--dir', dir, '--world', world], says);
+      await refuses(['--dir', dir, '--world', world], `${world} cannot be used as a world: `, bad);
+      await refuses(['--dir', dir, '--world', world], says, bad);
     }
-    await refuses(['--dir', dir, '--world', join(base, 'missing')], 'ENOENT');
-    await refuses(['--dir', dir, '--world', base], 'EISDIR');
+    await refuses(['--dir', dir, '--world', join(base, 'missing')], 'ENOENT', bad);
+    await refuses(['--dir', dir, '--world', base], 'EISDIR', bad);
     assert.ok(!existsSync(dir));
   });
 });

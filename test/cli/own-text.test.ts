@@ -112,7 +112,7 @@ describe('a terminal', () => {
     ]) {
       const [pipe, terminal] = await Promise.all([
         runPvusb(argv, { env }),
-        runPvusb(argv, { env, hasColour: true, showsProgress: true, columns: 200 }),
+        runPvusb(argv, { env, showsProgress: true, columns: 200 }),
       ]);
       assert.ok(!pipe.stdout.includes('\u001b'));
       assert.deepEqual(terminal, pipe);

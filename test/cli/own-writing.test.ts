@@ -13,22 +13,22 @@ describe('the commands that write', () => {
   const STORY: readonly (readonly [command: string, says: string, data: Record<string, unknown>])[] = [
     [
       'attach u1 4-1',
-      '4-1 is attached to port 1 of controller 0 of domain 1.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u1.\n',
       { domid: 1, devid: 0, port: 1, busid: '4-1', type: 'pv' },
     ],
     [
       'attach 1 3.8 --port 5 --controller 0',
-      '3-7 is attached to port 5 of controller 0 of domain 1.\n',
+      '3-7 (3.8) is attached to port 5 of controller 0 of domain 1.\n',
       { domid: 1, devid: 0, port: 5, busid: '3-7', type: 'pv' },
     ],
     [
       'attach u2 46F4:0001:LAB0002',
-      '1-1 is attached to port 1 of controller 0 of domain 2.\n',
+      '1-1 (46F4:0001:LAB0002) is attached to port 1 of controller 0 of domain u2.\n',
       { domid: 2, devid: 0, port: 1, busid: '1-1', type: 'pv' },
     ],
     [
       'controller add u1 --type auto --usb 1 --ports 2 --devid 3',
-      'Domain 1 has USB controller 3 now: pv, USB 1, 2 ports.\n',
+      'Domain u1 has USB controller 3 now: pv, USB 1, 2 ports.\n',
       { domid: 1, devid: 3, type: 'pv', version: 1, ports: 2 },
     ],
     [
@@ -38,17 +38,17 @@ describe('the commands that write', () => {
     ],
     [
       'detach u1 0 5',
-      '3-7 is detached from port 5 of controller 0 of domain 1.\n',
+      '3-7 is detached from port 5 of controller 0 of domain u1.\n',
       { domid: 1, devid: 0, port: 5, busid: '3-7' },
     ],
     [
       'detach -d u2 46f4:0001:LAB0002',
-      '1-1 is detached from port 1 of controller 0 of domain 2.\n',
+      '1-1 (46f4:0001:LAB0002) is detached from port 1 of controller 0 of domain u2.\n',
       { domid: 2, devid: 0, port: 1, busid: '1-1' },
     ],
-    ['controller remove u1 3', 'Controller 3 of domain 1 is removed.\n', { domid: 1, devid: 3 }],
-    ['controller destroy u1 0', 'Controller 0 of domain 1 is removed.\n', { domid: 1, devid: 0 }],
-    ['controller destroy u2 0', 'Controller 0 of domain 2 is removed.\n', { domid: 2, devid: 0 }],
+    ['controller remove u1 3', 'Controller 3 of domain u1 is removed.\n', { domid: 1, devid: 3 }],
+    ['controller destroy u1 0', 'Controller 0 of domain u1 is removed.\n', { domid: 1, devid: 0 }],
+    ['controller destroy u2 0', 'Controller 0 of domain u2 is removed.\n', { domid: 2, devid: 0 }],
   ];
 
   const words = (command: string) => command.split(' ');
@@ -102,18 +102,26 @@ describe('the commands that write', () => {
     ['attach u1 4-1 -p 1', 'invalid-argument', 'Name the controller'],
     ['attach u1 4-1 -c 5', 'no-such-controller', '5'],
     ['attach u1 4-1 -c x', 'invalid-argument', '"x" is not a controller number'],
-    ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port="0"'],
+    ['attach u1 4-1 -c 0 -p 0', 'invalid-argument', 'port number "0" is not between'],
     ['attach u1 4-1 -c 0 -p 9', 'no-such-port', 'ports 1 to 2'],
     ['attach u1 4-1 -c 0 -p 1', 'port-in-use', '3-8'],
-    ['attach u2 3-8', 'already-attached', 'domain 1'],
+    [
+      'attach u2 3-8',
+      'already-attached',
+      'already attached to port 1 of controller 0 of domain 1.\nDetach it',
+    ],
+    ['attach u1 3-8', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 2', 'already-attached', 'domain 1.\nDetach it there first.'],
     ['attach 0 4-1', 'invalid-argument', 'Domain 0'],
     ['detach 4-1', 'port-empty', '4-1'],
     ['detach 9-9', 'no-such-device', '"9-9"'],
     ['detach 3-8 -d u2', 'port-empty', 'domain 2'],
     ['detach u1 0 2', 'port-empty', 'port 2'],
     ['controller add u1 --devid 0', 'controller-exists', '0'],
-    ['controller add u1 --usb 9', 'invalid-argument', 'version="9"'],
-    ['controller add u1 --ports 0', 'invalid-argument', 'ports="0"'],
+    ['controller add u1 --usb 9', 'invalid-argument', 'USB version "9" is not between'],
+    ['controller add u1 --ports 0', 'invalid-argument', 'number of ports "0" is not between'],
     ['controller remove u1 4', 'no-such-controller', '4'],
     ['controller destroy u2 0', 'no-such-controller', '0'],
     ['controller info u2 0', 'no-such-controller', '0'],
@@ -126,11 +134,12 @@ describe('the commands that write', () => {
     const before = await stage.look();
     for (const [command, code, says] of REFUSALS) {
       const { status, stdout, stderr } = await stage.run(...words(command));
-      assert.deepEqual([command, status, stdout], [command, 1, '']);
+      const expected = code === 'invalid-argument' ? 2 : 1;
+      assert.deepEqual([command, status, stdout], [command, expected, '']);
       assert.equal(ERROR_TEXT.exec(stderr)?.[1], code, `${command}: ${stderr}`);
       assert.ok(stderr.includes(says), `${command}: ${stderr}`);
       const asData = await stage.run(...words(command), '--json');
-      assert.deepEqual([asData.status, asData.stderr], [1, stderr]);
+      assert.deepEqual([asData.status, asData.stderr], [expected, stderr]);
       const { error } = JSON.parse(asData.stdout);
       assert.equal(error.code, code);
       assert.equal(stderr, `pvusb: ${error.message}\n${error.remedy} (${code})\n`);
@@ -138,6 +147,19 @@ describe('the commands that write', () => {
     }
     assert.deepEqual(differences(before, await stage.look()), []);
     await stage.done('controller', 'remove', 'u1', '0');
+  });
+
+  it('release takes everything from a guest that runs, as its help says', async () => {
+    const before = await stage.look();
+    await stage.done('attach', 'u1', '4-1');
+    assert.equal(await stage.done('release', 'u1'), 'Domain u1 is released: controller 0, 4-1.\n');
+    assert.equal(await stage.done('release', '1'), 'Domain 1 has no USB controller.\n');
+    assert.deepEqual(differences(before, await stage.look()), []);
+    const help = (await stage.done('release', '--help')).replace(/\s+/g, ' ');
+    assert.match(
+      help,
+      /without waiting for the guest: one that runs loses them as if they were pulled out\./,
+    );
   });
 
   it('doctor has nothing to say about a sound host, nor about a device for which there is no driver', async () => {

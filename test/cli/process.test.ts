@@ -78,7 +78,7 @@ describe('pvusb sim as a process', () => {
   it('is a host to other processes: attach, list, detach', async () => {
     assert.equal(
       await done('attach', 'u1', '4-1'),
-      '4-1 is attached to port 1 of controller 0 of domain 1.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u1.\n',
     );
     assert.match(await done('list', 'u1'), /^ {4}port 1 {3}4-1 {7}46f4:0001 {2}QEMU USB HARDDRIVE$/m);
     assert.match(await done('usb-list', '1'), /^ {2}Port 1: Bus 004 Device 002$/m);
@@ -131,7 +131,7 @@ describe('pvusb demo', () => {
     ]);
     for (const says of [
       'Nothing was changed (--dry-run).',
-      '4-1 is attached to port 1 of controller 0 of domain 1.',
+      '4-1 is attached to port 1 of controller 0 of domain u1.',
       'Someone pulls the stick out.',
       'MISSING: pulled out',
       'Fixed; nothing is wrong now.',

@@ -40,11 +40,20 @@ export class Program {
   }
 
   /** Resolves when standard output says `text`; rejects when the process ends without saying it. */
-  async says(text: string): Promise<void> {
-    while (!this.stdout.includes(text)) {
-      const more = Promise.race([once(this.child.stdout, 'data'), this.#ended.then(() => 'ended')]);
+  says(text: string): Promise<void> {
+    return this.#prints('stdout', text);
+  }
+
+  /** The same for standard error. */
+  complains(text: string): Promise<void> {
+    return this.#prints('stderr', text);
+  }
+
+  async #prints(stream: 'stdout' | 'stderr', text: string): Promise<void> {
+    while (!this[stream].includes(text)) {
+      const more = Promise.race([once(this.child[stream], 'data'), this.#ended.then(() => 'ended')]);
       const ended = await unlessHung(`waiting for ${JSON.stringify(text)}`, more);
-      if (ended === 'ended' && !this.stdout.includes(text)) {
+      if (ended === 'ended' && !this[stream].includes(text)) {
         throw new Error(`it ended without saying ${JSON.stringify(text)}: ${this.stdout}${this.stderr}`);
       }
     }

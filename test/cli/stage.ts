@@ -33,7 +33,6 @@ export function terminalLike(given: Partial<Terminal>): Terminal {
     out: () => undefined,
     err: () => undefined,
     showsProgress: false,
-    hasColour: false,
     columns: undefined,
     errColumns: undefined,
     env: {},

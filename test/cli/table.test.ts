@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Column, displayWidth, fit, fitEnd, formatTable } from '../../src/cli/table.js';
-import { columnsOf } from '../../src/cli/terminal.js';
+import { columnsOf, redraws } from '../../src/cli/terminal.js';
 
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
@@ -63,5 +63,15 @@ describe('the width of lines', () => {
       assert.equal(columnsOf(terminal, { COLUMNS }), 132, COLUMNS);
       assert.equal(columnsOf({}, { COLUMNS }), undefined, COLUMNS);
     }
+  });
+});
+
+describe('a line that is drawn again', () => {
+  it('is for a terminal that knows escape sequences, and for nobody who asked for none', () => {
+    const terminal = { isTTY: true };
+    assert.ok(redraws(terminal, { TERM: 'xterm', NO_COLOR: '' }));
+    assert.ok(!redraws(terminal, { TERM: 'dumb' }));
+    assert.ok(!redraws(terminal, { TERM: 'xterm', NO_COLOR: '1' }));
+    assert.ok(!redraws({}, { TERM: 'xterm' }));
   });
 });

@@ -42,19 +42,19 @@ describe("the command line of xl's commands", () => {
       for (const option of ['--frob', '-x', '-vx', '--sysfs-root']) {
         const { status, stdout, stderr } = await runPvusb([name, 'u1', '0', '1', option], nowhere);
         assert.deepEqual([status, stdout], [2, '']);
-        assert.ok(stderr.startsWith(`pvusb ${name}: unknown option "${option}"\nUsage: `), stderr);
+        assert.ok(stderr.startsWith(`pvusb ${name}: unknown option "${option}".\n\nUsage: `), stderr);
       }
     });
   }
 
-  it('too many arguments end usbdev-detach and usbctrl-detach with 1 and usb-list with 255', async () => {
-    for (const [argv, exitStatus, says] of [
-      [['usbdev-detach', 'u1', '0', '1', '2'], 1, "'pvusb usbdev-detach' takes 3 arguments."],
-      [['usbctrl-detach', 'u1', '0', '1'], 1, "'pvusb usbctrl-detach' takes 2 arguments."],
-      [['usb-list', 'u1', 'u2'], 255, "'pvusb usb-list' takes one argument."],
+  it('too many arguments are a usage error as well', async () => {
+    for (const [argv, says] of [
+      [['usbdev-detach', 'u1', '0', '1', '2'], "'pvusb usbdev-detach' takes 3 arguments."],
+      [['usbctrl-detach', 'u1', '0', '1'], "'pvusb usbctrl-detach' takes 2 arguments."],
+      [['usb-list', 'u1', 'u2'], "'pvusb usb-list' takes 1 argument."],
     ] as const) {
       const { status, stdout, stderr } = await runPvusb(argv, nowhere);
-      assert.deepEqual([status, stdout], [exitStatus, '']);
+      assert.deepEqual([status, stdout], [2, '']);
       assert.ok(stderr.startsWith(`${says}\n\nUsage: `), stderr);
     }
   });
@@ -99,7 +99,7 @@ describe("xl's commands on a host", () => {
     assert.deepEqual(await stage.run('usbctrl-attach', 'u1', 'type=Pv', 'ports=1'), SILENT);
     assert.deepEqual(await stage.run('usbctrl-attach', 'u1', 'type=AUTO', 'ports=1'), SILENT);
     const { status, stderr } = await stage.run('usbctrl-attach', 'u1', 'Type=pv');
-    assert.equal(status, 1);
+    assert.equal(status, 2);
     assert.match(stderr, /Unknown string "Type=pv" in a usbctrl specification\./);
     assert.equal((await controllers()).length, 3);
   });
@@ -158,26 +158,35 @@ describe("xl's commands on a host", () => {
 
   /** What xl misreads, and the message that it gets here. */
   const TRAPS: readonly (readonly [command: string, says: RegExp])[] = [
-    ['usbdev-attach u1 hostbus=04 hostaddr=00', /hostaddr="00" is not between 1 and 127\./],
+    ['usbdev-attach u1 hostbus=04 hostaddr=00', /The device number "00" is not between 1 and 127\./],
     [
       'usbdev-attach u1 hostbus=011 hostaddr=2',
-      /hostbus="011" has a leading zero, .* decimal 11 or.* octal 9/,
+      /The bus number "011" has a leading zero, .* decimal 11 or.* octal 9/,
     ],
     [
       'usbdev-attach u1 hostbus=4 hostaddr=010',
-      /hostaddr="010" has a leading zero, .* decimal 10 or.* octal 8/,
+      /The device number "010" has a leading zero, .* decimal 10 or.* octal 8/,
     ],
-    ['usbdev-attach u1 hostbus=4 hostaddr=09', /hostaddr="09" has a leading zero, .* decimal 9: write/],
-    ['usbdev-attach u1 hostbus=257 hostaddr=2', /hostbus="257" is not between 1 and 255\./],
-    ['usbdev-attach u1 hostbus=4 hostaddr=258', /hostaddr="258" is not between 1 and 127\./],
-    ['usbdev-attach u1 hostbus=0x104 hostaddr=2', /hostbus="0x104" is not between 1 and 255\./],
-    ['usbdev-attach u1 hostbus=4294967300 hostaddr=2', /hostbus="4294967300" is not between 1 and 255\./],
-    ['usbdev-attach u1 hostbus=0 hostaddr=0', /hostbus="0" is not between 1 and 255\./],
+    [
+      'usbdev-attach u1 hostbus=4 hostaddr=09',
+      /The device number "09" has a leading zero, .* decimal 9: write/,
+    ],
+    ['usbdev-attach u1 hostbus=257 hostaddr=2', /The bus number "257" is not between 1 and 255\./],
+    ['usbdev-attach u1 hostbus=4 hostaddr=258', /The device number "258" is not between 1 and 127\./],
+    ['usbdev-attach u1 hostbus=0x104 hostaddr=2', /The bus number "0x104" is not between 1 and 255\./],
+    [
+      'usbdev-attach u1 hostbus=4294967300 hostaddr=2',
+      /The bus number "4294967300" is not between 1 and 255\./,
+    ],
+    ['usbdev-attach u1 hostbus=0 hostaddr=0', /The bus number "0" is not between 1 and 255\./],
     ['usbdev-attach u1 hostbus=-4 hostaddr=2', /"-4" is not a bus number\./],
     ['usbdev-attach u1 hostbus= hostaddr=2', /"" is not a bus number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2x', /"2x" is not a device number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=2x', /"2x" is not a port number\./],
-    ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=99', /port="99" is not between 1 and 31\./],
+    [
+      'usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=99',
+      /The port number "99" is not between 1 and 31\./,
+    ],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=-1', /"-1" is not a port number\./],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=0 port=4', /port 4|has ports 1 to 3/i],
     ['usbdev-attach u1 hostbus=4 hostaddr=2 controller=abc', /"abc" is not a controller number\./],
@@ -190,15 +199,15 @@ describe("xl's commands on a host", () => {
     ['usbdev-attach u1 hostbus=3 hostaddr=5', /3-5 is a hub/],
     ['usbdev-attach u1 hostbus=3 hostaddr=1', /usb3 is a root hub/],
     ['usbctrl-attach u1 type=foo', /There is no controller type "foo": auto, pv, qusb, devicemodel\./],
-    ['usbctrl-attach u1 version=4', /version="4" is not between 1 and 3\./],
-    ['usbctrl-attach u1 ports=32', /ports="32" is not between 1 and 31\./],
+    ['usbctrl-attach u1 version=4', /The USB version "4" is not between 1 and 3\./],
+    ['usbctrl-attach u1 ports=32', /The number of ports "32" is not between 1 and 31\./],
     ['usbctrl-attach 9999', /There is no domain 9999\./],
     ['usbctrl-detach u1 abc', /"abc" is not a controller number\./],
     ['usbctrl-detach u1 port=0', /"port=0" is not a controller number\./],
     ['usbctrl-detach 9999 0', /There is no domain 9999\./],
     ['usbctrl-detach u1 9', /Domain 1 has no USB controller 9\./],
     ['usbdev-detach u1 port=2 controller=0', /"port=2" is not a controller number\./],
-    ['usbdev-detach u1 0 00', /port="00" is not between 1 and 65535\./],
+    ['usbdev-detach u1 0 00', /The port number "00" is not between 1 and 65535\./],
     ['usbdev-detach u1 0 x', /"x" is not a port number\./],
     ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of domain 1\./],
     ['usbdev-detach u1 9 1', /Domain 1 has no USB controller 9\./],
@@ -207,11 +216,12 @@ describe("xl's commands on a host", () => {
     ['usb-list nosuch', /There is no domain "nosuch"\./],
   ];
 
-  it('refuse what xl misreads, each with its message and status 1, and change nothing', async () => {
+  it('refuse what xl misreads, each with its message and its status, and change nothing', async () => {
     const before = await stage.look();
     for (const [command, says] of TRAPS) {
       const { status, stdout, stderr } = await stage.run(...command.split(' '));
-      assert.deepEqual([command, status, stdout], [command, 1, '']);
+      const expected = stderr.endsWith(' (invalid-argument)\n') ? 2 : 1;
+      assert.deepEqual([command, status, stdout], [command, expected, '']);
       assert.match(stderr, says, command);
       assert.match(stderr, /^pvusb: [^\n]+[.]\n[A-Z][^\n]+ \([a-z-]+\)\n$/, command);
     }

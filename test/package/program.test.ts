@@ -81,7 +81,7 @@ describe('the packaged program', () => {
     );
     assert.equal(
       await emulated('attach', 'u1', '4-1'),
-      '4-1 is attached to port 1 of controller 0 of domain 1.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u1.\n',
     );
     assert.match(await emulated('usb-list', '1'), /^ {2}Port 1: Bus 004 Device 002$/m);
     assert.equal(

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { type KernelChange, labWorld, publishStore, publishSysfs, SimHost } from '../../src/sim/index.js';
-import { splitNames } from '../../src/sim/publish/fifo.js';
+import { FifoError, makeFifos, splitNames } from '../../src/sim/publish/fifo.js';
 import { Decoder, encodeMessage, MessageType } from '../../src/xenstore/wire.js';
 
 const run = promisify(execFile);
@@ -112,6 +112,24 @@ describe('a published host', () => {
     assert.equal(existsSync(path), false);
     assert.equal(host.store.openConnections, 0);
     await host.close();
+  });
+
+  it('makes its pipes wherever mkfifo is, or says that there is none, or why it cannot', (test) => {
+    const dir = folder(test);
+    const nowhere = '/nonexistent/mkfifo';
+    makeFifos([join(dir, 'a')], [nowhere, 'mkfifo']);
+    assert.deepEqual(readdirSync(dir), ['a']);
+    const why = (path: string, programs?: readonly string[]): string => {
+      try {
+        makeFifos([path], programs);
+      } catch (error) {
+        assert.ok(error instanceof FifoError);
+        return error.message;
+      }
+      throw new Error('it was made');
+    };
+    assert.equal(why(join(dir, 'b'), [nowhere]), 'Named pipes cannot be made: there is no program mkfifo.');
+    assert.match(why(join(dir, 'a')), /^Named pipes cannot be made: mkfifo: .*exists\.$/);
   });
 
   it('splits joined writes into names', () => {

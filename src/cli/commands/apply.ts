@@ -10,9 +10,11 @@ import {
 } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
-import { HalfDoneError, UsageError } from '../report.js';
+import { quoteWord } from '../printable.js';
+import { HalfDoneError, usageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped } from '../wording.js';
 
 /** Options of `apply`. */
 export interface ApplyCommandOptions extends CommonOptions {
@@ -30,10 +32,10 @@ export async function runApply(
   const { usb, notes } = await readSettingsFile(file, domain);
   tellNotes(terminal, notes);
   await withHost(terminal, options, async (host, operation) => {
-    const applied = await telling(terminal, options, (onChange) =>
+    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
       applyUsb(host, { ...request, usb }, { ...operation, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} matches ${printable(file)}.`);
+    tell(terminal, options, applied, `Domain ${asTyped(domain)} matches ${printable(file)}.`);
   });
 }
 
@@ -44,20 +46,26 @@ export interface PrepareOptions extends CommonOptions {
 }
 
 /** Gives a domain, which may not exist yet, what a file names. */
-export async function runPrepare(terminal: Terminal, file: string, options: PrepareOptions): Promise<void> {
+export async function runPrepare(
+  terminal: Terminal,
+  file: string | undefined,
+  options: PrepareOptions,
+): Promise<void> {
   const withinMs = parseWait(options.wait);
-  const { usb, notes } = await readSettingsFile(file, options.domain);
-  tellNotes(terminal, notes);
-  const domain = options.domain ?? nameFrom(file, usb.name);
+  const read = file === undefined ? undefined : await readSettingsFile(file, options.domain);
+  tellNotes(terminal, read?.notes ?? []);
+  const usb = read?.usb;
+  const domain = options.domain ?? nameFrom(file, usb?.name);
   await withHost(terminal, options, async (host, operation) => {
     const onWait = ({ message }: Error): void => {
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
     };
     const request = { domain, usb };
-    const applied = await telling(terminal, options, (onChange) =>
+    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
       prepareDomain(host, request, { ...operation, withinMs, onWait, onChange }),
     );
-    tell(terminal, options, applied, `Domain ${applied.domid} has all that ${printable(file)} names.`);
+    const what = file === undefined ? 'the rules assign to it' : `${printable(file)} names`;
+    tell(terminal, options, applied, `Domain ${asTyped(domain)} has all that ${what}.`);
   });
 }
 
@@ -66,7 +74,8 @@ function tellNotes(terminal: Terminal, notes: readonly string[]): void {
 }
 
 /** The name in a file, taken as a name only: one made of digits would be taken for another domain's number. */
-function nameFrom(file: string, name: string | undefined): string {
+function nameFrom(file: string | undefined, name: string | undefined): string {
+  if (file === undefined) throw usageError('prepare takes a file, or a domain: --domain.', 'pvusb prepare');
   if (name !== undefined && !/^\d+$/.test(name)) return name;
   const sentence =
     name === undefined
@@ -77,21 +86,22 @@ function nameFrom(file: string, name: string | undefined): string {
 
 function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,5}$/.test(text)) throw new UsageError(`--wait takes seconds, not "${text}".`);
+  if (!/^\d{1,5}$/.test(text))
+    throw usageError(`--wait takes seconds, not ${quoteWord(text)}.`, 'pvusb prepare');
   return Number(text) * 1000;
 }
 
 /** Reports each change as it is made, or all with the error: when a later one fails, it is known what was done. */
 async function telling<T>(
   terminal: Terminal,
-  options: CommonOptions,
+  options: CommonOptions & { readonly domain: string },
   body: (onChange: (adjustment: Adjustment) => void) => Promise<T>,
 ): Promise<T> {
   const changes: Adjustment[] = [];
   try {
     return await body((adjustment) => {
       changes.push(adjustment);
-      if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
+      if (!options.json) terminal.out(`${describeAdjustment(adjustment, options.domain)}\n`);
     });
   } catch (error) {
     throw new HalfDoneError(error, changes);
@@ -105,21 +115,25 @@ function tell(terminal: Terminal, options: CommonOptions, applied: Applied, done
   else terminal.out(`${plans.map((plan) => formatPlan(plan)).join('')}Nothing was changed (--dry-run).\n`);
 }
 
-/** A change that was made, as a sentence. */
-export function describeAdjustment(adjustment: Adjustment): string {
-  const { change, domid, devid } = adjustment;
+/** A change that was made, as a sentence; the domain is called what it was called on the command line, if it was. */
+export function describeAdjustment(
+  adjustment: Adjustment,
+  typed: string | number = adjustment.domid,
+): string {
+  const { change, devid } = adjustment;
+  const domain = asTyped(typed);
   switch (change) {
     case 'attached':
     case 'detached': {
       const { busid = 'What was there', port } = adjustment;
       const way = change === 'attached' ? 'attached to' : 'detached from';
-      return `${busid} is ${way} port ${port} of controller ${devid} of domain ${domid}.`;
+      return `${busid} is ${way} port ${port} of controller ${devid} of domain ${domain}.`;
     }
     case 'added': {
       const { type, version, ports } = adjustment;
-      return `Domain ${domid} has USB controller ${devid} now: ${type}, USB ${version}, ${ports} ports.`;
+      return `Domain ${domain} has USB controller ${devid} now: ${type}, USB ${version}, ${ports} ports.`;
     }
     case 'removed':
-      return `Controller ${devid} of domain ${domid} is removed.`;
+      return `Controller ${devid} of domain ${domain} is removed.`;
   }
 }

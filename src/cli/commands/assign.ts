@@ -28,7 +28,7 @@ import {
 } from '../../rules/index.js';
 import { type Busid, describeDevice, printable, type UsbDevice } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
 
@@ -160,7 +160,8 @@ function requireRules(host: Host): NonNullable<Host['rules']> {
 
 function modeOf({ ask, required, deny }: AssignOptions): Mode {
   const asked = (['ask', 'required', 'deny'] as const).filter((mode) => ({ ask, required, deny })[mode]);
-  if (asked.length > 1) throw new UsageError(`Only one of --${asked.join(' and --')} can be said.`);
+  if (asked.length > 1)
+    throw usageError(`Only one of --${asked.join(' and --')} can be said.`, 'pvusb assign');
   return asked[0] ?? 'auto';
 }
 
@@ -168,7 +169,7 @@ function parseBy(text: string): readonly NamedBy[] {
   return text.split(',').map((key) => {
     const known = NAMED_BY.find((one) => one === key);
     if (known) return known;
-    throw new UsageError(`--by takes ${NAMED_BY.join(', ')}, not "${key}".`);
+    throw usageError(`--by takes ${NAMED_BY.join(', ')}, not "${key}".`, 'pvusb assign');
   });
 }
 
@@ -201,7 +202,10 @@ export async function runUnassign(
 ): Promise<void> {
   const [first, second] = names;
   if (names.length > 2)
-    throw new UsageError('unassign takes a rule ("assignments.conf:3"), or a guest and a device.');
+    throw usageError(
+      'unassign takes a rule ("assignments.conf:3"), or a guest and a device.',
+      'pvusb unassign',
+    );
   await withHost(terminal, options, async (host, { signal }) => {
     const inventory = await observe(host, { signal, rules: true, details: true });
     const rules = rulesOf(inventory);
@@ -223,8 +227,9 @@ export async function runUnassign(
 function ruleAt(rules: readonly Rule[], name: string): Rule {
   const [, file = MAIN, line] = /^(?:(.+?):)??(\d+)(?::\d+)?$/.exec(name) ?? [];
   if (line === undefined)
-    throw new UsageError(
+    throw usageError(
       `${JSON.stringify(name)} is not the place of a rule: places are like assignments.conf:3.`,
+      'pvusb unassign',
     );
   const rule = rules.find(({ place }) => place.file === file && place.line === Number(line));
   if (!rule) throw new PvusbError('no-such-rule', `There is no rule in line ${line} of ${file}.`);

@@ -2,8 +2,9 @@
 
 import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped, nameDevice } from '../wording.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
 import { assign, describeAdded } from './assign.js';
 
@@ -25,26 +26,31 @@ export async function runAttach(
   const port = options.port === undefined ? undefined : parsePort(options.port);
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await attachDevice(host, { ...args, devid, port }, operation);
-    if (!options.always) return printOutcome(terminal, options, outcome, describeAttached);
+    const sentence = (attached: Attached): string => describeAttached(attached, args);
+    if (!options.always) return printOutcome(terminal, options, outcome, sentence);
     // By what was attached, and where: not by the names that were typed, which may mean something else by now.
     const { busid, domid } = outcome.result;
     const named = { domain: `${domid}`, device: busid };
-    if (!options.json) printOutcome(terminal, options, outcome, describeAttached);
+    if (!options.json) printOutcome(terminal, options, outcome, sentence);
     const rule = await assign(terminal, host, named, { mode: 'auto', dryRun: options.dryRun });
     if (options.json) printJson(terminal, { ...(options.dryRun ? outcome : outcome.result), rule });
     else terminal.out(describeAdded(rule, options));
   });
 }
 
-/** Given is not yet taken: also says what has become of it. */
-export function describeAttached({ busid, domid, devid, port, state }: Attached): string {
-  const given = `${busid} is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+/** Given is not yet taken: also says what has become of it. `named` is what domain and device were called by who asked. */
+export function describeAttached(
+  { busid, domid, devid, port, state }: Attached,
+  named: { readonly domain: string | number; readonly device: string } = { domain: domid, device: busid },
+): string {
+  const [device, domain] = [nameDevice(busid, named.device), asTyped(named.domain)];
+  const given = `${device} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
   switch (state) {
     case undefined:
     case 'in-use':
       return given;
     case 'waiting':
-      return `${given}\nThe guest has not taken it yet; "pvusb list ${domid}" shows when it does.`;
+      return `${given}\nThe guest has not taken it yet; "pvusb list ${domain}" shows when it does.`;
     case 'not-opened':
       return `${given}\nBut the guest no longer has it: see "pvusb doctor".`;
     case 'other-device':
@@ -69,7 +75,9 @@ export async function runDetach(
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await detachDevice(host, request, operation);
     printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
-      return `${busid ?? 'What was there'} is detached from port ${port} of controller ${devid} of domain ${domid}.`;
+      const device = busid === undefined ? 'What was there' : nameDevice(busid, request.device ?? busid);
+      const domain = asTyped(request.domain ?? domid);
+      return `${device} is detached from port ${port} of controller ${devid} of domain ${domain}.`;
     });
   });
 }
@@ -80,7 +88,7 @@ function detachRequest(names: readonly string[], options: DetachOptions) {
   if (names.length === 3 && options.domain === undefined) {
     return { domain: first!, devid: parseDevid(controller!), port: parsePort(port!) };
   }
-  throw new UsageError(
-    'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").',
-  );
+  const sentence =
+    'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").';
+  throw usageError(sentence, 'pvusb detach');
 }

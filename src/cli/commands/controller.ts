@@ -12,9 +12,9 @@ import {
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
-import { UsageError } from '../report.js';
+import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
-import { describeState } from '../wording.js';
+import { asTyped, describeState } from '../wording.js';
 import { parseControllerSpec, parseDevid } from '../xl/grammar.js';
 
 /** Options of `controller add`. */
@@ -35,7 +35,8 @@ export async function runControllerAdd(
 ): Promise<void> {
   if (options.version !== undefined) {
     const number = typeof options.version === 'string' ? options.version : 'N';
-    throw new UsageError(`The USB version of a controller is --usb ${number}, not --version.`);
+    const sentence = `The USB version of a controller is --usb ${number}, not --version.`;
+    throw usageError(sentence, 'pvusb controller add');
   }
   const spec = { type: options.type, version: options.usb, ports: options.ports };
   const pairs = Object.entries(spec).flatMap(([key, value]) =>
@@ -45,8 +46,8 @@ export async function runControllerAdd(
   const request = { domain, devid, ...parseControllerSpec(pairs) };
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await addController(host, request, operation);
-    printOutcome(terminal, options, outcome, ({ domid, devid: made, type, version, ports }) => {
-      return `Domain ${domid} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
+    printOutcome(terminal, options, outcome, ({ devid: made, type, version, ports }) => {
+      return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
     });
   });
 }
@@ -64,7 +65,7 @@ export async function runControllerRemove(
       terminal,
       options,
       outcome,
-      ({ domid, devid }) => `Controller ${devid} of domain ${domid} is removed.`,
+      ({ devid }) => `Controller ${devid} of domain ${asTyped(args.domain)} is removed.`,
     );
   });
 }

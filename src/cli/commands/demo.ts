@@ -50,7 +50,10 @@ function demoWorld(world: World): World {
 /** Runs the demo; gives the exit status of the first command that did not end as expected. */
 export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
   const { SimHost, labWorld, publishStore, publishSysfs } = await import('../../sim/index.js');
-  const dir = await mkdtemp(join(tmpdir(), 'pvusb-demo-'));
+  const { simError } = await import('./sim-errors.js');
+  const dir = await mkdtemp(join(tmpdir(), 'pvusb-demo-')).catch((error: unknown) => {
+    throw simError(error, tmpdir());
+  });
   const host = await SimHost.create(demoWorld(labWorld()));
   const parts: { close(): Promise<void> }[] = [host];
   try {
@@ -77,6 +80,8 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
     }
     terminal.out('\nThat was the demo. On a Xen host the same commands do this for real.\n');
     return 0;
+  } catch (error) {
+    throw simError(error, dir);
   } finally {
     for (const part of parts.reverse()) await part.close();
     await rm(dir, { recursive: true, force: true });

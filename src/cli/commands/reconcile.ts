@@ -12,13 +12,16 @@ export interface ReconcileCommandOptions extends CommonOptions {
   readonly move?: boolean;
 }
 
-/** Runs the command. It fails with the first error if anything did not work, after everything else was done. */
+/**
+ * Runs the command; gives the exit status. It fails with the first error if anything did not work, after everything else
+ * was done.
+ */
 export async function runReconcile(
   terminal: Terminal,
   domain: string | undefined,
   options: ReconcileCommandOptions,
-): Promise<void> {
-  await withHost(terminal, options, async (host, operation) => {
+): Promise<number> {
+  return withHost(terminal, options, async (host, operation) => {
     const reconciled = await reconcile(host, {
       ...operation,
       domain,
@@ -30,10 +33,10 @@ export async function runReconcile(
     if (options.json) printJson(terminal, reconciledJson(reconciled));
     else terminal.out(formatReconciled(reconciled, options));
     const [first, ...others] = reconciled.unmet;
-    if (!first) return;
-    for (const { error } of options.json ? [] : others)
+    if (options.json || !first) return first?.error.exitStatus ?? 0;
+    for (const { error } of others)
       terminal.err(`pvusb: ${printable(error.message)}\n${printable(remedyOf(error))} (${error.code})\n`);
-    if (!options.json) throw first.error;
+    throw first.error;
   });
 }
 

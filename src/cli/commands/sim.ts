@@ -22,6 +22,9 @@ interface Part {
 /** Longest path of a Unix socket (`unix(7): sun_path`). */
 const SOCKET_PATH_MAX = 107;
 
+/** Says that what is served in a folder is ours, from before it is made until after it is removed. */
+const MARK = '.pvusb-sim';
+
 /** Longest name of a socket in the folder: `qmp-libxl-65535~`, as it is made. */
 const NAME_MAX = 16;
 
@@ -41,8 +44,7 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const host = await SimHost.create(world);
   const parts: Part[] = [host];
   try {
-    await publish(host, dir, parts);
-    await writeRules(join(dir, RULES), world);
+    await publish(host, dir, parts, world);
     const exports = {
       XENSTORED_PATH: socket,
       PVUSB_SYSFS: join(dir, 'sys'),
@@ -73,17 +75,27 @@ async function writeRules(folder: string, { ruleFiles = [] }: World): Promise<vo
 }
 
 /** Puts the host into the folder, and what ends that into `parts`. */
-async function publish(host: SimHost, dir: string, parts: Part[]): Promise<void> {
-  const { publishQmp, publishStore, publishSysfs } = await import('../../sim/index.js');
+async function publish(host: SimHost, dir: string, parts: Part[], world: World): Promise<void> {
+  const { HostControl, publishControl, publishQmp, publishStore, publishSysfs } = await import(
+    '../../sim/index.js'
+  );
+  const mark = join(dir, MARK);
+  const changes = new HostControl(host);
   try {
     if (await make(dir)) parts.push({ close: () => leave(dir) });
     await clear(dir);
+    await writeFile(
+      mark,
+      'What "pvusb sim" serves in this folder is its own, and is removed when it is over.\n',
+    );
+    parts.push({ close: () => rm(mark, { force: true }) });
     parts.push(await publishSysfs(host.usb, dir));
     parts.push(await publishStore(host.store, join(dir, 'socket')));
     for (const [domid, qemu] of host.qemus) parts.push(await publishQmp(qemu, qmpSocket(dir, domid)));
+    await writeRules(join(dir, RULES), world);
+    parts.push(await publishControl((request) => changes.perform(request), join(dir, 'control')));
   } catch (error) {
-    if (error instanceof PvusbError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new PvusbError('invalid-argument', `${dir} cannot be used: ${error.message}.`, { cause: error });
+    throw (await import('./sim-errors.js')).simError(error, dir);
   }
 }
 
@@ -96,15 +108,15 @@ async function clear(dir: string): Promise<void> {
   const kind = await kindOf(socket);
   if (kind !== undefined && !kind.isSocket()) refuse(`${socket} already exists, and is not a socket`);
   if (kind !== undefined && (await isServed(socket))) refuse(`${socket} is served by another program`);
-  const probe = await kindOf(join(sys, 'bus', 'usb', 'drivers_probe'));
-  // The real one is a file; ours is a pipe.
-  if ((await kindOf(sys)) !== undefined && !probe?.isFIFO()) {
+  const isOurs = (await kindOf(join(dir, MARK))) !== undefined;
+  if ((await kindOf(sys)) !== undefined && !isOurs) {
     refuse(`${sys} already exists, and was not made by "pvusb sim"`);
   }
   await rm(socket, { force: true });
   for (const name of await readdir(dir)) {
     const path = join(dir, name);
-    if (/^qmp-libxl-\d+$/.test(name) && (await kindOf(path))?.isSocket()) await rm(path, { force: true });
+    if (/^(qmp-libxl-\d+~?|control)$/.test(name) && (await kindOf(path))?.isSocket())
+      await rm(path, { force: true });
   }
   await rm(sys, { recursive: true, force: true });
 }
@@ -154,7 +166,9 @@ export async function readWorld(path: string): Promise<World> {
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof Error && 'code' in error)) throw error;
     const why = error.message.replace(/\.$/, '');
-    throw new PvusbError('invalid-argument', `${path} cannot be used as a world: ${why}.`, { cause: error });
+    throw new PvusbError('invalid-configuration', `${path} cannot be used as a world: ${why}.`, {
+      cause: error,
+    });
   }
 }
 

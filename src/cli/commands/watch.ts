@@ -11,6 +11,7 @@ import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
+import { asTyped } from '../wording.js';
 import { describeAttached } from './attach.js';
 
 /**
@@ -50,6 +51,12 @@ export function describeEvent(event: WatchEvent): string {
     }
     case 'not-returned':
       return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
+    case 'assigned': {
+      const { busid, devid, port } = event.at;
+      return `${describeGuest({ ...event.at, name: event.name })} gets ${busid} by a rule: controller ${devid}, port ${port}.`;
+    }
+    case 'not-assigned':
+      return `${event.busid} was not attached to domain ${event.domid}, as a rule says: ${printable(event.why)}`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'planned':
@@ -73,13 +80,14 @@ function describeGuest({
 export async function runRelease(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
   await withHost(terminal, options, async (host, operation) => {
     const outcome = await releaseDomain(host, { domain }, operation);
-    printOutcome(terminal, options, outcome, describeReleased);
+    printOutcome(terminal, options, outcome, (released) => describeReleased(released, domain));
   });
 }
 
-function describeReleased({ domid, devids, busids }: Released): string {
-  if (devids.length === 0) return `Domain ${domid} has no USB controller.`;
+function describeReleased({ devids, busids }: Released, typed: string): string {
+  const domain = `Domain ${asTyped(typed)}`;
+  if (devids.length === 0) return `${domain} has no USB controller.`;
   const controllers = `controller${devids.length === 1 ? '' : 's'} ${devids.join(', ')}`;
   const devices = busids.length === 0 ? 'no device' : busids.join(', ');
-  return `Domain ${domid} is released: ${controllers}, ${devices}.`;
+  return `${domain} is released: ${controllers}, ${devices}.`;
 }

@@ -8,7 +8,7 @@ import { type ControllerRequest, type ControllerType, PvusbError } from '../../p
 import { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from '../../xlcfg/index.js';
 import { quoteWord } from '../printable.js';
 
-/** What the value of each argument is called. */
+/** What the value of each argument is called, be it typed as xl's or as ours (`version=9`, `--usb 9`). */
 const NOUNS: Readonly<Record<string, string>> = {
   version: 'USB version',
   ports: 'number of ports',
@@ -27,10 +27,11 @@ const NOUNS: Readonly<Record<string, string>> = {
 export function parseCount(name: string, text: string, rule: NumberRule): number {
   const number = parseNumber(text, rule);
   if (typeof number === 'number') return number;
+  const noun = NOUNS[name] ?? 'number';
   const sentence =
     number === NOT_A_NUMBER
-      ? `${quoteWord(text)} is not a ${NOUNS[name] ?? 'number'}.`
-      : `${name}=${quoteWord(text)} ${number}.`;
+      ? `${quoteWord(text)} is not a ${noun}.`
+      : `The ${noun} ${quoteWord(text)} ${number}.`;
   throw new PvusbError('invalid-argument', sentence);
 }
 

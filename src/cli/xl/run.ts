@@ -1,4 +1,4 @@
-/** xl's five USB commands: the same arguments, the same output on success, the same exit status. */
+/** xl's five USB commands: the same arguments, the same output on success, the same exit status but for usage errors. */
 
 import {
   addController,
@@ -14,7 +14,7 @@ import {
 } from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { reportError } from '../report.js';
+import { errorJson, reportError, usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
 import { formatUsbList } from './list.js';
@@ -24,8 +24,7 @@ interface XlCommand {
   readonly usage: string;
   readonly summary: string;
   readonly minArgs: number;
-  /** More than this is an error with this exit status. */
-  readonly maxArgs?: { readonly count: number; readonly exitStatus: number };
+  readonly maxArgs?: number;
   /** Checks the arguments before the host is touched, and gives what to do with the host. */
   readonly prepare: (args: readonly string[]) => (host: Host, options: RunOptions) => Promise<Answer>;
 }
@@ -55,7 +54,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     usage: '<Domain> <DevId>',
     summary: 'Remove the virtual USB controller specified by <DevId> for a domain.',
     minArgs: 2,
-    maxArgs: { count: 2, exitStatus: 1 },
+    maxArgs: 2,
     prepare: ([domain, devid]) => {
       const request = { domain: domain!, devid: parseDevid(devid!) };
       return async (host, options) => outcome(await removeController(host, request, options));
@@ -77,7 +76,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     usage: '<Domain> <controller> <port>',
     summary: 'Detach a USB device from a domain.',
     minArgs: 3,
-    maxArgs: { count: 3, exitStatus: 1 },
+    maxArgs: 3,
     prepare: ([domain, controller, port]) => {
       const request = { domain: domain!, devid: parseDevid(controller!), port: parsePort(port!) };
       return async (host, options) => outcome(await detachDevice(host, request, options));
@@ -87,7 +86,7 @@ const COMMANDS: Readonly<Record<string, XlCommand>> = {
     usage: '<Domain>',
     summary: 'List information about all USB controllers and devices for a domain.',
     minArgs: 1,
-    maxArgs: { count: 1, exitStatus: 255 },
+    maxArgs: 1,
     prepare: ([domain]) => {
       return async (host, { signal }) => {
         const inventory = await listInventory(host, { domain: domain! }, { signal, asksQemu: false });
@@ -119,24 +118,26 @@ export async function runXl(terminal: Terminal, name: string, argv: readonly str
     terminal.out(usageOf(name, command));
     return 0;
   }
-  if (parsed.unknown !== undefined) {
-    terminal.err(`pvusb ${name}: unknown option ${quoteWord(parsed.unknown)}\n${usageOf(name, command)}`);
-    return 2;
-  }
-  const { args } = parsed;
-  if (args.length < command.minArgs) {
-    const plural = command.minArgs === 1 ? '' : 's';
-    terminal.err(
-      `'pvusb ${name}' requires at least ${command.minArgs} argument${plural}.\n\n${usageOf(name, command)}`,
-    );
-    return 2;
-  }
-  if (command.maxArgs && args.length > command.maxArgs.count) {
-    const most = command.maxArgs.count === 1 ? 'one argument' : `${command.maxArgs.count} arguments`;
-    terminal.err(`'pvusb ${name}' takes ${most}.\n\n${usageOf(name, command)}`);
-    return command.maxArgs.exitStatus;
+  const misuse = misuseOf(name, command, parsed);
+  if (misuse !== undefined) {
+    const error = usageError(misuse, `pvusb ${name}`);
+    if (parsed.json) printJson(terminal, errorJson(error));
+    terminal.err(`${misuse}\n\n${usageOf(name, command)}`);
+    return error.exitStatus;
   }
   return perform(terminal, command, parsed);
+}
+
+/** What is wrong with a command line by itself; undefined when nothing is. */
+function misuseOf(
+  name: string,
+  { minArgs, maxArgs = Number.POSITIVE_INFINITY }: XlCommand,
+  { args, unknown }: Argv,
+): string | undefined {
+  if (unknown !== undefined) return `pvusb ${name}: unknown option ${quoteWord(unknown)}.`;
+  const count = (number: number): string => `${number} argument${number === 1 ? '' : 's'}`;
+  if (args.length < minArgs) return `'pvusb ${name}' requires at least ${count(minArgs)}.`;
+  return args.length > maxArgs ? `'pvusb ${name}' takes ${count(maxArgs)}.` : undefined;
 }
 
 async function perform(terminal: Terminal, command: XlCommand, argv: Argv): Promise<number> {
@@ -151,9 +152,9 @@ async function perform(terminal: Terminal, command: XlCommand, argv: Argv): Prom
     else terminal.out(text ?? '');
     return 0;
   } catch (error) {
-    reportError(terminal, error, json);
-    // xl has one exit status for every failure; an interrupt is not one of its failures.
-    return isPvusbError(error, 'aborted') ? 130 : 1;
+    const exitStatus = reportError(terminal, error, json);
+    // xl has one exit status for every failure; a wrong command line and an interrupt are not among its failures.
+    return isPvusbError(error, 'invalid-argument', 'aborted') ? exitStatus : 1;
   }
 }
 

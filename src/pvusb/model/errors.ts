@@ -1,10 +1,10 @@
 /** Every way an operation can fail: a closed table of codes, each with its remedy, its group and that group's exit status. */
 
 /**
- * Where the fix lies: in the request (`refused`: nothing was changed), on the host, in trying again (`moment`), or in
- * what was left over (`unfinished`).
+ * Where the fix lies: in the wording of the request (`usage`: it makes no sense on any host), in the request (`refused`:
+ * nothing was changed), on the host, in trying again (`moment`), or in what was left over (`unfinished`).
  */
-export type ErrorGroup = 'refused' | 'host' | 'moment' | 'unfinished';
+export type ErrorGroup = 'usage' | 'refused' | 'host' | 'moment' | 'unfinished';
 
 /** What the table says about a code. */
 interface ErrorKind {
@@ -15,8 +15,12 @@ interface ErrorKind {
 
 /** The table. `docs/errors.md` lists each code with its cause; a test keeps the two in step. */
 export const ERROR_KINDS = {
-  'invalid-argument': { group: 'refused', remedy: 'Correct the argument.' },
+  'invalid-argument': { group: 'usage', remedy: 'Correct the argument.' },
   'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'simulation-refused': {
+    group: 'refused',
+    remedy: 'See listInventory() for what the simulated host has.',
+  },
   'no-usb-settings': {
     group: 'refused',
     remedy: 'Name them, with empty lists for none; the option takesAll takes everything back without that.',
@@ -92,6 +96,7 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Finish its removal with removeController() and its option destroy.',
   },
+  'simulation-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
   'xenstore-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
@@ -160,6 +165,7 @@ export type PvusbErrorCode = keyof typeof ERROR_KINDS;
 /** Exit status of the command line by group. */
 export const EXIT_STATUS: Readonly<Record<ErrorGroup, number>> = {
   refused: 1,
+  usage: 2,
   host: 3,
   moment: 4,
   unfinished: 5,

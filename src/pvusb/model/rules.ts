@@ -22,7 +22,7 @@ export function rulesOf({ ruleFiles = [] }: Pick<Inventory, 'ruleFiles'>): reado
  *
  * @throws {PvusbError} `rules-invalid`
  */
-export function decisionsOf(inventory: Inventory): Decision[] {
+export function decisionsOf(inventory: Pick<Inventory, 'ruleFiles' | 'devices' | 'domains'>): Decision[] {
   return decide(rulesOf(inventory), inventory.devices, livingGuests(inventory));
 }
 

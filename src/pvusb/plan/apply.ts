@@ -128,6 +128,11 @@ function isWanted(inventory: Inventory, { devices }: FoundUsb, place: Place): bo
   const isNamedFor = ({ devid, port }: FoundDevice): boolean =>
     devid === place.controller.devid && port === place.port.port;
   if (!here || devices.some((other) => other !== here && isNamedFor(other))) return false;
+  return isLent(inventory, place);
+}
+
+/** Whether a guest has what its port names, or will have it when it takes it. */
+export function isLent(inventory: Inventory, place: Place): boolean {
   const state = portState(inventory, place);
   return state === 'in-use' || state === 'waiting';
 }
@@ -177,7 +182,8 @@ function isSuch(controller: Served, asked: WantedController): boolean {
   return controller.online && isType && isHosts && isSize;
 }
 
-function detaching(inventory: Inventory, place: Place): PlannedAdjustment {
+/** The change that empties a port. */
+export function detaching(inventory: Inventory, place: Place): PlannedAdjustment {
   const { domid, devid } = place.controller;
   const { port, busid } = place.port;
   const adjustment = { change: 'detached', domid, devid, port, ...(busid ? { busid } : {}) } as const;

@@ -6,6 +6,7 @@ import type { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import { decisionsOf, guestMeant, rulesOf } from '../model/rules.js';
+import { isLent } from './apply.js';
 import { attachProblem } from './attach.js';
 import { denialProblem } from './denied.js';
 import type { FoundDevice } from './wanted.js';
@@ -142,9 +143,10 @@ function assigned(
 ): Made {
   const { busid } = device;
   const holder = holderOf(inventory, busid);
-  if (guest && holder === guest.domid) return { status: 'present', busid };
-  const isTaken = holder !== undefined && !(moves && guest);
-  if (isTaken) return { status: 'conflicting', busid, why: `Domain ${holder} has ${busid}.` };
+  if (guest && holder === guest.domid && hasIt(inventory, device, guest)) return { status: 'present', busid };
+  const isElsewhere = holder !== undefined && holder !== guest?.domid;
+  if (isElsewhere && !(moves && guest))
+    return { status: 'conflicting', busid, why: `Domain ${holder} has ${busid}.` };
   const problem = holder === undefined ? refusal(inventory, device, guest) : undefined;
   if (problem) return { status: 'denied', busid, why: problem.message };
   if (!guest) return { status: 'pending', busid, why: `${rule.guest} is not running.` };
@@ -158,6 +160,13 @@ function assigned(
   const at = { ...(devid === undefined ? {} : { devid }), ...(port === undefined ? {} : { port }) };
   const want = { busid, identity: formatIdentity(device), said: formatPlace(rule.place), ...at };
   return { status: 'pending', busid, want };
+}
+
+/** Whether a guest has what its port names: after a replug it may not. */
+function hasIt(inventory: Inventory, { busid }: Decision['device'], { domid }: Domain): boolean {
+  return placesOf(inventory, busid).some(
+    (place) => place.controller.domid === domid && isLent(inventory, place),
+  );
 }
 
 function refusal(

@@ -33,7 +33,7 @@ export function planAttach(
   request: AttachRequest = {},
 ): AttachPlan {
   const problem = attachProblem(inventory, device);
-  if (problem) throw problem;
+  if (problem) throw isThere(problem, domain, request) ? thereAlready(problem) : problem;
   const denial = request.force === undefined ? denialProblem(inventory, device, domain) : undefined;
   if (denial) throw denial;
   const target = chooseTarget(inventory, domain, device, request);
@@ -70,7 +70,7 @@ export function attachProblem(
   if (place) {
     const { domid, devid } = place.controller;
     const at = { domid, devid, port: place.port.port };
-    return new PvusbError('already-attached', `${busid} is attached to ${namePort(at)}.`, {
+    return new PvusbError('already-attached', `${busid} is already attached to ${namePort(at)}.`, {
       where: { ...at, busid },
     });
   }
@@ -91,6 +91,17 @@ export function attachProblem(
   if (interfaces.length === 0)
     return problem('no-interfaces', `${busid} has no interfaces, so there is nothing to give to a guest.`);
   return undefined;
+}
+
+/** Whether a device cannot be attached because it already is, just where it was asked to be. */
+function isThere({ code, where }: PvusbError, { domid }: Domain, { devid, port }: AttachRequest): boolean {
+  const isMeant = where.devid === (devid ?? where.devid) && where.port === (port ?? where.port);
+  return code === 'already-attached' && where.domid === domid && isMeant;
+}
+
+function thereAlready({ code, message, where }: PvusbError): PvusbError {
+  const remedy = 'It is where it was asked to be; if the guest cannot use it, detach it first.';
+  return new PvusbError(code, message, { where, remedy });
 }
 
 /** The controller may not have been taken yet, or its QEMU may no longer have it. */

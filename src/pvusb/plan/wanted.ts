@@ -104,7 +104,9 @@ export function saying<T>({ said }: { readonly said?: string | undefined }, body
   } catch (error) {
     if (said === undefined || !(error instanceof PvusbError)) throw error;
     const { code, message, where, leftOver } = error;
-    throw new PvusbError(code, `${said}: ${message}`, { where, leftOver, cause: error });
+    // What is wrong in an argument is wrong in a file.
+    const ofFile = code === 'invalid-argument' ? 'invalid-configuration' : code;
+    throw new PvusbError(ofFile, `${said}: ${message}`, { where, leftOver, cause: error });
   }
 }
 

@@ -2,18 +2,27 @@
  * The one reconciler: what is wanted, compared with what is. What wants something is one of several sources: the
  * assignments, or what a guest had before it rebooted.
  */
+import { hasIdentity, hasSerial } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import { controllersOf, type DomainName, domainAt, findDomain, type Place, placesOf } from '../model/find.js';
+import {
+  allPorts,
+  controllersOf,
+  type DomainName,
+  deviceAt,
+  domainAt,
+  findDomain,
+  type Place,
+  placesOf,
+  savedFor,
+} from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { isBuilt } from '../observe/built.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
-import { type Adjustment, nextAdjustment, type PlannedAdjustment } from '../plan/apply.js';
+import { type Adjustment, detaching, isLent, nextAdjustment, type PlannedAdjustment } from '../plan/apply.js';
 import { type Assignment, type AssignmentOptions, assignmentsOf } from '../plan/assigned.js';
-import { planDetach } from '../plan/detach.js';
-import { withoutDevice } from '../plan/forecast.js';
 import { resolveType } from '../plan/resolve.js';
 import type { FoundDevice } from '../plan/wanted.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
@@ -53,7 +62,8 @@ export interface Reconciled {
 
 /**
  * One pass: gives guests what the assignments say and they lack. Each device is an operation of its own: what fails is
- * reported, and does not stop the others. Nothing is taken from a guest, unless it `moves` to another one.
+ * reported, and does not stop the others. Nothing that a guest has is taken from it, unless it `moves`
+ * to another one.
  *
  * @throws {PvusbError} `rules-invalid`; of the host's group; `aborted`
  */
@@ -95,18 +105,13 @@ function forecast(seen: Inventory, wants: readonly Want[]): Met {
 }
 
 async function meet(host: Host, wants: readonly Want[], options: ReconcileOptions): Promise<Met> {
-  const { signal, onChange } = options;
+  const { signal } = options;
   const [changes, plans, unmet]: [Adjustment[], Plan[], Unmet[]] = [[], [], []];
   for (const want of wants) {
     try {
-      if (!options.isBuilt) await requireBuilt(host, want, signal);
-      for (;;) {
-        const { plan, result } = await meetOnce(host, want, options);
-        if (!result) break;
-        plans.push(plan);
-        changes.push(result.adjustment);
-        onChange?.(result.adjustment);
-      }
+      const met = await meetWant(host, want, options);
+      plans.push(...met.plans);
+      changes.push(...met.changes);
     } catch (error) {
       const failure = toPvusbError(error, { doing: 'reconciling', signal });
       if (failure.code === 'aborted' || failure.code === 'connection-lost') throw failure;
@@ -114,6 +119,28 @@ async function meet(host: Host, wants: readonly Want[], options: ReconcileOption
     }
   }
   return { changes, plans, unmet };
+}
+
+/**
+ * Makes the changes that a want needs; in a dry run, plans the first.
+ *
+ * @throws {PvusbError} as attaching, detaching and adding a controller; `conflict`: the domain is being created
+ */
+export async function meetWant(
+  host: Host,
+  want: Want,
+  options: ReconcileOptions,
+): Promise<Pick<Reconciled, 'changes' | 'plans'>> {
+  const [changes, plans]: [Adjustment[], Plan[]] = [[], []];
+  if (!options.isBuilt) await requireBuilt(host, want, options.signal);
+  for (;;) {
+    const { plan, result } = await meetOnce(host, want, options);
+    if (!result) return { changes, plans };
+    plans.push(plan);
+    changes.push(result.adjustment);
+    if (options.dryRun) return { changes, plans };
+    options.onChange?.(result.adjustment);
+  }
 }
 
 /** libxl destroys a guest whose devices it finds taken while it still builds it. */
@@ -154,21 +181,33 @@ function meetOnce(host: Host, want: Want, options: OperationOptions) {
   );
 }
 
-/** The next change that a want needs: its device taken from another guest, its controller added, or the device given. */
-function nextOf(inventory: Inventory, { domid, device, moves }: Want): PlannedAdjustment | undefined {
+/** The next change that a want needs: a port emptied, its controller added, or the device given. */
+function nextOf(inventory: Inventory, want: Want): PlannedAdjustment | undefined {
+  const { domid, device } = want;
   const domain = findDomain(inventory, domid);
-  const isElsewhere = ({ controller }: Place): boolean => controller.domid !== domid;
-  const place = moves ? placesOf(inventory, device.busid).find(isElsewhere) : undefined;
-  if (!place) {
-    const { devid } = device;
-    const controllers = devid === undefined ? [] : [{ devid, said: device.said }];
-    return nextAdjustment(inventory, domain, { controllers, devices: [device] }, { addsOnly: true });
-  }
-  const { controller, port } = place;
-  const at = { domid: controller.domid, devid: controller.devid, port: port.port };
-  return {
-    adjustment: { change: 'detached', ...at, busid: device.busid },
-    plan: planDetach(inventory, place),
-    after: withoutDevice(inventory, at),
-  };
+  const place = placeInTheWay(inventory, want);
+  if (place) return detaching(inventory, place);
+  const { devid } = device;
+  const controllers = devid === undefined ? [] : [{ devid, said: device.said }];
+  return nextAdjustment(inventory, domain, { controllers, devices: [device] }, { addsOnly: true });
+}
+
+/**
+ * A port that names the device: another guest's, if it moves; the guest's own, if the device is not lent there any more,
+ * or if it was pulled out there and is plugged in elsewhere now.
+ */
+function placeInTheWay(inventory: Inventory, { domid, device, moves }: Want): Place | undefined {
+  const there = placesOf(inventory, device.busid).find(
+    (place) => place.controller.domid !== domid || !isLent(inventory, place),
+  );
+  if (there) return there.controller.domid === domid || moves ? there : undefined;
+  const plugged = deviceAt(inventory, device.busid);
+  if (!plugged || !hasSerial(device.identity)) return undefined;
+  return controllersOf(inventory, domid)
+    .flatMap((controller) => allPorts(controller).map((port) => ({ controller, port })))
+    .find(({ port: { busid } }) => {
+      const identity =
+        busid === undefined || deviceAt(inventory, busid) ? undefined : savedFor(inventory, busid)?.identity;
+      return identity !== undefined && hasIdentity(plugged, identity);
+    });
 }

@@ -3,7 +3,7 @@
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import type { CorrectedAddress } from '../verbs/addresses.js';
-import type { Attached } from '../verbs/attach.js';
+import type { Attached, Attachment } from '../verbs/attach.js';
 import type { OperationOptions } from '../verbs/operate.js';
 import type { GuestDevice } from './guests-seen.js';
 import type { Look } from './monitor.js';
@@ -27,6 +27,10 @@ export type WatchEvent =
   | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attached }
   /** It does not get the device, and why. */
   | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A guest has a device by a rule. */
+  | { readonly event: 'assigned'; readonly name?: string | undefined; readonly at: Attachment }
+  /** It does not get it, and why; it will be tried again. */
+  | { readonly event: 'not-assigned'; readonly domid: number; readonly busid: string; readonly why: string }
   /** A guest's saved configuration had another address for a device that was replugged. */
   | ({ readonly event: 'corrected' } & CorrectedAddress)
   /** In a dry run: what would be done now. */

@@ -1,11 +1,12 @@
 /**
  * The watch on guests. What a guest leaves behind is cleaned up if its toolstack does not do it, and a guest that comes
- * back (a reboot gives it a new number) gets its devices again.
+ * back (a reboot gives it a new number) gets its devices again. Guests get what rules assign to them.
  */
 import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Host } from '../observe/host.js';
 import type { OperationOptions } from '../verbs/operate.js';
+import { Assign } from './assign.js';
 import type { Duty, DutyContext, WatchEvent } from './duty.js';
 import { GuestDuty } from './guests.js';
 import { GuestsSeen } from './guests-seen.js';
@@ -45,6 +46,7 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     new GuestDuty(context, seen, leftovers),
     new AddressDuty(context),
     new Reattach(context, seen),
+    new Assign(context),
     leftovers,
   ];
   const client: MonitorClient = {

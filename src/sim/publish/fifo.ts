@@ -3,10 +3,33 @@ import { execFileSync } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** Makes named pipes. Throws when one cannot be made. */
-export function makeFifos(paths: readonly string[]): void {
-  if (paths.length > 0)
-    execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Named pipes cannot be made: the program is missing, or the file system has none. The message is a sentence. */
+export class FifoError extends Error {
+  override readonly name = 'FifoError';
+}
+
+/** The program that makes them, which Node cannot: in PATH, or where systems have it whatever PATH says. */
+const MKFIFO = ['mkfifo', '/usr/bin/mkfifo', '/bin/mkfifo'];
+
+/** Makes named pipes. @throws {FifoError} when one cannot be made */
+export function makeFifos(paths: readonly string[], programs: readonly string[] = MKFIFO): void {
+  if (paths.length === 0) return;
+  for (const program of programs) {
+    try {
+      execFileSync(program, ['-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'pipe'] });
+      return;
+    } catch (error) {
+      const { code, message, stderr } = error as NodeJS.ErrnoException & { readonly stderr?: Buffer };
+      if (code === 'ENOENT') continue;
+      const why =
+        String(stderr ?? '')
+          .trim()
+          .split('\n')
+          .at(-1) || message;
+      throw new FifoError(`Named pipes cannot be made: ${why}.`, { cause: error });
+    }
+  }
+  throw new FifoError('Named pipes cannot be made: there is no program mkfifo.');
 }
 
 /**

@@ -18,9 +18,17 @@ export class Watching implements AsyncDisposable {
 
   /** The first event of this kind, past or future. */
   async until<E extends WatchEvent['event']>(kind: E): Promise<Extract<WatchEvent, { event: E }>> {
+    return (await this.times(kind, 1))[0]!;
+  }
+
+  /** The events of this kind, as soon as there are so many. */
+  async times<E extends WatchEvent['event']>(
+    kind: E,
+    count: number,
+  ): Promise<Extract<WatchEvent, { event: E }>[]> {
     for (;;) {
-      const found = this.events.find(({ event }) => event === kind);
-      if (found) return found as Extract<WatchEvent, { event: E }>;
+      const found = this.events.filter(({ event }) => event === kind);
+      if (found.length >= count) return found as Extract<WatchEvent, { event: E }>[];
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

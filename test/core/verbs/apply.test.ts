@@ -154,7 +154,7 @@ describe('applying a configuration', () => {
       },
       { code: 'is-hub', says: [said, '3-5'], act: applying({ devices: [{ device: '3-5', said }] }) },
       {
-        code: 'invalid-argument',
+        code: 'invalid-configuration',
         says: [said, '40 ports'],
         act: applying({ controllers: [{ devid: 0, ports: 40, said }] }),
       },
@@ -164,7 +164,7 @@ describe('applying a configuration', () => {
         act: applying({ devices: [{ device: '2-1', devid: 7, said }] }),
       },
       {
-        code: 'invalid-argument',
+        code: 'invalid-configuration',
         says: [said, 'Port 1 of controller 0', 'twice'],
         act: applying({
           controllers: [{ devid: 0 }],
@@ -175,12 +175,12 @@ describe('applying a configuration', () => {
         }),
       },
       {
-        code: 'invalid-argument',
+        code: 'invalid-configuration',
         says: [said, 'twice'],
         act: applying({ devices: [{ device: '4-1' }, { device: '4.2', said }] }),
       },
       {
-        code: 'invalid-argument',
+        code: 'invalid-configuration',
         says: [said, 'Controller 2', 'twice'],
         act: applying({ controllers: [{ devid: 2 }, { devid: 2, said }] }),
       },

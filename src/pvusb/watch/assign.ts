@@ -1,0 +1,90 @@
+/** The duty that gives guests what the rules assign to them. */
+import { parseRules, type RuleFile } from '../../rules/index.js';
+import type { UsbDevice } from '../../sysfs/index.js';
+import { isPvusbError } from '../model/errors.js';
+import { deviceAt, domainAt } from '../model/find.js';
+import type { Inventory } from '../model/inventory.js';
+import { decisionsOf } from '../model/rules.js';
+import { isNotYet } from '../observe/built.js';
+import { type Assignment, assignmentsOf } from '../plan/assigned.js';
+import { meetWant } from '../verbs/reconcile.js';
+import { AssignmentsSeen } from './assignments-seen.js';
+import type { Duty, DutyContext } from './duty.js';
+import type { Look } from './monitor.js';
+
+/** Gives assigned devices to their guests as they come. */
+export class Assign implements Duty {
+  readonly #context: DutyContext;
+  readonly #seen = new AssignmentsSeen();
+  #files: readonly RuleFile[] = [];
+
+  constructor(context: DutyContext) {
+    this.#context = context;
+  }
+
+  dueMs(): number | undefined {
+    return this.#seen.dueMs;
+  }
+
+  async see({ inventory, changes, isFirst }: Look): Promise<void> {
+    const { host, options, trouble } = this.#context;
+    if (!host.rules) return;
+    try {
+      const nowMs = host.clock.nowMs();
+      const isDue = (this.#seen.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs;
+      const hasNewRules = await this.#readRules();
+      const isQuiet = !isFirst && !hasNewRules && changes.length === 0 && !isDue;
+      if (isQuiet || parseRules(this.#files).rules.length === 0) return;
+      const { signal } = options;
+      const devices = await host.sysfs.devices({ signal, details: true });
+      await this.#assign({ ...inventory, devices, ruleFiles: this.#files });
+    } catch (error) {
+      trouble(error);
+    }
+  }
+
+  /** True when they are not what they were; a line that cannot be read is reported once. */
+  async #readRules(): Promise<boolean> {
+    const { host, options, trouble } = this.#context;
+    const files = await host.rules!.read({ signal: options.signal });
+    if (JSON.stringify(files) === JSON.stringify(this.#files)) return false;
+    this.#files = files;
+    try {
+      decisionsOf({ ruleFiles: files, devices: [], domains: [] });
+    } catch (error) {
+      trouble(error);
+    }
+    return true;
+  }
+
+  async #assign(inventory: Inventory): Promise<void> {
+    if (parseRules(this.#files).problems.length > 0) return;
+    const nowMs = this.#context.host.clock.nowMs();
+    const followed = this.#seen.follow(inventory, decisionsOf(inventory), nowMs);
+    const assignments = assignmentsOf(inventory, { followed });
+    for (const assignment of this.#seen.see(inventory, assignments, nowMs)) {
+      const device = deviceAt(inventory, assignment.busid!);
+      if (device) await this.#give(inventory, assignment, device);
+    }
+  }
+
+  async #give(inventory: Inventory, assignment: Assignment, device: UsbDevice): Promise<void> {
+    const { host, options, tell } = this.#context;
+    const { domid, busid, want } = assignment;
+    const name = domainAt(inventory, domid!)?.name;
+    try {
+      const { changes, plans } = await meetWant(host, { domid: domid!, device: want! }, options);
+      if (options.dryRun) for (const plan of plans) tell({ event: 'planned', plan });
+      for (const change of options.dryRun ? [] : changes)
+        if (change.change === 'attached') tell({ event: 'assigned', name, at: { ...change, busid: busid! } });
+      if (options.dryRun) this.#seen.fail(assignment, device, '', host.clock.nowMs());
+      else this.#seen.give(inventory, assignment);
+    } catch (error) {
+      if (options.signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      const isNew = this.#seen.fail(assignment, device, why, host.clock.nowMs());
+      // A guest that is being created, a QEMU that is starting: it will work in a moment.
+      if (isNew && !isNotYet(error)) tell({ event: 'not-assigned', domid: domid!, busid: busid!, why });
+    }
+  }
+}
