@@ -1,16 +1,33 @@
-// Runs tests, each file in a process of its own, and reports the results: a line per file, failures in full, what was
-// skipped and why, and which tests took longest.
-import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+// Runs tests, the files of a folder in one process, and reports the results: a line per process, failures in full, what
+// was skipped and why, and which tests took longest.
+import { chmodSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { root } from './bundle.js';
 import { filesBelow } from './files.js';
 
 const SLOWEST = 10;
 
-/** No file takes this long: it ends what hangs. */
+/** What takes longest starts first, and the rest fills the CPUs beside it. A file named here has a process of its own. */
+const LONGEST_FIRST = [
+  'sweep/sweep',
+  'sweep/sweep-qemu',
+  'core/cases/oxenstored',
+  'core/cases/xenstored',
+  'core/trouble/parallel',
+  'sweep/kill',
+  'cli/completion-shells',
+  'cli/process-terminal',
+  'cli/process',
+  'cli',
+  'sweep/random',
+  'libxl/lock',
+];
+
+/** No process takes this long: it ends what hangs. */
 const HANG_MS = 15 * 60_000;
 
 /**
@@ -45,11 +62,36 @@ function makeScratch() {
   return folder;
 }
 
-/** Runs the compiled test files with these names in order, `concurrency` at once; resolves to true if all pass. */
+/** Files by the process that runs them: the start of one costs as much as many of the files. */
+function processesOf(names) {
+  const processes = new Map();
+  for (const name of names) {
+    const key = LONGEST_FIRST.includes(name) ? name : dirname(name);
+    processes.set(key, [...(processes.get(key) ?? []), name]);
+  }
+  const rank = ([key]) =>
+    (LONGEST_FIRST.indexOf(key) + LONGEST_FIRST.length + 1) % (LONGEST_FIRST.length + 1);
+  return [...processes].sort((one, other) => rank(one) - rank(other));
+}
+
+/** Runs the compiled test files with these names, `concurrency` processes at once; resolves to true if all pass. */
 export async function runTests(names, concurrency) {
   const compiled = join(root, 'build', 'test');
-  const fileOf = (name) => join(compiled, `${name}.test.js`);
-  const nameOf = new Map(names.map((name) => [fileOf(name), name]));
+  const scratch = makeScratch();
+  Object.assign(process.env, { TMPDIR: scratch, PVUSB_TEST_RUN: scratch });
+  const unhooked = join(root, 'scripts', 'unhooked.js');
+  const nameOf = new Map();
+  for (const [key, files] of processesOf(names)) {
+    const [main, all] = ['main', 'all'].map((part) =>
+      join(scratch, `${key.replaceAll('/', '-')}.${part}.mjs`),
+    );
+    const urlOf = (file) => JSON.stringify(pathToFileURL(file).href);
+    // Everything is loaded before the first test runs: some count open files.
+    const imports = files.map((name) => `import ${urlOf(join(compiled, `${name}.test.js`))};\n`);
+    writeFileSync(all, imports.join(''));
+    writeFileSync(main, `await import(${urlOf(unhooked)});\nawait import(${urlOf(all)});\n`);
+    nameOf.set(main, files.length === 1 ? files[0] : `${key}, ${files.length} files`);
+  }
   const [passed, failures, skips, printed, told] = [[], [], new Map(), new Map(), new Set()];
   /** The suites that the current test is in, and the test itself. */
   const path = [];
@@ -58,7 +100,7 @@ export async function runTests(names, concurrency) {
 
   const happened = {
     'test:stdout': ({ file, message }) => printed.set(file, `${printed.get(file) ?? ''}${message}`),
-    // Each file says what is missing; once is enough.
+    // Each process says what is missing; once is enough.
     'test:stderr': ({ message }) => {
       if (!told.has(message)) process.stderr.write(message);
       told.add(message);
@@ -87,8 +129,6 @@ export async function runTests(names, concurrency) {
     },
   };
   const startedMs = performance.now();
-  const scratch = makeScratch();
-  Object.assign(process.env, { TMPDIR: scratch, PVUSB_TEST_RUN: scratch });
   const running = run({ files: [...nameOf.keys()], concurrency, timeout: HANG_MS });
   for await (const { type, data } of running) happened[type]?.(data);
   const took = seconds(performance.now() - startedMs).trim();

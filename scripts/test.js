@@ -16,17 +16,6 @@ async function does(what, command, args) {
   if (status !== 0) throw new Error(`${what} failed${signal ? ` (${signal})` : ''}`);
 }
 
-/** The files that take longest: the others fill the CPUs beside them. */
-const LONG = [
-  'sweep/sweep',
-  'sweep/sweep-qemu',
-  'core/cases/oxenstored',
-  'core/cases/xenstored',
-  'core/trouble/parallel',
-  'sweep/kill',
-  'sweep/random',
-];
-
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const made = await Promise.allSettled([
   does('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']),
@@ -39,8 +28,7 @@ if (faults.length > 0) process.exit(1);
 
 const names = testNames()
   .filter((name) => !/^(lab|package)\//.test(name))
-  .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)))
-  .sort((one, other) => Number(LONG.includes(other)) - Number(LONG.includes(one)));
+  .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)));
 console.log(`# ${names.length} files of tests`);
-// Some suites mostly wait for processes and daemons: one suite more than there are CPUs keeps them busy.
+// Some suites mostly wait for processes and daemons: one process more than there are CPUs keeps them busy.
 process.exit((await runTests(names, availableParallelism() + 1)) ? 0 : 1);

@@ -17,14 +17,15 @@ import {
   type UsbDevice,
 } from '../../src/sysfs/index.js';
 import { readProjectFile } from '../architecture/sources.js';
+import { anyText } from '../support/any-text.js';
 import { openStage, runPvusb } from './stage.js';
 
 /** Whatever controls a terminal or the reading of a line. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
 /** A text of any characters, more often those that are two columns wide or none. */
-const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+const columnText = fc.oneof(
+  anyText({ maxLength: 200 }),
   fc.string({
     unit: fc.constantFrom('漢', '한', '😀', 'e\u0301', '\u001b[31m', '\u202e', 'a', ' '),
     maxLength: 100,
@@ -42,9 +43,9 @@ const anyBusid = fc
 const anyDevice = fc
   .record({
     busid: anyBusid,
-    manufacturer: anyText,
-    product: anyText,
-    serial: fc.option(anyText),
+    manufacturer: columnText,
+    product: columnText,
+    serial: fc.option(columnText),
     driver: fc.constantFrom('usbhid', 'd'.repeat(64)),
     kind: fc.constantFrom('device' as const, 'hub' as const),
     productId: fc.constantFrom('0001', '0002'),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatRule, linesOf, parseRules, type Rule, withoutLine, withRule } from '../../src/rules/index.js';
+import { anyText } from '../support/any-text.js';
 import { anyRuleLine } from './arbitrary.js';
 
 const UUID = '6F0D9C2E-13B4-4f6e-8d5a-1f0a2b3c4d5e';
@@ -131,7 +132,7 @@ describe('what is no rule is refused, with its place', () => {
       '\r\n',
     );
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 100 }),
+      anyText({ maxLength: 100 }),
       fc.array(words, { maxLength: 20 }).map((all) => all.join(' ')),
     );
     fc.assert(

@@ -33,7 +33,7 @@ export async function invariantsOf(sim: SimHost, natural?: Drivers): Promise<str
 }
 
 /** I8 for a file that is not a configuration. */
-export const NO_CONFIGURATION = /^I8: the file of domain \d+ is no configuration$/;
+export const NO_CONFIGURATION = /^I8: the file of domain \d+ is not a configuration$/;
 
 /**
  * I8 at a moment when operations may be running: for the domains whose lock nobody has, since every change is made

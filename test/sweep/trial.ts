@@ -15,6 +15,8 @@ import { worldOf } from './world-of.js';
 interface Undisturbed {
   readonly calls: readonly HostCall[];
   readonly natural: Drivers;
+  /** The world that it begins with, always the same. */
+  readonly before: readonly string[];
   /** The world that it ends with. */
   readonly end: readonly string[];
 }
@@ -23,6 +25,7 @@ interface Undisturbed {
 export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   const sim = await operation.world();
   const natural = await naturalDrivers(sim);
+  const before = await worldOf(sim);
   const faulty = new FaultyHost(sim, operation.stage);
   const { trouble } = faulty;
   const end = await ending(operation.run(faulty.host, trouble.signal), faulty.clock, () => trouble.activity);
@@ -30,7 +33,7 @@ export async function undisturbed(operation: Swept): Promise<Undisturbed> {
   await sim.idle();
   const wrong = await invariantsOf(sim, natural);
   if (wrong.length > 0) throw new Error(`${operation.name}, undisturbed: ${wrong.join(', ')}`);
-  const result = { calls: [...trouble.calls], natural, end: await worldOf(sim) };
+  const result = { calls: [...trouble.calls], natural, before, end: await worldOf(sim) };
   faulty.close();
   await sim.close();
   return result;
@@ -51,8 +54,8 @@ async function naturalDrivers(sim: SimHost): Promise<Drivers> {
 /** Runs an operation with a fault; returns sentences about everything that is wrong afterwards. */
 export async function trial(operation: Swept, calm: Undisturbed, strike: Strike): Promise<string[]> {
   const { fault } = strike;
+  const { before } = calm;
   const sim = await operation.world();
-  const before = await worldOf(sim);
   const qemu = sim.qemus.get(operation.stage.domid);
   const watches = sim.store.watchCount;
   const faulty = new FaultyHost(sim, operation.stage, strike);

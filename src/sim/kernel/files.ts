@@ -38,6 +38,8 @@ interface Attribute {
 interface Link {
   readonly kind: 'link';
   readonly target: string;
+  /** That of the folder that it leads to. */
+  readonly child?: Folder['child'];
 }
 
 type Entry = Folder | Attribute | Link;
@@ -101,6 +103,11 @@ function lookup(root: Folder, path: string, call: string, followLast: boolean): 
     }
     const child = entry.child(name);
     if (!child) throw fault('ENOENT', call, path);
+    if (child.kind === 'link' && todo.length === 1) {
+      // A scan reads hundreds of attributes; following the link would give the same.
+      const last = child.child?.(todo[0]!);
+      if (last && (last.kind !== 'link' || !followLast)) return last;
+    }
     if (child.kind === 'link' && (todo.length > 0 || followLast)) {
       if (++links > LINKS_MAX) throw fault('ELOOP', call, path);
       todo.push(...child.target.split('/').reverse());
@@ -137,14 +144,22 @@ function busFolder(usb: UsbCore): Folder {
 
 /** `bus/usb/devices`: a link for each device and interface. */
 function devicesFolder(usb: UsbCore): Folder {
-  const linkTo = (name: string): Link | undefined => {
-    const place = placeOf(usb, name);
-    return place === undefined ? undefined : { kind: 'link', target: `../../../${place}` };
-  };
   return {
     kind: 'folder',
     names: () => usb.devices.flatMap(({ busid, interfaces }) => [busid, ...interfaces.map(({ id }) => id)]),
-    child: linkTo,
+    child(name) {
+      const device = deviceNamed(usb, name);
+      const own = device && deviceFolder(usb, device);
+      const shown = name === device?.busid ? own : own?.child(name);
+      if (shown?.kind !== 'folder') return undefined;
+      return {
+        kind: 'link',
+        get target() {
+          return `../../../${placeOf(usb, name)}`;
+        },
+        child: shown.child,
+      };
+    },
   };
 }
 
@@ -172,14 +187,10 @@ function driverFolder(usb: UsbCore, driver: string): Folder {
     () => ({ kind: 'link', target: `../../../../${placeOf(usb, name)}` }),
   ]);
   if (driver !== 'usb') {
-    entries.push([
-      'bind',
-      () => ({ kind: 'attribute', write: (text) => usb.bind(driver, nameWritten(text)) }),
-    ]);
-    entries.push([
-      'unbind',
-      () => ({ kind: 'attribute', write: (text) => usb.unbind(driver, nameWritten(text)) }),
-    ]);
+    entries.push(
+      ['bind', () => ({ kind: 'attribute', write: (text) => usb.bind(driver, nameWritten(text)) })],
+      ['unbind', () => ({ kind: 'attribute', write: (text) => usb.unbind(driver, nameWritten(text)) })],
+    );
   }
   entries.push(['uevent', () => ({ kind: 'attribute' })]);
   return folder(Object.fromEntries(entries));
@@ -211,15 +222,21 @@ function hostController(busid: string): string {
   return `0000:00:${busOf(busid).toString(16).padStart(2, '0')}.0`;
 }
 
+/** The device that has this name, or an interface with it. */
+function deviceNamed(usb: UsbCore, name: string): PluggedDevice | undefined {
+  const colon = name.indexOf(':');
+  if (colon < 0) return usb.device(name);
+  const ofBus = name.slice(0, colon);
+  const device = usb.device(ofBus.endsWith('-0') ? `usb${ofBus.slice(0, -2)}` : ofBus);
+  return device?.interfaces.some(({ id }) => id === name) ? device : undefined;
+}
+
 /** Where a device or an interface is, from sysfs's root: `devices/pci0000:00/0000:00:03.0/usb3/3-5/3-5.1`. */
 function placeOf(usb: UsbCore, name: string): string | undefined {
-  const colon = name.indexOf(':');
-  const ofBus = colon < 0 ? name : name.slice(0, colon);
-  const busid = ofBus.endsWith('-0') ? `usb${ofBus.slice(0, -2)}` : ofBus;
-  const device = usb.device(busid);
-  if (!device || (colon >= 0 && !device.interfaces.some(({ id }) => id === name))) return undefined;
-  const chain: string[] = colon < 0 ? [] : [name];
-  for (let at: string | undefined = busid; at !== undefined; at = parentOf(at)) chain.unshift(at);
+  const device = deviceNamed(usb, name);
+  if (!device) return undefined;
+  const chain: string[] = device.busid === name ? [] : [name];
+  for (let at: string | undefined = device.busid; at !== undefined; at = parentOf(at)) chain.unshift(at);
   return `devices/pci0000:00/${hostController(chain[0]!)}/${chain.join('/')}`;
 }
 
@@ -240,7 +257,7 @@ function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
       const text = attributeText(DEVICE_ATTRIBUTES, device, name);
       if (text !== undefined) return { kind: 'attribute', text };
       const intf = device.interfaces.find(({ id }) => id === name);
-      if (intf) return interfaceFolder(device, intf, depth() + 1);
+      if (intf) return interfaceFolder(device, intf, () => depth() + 1);
       if (name === 'descriptors') return { kind: 'attribute', bytes: descriptorsOf(device) };
       if (name === 'driver') {
         return { kind: 'link', target: `${'../'.repeat(depth())}bus/usb/drivers/usb` };
@@ -251,24 +268,23 @@ function deviceFolder(usb: UsbCore, device: PluggedDevice): Folder {
   };
 }
 
-function interfaceFolder(device: PluggedDevice, intf: PluggedInterface, depth: number): Folder {
+function interfaceFolder(device: PluggedDevice, intf: PluggedInterface, depth: () => number): Folder {
   const { driver } = intf;
-  const ports = portsOf(device);
   return {
     kind: 'folder',
     names: () => [
       ...Object.keys(attributeTexts(INTERFACE_ATTRIBUTES, intf)),
       ...(driver === undefined ? [] : ['driver']),
-      ...ports.keys(),
+      ...portsOf(device).keys(),
     ],
     child(name) {
       if (name === 'driver' && driver !== undefined) {
-        return { kind: 'link', target: `${'../'.repeat(depth)}bus/usb/drivers/${driver}` };
+        return { kind: 'link', target: `${'../'.repeat(depth())}bus/usb/drivers/${driver}` };
       }
-      const port = ports.get(name);
-      if (port) return portFolder(port);
       const text = attributeText(INTERFACE_ATTRIBUTES, intf, name);
-      return text === undefined ? undefined : { kind: 'attribute', text };
+      if (text !== undefined) return { kind: 'attribute', text };
+      const port = portsOf(device).get(name);
+      return port && portFolder(port);
     },
   };
 }
