@@ -57,6 +57,7 @@ export { type FollowOptions, followHost, type MonitorOptions } from './watch/mon
 
 export type { ExecuteOptions, Progress } from './execute/execute.js';
 export type { Adjustment } from './plan/apply.js';
+export type { Unmet, Want } from './plan/reconcile.js';
 export type { ControllerRequest } from './plan/resolve.js';
 export type { AttachRequest } from './plan/target.js';
 export type { ApplyRules, WantedController, WantedDevice, WantedUsb } from './plan/wanted.js';
@@ -80,13 +81,7 @@ export { type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
-export {
-  type Reconciled,
-  type ReconcileOptions,
-  reconcile,
-  type Unmet,
-  type Want,
-} from './verbs/reconcile.js';
+export { type Reconciled, type ReconcileOptions, reconcile } from './verbs/reconcile.js';
 export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
 export type { WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';

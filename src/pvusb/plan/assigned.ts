@@ -195,7 +195,7 @@ function missing(rule: Rule, guest: Domain | undefined, decisions: readonly Deci
   const winner =
     verdict.verdict === 'tied' ? verdict.rules[0] : verdict.verdict === 'none' ? undefined : verdict.rule;
   const why = winner
-    ? `${busid} is the only one that fits, and ${formatPlace(winner.place)} is more specific.`
+    ? `${busid} would fit, but ${formatPlace(winner.place)} is more specific.`
     : 'No such device is plugged in.';
   return { rule, ...domid, status: 'missing', why };
 }

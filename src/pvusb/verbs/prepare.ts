@@ -10,9 +10,10 @@ import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
 import type { Adjustment } from '../plan/apply.js';
 import type { Assignment } from '../plan/assigned.js';
+import type { Unmet } from '../plan/reconcile.js';
 import type { WantedUsb } from '../plan/wanted.js';
 import { type Applied, type ApplyOptions, applyUsb } from './apply.js';
-import { reconcile, type Unmet } from './reconcile.js';
+import { reconcile } from './reconcile.js';
 
 /** How long a domain may take to appear, and the longest pause before it is looked for again. */
 const WITHIN_MS = 60_000;

@@ -2,43 +2,19 @@
  * The one reconciler: what is wanted, compared with what is. What wants something is one of several sources: the
  * assignments, or what a guest had before it rebooted.
  */
-import { hasIdentity, hasSerial } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
-import {
-  allPorts,
-  controllersOf,
-  type DomainName,
-  deviceAt,
-  domainAt,
-  findDomain,
-  type Place,
-  placesOf,
-  savedFor,
-} from '../model/find.js';
+import { controllersOf, type DomainName, domainAt, findDomain, placesOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import { isBuilt } from '../observe/built.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
-import { type Adjustment, detaching, isLent, nextAdjustment, type PlannedAdjustment } from '../plan/apply.js';
+import type { Adjustment, PlannedAdjustment } from '../plan/apply.js';
 import { type Assignment, type AssignmentOptions, assignmentsOf } from '../plan/assigned.js';
+import { type Forecast, forecast, nextOf, nothingToGive, type Unmet, type Want } from '../plan/reconcile.js';
 import { resolveType } from '../plan/resolve.js';
-import type { FoundDevice } from '../plan/wanted.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
-
-/** A device that a domain is to have, whoever wants it. */
-export interface Want {
-  readonly domid: number;
-  readonly device: FoundDevice;
-  /** Whoever has the device loses it. */
-  readonly moves?: boolean | undefined;
-}
-
-/** A want that was not met, and why. */
-export interface Unmet extends Want {
-  readonly error: PvusbError;
-}
 
 /** Options of {@link reconcile}. */
 export interface ReconcileOptions extends OperationOptions, AssignmentOptions {
@@ -81,30 +57,7 @@ export async function reconcile(host: Host, options: ReconcileOptions = {}): Pro
   return { ...met, assignments };
 }
 
-type Met = Omit<Reconciled, 'assignments'>;
-
-/** Plans every want for the host as the plans before will leave it. */
-function forecast(seen: Inventory, wants: readonly Want[]): Met {
-  const [planned, unmet]: [PlannedAdjustment[], Unmet[]] = [[], []];
-  let now = seen;
-  for (const want of wants) {
-    try {
-      for (let next = nextOf(now, want); next; next = nextOf(now, want)) {
-        planned.push(next);
-        now = next.after;
-      }
-    } catch (error) {
-      unmet.push({ ...want, error: toPvusbError(error, { doing: 'planning' }) });
-    }
-  }
-  return {
-    changes: planned.map(({ adjustment }) => adjustment),
-    plans: planned.map(({ plan }) => plan),
-    unmet,
-  };
-}
-
-async function meet(host: Host, wants: readonly Want[], options: ReconcileOptions): Promise<Met> {
+async function meet(host: Host, wants: readonly Want[], options: ReconcileOptions): Promise<Forecast> {
   const { signal } = options;
   const [changes, plans, unmet]: [Adjustment[], Plan[], Unmet[]] = [[], [], []];
   for (const want of wants) {
@@ -168,9 +121,7 @@ function meetOnce(
     options,
     (inventory) => {
       const next = nextOf(inventory, want);
-      const { busid } = want.device;
-      const nothing: Plan = { title: `give ${busid} to domain ${want.domid}`, steps: [], onFailure: 'stop' };
-      return { plan: next?.plan ?? nothing, result: next };
+      return { plan: next?.plan ?? nothingToGive(want), result: next };
     },
     {
       rules: true,
@@ -189,35 +140,4 @@ function meetOnce(
       },
     },
   );
-}
-
-/** The next change that a want needs: a port emptied, its controller added, or the device given. */
-function nextOf(inventory: Inventory, want: Want): PlannedAdjustment | undefined {
-  const { domid, device } = want;
-  const domain = findDomain(inventory, domid);
-  const place = placeInTheWay(inventory, want);
-  if (place) return detaching(inventory, place);
-  const { devid } = device;
-  const controllers = devid === undefined ? [] : [{ devid, said: device.said }];
-  return nextAdjustment(inventory, domain, { controllers, devices: [device] }, { addsOnly: true });
-}
-
-/**
- * A port that names the device: another guest's, if it moves; the guest's own, if the device is not lent there any more,
- * or if it was pulled out there and is plugged in elsewhere now.
- */
-function placeInTheWay(inventory: Inventory, { domid, device, moves }: Want): Place | undefined {
-  const there = placesOf(inventory, device.busid).find(
-    (place) => place.controller.domid !== domid || !isLent(inventory, place),
-  );
-  if (there) return there.controller.domid === domid || moves ? there : undefined;
-  const plugged = deviceAt(inventory, device.busid);
-  if (!plugged || !hasSerial(device.identity)) return undefined;
-  return controllersOf(inventory, domid)
-    .flatMap((controller) => allPorts(controller).map((port) => ({ controller, port })))
-    .find(({ port: { busid } }) => {
-      const identity =
-        busid === undefined || deviceAt(inventory, busid) ? undefined : savedFor(inventory, busid)?.identity;
-      return identity !== undefined && hasIdentity(plugged, identity);
-    });
 }

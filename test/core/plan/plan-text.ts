@@ -117,7 +117,8 @@ function valueText(value: unknown): string {
   return typeof value === 'string' && /^[\w.:@/-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-function words(...parts: readonly (string | readonly string[])[]): string {
+/** Parts with blanks between them; empty ones are left out. */
+export function words(...parts: readonly (string | readonly string[])[]): string {
   return parts
     .flat()
     .filter((part) => part !== '')

@@ -8,6 +8,7 @@ import {
   doctor,
   isPvusbError,
   type Outcome,
+  reconcile,
   releaseDomain,
   removeController,
   type WantedController,
@@ -15,9 +16,10 @@ import {
 } from '../../../src/pvusb/index.js';
 import { correctAddresses } from '../../../src/pvusb/verbs/addresses.js';
 import { reviveDevice } from '../../../src/pvusb/verbs/revive.js';
+import { formatRule, parseRules } from '../../../src/rules/index.js';
 import { rebootDomain } from '../../../src/sim/index.js';
 import { parseBusid } from '../../../src/sysfs/busid.js';
-import { fields, planText } from './plan-text.js';
+import { fields, planText, words } from './plan-text.js';
 import type { ScriptHost } from './script-host.js';
 import { ScriptLine } from './script-line.js';
 
@@ -80,6 +82,25 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const { plans, changes } = await applyUsb(host, request, options);
     return plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n')).join('\n\n');
   },
+  /** `reconcile [DOMAIN] [moving] [following=BUSID:LINE]`: a device that stands in for the one of a rule */
+  reconcile: async ({ host }, line, options) => {
+    const moves = line.flag('moving');
+    const [busid, number] = line.option('following')?.split(':') ?? [];
+    const domain = line.rest() || undefined;
+    const { rules } = parseRules((await host.rules?.read()) ?? []);
+    const rule = rules.find(({ place }) => place.line === Number(number));
+    const followed = rule ? [{ busid: parseBusid(busid!)!, rule }] : [];
+    const { assignments, changes, plans, unmet } = await reconcile(host, {
+      ...options,
+      domain,
+      moves,
+      followed,
+    });
+    const states = assignments.map(({ rule, ...state }) => words(formatRule(rule), fields(state)));
+    const refused = unmet.map(({ error, ...want }) => words('unmet', fields(want), error.message));
+    const made = plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n'));
+    return [[...states, ...refused].join('\n'), ...made].join('\n\n');
+  },
   /** `correct DOMID`: the addresses in its saved configuration, as a watch does */
   correct: ({ host }, line, options) => {
     const request = { domid: line.number('a domain') };
@@ -109,6 +130,8 @@ const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Prom
   rm: ({ lab }, line) => lab.rm(line.word('a path')),
   /** `saved DOMID JSON`: libxl's file of a domain */
   saved: async ({ saved }, line) => saved.set(line.number('a domain'), Buffer.from(`${line.rest()}\n\0`)),
+  /** `rule RULE` */
+  rule: async ({ rules }, line) => void rules.push(line.rest()),
   /** `unplug BUSID` */
   unplug: ({ lab }, line) => lab.sim.unplug(line.word('a device')),
   /** `plug BUSID [of=BUSID] [serial=TEXT]`: the world's device with that name, or with another one */

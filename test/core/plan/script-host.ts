@@ -19,10 +19,18 @@ export class ScriptHost implements AsyncDisposable {
   /** By domain: the bytes of the saved configurations. */
   readonly saved = new Map<number, Buffer>();
 
+  /** The lines of its rules. */
+  readonly rules: string[] = [];
+
   private constructor(lab: Lab, world: World) {
     this.lab = lab;
     this.world = world;
-    this.host = { ...lab.host, userdata: userdataOf(this.saved) };
+    const rules = {
+      root: '/',
+      read: async () => [{ path: 'rules', text: this.rules.join('\n') }],
+      change: () => Promise.reject(new Error('a script has commands for that')),
+    };
+    this.host = { ...lab.host, userdata: userdataOf(this.saved), rules };
     // What a world does not say about the host's own uses is not asked.
     if (world.devices.some(({ uses }) => uses !== undefined))
       this.host = { ...this.host, uses: new HostUses(lab.sim.usb.hostFiles) };
