@@ -2,8 +2,11 @@
 
 import {
   attachProblem,
+  denialProblem,
   type Inventory,
+  isPvusbError,
   neededUses,
+  type PvusbError,
   type PvusbErrorCode,
   placesOf,
   usedBy,
@@ -91,14 +94,26 @@ const REASONS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'half-attached': 'half attached',
   'not-authorized': 'unauthorized',
   'no-interfaces': 'no interfaces',
+  'denied-by-rule': 'denied by a rule',
+  'rules-invalid': 'rules are wrong',
 };
 
 /** Why a device cannot be attached, in a word or two that complete "no (...)"; undefined when it can. */
 export function whyNotAttachable(inventory: Inventory, device: UsbDevice): string | undefined {
-  const problem = attachProblem(inventory, device);
+  const problem = attachProblem(inventory, device) ?? denialHere(inventory, device);
   const [need] = problem?.code === 'host-needs-it' ? neededUses(inventory, device.busid) : [];
   if (need) return printable(shortened(need.sentence));
   return problem && (REASONS[problem.code] ?? problem.code);
+}
+
+/** A rule that denies it to every guest, or a line that might. */
+function denialHere(inventory: Inventory, device: UsbDevice): PvusbError | undefined {
+  try {
+    return denialProblem(inventory, device);
+  } catch (error) {
+    if (isPvusbError(error, 'rules-invalid')) return error;
+    throw error;
+  }
 }
 
 /** The row says which device it is: `sdb1 is mounted at /srv`. */

@@ -112,7 +112,10 @@ describe('the commands about rules', () => {
     const xl = await stage.run('usbdev-attach', 'u2', 'hostbus=3', 'hostaddr=2');
     assert.equal(xl.status, 1);
     assert.match(xl.stderr, /assignments\.conf:1:1 denies 3-2/);
+    write('deny * id=46f4:0001');
+    assert.match(await stage.done('devices'), /^1-1 .* no \(denied by a rule\) /m);
     write('denied *');
+    assert.match(await stage.done('devices'), /^3-2 .* no \(rules are wrong\) /m);
     const broken = await refused('rules-invalid', 'attach', 'u2', '3-2');
     assert.match(
       broken,

@@ -22,7 +22,7 @@ export interface DevicesOptions extends CommonOptions {
 /** Runs the command. */
 export async function runDevices(terminal: Terminal, options: DevicesOptions): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
-    const inventory = await observe(host, { signal, uses: 'all' });
+    const inventory = await observe(host, { signal, uses: 'all', rules: true });
     const names = await usbNames(terminal, inventory.devices);
     if (options.json) printJson(terminal, devicesJson(inventory, names, options));
     else terminal.out(formatDevices(inventory, names, { ...options, columns: terminal.columns }));

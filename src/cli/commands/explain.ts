@@ -85,7 +85,7 @@ async function withExplained(
     body(
       await observe(
         { ...host, ...(rules ? { rules } : {}) },
-        { signal: terminal.signal, rules: true, details: true },
+        { signal: terminal.signal, rules: true, details: true, uses: 'all' },
       ),
     );
   };
