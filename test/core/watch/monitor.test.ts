@@ -1,8 +1,8 @@
 /** Following a host: what changes is reported, nothing else is, and it costs the same on a large host. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isDeepStrictEqual, isDeepStrictEqual } from 'node:util';
-
+import { isDeepStrictEqual } from 'node:util';
+import {
   attachDevice,
   detachDevice,
   type FollowOptions,
@@ -143,7 +143,9 @@ function manyDomains(count: number): World {
 }
 
 function fewest(one: Record<string, number>, other: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(one).map(([what, count]) => [what, Math.min(count, other[what]!)]));
+  return Object.fromEntries(
+    Object.entries(one).map(([what, count]) => [what, Math.min(count, other[what]!)]),
+  );
 }
 
 /** The requests that each kind of change takes. */
