@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assignmentsOf, detachDevice, observe, reconcile } from '../../../src/pvusb/index.js';
 import type { RuleFile } from '../../../src/rules/index.js';
-import { type DeviceSpec, qemuWorld, type World } from '../../../src/sim/index.js';
+import { type DeviceSpec, parseWorld, qemuWorld, type World } from '../../../src/sim/index.js';
 import { controllerOf, type Lab, type OpenLab } from '../support/test-host.js';
 
 const world = qemuWorld({ usbback: true });
@@ -206,6 +206,35 @@ export function scenarios(open: OpenLab): void {
       '1-8.3 u2 present',
       '1-8.4 u1 present',
     ]);
+  });
+
+  test('the host reboots, and its buses have other numbers', async () => {
+    const built = (left: string, right: string) => {
+      const hub = { id: '1d6b:0002', class: '09' };
+      const stick = { id: '1111:0001', interfaces: ['08/06/50'] };
+      return parseWorld({
+        format: 'pvusb-world-1',
+        devices: [
+          { busid: `usb${left}`, serial: '0000:00:14.0', ...hub },
+          { busid: `usb${right}`, serial: '0000:03:00.0', ...hub },
+          { busid: `${left}-2`, ...stick },
+          { busid: `${right}-2`, ...stick },
+        ],
+        domains: [
+          { domid: 1, name: 'u1' },
+          { domid: 2, name: 'u2' },
+        ],
+      });
+    };
+    for (const [left, right] of [
+      ['1', '2'],
+      ['2', '1'],
+    ] as const) {
+      await using host = await ruled(open, built(left, right));
+      host.rule('auto u1 socket=0000:00:14.0/2', 'auto u2 socket=0000:03:00.0/2');
+      await host.reconcile();
+      assert.deepEqual(await host.states(), [`${left}-2 u1 present`, `${right}-2 u2 present`]);
+    }
   });
 
   test('a place that the rule names', async () => {
