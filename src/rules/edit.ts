@@ -2,7 +2,7 @@
 import { linesOf } from './parse.js';
 
 /** What a new file begins with. */
-const HEADING = `# Which guest gets which USB device: one rule a line, see pvusb-rules(5). Changed by people and by
+const HEADING = `# Which guest gets which USB device: one rule a line (docs/rules.md of pvusb). Changed by people and by
 # "pvusb assign" and "pvusb unassign"; "pvusb check" finds mistakes, "pvusb explain DEVICE" says what applies.
 `;
 

@@ -29,6 +29,7 @@ import { describeDevice, printable, type UsbDevice } from '../../sysfs/index.js'
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
+import { describeGuests } from '../wording.js';
 
 /** Options of the command. */
 export interface ExplainOptions extends CommonOptions {
@@ -69,7 +70,9 @@ export async function runExplain(
     }
     const socket = decision ? `, socket ${decision.socket}` : '';
     terminal.out(`${device.busid}: ${describeDevice(device)}${socket}\n${printable(verdict)}\n`);
-    if (problem) terminal.out(`It cannot be attached: ${printable(problem.message)}\n`);
+    const holder = describeGuests(inventory, device);
+    if (holder !== undefined) terminal.out(`${holder} has it now.\n`);
+    else if (problem) terminal.out(`It cannot be attached: ${printable(problem.message)}\n`);
     if (parts.length > 0) terminal.out(`\n${formatParts(parts, terminal.columns)}`);
   });
 }
