@@ -38,7 +38,7 @@ describe('what the host needs', { concurrency: 1 }, () => {
     cases.play((lab) => part(new Ground(lab, SETUPS.qusb)));
 
   before(async () => {
-    cases = await CasesLab.start({ name: 'safety', warm: 'base' }, async (lab) => {
+    cases = await CasesLab.start({ name: 'safety' }, async (lab) => {
       await lab.dom0('modprobe -a vfat nls_cp437 nls_ascii xen-blkback');
       // Xen's script for disks looks at its lock through it, and tries forever without.
       await lab.dom0('ln -sf /proc/self/fd/0 /dev/stdin');
