@@ -13,6 +13,7 @@ import { GuestsSeen } from './guests-seen.js';
 import { Leftovers } from './leftovers.js';
 import { Monitor, type MonitorClient, type MonitorOptions } from './monitor.js';
 import { Reattach } from './reattach.js';
+import { Replugged } from './replugged.js';
 import { AddressDuty } from './saved-addresses.js';
 
 /** Options of {@link watchDomains}. In a dry run nothing is changed, and what would be done is reported. */
@@ -46,6 +47,7 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     new GuestDuty(context, seen, leftovers),
     new AddressDuty(context),
     new Reattach(context, seen),
+    new Replugged(context),
     new Assign(context),
     leftovers,
   ];

@@ -156,3 +156,17 @@ describe('releasing a domain', () => {
     assert.equal((await failure(() => releaseDomain(lab.host, { domain: 77 }))).code, 'no-such-domain');
   });
 });
+
+test('a replugged device that QEMU has, but the guest has not noticed, is handed to it again', async () => {
+  await using lab = await openSimulated({ world });
+  const { domid } = domainOf('p1');
+  await addController(lab.host, { domain: domid, type: 'qusb', ports: 8 });
+  await attachDevice(lab.host, { domain: domid, device: '4-1', devid: 0, port: 1 });
+  await using watch = await watching(lab);
+  const { address: _, ...again } = lab.sim.usb.device('4-1')!.spec;
+  await lab.sim.unplug('4-1');
+  await lab.sim.plug(again);
+  assert.match((await watch.until('mended')).what, /4-1/);
+  await lab.sim.idle();
+  assert.deepEqual(await places(lab), [`4-1 ${domid}/0/1 in-use`]);
+});
