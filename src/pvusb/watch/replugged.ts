@@ -43,7 +43,7 @@ export class Replugged implements Duty {
   #cameBack(inventory: Inventory, isFirst: boolean): Busid[] {
     const alive = new Set(livingGuests(inventory).map(({ domid }) => domid));
     const lent = inventory.controllers
-      .filter(({ domid, type }) => type === 'qusb' && alive.has(domid))
+      .filter(({ domid }) => alive.has(domid))
       .flatMap(({ domid, devid, ports }) =>
         ports.flatMap(({ port, busid }) =>
           busid ? [{ at: `${domid}/${devid}/${port}/${busid}`, busid }] : [],
