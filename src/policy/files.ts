@@ -1,19 +1,14 @@
 /** The folder of rules: one file that commands change, and a drop-in folder that they only read. */
 import { constants, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../async/clock.js';
+import type { Clock } from '../async/index.js';
 import type { RuleFile } from '../rules/index.js';
 import { RuleFilesError, toRuleFilesError } from './errors.js';
+import { listen } from './listen.js';
+import { DROP_IN, ENDING, MAIN } from './names.js';
 
 /** Where the rules are, unless told otherwise. */
 export const RULES_ROOT = '/etc/pvusb';
-
-/** The file that `pvusb assign` and `unassign` change. */
-const MAIN = 'assignments.conf';
-
-/** Files here whose names end like this are read after it, by name. */
-const DROP_IN = 'assignments.d';
-const ENDING = '.conf';
 
 /** Longest file read, in bytes. */
 const BYTES_MAX = 4_000_000;
@@ -39,12 +34,15 @@ export interface RuleFiles {
    * @throws {RuleFilesError} `denied`, `busy`, `not-a-file`, `io`
    */
   change(path: string, change: (text: string) => string | undefined): Promise<void>;
+  /** Calls `hear` whenever a file may have changed, until the function returned is called. Absent: nothing reports it. */
+  readonly listen?: (hear: () => void) => () => void;
 }
 
 /** The files of rules below `root`. Nothing is read until asked for. */
 export function openRuleFiles(root: string, clock: Clock): RuleFiles {
   return {
     root,
+    listen: (hear) => listen(root, hear),
     async read({ signal } = {}) {
       const dropIns = (await namesIn(join(root, DROP_IN)))
         .filter((name) => name.endsWith(ENDING) && !name.startsWith('.'))

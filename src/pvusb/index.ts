@@ -51,7 +51,8 @@ export {
   listDevices,
   listInventory,
 } from './verbs/listing.js';
-export { type FollowOptions, followHost, type MonitorOptions } from './watch/monitor.js';
+export { type FollowOptions, followHost } from './watch/follow.js';
+export type { MonitorOptions } from './watch/monitor.js';
 
 // Operations. Each one is planned first; with `dryRun` it is only planned.
 

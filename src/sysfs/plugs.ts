@@ -1,7 +1,8 @@
 /** Reports when USB devices come and go: a hint that it is time to look, no more. */
-import { type FSWatcher, watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { watchFolder, watchNearest } from '../async/index.js';
 import { parseDeviceName, parseInterfaceId } from './busid.js';
 
 /** Where the kernel makes a node for each device, which can be watched; sysfs itself reports nothing. */
@@ -9,6 +10,8 @@ const NODES = '/dev/bus/usb';
 
 /** Something may have been plugged in or pulled out since the last turn. */
 export interface Plugs {
+  /** Nothing changes without a report, and losses are reported: whoever listens need not look at intervals. */
+  readonly isComplete?: boolean;
   /**
    * Waits for that, and says which: nodes (`003/011`: bus and address), in a published simulation names of devices; the
    * folder itself when no more is known. Done when closed. On a platform that reports nothing it waits for ever.
@@ -79,43 +82,4 @@ function isOfDevice(name: string): boolean {
   return (
     /^\d{3}\/\d{3}$/.test(name) || parseDeviceName(name) !== undefined || parseInterfaceId(name) !== undefined
   );
-}
-
-/**
- * Watches a folder; while it does not exist, the nearest one above it, but only for the missing name: other things
- * happen in /dev. The watches are made from the top down, so that no folder appears unseen between two of them.
- */
-function watchNearest(folder: string, stir: (name: string | null) => void): FSWatcher | undefined {
-  let nearest = watchFolder(folder, stir);
-  if (nearest) return nearest;
-  const chain = ancestry(folder);
-  for (const [i, at] of chain.entries()) {
-    // Its own name is reported when the folder itself goes away.
-    const names = [basename(at), basename(chain[i + 1] ?? at)];
-    const watcher = watchFolder(at, (name) => {
-      if (at === folder) stir(name);
-      else if (name === null || names.includes(name)) stir(null);
-    });
-    if (!watcher) continue;
-    nearest?.close();
-    nearest = watcher;
-  }
-  return nearest;
-}
-
-/** A folder and all above it, the root first. */
-function ancestry(folder: string): string[] {
-  const above = dirname(folder);
-  return above === folder ? [folder] : [...ancestry(above), folder];
-}
-
-function watchFolder(folder: string, tell: (name: string | null) => void): FSWatcher | undefined {
-  try {
-    const watcher = watch(folder, (_, name) => tell(name));
-    watcher.on('error', () => watcher.close());
-    return watcher;
-  } catch {
-    // It does not exist, or there are too many watches on this host: then looking at intervals has to do.
-    return undefined;
-  }
 }

@@ -2,18 +2,18 @@
 import { isLibxlError } from '../../libxl/index.js';
 import { isXenstoreError } from '../../xenstore/index.js';
 import { ConflictError } from '../model/failure.js';
-import { controllersPath, DOMAINS, LIBXL, parseNumbers } from '../model/layout.js';
-import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from '../model/plan.js';
+import type { Action, ConfigEdit, Edit } from '../model/plan.js';
 import { withEdits } from '../model/saved-config.js';
-import type { Host, Xenstore, XenstoreNodes } from '../observe/host.js';
+import type { Host, XenstoreNodes } from '../observe/host.js';
 import { isUnusable } from '../observe/saved-config.js';
+import { checkAlone, checkFact } from './facts.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 
 /**
  * Makes the edits of a commit at once, if its facts still hold.
  *
- * @throws {ConflictError} a fact does not hold; nothing was changed
+ * @throws {ConflictError} a fact does not hold; nothing was changed unless it says so
  */
 export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
   const once = (): Promise<void> => commitWithConfig(host, action, signal);
@@ -21,7 +21,9 @@ export async function commit(host: Host, action: Commit, signal: AbortSignal | u
     await (host.commits?.run(once, signal) ?? once());
   } catch (error) {
     if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
+    return;
   }
+  await checkAlone(host, action, signal);
 }
 
 /**
@@ -30,8 +32,8 @@ export async function commit(host: Host, action: Commit, signal: AbortSignal | u
  */
 async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
   const { config } = action;
-  const { userdata, clock, xenstore } = host;
-  if (!config || !userdata) return commitOnce(xenstore, action, signal);
+  const { userdata, clock } = host;
+  if (!config || !userdata) return commitOnce(host, action, signal);
   let isBegun = false;
   let isDone = false;
   try {
@@ -39,14 +41,14 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
       const old = await held.read();
       isBegun = true;
       if (!old) {
-        await commitOnce(xenstore, action, signal);
+        await commitOnce(host, action, signal);
         isDone = true;
         return;
       }
       // A transaction may be tried more than once.
       let current = old;
       try {
-        await commitOnce(xenstore, action, signal, async (known) => {
+        await commitOnce(host, action, signal, async (known) => {
           const wanted = withEdits(old, [...config.edits, ...known]);
           if (wanted === current) return;
           try {
@@ -67,7 +69,7 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
     if (isDone) return;
     const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
     if (isBegun || !isNoUse) throw error;
-    await commitOnce(xenstore, action, signal);
+    await commitOnce(host, action, signal);
   }
 }
 
@@ -78,20 +80,20 @@ function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
 
 /** `last` is called before the transaction ends, with the devices of `config.known` that are still where they were. */
 async function commitOnce(
-  xenstore: Xenstore,
+  host: Host,
   action: Commit,
   signal: AbortSignal | undefined,
   last?: (known: readonly ConfigEdit[]) => Promise<void>,
 ): Promise<void> {
   const call = { signal };
   const known = (last && action.config?.known) ?? [];
-  await xenstore.transaction(async (nodes) => {
+  await host.xenstore.transaction(async (nodes) => {
     const [busids] = await Promise.all([
       nodes.readMany(
         known.map(({ path }) => path),
         call,
       ),
-      ...action.expect.map((fact) => checkFact(nodes, fact, signal)),
+      ...action.expect.map((fact) => checkFact(host, nodes, fact, signal)),
     ]);
     const there = known.filter(({ busid }, i) => busids[i] === busid);
     const clears = action.edits.filter((edit) => edit.edit === 'clear');
@@ -141,41 +143,3 @@ export async function prune(
   if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
 }
 
-async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal | undefined): Promise<void> {
-  if (fact.fact === 'unclaimed') return checkUnclaimed(nodes, fact, signal);
-  const [value] = await nodes.readMany([fact.path], { signal });
-  if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
-  if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
-  if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
-  if (fact.fact === 'value' && value !== fact.is) {
-    const now = value === undefined ? 'is gone' : `is now ${JSON.stringify(value)}`;
-    throw new ConflictError(`${fact.path} ${now}, not ${JSON.stringify(fact.is)}`);
-  }
-}
-
-/** One wave: every known list of controllers, and every port. */
-async function checkUnclaimed(
-  nodes: XenstoreNodes,
-  fact: UnclaimedFact,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const call = { signal };
-  const lists = [LIBXL, DOMAINS, ...fact.domids.map(controllersPath)];
-  const [[recorded, living, ...controllers], ports] = await Promise.all([
-    nodes.directoryMany(lists, call),
-    nodes.readMany(fact.ports, call),
-  ]);
-  const domids = new Set(fact.domids);
-  for (const domid of [...parseNumbers(recorded), ...parseNumbers(living)]) {
-    if (!domids.has(domid)) throw new ConflictError(`domain ${domid} has appeared`);
-  }
-  const known = new Set(fact.controllers.map(({ domid, devid }) => `${domid}/${devid}`));
-  for (const [i, domid] of fact.domids.entries()) {
-    for (const devid of parseNumbers(controllers[i])) {
-      if (!known.has(`${domid}/${devid}`))
-        throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
-    }
-  }
-  const taken = ports.indexOf(fact.busid);
-  if (taken >= 0) throw new ConflictError(`${fact.ports[taken]} now holds ${fact.busid}`);
-}

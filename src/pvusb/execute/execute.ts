@@ -78,7 +78,8 @@ function report({ onStep }: ExecuteOptions, progress: Progress): void {
 /** A transaction that was refused has changed nothing, so there is nothing of it to undo. */
 function isCertain(step: Step, error: unknown): boolean {
   // A problem with a saved configuration comes before its transaction, or ends it.
-  if (error instanceof ConflictError || error instanceof LibxlError) return true;
+  if (error instanceof ConflictError) return !error.hasChanged;
+  if (error instanceof LibxlError) return true;
   return (
     step.act.do === 'commit' &&
     error instanceof XenstoreError &&

@@ -16,12 +16,14 @@ import {
   ORIGIN_KEY,
   SAVED_DRIVERS,
   savedDevicePath,
+  savedIdentityPath,
   savedInterfacePath,
 } from '../model/layout.js';
+import type { Controller } from '../model/inventory.js';
 import type { Action } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
 import { observeDomains } from '../observe/domains.js';
-import type { Host } from '../observe/host.js';
+import type { CallOptions, Host, XenstoreNodes } from '../observe/host.js';
 import { prune } from './commit.js';
 
 /** How often, and at what interval, the kernel is asked for a driver while it still offers usbback. */
@@ -69,8 +71,9 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
   const call = { signal };
   const once = (): Promise<void> =>
     host.xenstore.transaction(async (nodes) => {
-      const { devids } = await observeDomains(nodes, call);
-      const controllers = await observeControllers(nodes, devids, call);
+      // Whoever claims the device after this reading makes the transaction start again.
+      if (host.latest) await nodes.readMany([savedIdentityPath(busid)], call);
+      const controllers = (await host.latest?.(call))?.controllers ?? (await readControllers(nodes, call));
       if (placesOf({ controllers }, busid).length > 0) return;
       await Promise.all(served.map((path) => nodes.rm(path, call)));
       const ignoring = [IDENTITY_KEY, ORIGIN_KEY, FORCED_KEY];
@@ -78,6 +81,11 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
       await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
     }, call);
   await (host.commits?.run(once, signal) ?? once());
+}
+
+async function readControllers(nodes: XenstoreNodes, call: CallOptions): Promise<readonly Controller[]> {
+  const { devids } = await observeDomains(nodes, call);
+  return observeControllers(nodes, devids, call);
 }
 
 /** Whether another plug may be in the socket than the one recorded: which driver that has is no business of the record. */

@@ -1,5 +1,6 @@
 /** Looks again only at what has changed on a host: the cost does not grow with the size of the host. */
 import type { Busid } from '../../sysfs/busid.js';
+import type { ScanOptions } from '../../sysfs/scan.js';
 import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import { allPorts } from '../model/find.js';
@@ -31,7 +32,7 @@ export async function observeAgain(
   host: Host,
   before: Inventory,
   dirty: Dirty,
-  options: CallOptions = {},
+  options: CallOptions & Pick<ScanOptions, 'details'> = {},
 ): Promise<Inventory> {
   const call = { signal: options.signal };
   try {
@@ -52,7 +53,7 @@ export async function observeAgain(
     const known = new Set(before.devices.map(({ busid }) => busid));
     const wanted = (busid: Busid): boolean => busids.has(busid) || (dirty.plugged && !known.has(busid));
     const [devices, savedDrivers, usbback] = await Promise.all([
-      busids.size > 0 || dirty.plugged ? host.sysfs.devices({ ...call, wanted }) : [],
+      busids.size > 0 || dirty.plugged ? host.sysfs.devices({ ...call, wanted, details: options.details }) : [],
       observeSavedOf(host.xenstore, [...busids], call),
       host.sysfs.hasDriver(USBBACK, call),
     ]);

@@ -1,12 +1,13 @@
 /** What the operations need from a host: seven small interfaces, so that a simulation or a fault injector can stand in. */
-import type { Clock, Mutex } from '../../async/index.js';
+import type { Clock, KeyedMutex, Mutex } from '../../async/index.js';
 import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
-import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
+import type { Binding, Busid, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
+import type { Inventory } from '../model/inventory.js';
 
 /** Options of every call. */
 export interface CallOptions {
@@ -71,15 +72,23 @@ export interface Host {
   readonly rules?: RuleFiles;
   /**
    * Opens something that reports when devices come and go, each by its busid or by its node (`003/011`: bus and
-   * address), or by anything else if it is not known which. Absent: nothing reports it.
+   * address), or by anything else if it is not known which; no name at
+   * all means that reports were lost. `isComplete`: nothing changes without a report. Absent: nothing reports it.
    */
-  readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
+  readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'> & { readonly isComplete?: boolean }>;
   /**
    * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
    */
   readonly reopen?: () => Promise<Xenstore>;
   /** Operations of this process that have conflicted with others take turns from then on, so as not to conflict again. */
   readonly turns?: Mutex;
+  /**
+   * The host as it is now, from someone who follows it: everything that was done before the call is in it. Undefined
+   * while they do not know it. Absent: nobody follows it, and everything is read.
+   */
+  readonly latest?: (options?: CallOptions) => Promise<Inventory | undefined>;
+  /** One operation at a time for a device: who waited looks again. */
+  readonly deviceTurns?: KeyedMutex<Busid>;
   /** Plans that are being carried out; closing the host waits for them. */
   readonly inFlight?: Set<Promise<unknown>>;
   /** Transactions of this process take turns: open at the same time they would only make each other start again. */

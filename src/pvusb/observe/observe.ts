@@ -48,7 +48,7 @@ export interface ObserveOptions extends CallOptions {
 export async function observe(host: Host, options: ObserveOptions = {}): Promise<Inventory> {
   try {
     const look = options.scope === 'controllers' ? observeSome : observeAll;
-    const seen = options.from ?? (await look(host, options));
+    const seen = options.from ? await complete(host, options.from, options) : await look(host, options);
     const call = { signal: options.signal };
     const asks = options.asks === 'all' ? qemusToAsk : options.asks;
     const domids = asks?.(seen) ?? [];
@@ -77,6 +77,14 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
   ]);
   const rules = ruleFiles === undefined ? {} : { ruleFiles };
   return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [], ...rules };
+}
+
+/** What a look that was made for something else lacks. */
+async function complete(host: Host, from: Inventory, options: ObserveOptions): Promise<Inventory> {
+  const { ruleFiles, details } = await observeRules(host, options);
+  const seen = ruleFiles === undefined ? from : { ...from, ruleFiles };
+  if (!details || from.devices.some(({ hash }) => hash !== undefined)) return seen;
+  return { ...seen, devices: await host.sysfs.devices({ signal: options.signal, details }) };
 }
 
 /** Most hosts have no rules: then devices need no details for them. */

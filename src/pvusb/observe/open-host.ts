@@ -6,8 +6,8 @@ import { type HostRoots, openHostUses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
 import { QmpClient } from '../../qmp/client.js';
-import { openPlugs } from '../../sysfs/plugs.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
+import { openHostPlugs } from '../../sysfs/uevent-plugs.js';
 import { openXenstore, type XenstoreEnvironment } from '../../xenstore/open.js';
 import { toPvusbError } from '../model/failure.js';
 import type { CallOptions, Host } from './host.js';
@@ -70,7 +70,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
     return {
       xenstore,
       sysfs: openSysfs(sysfsRoot, elsewhere),
-      plugs: () => openPlugs(sysfsRoot),
+      plugs: () => openHostPlugs(sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),

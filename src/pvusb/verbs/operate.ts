@@ -1,9 +1,9 @@
 /** How an operation goes: observe, plan, execute; and again if another writer came in between. */
-import type { Busid } from '../../sysfs/busid.js';
+import { type Busid, busidOf } from '../../sysfs/busid.js';
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
-import type { Plan } from '../model/plan.js';
+import type { Action, Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { isOfQemu } from '../types/types.js';
@@ -56,12 +56,19 @@ export async function operate<T>(
 ): Promise<Outcome<T>> {
   const { signal } = options;
   const { seen, lends, ...reads } = needs;
-  const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
+  const attempt = async (left: number, known?: Inventory): Promise<Outcome<T> | undefined> => {
+    const from = known ?? (await host.latest?.({ signal }));
     const outcome = planner(await observe(host, { signal, ...reads, uses: lends, from }));
     if (options.dryRun) return outcome;
-    try {
-      await execute(host, outcome.plan, options);
+    const { plan } = outcome;
+    const act = async (hadToWait = false): Promise<Outcome<T> | undefined> => {
+      // Of what the other operation did, this plan knows nothing.
+      if (hadToWait) return undefined;
+      await execute(host, plan, options);
       return outcome;
+    };
+    try {
+      return await (host.deviceTurns?.run(devicesOf(plan), act, signal) ?? act());
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
@@ -82,6 +89,18 @@ export async function operate<T>(
   } catch (error) {
     throw toPvusbError(error, { doing: 'waiting for another program', signal });
   }
+}
+
+/** The devices that a plan is about. */
+function devicesOf({ steps }: Plan): Busid[] {
+  return [...new Set(steps.flatMap(({ act }) => busidsIn(act)))];
+}
+
+function busidsIn(act: Action): Busid[] {
+  if ('busid' in act) return [act.busid];
+  if ('interface' in act) return [busidOf(act.interface)];
+  if (act.do !== 'commit') return [];
+  return act.expect.flatMap((fact) => (fact.fact === 'unclaimed' ? fact.busid : []));
 }
 
 /** The QEMU of a domain, when it serves a controller of one of these types. */

@@ -27,7 +27,7 @@ export class Assign implements Duty {
   }
 
   async see({ inventory, changes, isFirst }: Look): Promise<void> {
-    const { host, options, trouble } = this.#context;
+    const { host, trouble } = this.#context;
     if (!host.rules) return;
     try {
       const nowMs = host.clock.nowMs();
@@ -35,9 +35,7 @@ export class Assign implements Duty {
       const hasNewRules = await this.#readRules();
       const isQuiet = !isFirst && !hasNewRules && changes.length === 0 && !isDue;
       if (isQuiet || parseRules(this.#files).rules.length === 0) return;
-      const { signal } = options;
-      const devices = await host.sysfs.devices({ signal, details: true });
-      await this.#assign({ ...inventory, devices, ruleFiles: this.#files });
+      await this.#assign({ ...inventory, ruleFiles: this.#files });
     } catch (error) {
       trouble(error);
     }

@@ -1,11 +1,11 @@
 /** Follows a host: what is dirty is looked at again, and the differences are reported. */
 import { channel } from 'node:diagnostics_channel';
-import { withDeadline } from '../../async/index.js';
+import { setImmediate } from 'node:timers/promises';
+import { Mutex, withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { differences, type InventoryChange } from '../model/difference.js';
-import { isPvusbError } from '../model/errors.js';
-import { toPvusbError } from '../model/failure.js';
 import type { Inventory } from '../model/inventory.js';
+import { LIBXL } from '../model/layout.js';
 import { observeAgain } from '../observe/again.js';
 import type { CallOptions, Changes, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
@@ -31,19 +31,25 @@ export interface MonitorClient {
 
 /** How a host is followed. */
 export interface MonitorOptions extends CallOptions {
-  /** The whole host is looked at at least this often, since not every change has an event; default 30,000 ms. */
+  /**
+   * The whole host is looked at at least this often; default 30,000 ms. Not at all where everything that changes has an
+   * event.
+   */
   readonly lookEveryMs?: number | undefined;
+  /** Devices are read with what only rules look at; only if there are rules unless given. */
+  readonly details?: boolean | undefined;
 }
 
-/** Events that come together lead to one look. */
-const GATHER_MS = 100;
+/** So many looks may follow each other at once; then each takes the time of one. Events in between lead to one look. */
+const LOOKS_AT_ONCE = 8;
+const LOOK_MS = 100;
 
 /** The pause after a look that failed. */
 const RETRY_MS = 1_000;
 
 const LOOK_EVERY_MS = 30_000;
 
-/** A device that entered or left a port changes its drivers after that, which no event reports: it is looked at again. */
+/** A device that entered or left a port changes its drivers after that, which not every kernel reports: it is looked at again. */
 const DRIVERS_AFTER_MS = 1_000;
 
 /** Every change that any monitor in the process sees: one {@link InventoryChange} each, on `pvusb:change`. */
@@ -54,18 +60,28 @@ export class Monitor {
   readonly #host: Host;
   readonly #signal: AbortSignal | undefined;
   readonly #lookEveryMs: number;
+  readonly #details: boolean | undefined;
   readonly #dirty = new DirtySet();
+  /** Looks are made one at a time. */
+  readonly #looks = new Mutex();
   #last: Inventory | undefined;
+  /** What the client was told. */
+  #told: Inventory | undefined;
+  #plugs: { readonly isComplete?: boolean } | undefined;
+  /** When another look would be one too many. */
+  #freeMs = 0;
   /** When the whole host was last looked at. */
   #wholeMs = 0;
   /** Devices that are to be looked at again, and when. */
   #again: { readonly busid: Busid; readonly atMs: number }[] = [];
+  #isStirred = false;
   #failure: unknown;
   #wake: () => void = () => undefined;
 
-  constructor(host: Host, { signal, lookEveryMs = LOOK_EVERY_MS }: MonitorOptions = {}) {
+  constructor(host: Host, { signal, lookEveryMs = LOOK_EVERY_MS, details }: MonitorOptions = {}) {
     this.#host = host;
     this.#signal = signal;
+    this.#details = details;
     this.#lookEveryMs = lookEveryMs;
   }
 
@@ -80,7 +96,7 @@ export class Monitor {
     const call = { signal: this.#signal };
     const opening = [
       ...WATCHED.map(async (path) => this.#fired(await xenstore.watch(path, call))),
-      ...(plugs ? [plugs()] : []),
+      ...(plugs ? [this.#openPlugs(plugs)] : []),
     ];
     const opened = (await Promise.allSettled(opening)).flatMap((one) =>
       one.status === 'fulfilled' ? one.value : [],
@@ -102,6 +118,44 @@ export class Monitor {
       await Promise.all(opened.map((changes) => changes.close().catch(() => undefined)));
       await Promise.all(pumps);
     }
+  }
+
+  /**
+   * The host as it is now, whatever this process or others have just done: xenstored reports a change before it answers
+   * what is asked afterwards, so one answer shows that all reports are here. Only what they are about is read again.
+   * Undefined before the first look.
+   *
+   * @throws {PvusbError} of the host's group, `connection-lost` or `aborted`
+   */
+  async latest(options: CallOptions = {}): Promise<Inventory | undefined> {
+    if (!this.#last) return undefined;
+    await this.#host.xenstore.readMany([LIBXL], options);
+    // Reports that came with the answer are passed on in this turn; the kernel's events are read in the next one.
+    await setImmediate();
+    return this.#looks.run(async () => {
+      const seen = await this.#observe();
+      if (this.#isComplete) return seen;
+      // Of a driver that has changed nothing may have been reported.
+      this.#last = { ...seen, devices: await this.#host.sysfs.devices({ ...options, details: this.#details }) };
+      return this.#last;
+    }, options.signal);
+  }
+
+  /** Calls the client soon, though nothing has happened to the host. */
+  stir(): void {
+    this.#isStirred = true;
+    this.#wake();
+  }
+
+  /** Whether devices and drivers, too, change only with a report. */
+  get #isComplete(): boolean {
+    return this.#plugs?.isComplete === true;
+  }
+
+  async #openPlugs(plugs: NonNullable<Host['plugs']>): Promise<Pick<Changes, 'next' | 'close'>> {
+    const opened = await plugs();
+    this.#plugs = opened;
+    return opened;
   }
 
   /** A watch fires once when it is set, for no reason. */
@@ -132,13 +186,14 @@ export class Monitor {
 
   /** A failed look is reported and repeated, for the whole host. */
   async #look(client: MonitorClient): Promise<void> {
-    const before = this.#last;
+    const before = this.#told;
+    this.#isStirred = false;
     try {
-      const inventory = await this.#observe(before);
-      this.#last = inventory;
+      const inventory = await this.#looks.run(() => this.#observe());
+      this.#told = inventory;
       const changes = before ? differences(before, inventory) : [];
       const atMs = this.#host.clock.nowMs() + DRIVERS_AFTER_MS;
-      for (const change of changes) {
+      for (const change of this.#isComplete ? [] : changes) {
         if (change.change !== 'attached' && change.change !== 'detached') continue;
         this.#again.push({ busid: change.busid, atMs });
       }
@@ -152,29 +207,53 @@ export class Monitor {
     }
   }
 
-  #observe(before: Inventory | undefined): Promise<Inventory> {
+  /** Looks at what is dirty. */
+  async #observe(): Promise<Inventory> {
+    const before = this.#last;
     const call = { signal: this.#signal };
     const nowMs = this.#host.clock.nowMs();
-    const isDue = nowMs >= this.#wholeMs + this.#lookEveryMs;
+    const isDue = nowMs >= this.#wholeDueMs;
     for (const { busid, atMs } of this.#again) if (atMs <= nowMs) this.#dirty.markDevice(busid);
     this.#again = this.#again.filter(({ atMs }) => atMs > nowMs);
-    if (before && !isDue && this.#dirty.isEmpty) return Promise.resolve(before);
+    if (before && !isDue && this.#dirty.isEmpty) return before;
     const dirty = this.#dirty.take(before);
-    if (before && !isDue && dirty !== 'everything') return observeAgain(this.#host, before, dirty, call);
-    this.#wholeMs = nowMs;
-    return observe(this.#host, call);
+    const isPart = before && !isDue && dirty !== 'everything';
+    if (!isPart) this.#wholeMs = nowMs;
+    try {
+      this.#last = isPart
+        ? await observeAgain(this.#host, before, dirty, { ...call, details: this.#details })
+        : await observe(this.#host, { ...call, details: this.#details });
+      return this.#last;
+    } catch (error) {
+      // What was taken has not been looked at.
+      this.#dirty.markEverything();
+      throw error;
+    }
+  }
+
+  /** When the whole host is to be looked at, whatever has been reported. */
+  get #wholeDueMs(): number {
+    return this.#isComplete ? Number.POSITIVE_INFINITY : this.#wholeMs + this.#lookEveryMs;
   }
 
   /** Until something happens or is due. */
   async #wait(client: MonitorClient): Promise<void> {
     const nowMs = this.#host.clock.nowMs();
     const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? []].flat();
-    const dueMs = Math.min(this.#wholeMs + this.#lookEveryMs, ...dues);
-    const isIdle = this.#dirty.isEmpty && this.#failure === undefined;
-    if (isIdle) await this.#sleepUntilWoken(Math.max(0, dueMs - nowMs));
+    const dueMs = Math.min(this.#wholeDueMs, ...dues);
+    const isCalm = this.#dirty.isEmpty && this.#last === this.#told && !this.#isStirred;
+    if (isCalm && this.#failure === undefined) await this.#sleepUntilWoken(Math.max(0, dueMs - nowMs));
     if (this.#failure !== undefined) throw this.#failure;
     this.#signal?.throwIfAborted();
-    if (!this.#dirty.isEmpty) await this.#host.clock.sleep(GATHER_MS, this.#signal);
+    await this.#takeTurn();
+  }
+
+  /** Events that come together lead to one look; a flood of them, to a look now and then. */
+  async #takeTurn(): Promise<void> {
+    const nowMs = this.#host.clock.nowMs();
+    this.#freeMs = Math.max(this.#freeMs, nowMs - LOOKS_AT_ONCE * LOOK_MS) + LOOK_MS;
+    if (this.#freeMs > nowMs) await this.#host.clock.sleep(this.#freeMs - nowMs, this.#signal);
+    else await setImmediate();
   }
 
   async #sleepUntilWoken(withinMs: number): Promise<void> {
@@ -188,39 +267,8 @@ export class Monitor {
         limit?.addEventListener('abort', end, { once: true });
         if (limit?.aborted) end();
       });
-    await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
-  }
-}
-
-/** Options of {@link followHost}. */
-export interface FollowOptions extends MonitorOptions {
-  /** Called once, with the host as it is now. */
-  readonly onStart?: ((inventory: Inventory) => void) | undefined;
-  /** Called with each change from then on. */
-  readonly onChange?: ((change: InventoryChange) => void) | undefined;
-}
-
-/**
- * Reports how a host changes until the signal aborts: first the host as it is, then each difference. It changes
- * nothing.
- *
- * @throws {PvusbError} when the host can no longer be followed: `connection-lost`, or one of the host's
- */
-export async function followHost(host: Host, options: FollowOptions = {}): Promise<void> {
-  const client: MonitorClient = {
-    dueMs: () => undefined,
-    async see({ inventory, changes, isFirst }) {
-      if (isFirst) options.onStart?.(inventory);
-      for (const change of changes) options.onChange?.(change);
-    },
-    trouble(error) {
-      if (isPvusbError(error, 'connection-lost')) throw error;
-    },
-  };
-  try {
-    await new Monitor(host, options).run(client);
-  } catch (error) {
-    if (options.signal?.aborted) return;
-    throw toPvusbError(error, { doing: 'following the host', signal: options.signal });
+    // No timer that nobody needs: an idle process sleeps.
+    if (withinMs === Number.POSITIVE_INFINITY) await woken(this.#signal);
+    else await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
   }
 }

@@ -61,10 +61,14 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     },
     trouble,
   };
+  const monitor = new Monitor(host, { ...options, details: host.rules !== undefined });
+  const deafen = host.rules?.listen?.(() => monitor.stir());
   try {
-    await new Monitor(host, options).run(client);
+    await monitor.run(client);
   } catch (error) {
     if (signal?.aborted) return;
     throw toPvusbError(error, { doing: 'watching domains', signal });
+  } finally {
+    deafen?.();
   }
 }

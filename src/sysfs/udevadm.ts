@@ -1,0 +1,31 @@
+/** The kernel's events as `udevadm monitor` prints them, for machines without the package's native library. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { Gathered } from './gathered.js';
+import type { Plugs } from './plugs.js';
+
+const ARGUMENTS = ['monitor', '--kernel', '--property', '--subsystem-match=usb'];
+
+/** Its first line, once it listens. */
+const BEGIN = 'monitor will print';
+
+/** Starts it; undefined where there is no such program, or it ends at once. */
+export async function openUdevadm(): Promise<Plugs | undefined> {
+  const child = spawn('udevadm', ARGUMENTS, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const gathered = new Gathered();
+  gathered.end = () => child.kill();
+  const lines = createInterface({ input: child.stdout });
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(undefined));
+    child.once('exit', () => {
+      resolve(undefined);
+      // It prints nothing when it has lost events, and none of what comes now is seen.
+      gathered.lose(true);
+    });
+    lines.on('line', (line) => {
+      if (line.startsWith(BEGIN)) resolve(gathered);
+      const [, name] = /^DEVPATH=.*\/([^/]+)$/.exec(line) ?? [];
+      if (name !== undefined) gathered.stir(name);
+    });
+  });
+}
