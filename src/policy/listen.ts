@@ -18,7 +18,12 @@ export function listen(root: string, hear: () => void): () => void {
     close();
     const tell = (name: string | null): void => {
       // What a program is still writing has another name.
-      if (name !== null && ![MAIN, DROP_IN].includes(name) && !name.endsWith(ENDING) && name !== basename(root))
+      if (
+        name !== null &&
+        ![MAIN, DROP_IN].includes(name) &&
+        !name.endsWith(ENDING) &&
+        name !== basename(root)
+      )
         return;
       // Of a folder that was moved away or made again the watch knows nothing.
       if (name === null || name === DROP_IN || name === basename(root)) watchAll();

@@ -56,6 +56,8 @@ export function describeEvent(event: WatchEvent): string {
     }
     case 'not-assigned':
       return `${event.busid} was not attached to domain ${event.domid}, as a rule says: ${printable(event.why)}`;
+    case 'unplugged':
+      return `${event.busid} was pulled out: port ${event.port} of controller ${event.devid} of domain ${event.domid} is free.`;
     case 'corrected':
       return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'planned':

@@ -142,4 +142,3 @@ export async function prune(
   const [children] = await nodes.directoryMany([edit.path], { signal });
   if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
 }
-

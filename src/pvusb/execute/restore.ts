@@ -10,6 +10,7 @@ import {
 import { isOnAnother, USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { addressOf, placesOf } from '../model/find.js';
+import type { Controller } from '../model/inventory.js';
 import {
   FORCED_KEY,
   IDENTITY_KEY,
@@ -19,7 +20,6 @@ import {
   savedIdentityPath,
   savedInterfacePath,
 } from '../model/layout.js';
-import type { Controller } from '../model/inventory.js';
 import type { Action } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
 import { observeDomains } from '../observe/domains.js';

@@ -53,7 +53,9 @@ export async function observeAgain(
     const known = new Set(before.devices.map(({ busid }) => busid));
     const wanted = (busid: Busid): boolean => busids.has(busid) || (dirty.plugged && !known.has(busid));
     const [devices, savedDrivers, usbback] = await Promise.all([
-      busids.size > 0 || dirty.plugged ? host.sysfs.devices({ ...call, wanted, details: options.details }) : [],
+      busids.size > 0 || dirty.plugged
+        ? host.sysfs.devices({ ...call, wanted, details: options.details })
+        : [],
       observeSavedOf(host.xenstore, [...busids], call),
       host.sysfs.hasDriver(USBBACK, call),
     ]);

@@ -4,7 +4,14 @@ import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
-import type { Binding, Busid, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
+import type {
+  Binding,
+  Busid,
+  DriverName,
+  InterfaceId,
+  InterfaceState,
+  UsbDevice,
+} from '../../sysfs/index.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { Inventory } from '../model/inventory.js';

@@ -1,5 +1,5 @@
 /** The duty that gives guests what the rules assign to them. */
-import { parseRules, type RuleFile } from '../../rules/index.js';
+import { formatPlace, parseRules, type RuleFile } from '../../rules/index.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { isPvusbError } from '../model/errors.js';
 import { deviceAt, domainAt } from '../model/find.js';
@@ -16,10 +16,12 @@ import type { Look } from './monitor.js';
 export class Assign implements Duty {
   readonly #context: DutyContext;
   readonly #seen = new AssignmentsSeen();
+  readonly #hear: (assignments: readonly Assignment[]) => void;
   #files: readonly RuleFile[] = [];
 
-  constructor(context: DutyContext) {
+  constructor(context: DutyContext, hear: (assignments: readonly Assignment[]) => void = () => undefined) {
     this.#context = context;
+    this.#hear = hear;
   }
 
   dueMs(): number | undefined {
@@ -34,7 +36,11 @@ export class Assign implements Duty {
       const isDue = (this.#seen.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs;
       const hasNewRules = await this.#readRules();
       const isQuiet = !isFirst && !hasNewRules && changes.length === 0 && !isDue;
-      if (isQuiet || parseRules(this.#files).rules.length === 0) return;
+      if (isQuiet) return;
+      if (parseRules(this.#files).rules.length === 0) {
+        this.#hear([]);
+        return;
+      }
       await this.#assign({ ...inventory, ruleFiles: this.#files });
     } catch (error) {
       trouble(error);
@@ -60,27 +66,36 @@ export class Assign implements Duty {
     const nowMs = this.#context.host.clock.nowMs();
     const followed = this.#seen.follow(inventory, decisionsOf(inventory), nowMs);
     const assignments = assignmentsOf(inventory, { followed });
+    this.#hear(assignments);
     for (const assignment of this.#seen.see(inventory, assignments, nowMs)) {
       const device = deviceAt(inventory, assignment.busid!);
       if (device) await this.#give(inventory, assignment, device);
     }
   }
 
-  async #give(inventory: Inventory, assignment: Assignment, device: UsbDevice): Promise<void> {
-    const { host, options, tell } = this.#context;
+  async #give(inventory: Inventory, assignment: Assignment, plug: UsbDevice): Promise<void> {
+    const { host, options, carry, tell } = this.#context;
     const { domid, busid, want } = assignment;
     const name = domainAt(inventory, domid!)?.name;
     try {
-      const { changes, plans } = await meetWant(host, { domid: domid!, device: want! }, options);
+      const device = want!;
+      const own = {
+        what: 'attach',
+        request: { domid, name, device },
+        why: `${formatPlace(assignment.rule.place)} assigns ${busid}`,
+      };
+      const { changes, plans } = await carry(own, (operation) =>
+        meetWant(host, { domid: domid!, device }, operation),
+      );
       if (options.dryRun) for (const plan of plans) tell({ event: 'planned', plan });
       for (const change of options.dryRun ? [] : changes)
         if (change.change === 'attached') tell({ event: 'assigned', name, at: { ...change, busid: busid! } });
-      if (options.dryRun) this.#seen.fail(assignment, device, '', host.clock.nowMs());
+      if (options.dryRun) this.#seen.fail(assignment, plug, '', host.clock.nowMs());
       else this.#seen.give(inventory, assignment);
     } catch (error) {
       if (options.signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      const isNew = this.#seen.fail(assignment, device, why, host.clock.nowMs());
+      const isNew = this.#seen.fail(assignment, plug, why, host.clock.nowMs());
       // A guest that is being created, a QEMU that is starting: it will work in a moment.
       if (isNew && !isNotYet(error)) tell({ event: 'not-assigned', domid: domid!, busid: busid!, why });
     }

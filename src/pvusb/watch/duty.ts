@@ -31,6 +31,8 @@ export type WatchEvent =
   | { readonly event: 'assigned'; readonly name?: string | undefined; readonly at: Attachment }
   /** It does not get it, and why; it will be tried again. */
   | { readonly event: 'not-assigned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A device was pulled out, and the port that it was in is free. */
+  | ({ readonly event: 'unplugged' } & Attachment)
   /** A guest's saved configuration had another address for a device that was replugged. */
   | ({ readonly event: 'corrected' } & CorrectedAddress)
   /** In a dry run: what would be done now. */
@@ -38,9 +40,22 @@ export type WatchEvent =
   /** A look or a repair failed; the watch goes on. */
   | { readonly event: 'trouble'; readonly why: string };
 
+/** Something that a watch does by itself. */
+export interface OwnOperation {
+  /** The verb, as on the command line. */
+  readonly what: string;
+  readonly request: unknown;
+  /** The rule, or what happened. */
+  readonly why: string;
+}
+
+/** Carries out what a watch does by itself: with the options of its operations, or with more. */
+export type Carry = <T>(own: OwnOperation, body: (options: OperationOptions) => Promise<T>) => Promise<T>;
+
 /** What every duty works with. */
 export interface DutyContext {
   readonly host: Host;
+  readonly carry: Carry;
   /** For every operation of a duty. */
   readonly options: OperationOptions;
   readonly tell: (event: WatchEvent) => void;
@@ -50,6 +65,8 @@ export interface DutyContext {
 
 /** One duty. Duties see each look in list order. */
 export interface Duty {
+  /** What it does takes seconds: the others do not wait for it, and it misses the looks that are made meanwhile. */
+  readonly isSlow?: true;
   /** When it wants to see the host even if nothing happens; undefined: never. */
   dueMs(nowMs: number): number | undefined;
   see(look: Look): Promise<void>;

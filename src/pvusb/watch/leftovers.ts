@@ -23,6 +23,7 @@ interface Leftover {
 
 /** Fixes what guests have left behind. */
 export class Leftovers implements Duty {
+  readonly isSlow = true;
   readonly #context: DutyContext;
   readonly #toolstackMs: number;
   #left: Leftover[];
@@ -70,15 +71,19 @@ export class Leftovers implements Duty {
 
   /** Returns whether everything succeeded. */
   async #mend(ripe: readonly Leftover[]): Promise<boolean> {
-    const { host, options, tell } = this.#context;
+    const { host, options, carry, tell } = this.#context;
     const recent = this.#left;
     const had = new Set(ripe.flatMap(({ busids }) => busids));
-    const { findings, plans, remaining, failures, revived } = await doctor(host, {
-      ...options,
-      fix: !options.dryRun,
-      revivable: (busid) => had.has(busid),
-      only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
-    });
+    const { findings, plans, remaining, failures, revived } = await carry(
+      { what: 'doctor', request: { busids: [...had] }, why: 'a guest is gone, or has lost a device' },
+      (operation) =>
+        doctor(host, {
+          ...operation,
+          fix: !options.dryRun,
+          revivable: (busid) => had.has(busid),
+          only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
+        }),
+    );
     if (options.dryRun) {
       for (const plan of plans) tell({ event: 'planned', plan });
       return true;

@@ -136,7 +136,10 @@ export class Monitor {
       const seen = await this.#observe();
       if (this.#isComplete) return seen;
       // Of a driver that has changed nothing may have been reported.
-      this.#last = { ...seen, devices: await this.#host.sysfs.devices({ ...options, details: this.#details }) };
+      this.#last = {
+        ...seen,
+        devices: await this.#host.sysfs.devices({ ...options, details: this.#details }),
+      };
       return this.#last;
     }, options.signal);
   }
@@ -144,6 +147,12 @@ export class Monitor {
   /** Calls the client soon, though nothing has happened to the host. */
   stir(): void {
     this.#isStirred = true;
+    this.#wake();
+  }
+
+  /** Ends the monitor with an error. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
     this.#wake();
   }
 
@@ -179,8 +188,7 @@ export class Monitor {
         this.#wake();
       }
     } catch (error) {
-      this.#failure = error;
-      this.#wake();
+      this.fail(error);
     }
   }
 

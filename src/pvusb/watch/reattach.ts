@@ -66,7 +66,7 @@ export class Reattach implements Duty {
 
   /** Attaches one device: to the port that it was in, if that is free. */
   async #reattach(inventory: Inventory, guest: Returning, lent: Lent): Promise<Reattached | 'later'> {
-    const { host, options } = this.#context;
+    const { host, options, carry } = this.#context;
     const { domid, sinceMs } = guest;
     const sinceReturnMs = host.clock.nowMs() - sinceMs;
     const isLate = sinceReturnMs > READY_WITHIN_MS;
@@ -84,7 +84,10 @@ export class Reattach implements Duty {
     try {
       const revival = holder === undefined ? await this.#revive(device.busid) : undefined;
       const want = { domid, device: { busid: device.busid, identity: lent.identity, ...at } };
-      const { changes, plans } = await meetWant(host, want, { ...options, isBuilt: true });
+      const own = { what: 'attach', request: want, why: 'the guest had it before it was started again' };
+      const { changes, plans } = await carry(own, (operation) =>
+        meetWant(host, want, { ...operation, isBuilt: true }),
+      );
       if (options.dryRun) return { plans: [...(revival ? [revival] : []), ...plans] };
       const attached = changes.find(({ change }) => change === 'attached');
       if (attached?.change !== 'attached') return {};
@@ -103,9 +106,10 @@ export class Reattach implements Duty {
    * not to attach.
    */
   async #revive(busid: Busid): Promise<Plan | undefined> {
-    const { host, options, trouble } = this.#context;
+    const { host, carry, trouble } = this.#context;
     try {
-      return await reviveDevice(host, busid, options);
+      const own = { what: 'revive', request: { busid }, why: 'no driver of the host has it' };
+      return await carry(own, (operation) => reviveDevice(host, busid, operation));
     } catch (error) {
       trouble(error);
       return undefined;

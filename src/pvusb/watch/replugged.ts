@@ -12,6 +12,7 @@ const NOTICE_MS = 3_000;
 
 /** Hands devices that came back to their guests again. */
 export class Replugged implements Duty {
+  readonly isSlow = true;
   readonly #context: DutyContext;
   /** The address that the device of each port had when it was last there. */
   readonly #addresses = new Map<string, string>();
@@ -62,13 +63,17 @@ export class Replugged implements Duty {
   }
 
   async #handAnew(busids: ReadonlySet<Busid>): Promise<void> {
-    const { host, options, tell } = this.#context;
-    const { findings, plans, remaining, failures } = await doctor(host, {
-      ...options,
-      fix: !options.dryRun,
-      only: (finding) =>
-        finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
-    });
+    const { host, options, carry, tell } = this.#context;
+    const { findings, plans, remaining, failures } = await carry(
+      { what: 'doctor', request: { busids: [...busids] }, why: 'a device of a guest came back' },
+      (operation) =>
+        doctor(host, {
+          ...operation,
+          fix: !options.dryRun,
+          only: (finding) =>
+            finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
+        }),
+    );
     if (options.dryRun) {
       for (const plan of plans) tell({ event: 'planned', plan });
       return;

@@ -70,11 +70,14 @@ export class AddressDuty implements Duty {
   }
 
   async see({ inventory }: Look): Promise<void> {
-    const { host, options, tell, trouble } = this.#context;
+    const { host, options, carry, tell, trouble } = this.#context;
     if (!host.userdata) return;
     for (const domid of this.#addresses.see(inventory, host.clock.nowMs())) {
       try {
-        const { plan, result } = await correctAddresses(host, { domid, seen: inventory }, options);
+        const { plan, result } = await carry(
+          { what: 'addresses', request: { domid }, why: 'its saved configuration had others' },
+          (operation) => correctAddresses(host, { domid, seen: inventory }, operation),
+        );
         if (result.hasFile) this.#addresses.settle(domid);
         if (options.dryRun && plan.steps.length > 0) tell({ event: 'planned', plan });
         if (!options.dryRun) for (const address of result.corrected) tell({ event: 'corrected', ...address });

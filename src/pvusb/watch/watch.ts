@@ -5,16 +5,18 @@
 import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Host } from '../observe/host.js';
+import type { Assignment } from '../plan/assigned.js';
 import type { OperationOptions } from '../verbs/operate.js';
 import { Assign } from './assign.js';
-import type { Duty, DutyContext, WatchEvent } from './duty.js';
+import type { Carry, Duty, DutyContext, WatchEvent } from './duty.js';
 import { GuestDuty } from './guests.js';
 import { GuestsSeen } from './guests-seen.js';
 import { Leftovers } from './leftovers.js';
-import { Monitor, type MonitorClient, type MonitorOptions } from './monitor.js';
+import { type Look, Monitor, type MonitorClient, type MonitorOptions } from './monitor.js';
 import { Reattach } from './reattach.js';
 import { Replugged } from './replugged.js';
 import { AddressDuty } from './saved-addresses.js';
+import { Unplugged } from './unplugged.js';
 
 /** Options of {@link watchDomains}. In a dry run nothing is changed, and what would be done is reported. */
 export interface WatchOptions extends OperationOptions, MonitorOptions {
@@ -23,6 +25,16 @@ export interface WatchOptions extends OperationOptions, MonitorOptions {
   readonly toolstackMs?: number | undefined;
   /** How long a port must be empty to count as detached, rather than as the end of its guest; default 5,000 ms. */
   readonly wishMs?: number | undefined;
+  /** A device that is pulled out is taken from its guest at once, so that what comes into its socket is not the guest's. */
+  readonly freesPorts?: boolean | undefined;
+  /** Called once, with the host as the watch knows it: operations on it read only what has changed. */
+  readonly onHost?: ((host: Host) => void) | undefined;
+  /** Carries out what the watch does by itself, so that somebody can keep a record of it. */
+  readonly carry?: Carry | undefined;
+  /** Called with what has become of the assignments, whenever that may have changed. */
+  readonly onAssignments?: ((assignments: readonly Assignment[]) => void) | undefined;
+  /** Called with each look, before anything is done about it. */
+  readonly onLook?: ((look: Look) => void) | undefined;
 }
 
 /** Longer than libxl's longest wait. */
@@ -40,28 +52,48 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     if (signal?.aborted || isPvusbError(error, 'connection-lost')) throw error;
     tell({ event: 'trouble', why: error instanceof Error ? error.message : String(error) });
   };
-  const context: DutyContext = { host, options: { signal, dryRun, onStep }, tell, trouble };
+  const monitor = new Monitor(host, { ...options, details: host.rules !== undefined });
+  const followed: Host = { ...host, latest: (call) => monitor.latest(call) };
+  const operation: OperationOptions = { signal, dryRun, onStep };
+  const carry = options.carry ?? ((_, body) => body(operation));
+  const context: DutyContext = { host: followed, carry, options: operation, tell, trouble };
   const seen = new GuestsSeen({ wishMs });
   const leftovers = new Leftovers(context, toolstackMs);
   const duties: readonly Duty[] = [
     new GuestDuty(context, seen, leftovers),
+    ...(options.freesPorts ? [new Unplugged(context)] : []),
     new AddressDuty(context),
     new Reattach(context, seen),
     new Replugged(context),
-    new Assign(context),
+    new Assign(context, options.onAssignments),
     leftovers,
   ];
+  const busy = new Map<Duty, Promise<void>>();
+  const apart = async (duty: Duty, look: Look): Promise<void> => {
+    try {
+      await duty.see(look);
+    } catch (error) {
+      monitor.fail(error);
+    } finally {
+      busy.delete(duty);
+      monitor.stir();
+    }
+  };
   const client: MonitorClient = {
     dueMs(nowMs) {
-      const dues = duties.flatMap((duty) => duty.dueMs(nowMs) ?? []);
+      const dues = duties.flatMap((duty) => (busy.has(duty) ? [] : (duty.dueMs(nowMs) ?? [])));
       return dues.length === 0 ? undefined : Math.min(...dues);
     },
     async see(look) {
-      for (const duty of duties) await duty.see(look);
+      if (look.isFirst) options.onHost?.(followed);
+      options.onLook?.(look);
+      for (const duty of duties) {
+        if (!duty.isSlow) await duty.see(look);
+        else if (!busy.has(duty)) busy.set(duty, apart(duty, look));
+      }
     },
     trouble,
   };
-  const monitor = new Monitor(host, { ...options, details: host.rules !== undefined });
   const deafen = host.rules?.listen?.(() => monitor.stir());
   try {
     await monitor.run(client);
@@ -70,5 +102,6 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     throw toPvusbError(error, { doing: 'watching domains', signal });
   } finally {
     deafen?.();
+    await Promise.all(busy.values());
   }
 }

@@ -1,0 +1,109 @@
+/** The duty that frees the ports of devices that were pulled out: what is plugged in there next is not the guest's. */
+import type { Busid } from '../../sysfs/index.js';
+import { describeFinding } from '../diagnose/wording.js';
+import { isPvusbError } from '../model/errors.js';
+import { deviceAt, isOf, livingGuests, type Place, placesOf, savedFor } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
+import type { Inventory } from '../model/inventory.js';
+import { detachDevice } from '../verbs/detach.js';
+import { doctor } from '../verbs/doctor.js';
+import type { Duty, DutyContext } from './duty.js';
+import type { Look } from './monitor.js';
+
+/** What another device that came too soon may be left with: usbback took it for the one that was lent. */
+const LEFT: ReadonlySet<Finding['finding']> = new Set(['binding-without-port', 'stale-saved-driver']);
+
+/** How long another device in a socket is looked after, once the port of the first has been freed. */
+const LOOK_AFTER_MS = 60_000;
+
+/** The pause before another try. */
+const RETRY_MS = 1_000;
+
+/** Frees ports. A device that is back in its socket by the time it is seen is still the guest's. */
+export class Unplugged implements Duty {
+  readonly #context: DutyContext;
+  /** Sockets whose ports were freed, and until when they are looked after. */
+  readonly #freed = new Map<Busid, number>();
+  #againMs: number | undefined;
+
+  constructor(context: DutyContext) {
+    this.#context = context;
+  }
+
+  dueMs(): number | undefined {
+    return this.#againMs;
+  }
+
+  async see({ inventory }: Look): Promise<void> {
+    const nowMs = this.#context.host.clock.nowMs();
+    this.#againMs = undefined;
+    for (const place of leftPlaces(inventory))
+      if (!(await this.#free(place))) this.#againMs = nowMs + RETRY_MS;
+    for (const [busid, untilMs] of this.#freed) {
+      const device = deviceAt(inventory, busid);
+      if (untilMs < nowMs || placesOf(inventory, busid).length > 0) this.#freed.delete(busid);
+      else if (device && savedFor(inventory, busid)) await this.#giveBack(busid);
+    }
+  }
+
+  /** Whether it is free. */
+  async #free({ controller, port }: Place): Promise<boolean> {
+    const { host, options, carry, tell } = this.#context;
+    const { domid, devid } = controller;
+    const busid = port.busid!;
+    try {
+      const at = { domid, devid, port: port.port, busid };
+      const { plan } = await carry(
+        { what: 'detach', request: at, why: 'the device was pulled out' },
+        (operation) => detachDevice(host, { domain: domid, devid, port: port.port }, operation),
+      );
+      if (options.dryRun) tell({ event: 'planned', plan });
+      else tell({ event: 'unplugged', ...at });
+    } catch (error) {
+      // Somebody else was faster.
+      if (!isPvusbError(error, 'port-empty', 'no-such-controller', 'no-such-domain')) {
+        this.#context.trouble(error);
+        // What failed last may be the drivers of another device: the port is free.
+        if (!isPvusbError(error, 'driver-not-restored', 'other-driver')) return false;
+      }
+    }
+    this.#freed.set(busid, host.clock.nowMs() + LOOK_AFTER_MS);
+    return true;
+  }
+
+  async #giveBack(busid: Busid): Promise<void> {
+    const { host, options, carry, tell, trouble } = this.#context;
+    if (options.dryRun) return;
+    try {
+      const { findings, remaining, failures } = await carry(
+        { what: 'doctor', request: { busid }, why: 'another device is in a socket that was lent' },
+        (operation) =>
+          doctor(host, {
+            ...operation,
+            fix: true,
+            settleMs: 0,
+            revivable: (one) => one === busid,
+            only: (finding) => LEFT.has(finding.finding) && 'busid' in finding && finding.busid === busid,
+          }),
+      );
+      const left = new Set(remaining.map(describeFinding));
+      for (const what of findings.map(describeFinding)) if (!left.has(what)) tell({ event: 'mended', what });
+      for (const why of failures) tell({ event: 'trouble', why });
+    } catch (error) {
+      trouble(error);
+    }
+  }
+}
+
+/** Ports of living guests whose device is gone, or has another one in its place. */
+function leftPlaces(inventory: Inventory): Place[] {
+  const alive = new Set(livingGuests(inventory).map(({ domid }) => domid));
+  return inventory.controllers
+    .filter(({ domid, backendDomid }) => alive.has(domid) && backendDomid === 0)
+    .flatMap((controller) => controller.ports.map((port): Place => ({ controller, port })))
+    .filter(({ port: { busid } }) => {
+      if (busid === undefined) return false;
+      const device = deviceAt(inventory, busid);
+      return !device || !isOf(savedFor(inventory, busid), device, true);
+    });
+}
