@@ -54,6 +54,19 @@ export interface AskRequest {
   readonly guest?: string | undefined;
   /** The rule, as `assignments.conf:4`. */
   readonly rule: string;
+  /** Where the rule wants it; absent: anywhere. */
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+}
+
+/** What an operation came to, for the audit. */
+export interface OperationRecord {
+  readonly asked: Asked;
+  readonly operation: string;
+  readonly steps: readonly { readonly why: string; readonly phase: Progress['phase'] }[];
+  /** Absent if it failed. */
+  readonly result?: unknown;
+  readonly error?: unknown;
 }
 
 /** What the daemon tells everybody who listens. */
@@ -77,7 +90,9 @@ export type DaemonEvent =
     }
   /** All that wait now. */
   | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
-  | { readonly event: 'state'; readonly state: ServiceState };
+  | { readonly event: 'state'; readonly state: ServiceState }
+  /** xenstored is back: anything may have changed meanwhile. */
+  | { readonly event: 'renewed' };
 
 /** How far an operation is. */
 export type OperationPhase = 'begin' | 'done' | 'failed';

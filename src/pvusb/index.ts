@@ -84,7 +84,7 @@ export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
 export { type Reconciled, type ReconcileOptions, reconcile } from './verbs/reconcile.js';
 export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
-export type { WatchEvent } from './watch/duty.js';
+export type { Carry, OwnOperation, WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
 export { type WatchOptions, watchDomains } from './watch/watch.js';
 

@@ -1,16 +1,19 @@
 /** Reports when devices come and go, on a simulated host. */
 import type { SimHost } from '../../src/sim/index.js';
 
-/** Reports when the devices of a simulated host come and go. */
+/** Reports when the devices of a simulated host come and go; with `drivers`, also when drivers do, as a kernel's events. */
 export class Plugs {
+  readonly isComplete: boolean;
   readonly #end: () => void;
   readonly #told = new Set<string>();
   #isClosed = false;
   #wake: () => void = () => undefined;
 
-  constructor(sim: SimHost) {
+  constructor(sim: SimHost, { drivers = false }: { readonly drivers?: boolean } = {}) {
+    this.isComplete = drivers;
     this.#end = sim.usb.onChange((change) => {
       if (change.kind === 'plug' || change.kind === 'unplug') this.#told.add(change.busid);
+      else if (drivers && 'interface' in change) this.#told.add(change.interface);
       this.#wake();
     });
   }

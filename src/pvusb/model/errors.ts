@@ -58,6 +58,7 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Correct the rule at the place named, or give a reason with the option force.',
   },
+  'no-such-request': { group: 'refused', remedy: 'See the requests of the daemon for what waits.' },
   'no-such-rule': { group: 'refused', remedy: 'See rulesOf() of an inventory for the rules.' },
   'rules-denied': {
     group: 'host',

@@ -4,14 +4,7 @@ import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
-import type {
-  Binding,
-  Busid,
-  DriverName,
-  InterfaceId,
-  InterfaceState,
-  UsbDevice,
-} from '../../sysfs/index.js';
+import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { Inventory } from '../model/inventory.js';
@@ -95,7 +88,7 @@ export interface Host {
    */
   readonly latest?: (options?: CallOptions) => Promise<Inventory | undefined>;
   /** One operation at a time for a device: who waited looks again. */
-  readonly deviceTurns?: KeyedMutex<Busid>;
+  readonly deviceTurns?: KeyedMutex<string>;
   /** Plans that are being carried out; closing the host waits for them. */
   readonly inFlight?: Set<Promise<unknown>>;
   /** Transactions of this process take turns: open at the same time they would only make each other start again. */

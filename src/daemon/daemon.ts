@@ -1,0 +1,257 @@
+/** The daemon: follows the host, does what rules say, and carries out what its doors ask for. */
+import { randomUUID } from 'node:crypto';
+import { type Clock, KeyedMutex, systemClock } from '../async/index.js';
+import {
+  attachDevice,
+  type Carry,
+  type Host,
+  type Inventory,
+  type InventoryChange,
+  isPvusbError,
+  type OpenHost,
+  type OperationOptions,
+  observe,
+  type Progress,
+  PvusbError,
+  type WatchEvent,
+  watchDomains,
+} from '../pvusb/index.js';
+import { Events } from './events.js';
+import { Requests } from './requests.js';
+import type { Actor, Asked, AskRequest, OperationRecord, Service, ServiceState } from './service.js';
+
+/** What a daemon is made of. */
+export interface DaemonOptions {
+  /** Opens the host; again after xenstored has gone away. */
+  readonly open: (signal: AbortSignal) => Promise<OpenHost>;
+  /** Called with each operation that has changed something, or was to. */
+  readonly record?: ((record: OperationRecord) => void) | undefined;
+  /** Called with what the watch reports. */
+  readonly onWatch?: ((event: WatchEvent) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** The daemon itself acts. */
+const SELF: Actor = { name: 'daemon', via: 'daemon', role: 'admin' };
+
+/** The pauses before xenstored is tried again: they double, up to the longest. */
+const RETRY_MS = 250;
+const RETRY_MAX_MS = 5_000;
+
+/** Follows a host. All it knows it has read; killed and started again, it knows the same. */
+export class Daemon implements Service {
+  readonly events = new Events();
+  readonly #options: DaemonOptions;
+  readonly #clock: Clock;
+  readonly #requests = new Requests();
+  #state: ServiceState = 'starting';
+  /** Why xenstored cannot be reached. */
+  #why: PvusbError | undefined;
+  #host: Host | undefined;
+  #signal: AbortSignal | undefined;
+  #seen: Inventory | undefined;
+  /** When something was last seen or found to be as before (the clock's milliseconds). */
+  #lookMs = 0;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get state(): ServiceState {
+    return this.#state;
+  }
+
+  get requests(): readonly AskRequest[] {
+    return this.#requests.waiting;
+  }
+
+  /** When the host was last looked at (the clock's milliseconds). */
+  get lookMs(): number {
+    return this.#lookMs;
+  }
+
+  /** Runs until the signal aborts. While xenstored is gone, it waits for it. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    let pauseMs = RETRY_MS;
+    while (!signal.aborted) {
+      try {
+        await using opened = await this.#options.open(signal);
+        const host = { ...opened, deviceTurns: new KeyedMutex<string>() };
+        await this.#watch(host, signal, () => {
+          pauseMs = RETRY_MS;
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#lose(error);
+        await this.#clock.sleep(pauseMs, signal).catch(() => undefined);
+        pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
+      }
+    }
+  }
+
+  async inventory(signal?: AbortSignal): Promise<Inventory> {
+    const host = this.#reached();
+    return (await host.latest?.({ signal })) ?? observe(host, { signal });
+  }
+
+  async operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T> {
+    const host = this.#reached();
+    const { signal, dryRun } = asked;
+    const recorder = new Recorder(asked, this.events);
+    try {
+      const result = await body(host, { signal, dryRun, onStep: recorder.onStep });
+      recorder.end('done');
+      if (!dryRun) this.#options.record?.(recorder.record({ result }));
+      return result;
+    } catch (error) {
+      recorder.end('failed');
+      if (!dryRun) this.#options.record?.(recorder.record({ error }));
+      throw error;
+    }
+  }
+
+  async answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<void> {
+    const request = this.requests.find((one) => one.id === id);
+    if (!request)
+      throw new PvusbError('no-such-request', `No request "${id}" is waiting; it may have been answered.`);
+    const { busid, domid, devid, port, rule } = request;
+    const whole: Asked = {
+      ...asked,
+      what: isGranted ? 'allow' : 'refuse',
+      request,
+      why: asked.why ?? `${rule} asks`,
+    };
+    await this.operate(whole, async (host, options) => {
+      if (isGranted) await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
+      else if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();
+    });
+  }
+
+  #reached(): Host {
+    if (this.#host) return this.#host;
+    const sentence =
+      this.#state === 'starting'
+        ? 'The daemon is still starting.'
+        : 'The daemon has lost xenstored, and is trying it again.';
+    throw this.#why ?? new PvusbError('xenstore-unreachable', sentence);
+  }
+
+  async #watch(host: Host, signal: AbortSignal, onReady: () => void): Promise<void> {
+    const before = this.#seen;
+    await watchDomains(host, {
+      signal,
+      freesPorts: true,
+      carry: this.#carry,
+      onHost: (followed) => {
+        this.#host = followed;
+        onReady();
+      },
+      onLook: ({ inventory, changes, isFirst }) => {
+        this.#lookMs = this.#clock.nowMs();
+        this.#seen = inventory;
+        // What has changed while xenstored was away: a listener looks at everything again.
+        if (isFirst) this.#setState('ready');
+        if (isFirst && before) this.events.tell({ event: 'renewed' });
+        for (const change of changes) this.#tellChange(change);
+      },
+      onAssignments: (assignments) => {
+        if (this.#seen && this.#requests.see(this.#seen, assignments)) this.#tellRequests();
+      },
+      onEvent: (watch) => {
+        this.events.tell({ event: 'watch', watch });
+        this.#options.onWatch?.(watch);
+      },
+    });
+  }
+
+  readonly #carry: Carry = async (own, body) => {
+    const asked: Asked = { ...own, by: SELF };
+    const signal = this.#signal;
+    const recorder = new Recorder(asked, this.events);
+    try {
+      const result = await body({ signal, onStep: recorder.onStep });
+      // It looks at much that turns out to be in order.
+      if (recorder.hasSteps) {
+        recorder.end('done');
+        this.#options.record?.(recorder.record({ result }));
+      }
+      return result;
+    } catch (error) {
+      if (recorder.hasSteps) {
+        recorder.end('failed');
+        this.#options.record?.(recorder.record({ error }));
+      }
+      throw error;
+    }
+  };
+
+  #lose(error: unknown): void {
+    this.#host = undefined;
+    this.#why = isPvusbError(error) ? error : undefined;
+    if (this.#state === 'unreachable') return;
+    this.#setState('unreachable');
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.onWatch?.({ event: 'trouble', why });
+  }
+
+  #setState(state: ServiceState): void {
+    this.#state = state;
+    this.events.tell({ event: 'state', state });
+  }
+
+  #tellChange(change: InventoryChange): void {
+    this.events.tell({ event: 'change', change });
+  }
+
+  #tellRequests(): void {
+    this.events.tell({ event: 'requests', requests: this.requests });
+  }
+}
+
+/** Notes the steps of one operation, and tells them. */
+class Recorder {
+  readonly #asked: Asked;
+  readonly #events: Events;
+  readonly #operation: string;
+  readonly #steps: { readonly why: string; readonly phase: Progress['phase'] }[] = [];
+  #hasBegun = false;
+
+  constructor(asked: Asked, events: Events) {
+    this.#asked = asked;
+    this.#events = events;
+    this.#operation = asked.operation ?? randomUUID();
+  }
+
+  get hasSteps(): boolean {
+    return this.#steps.length > 0;
+  }
+
+  readonly onStep = ({ plan, step, phase }: Progress): void => {
+    if (!this.#hasBegun) this.#tell('begin');
+    this.#hasBegun = true;
+    if (phase !== 'begin') this.#steps.push({ why: step.why, phase });
+    this.#events.tell({
+      event: 'step',
+      operation: this.#operation,
+      why: step.why,
+      phase,
+      step: plan.steps.indexOf(step) + 1,
+      steps: plan.steps.length,
+    });
+  };
+
+  end(phase: 'done' | 'failed'): void {
+    if (this.#hasBegun) this.#tell(phase);
+  }
+
+  record(outcome: Pick<OperationRecord, 'result' | 'error'>): OperationRecord {
+    return { asked: this.#asked, operation: this.#operation, steps: this.#steps, ...outcome };
+  }
+
+  #tell(phase: 'begin' | 'done' | 'failed'): void {
+    const { what } = this.#asked;
+    this.#events.tell({ event: 'operation', operation: this.#operation, what, phase });
+  }
+}

@@ -1,0 +1,56 @@
+/** What waits for a word: devices that rules of mode `ask` would give to guests that run. */
+import { createHash } from 'node:crypto';
+import { type Assignment, deviceAt, domainAt, type Inventory } from '../pvusb/index.js';
+import type { AskRequest } from './service.js';
+
+/** Requests, and which plugs were refused. Nothing of it outlives the daemon: what was refused is asked again. */
+export class Requests {
+  #waiting: readonly AskRequest[] = [];
+  readonly #refused = new Set<string>();
+
+  /** Those that wait. */
+  get waiting(): readonly AskRequest[] {
+    return this.#waiting;
+  }
+
+  /** Takes over what has become of the assignments. True when something else waits now. */
+  see(inventory: Inventory, assignments: readonly Assignment[]): boolean {
+    const asked = assignments.flatMap((assignment) => requestOf(inventory, assignment) ?? []);
+    // A refusal is for one plug, in one run of a guest.
+    const there = new Set(asked.map(({ id }) => id));
+    for (const id of this.#refused) if (!there.has(id)) this.#refused.delete(id);
+    return this.#set(asked.filter(({ id }) => !this.#refused.has(id)));
+  }
+
+  /** It is not asked again until the device is plugged in again, or its guest starts again. */
+  refuse(id: string): boolean {
+    this.#refused.add(id);
+    return this.#set(this.#waiting.filter((request) => request.id !== id));
+  }
+
+  #set(waiting: readonly AskRequest[]): boolean {
+    const before = this.#waiting;
+    this.#waiting = waiting;
+    return before.length !== waiting.length || before.some(({ id }, i) => waiting[i]?.id !== id);
+  }
+}
+
+function requestOf(inventory: Inventory, { rule, status, busid, domid }: Assignment): AskRequest | undefined {
+  if (rule.mode !== 'ask' || status !== 'pending' || busid === undefined || domid === undefined)
+    return undefined;
+  const device = deviceAt(inventory, busid);
+  if (!device) return undefined;
+  const place = `${rule.place.file}:${rule.place.line}`;
+  const about = [busid, device.bus, device.address, domid, place].join(' ');
+  const guest = domainAt(inventory, domid)?.name;
+  const { devid, port } = rule;
+  return {
+    id: createHash('sha256').update(about).digest('hex').slice(0, 12),
+    busid,
+    domid,
+    ...(guest === undefined ? {} : { guest }),
+    rule: place,
+    ...(devid === undefined ? {} : { devid }),
+    ...(port === undefined ? {} : { port }),
+  };
+}

@@ -1,0 +1,133 @@
+/** The daemon: what it does by itself, and what it tells. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { attachDevice, listDevices } from '../../src/pvusb/index.js';
+import { type DeviceSpec, qemuWorld } from '../../src/sim/index.js';
+import { type Lab, openSimulated } from '../core/support/test-host.js';
+import { ROOT, Running } from './running.js';
+
+const world = qemuWorld({ usbback: true });
+
+const DONGLE: DeviceSpec = {
+  busid: '1-8',
+  vendorId: '1111',
+  productId: '0001',
+  deviceClass: '00',
+  speedMbps: 12,
+  serial: 'S1',
+  interfaces: [{ number: 0, classes: 'ff/00/00' }],
+};
+
+async function places(lab: Lab): Promise<string[]> {
+  return (await listDevices(lab.host)).map(({ busid, domid, state }) => `${busid} ${domid} ${state}`).sort();
+}
+
+describe('the daemon', () => {
+  test('gives a plugged device to its guest, frees its port when it is pulled out, and gives it again', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab, 'auto u1 serial=S1');
+    await running.ready();
+    await lab.sim.plug(DONGLE);
+    await running.times('assigned', 1);
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), ['1-8 1 in-use']);
+    await lab.sim.unplug('1-8');
+    await running.times('unplugged', 1);
+    assert.deepEqual(await places(lab), []);
+    await lab.sim.plug(DONGLE);
+    await running.times('assigned', 2);
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), ['1-8 1 in-use']);
+    const whats = running.records.map(({ asked }) => `${asked.what} by ${asked.by.name}: ${asked.why}`);
+    assert.deepEqual(whats.slice(0, 3), [
+      'attach by daemon: assignments.conf:1:1 assigns 1-8',
+      'detach by daemon: the device was pulled out',
+      'attach by daemon: assignments.conf:1:1 assigns 1-8',
+    ]);
+  });
+
+  test('another device in the socket of one that was lent stays with the host', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    await running.ready();
+    const stick = lab.sim.usb.devices.find(({ busid }) => busid === '4-1')!;
+    for (const domain of ['u1', 'u2']) {
+      const { result } = await attachDevice(lab.host, { domain, device: '4-1' });
+      const drivers = lab.natural.get('4-1:1.0');
+      await lab.sim.unplug('4-1');
+      await lab.sim.plug({ ...DONGLE, busid: '4-1', interfaces: [{ number: 0, classes: '08/06/50' }] });
+      await running.times('unplugged', domain === 'u1' ? 1 : 2);
+      await running.until(() => lab.driver('4-1:1.0') === drivers);
+      assert.deepEqual(await places(lab), [], `controller of type ${result.type}`);
+      await lab.assertSound();
+      await lab.sim.unplug('4-1');
+      await lab.sim.plug(stick);
+    }
+  });
+
+  test('rules that change are followed at once', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    await running.ready();
+    running.rules.set('auto u2 serial=LAB0001');
+    await running.times('assigned', 1);
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), ['4-1 2 in-use']);
+  });
+
+  test('says that xenstored is gone, and goes on when it is back', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab, 'auto u1 serial=S1');
+    await running.ready();
+    running.loseXenstore();
+    await running.until(() => running.daemon.state === 'unreachable');
+    await assert.rejects(running.daemon.inventory(), { code: 'connection-lost' });
+    await lab.sim.plug(DONGLE);
+    running.isXenstoreGone = false;
+    await running.times('assigned', 1);
+    assert.equal(running.daemon.state, 'ready');
+    assert.ok(running.events.some(({ event }) => event === 'renewed'));
+  });
+
+  test('asks, and does what it is told: once for each plug', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab, 'ask u1 serial=S1');
+    await running.ready();
+    await lab.sim.plug(DONGLE);
+    await running.until(() => running.daemon.requests.length === 1);
+    const [asks] = running.daemon.requests;
+    assert.equal(asks?.guest, 'u1');
+    await running.daemon.answer(`${asks?.id}`, false, { by: ROOT });
+    assert.equal(running.daemon.requests.length, 0);
+    await lab.sim.unplug('1-8');
+    await lab.sim.plug(DONGLE);
+    await running.until(() => running.daemon.requests.length === 1);
+    await running.daemon.answer(running.daemon.requests[0]!.id, true, { by: ROOT });
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), ['1-8 1 in-use']);
+    await running.until(() => running.daemon.requests.length === 0);
+    await assert.rejects(running.daemon.answer('0', true, { by: ROOT }), { code: 'no-such-request' });
+  });
+
+  test('an operation of a door sees what others have just done, reads little, and is told step by step', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    await running.ready();
+    await attachDevice(lab.host, { domain: 'u1', device: '4-1' });
+    const there = await running.daemon.inventory();
+    assert.ok(there.controllers.some(({ ports }) => ports.some(({ busid }) => busid === '4-1')));
+    const asked = { what: 'attach', by: ROOT, request: {}, operation: 'mine' };
+    await assert.rejects(
+      running.daemon.operate(asked, (host, options) =>
+        attachDevice(host, { domain: 'u2', device: '4-1' }, options),
+      ),
+      { code: 'already-attached' },
+    );
+    await running.daemon.operate(asked, (host, options) =>
+      attachDevice(host, { domain: 'u2', device: '3-4' }, options),
+    );
+    const steps = running.events.filter((event) => event.event === 'step' && event.operation === 'mine');
+    assert.ok(steps.length >= 4);
+    assert.ok(running.events.some((event) => event.event === 'operation' && event.phase === 'done'));
+  });
+});
