@@ -46,6 +46,7 @@ export class Running implements AsyncDisposable {
   readonly #end: Promise<void>;
   #wake: () => void = () => undefined;
   #client: XenstoreClient | undefined;
+  #left = Number.POSITIVE_INFINITY;
   /** Refuses connections while true. */
   isXenstoreGone = false;
 
@@ -56,7 +57,7 @@ export class Running implements AsyncDisposable {
         if (this.isXenstoreGone) throw new Error('xenstored does not answer');
         const client = await lab.connect();
         this.#client = client;
-        return this.#open({ ...lab.host, ...host, xenstore: client }, lab);
+        return this.#open({ ...lab.host, ...host, xenstore: this.#mortal(client) }, lab);
       },
       record: (record) => this.records.push(record),
       onWatch: (event) => this.watch.push(event),
@@ -66,6 +67,33 @@ export class Running implements AsyncDisposable {
       this.#wake();
     });
     this.#end = this.daemon.run(this.#abort.signal);
+  }
+
+  /** Counts what is written, in and outside of transactions. */
+  #mortal(client: XenstoreClient): Host['xenstore'] {
+    const count = (): void => {
+      if (this.#left === 0 || --this.#left > 0) return;
+      this.#left = 0;
+      this.isXenstoreGone = true;
+      client.close();
+      this.#wake();
+    };
+    const counted = <T extends object>(nodes: T): T =>
+      new Proxy(nodes, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          return (...args: unknown[]) => {
+            if (['readMany', 'directoryMany', 'write', 'mkdir', 'rm'].includes(String(name))) count();
+            if (name === 'transaction') {
+              const [body, options] = args as [(inner: object) => unknown, unknown];
+              return Reflect.apply(value, target, [(inner: object) => body(counted(inner)), options]);
+            }
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+    return counted(client);
   }
 
   #open(host: Host, lab: Lab): OpenHost {
@@ -78,6 +106,8 @@ export class Running implements AsyncDisposable {
       ...host,
       plugs: async () => new Plugs(lab.sim, { drivers: true }),
       rules: this.rules,
+      // What is dead undoes nothing.
+      reopen: () => (this.isXenstoreGone ? Promise.reject(new Error('dead')) : lab.connect()),
       turns: new Mutex(),
       commits: new Mutex(),
       inFlight,
@@ -90,6 +120,16 @@ export class Running implements AsyncDisposable {
   loseXenstore(): void {
     this.isXenstoreGone = true;
     this.#client?.close();
+  }
+
+  /** Dies after so many more requests, in the middle of whatever it does: nothing is undone. */
+  killAfter(requests: number): void {
+    this.#left = requests;
+  }
+
+  /** It is dead. */
+  get isKilled(): boolean {
+    return this.#left === 0;
   }
 
   /** Waits until something holds, which is looked at after each event. */
