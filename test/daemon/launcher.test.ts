@@ -1,88 +1,12 @@
 /** The launcher and the daemon's side of it, together: the real program in C, and commands that the test answers. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
-import {
-  type CommandTerminal,
-  type RunCommand,
-  type ServeCommandsOptions,
-  serveCommands,
-} from '../../src/daemon/command-line.js';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { describe, it } from 'node:test';
+import type { CommandTerminal, RunCommand } from '../../src/daemon/command-line.js';
 import { answerFrame } from '../../src/daemon/command-request.js';
-import type { Actor } from '../../src/daemon/service.js';
 import { onTerminal, Program } from '../cli/program.js';
-import { orSkip } from '../support/needs.js';
-import { projectRoot } from '../xenstored/fetch.js';
-
-const ROOT: Actor = { name: 'root', via: 'command', role: 'admin', uid: 0 };
-const { version: VERSION } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
-  readonly version: string;
-};
-
-const folder = mkdtempSync(join(tmpdir(), 'pvusb-launcher-'));
-after(() => rmSync(folder, { recursive: true }));
-
-/** What the launcher starts when no daemon does the work. */
-const FULL = join(folder, 'full');
-writeFileSync(FULL, '#!/bin/sh\necho "full program: $*"\nexit 42\n');
-chmodSync(FULL, 0o755);
-
-const made = await orSkip('the launcher', 'a C compiler (gcc)', () => {
-  const file = join(folder, 'pvusb');
-  const script = join(projectRoot(), 'scripts/launcher.js');
-  const { status, stderr } = spawnSync(process.execPath, [script, file, FULL], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr.trim());
-  return file;
-});
-
-const PATH = join(folder, 'socket');
-const ENV = { PVUSB_COMMAND_SOCKET: PATH };
-
-/** Has commands served while `body` runs. */
-async function serving(
-  run: RunCommand,
-  body: () => Promise<void>,
-  options: Partial<ServeCommandsOptions> = {},
-): Promise<void> {
-  const server = createServer();
-  const served = serveCommands(server, run, {
-    version: VERSION,
-    environment: {},
-    admit: () => ROOT,
-    ...options,
-  });
-  await listening(server, body, () => served.close());
-}
-
-async function listening(
-  server: ReturnType<typeof createServer>,
-  body: () => Promise<void>,
-  end: () => Promise<void> = async () => undefined,
-): Promise<void> {
-  await new Promise<void>((resolve) => server.listen(PATH, resolve));
-  try {
-    await body();
-  } finally {
-    await end();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-/** A daemon that does with a connection what the test says. */
-const answering = (answer: (socket: Socket) => void, body: () => Promise<void>): Promise<void> =>
-  listening(
-    createServer((socket) => socket.on('error', () => undefined).once('data', () => answer(socket))),
-    body,
-  );
-
-const launch = (argv: readonly string[], env: Record<string, string> = {}): Program =>
-  new Program(made.found!, argv, { ...ENV, ...env });
-
-const FULL_RUN = (argv: string) => ({ status: 42, stdout: `full program: ${argv}\n`, stderr: '' });
+import { answering, ENV, FULL_RUN, launch, listening, made, PATH, serving } from './launcher.js';
 
 describe('the launcher', { skip: made.skip }, () => {
   it('has the daemon run a command, and gives its output and its status', async () => {
