@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { bundleProgram, options, requiring, root, version } from './bundle.js';
+import { makeLauncher } from './launcher.js';
 import { sourceSeconds } from './source-date.js';
 import { bundledPackages, formatNotices } from './third-party.js';
 
@@ -24,6 +25,9 @@ rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 const metafiles = await bundleProgram(`${root}/dist/cli`, requiring);
 writeFileSync(`${root}/dist/cli/THIRD-PARTY-LICENCES.txt`, formatNotices(bundledPackages(metafiles)));
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
+
+if (!makeLauncher(`${root}/build/pvusb-launch`, `${root}/dist/cli/main.cjs`))
+  console.error('There is no C compiler: the launcher is not made.');
 
 // The man page is generated from the commands themselves.
 const man = `${root}/build/man.mjs`;

@@ -92,7 +92,7 @@ export function exportsOf({ text }: Source): string[] {
 export const SRC = filesBelow('src', /\.ts$/);
 
 /** The folders besides `src` that contain code. */
-export const BESIDE = ['test', 'bench', 'lab', 'scripts', 'examples'] as const;
+export const BESIDE = ['test', 'bench', 'lab', 'launcher', 'scripts', 'examples'] as const;
 
 /** Every file of code, whatever its language. */
 export const ALL = [...SRC, ...BESIDE.flatMap((folder) => filesBelow(folder, /\.(ts|js|mjs|c|py|sh)$/))];
