@@ -1,6 +1,13 @@
 /** What all our commands share: options, the host, printing and errors. */
 
-import { formatPlan, type Host, type OperationOptions, openHost, type Plan } from '../pvusb/index.js';
+import {
+  formatPlan,
+  type Host,
+  type OperationOptions,
+  openHost,
+  type Plan,
+  type Progress,
+} from '../pvusb/index.js';
 import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
 import { printableJson, printableJsonText } from './printable.js';
 import { ProgressLine } from './progress.js';
@@ -23,9 +30,15 @@ export async function withHost<T>(
 ): Promise<T> {
   const progress = new ProgressLine(terminal);
   const { signal, env } = terminal;
-  await using host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot });
+  const onStep = (step: Progress): void => {
+    progress.onStep(step);
+    terminal.onStep?.(step);
+  };
+  const operation = { signal, dryRun: options.dryRun, onStep };
   try {
-    return await body(host, { signal, dryRun: options.dryRun, onStep: progress.onStep });
+    if (terminal.host) return await body(terminal.host, operation);
+    await using host = await openHost({ signal, environment: env, sysfsRoot: options.sysfsRoot });
+    return await body(host, operation);
   } finally {
     progress.clear();
   }

@@ -1,4 +1,5 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
+import type { Host, Progress } from '../pvusb/index.js';
 import { type Outputs, processOutputs } from './output.js';
 
 /** Where a command prints. */
@@ -19,6 +20,10 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
+  /** A host that somebody follows, so that little has to be read; it stays open. Absent: it is opened. */
+  readonly host?: Host | undefined;
+  /** Told about steps, besides the person at the terminal. */
+  readonly onStep?: ((progress: Progress) => void) | undefined;
 }
 
 /** The process's own terminal. */

@@ -37,6 +37,12 @@ export async function readDetails(
   };
 }
 
+/** A device as a usual scan has it. */
+export function withoutDetails(device: UsbDevice): UsbDevice {
+  const { peer: _peer, connectType: _connectType, descriptors: _descriptors, hash: _hash, ...usual } = device;
+  return usual;
+}
+
 function nothing(): undefined {
   return undefined;
 }

@@ -2,6 +2,8 @@
  * Reads the host into one Inventory: xenstore in four waves of requests whatever its size (five if another toolstack
  * has written ports that do not exist), sysfs at the same time.
  */
+import type { Busid } from '../../sysfs/busid.js';
+import { withoutDetails } from '../../sysfs/details.js';
 import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Domain, Inventory } from '../model/inventory.js';
@@ -48,7 +50,8 @@ export interface ObserveOptions extends CallOptions {
 export async function observe(host: Host, options: ObserveOptions = {}): Promise<Inventory> {
   try {
     const look = options.scope === 'controllers' ? observeSome : observeAll;
-    const seen = options.from ? await complete(host, options.from, options) : await look(host, options);
+    const from = options.from ?? (await host.latest?.({ signal: options.signal }));
+    const seen = from ? await complete(host, from, options) : await look(host, options);
     const call = { signal: options.signal };
     const asks = options.asks === 'all' ? qemusToAsk : options.asks;
     const domids = asks?.(seen) ?? [];
@@ -79,12 +82,32 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
   return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [], ...rules };
 }
 
-/** What a look that was made for something else lacks. */
+/** A look that was made for something else: what it lacks is added, and what it has too much is left out. */
 async function complete(host: Host, from: Inventory, options: ObserveOptions): Promise<Inventory> {
   const { ruleFiles, details } = await observeRules(host, options);
-  const seen = ruleFiles === undefined ? from : { ...from, ruleFiles };
-  if (!details || from.devices.some(({ hash }) => hash !== undefined)) return seen;
-  return { ...seen, devices: await host.sysfs.devices({ signal: options.signal, details }) };
+  const hasDetails = from.devices.some(({ hash }) => hash !== undefined);
+  const devices =
+    details && !hasDetails
+      ? await host.sysfs.devices({ signal: options.signal, details })
+      : details || !hasDetails
+        ? from.devices
+        : from.devices.map(withoutDetails);
+  const seen = { ...from, devices, ...(ruleFiles === undefined ? {} : { ruleFiles }) };
+  return options.scope === 'controllers' ? someOf(seen, options.only) : seen;
+}
+
+/** What {@link observeSome} would have seen. */
+function someOf(seen: Inventory, only: number | undefined): Inventory {
+  const controllers = seen.controllers.filter(({ domid }) => domid === (only ?? domid));
+  const busids = new Set(controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])));
+  const isIn = ({ busid }: { readonly busid: Busid }): boolean => busids.has(busid);
+  return {
+    ...seen,
+    controllers,
+    devices: seen.devices.filter(isIn),
+    savedDrivers: seen.savedDrivers.filter(isIn),
+    orphanBackends: [],
+  };
 }
 
 /** Most hosts have no rules: then devices need no details for them. */

@@ -56,8 +56,7 @@ export async function operate<T>(
 ): Promise<Outcome<T>> {
   const { signal } = options;
   const { seen, lends, ...reads } = needs;
-  const attempt = async (left: number, known?: Inventory): Promise<Outcome<T> | undefined> => {
-    const from = known ?? (await host.latest?.({ signal }));
+  const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
     const outcome = planner(await observe(host, { signal, ...reads, uses: lends, from }));
     if (options.dryRun) return outcome;
     const { plan } = outcome;
