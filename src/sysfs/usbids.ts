@@ -1,5 +1,5 @@
 /** Names of vendors and products from usb.ids (package usb.ids or hwdata), when it is installed. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { UsbDevice } from './device.js';
 import { escapeText } from './text.js';
 
@@ -28,6 +28,10 @@ export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames
   return names;
 }
 
+/** The names that were looked up last, so that whoever asks again and again need not read the whole file each time. */
+const KEPT: { readonly key: string; readonly names: UsbNames }[] = [];
+const KEPT_MAX = 8;
+
 /** Reads the installed usb.ids for the ids of `devices`; no names when none is installed. */
 export async function readUsbNames(devices: readonly UsbDevice[], places = PLACES): Promise<UsbNames> {
   const wanted = new Set(
@@ -35,7 +39,14 @@ export async function readUsbNames(devices: readonly UsbDevice[], places = PLACE
   );
   for (const place of places) {
     try {
-      return parseUsbIds(await readFile(place, 'utf8'), wanted);
+      const { ino, size, mtimeMs } = await stat(place);
+      const key = [place, ino, size, mtimeMs, ...[...wanted].sort()].join(' ');
+      const kept = KEPT.find((one) => one.key === key);
+      if (kept) return kept.names;
+      const names = parseUsbIds(await readFile(place, 'utf8'), wanted);
+      KEPT.unshift({ key, names });
+      KEPT.splice(KEPT_MAX);
+      return names;
     } catch {
       // Not installed here.
     }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { runProgram } from '../../src/cli/program.js';
 import type { Terminal } from '../../src/cli/terminal.js';
 import { isXlCommand, runXl } from '../../src/cli/xl/run.js';
+import { type Host, type OpenHost, openHost } from '../../src/pvusb/index.js';
+import { Monitor, type MonitorClient } from '../../src/pvusb/watch/monitor.js';
 import {
   labWorld,
   publishQmp,
@@ -62,6 +64,53 @@ export async function runPvusb(argv: readonly string[], likeness: Likeness = {})
   return { status, stdout, stderr };
 }
 
+/** A host that is followed, as the daemon's commands have it, but by nobody who does anything by himself. */
+class FollowedHost implements AsyncDisposable {
+  readonly #env: Env;
+  readonly #abort = new AbortController();
+  #opened: OpenHost | undefined;
+  #host: Promise<Host> | undefined;
+  #end: Promise<void> = Promise.resolve();
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /** Opened when first asked for: a host may not be there yet. */
+  host(): Promise<Host> {
+    this.#host ??= this.#open();
+    return this.#host;
+  }
+
+  async #open(): Promise<Host> {
+    const { signal } = this.#abort;
+    const opened = await openHost({ environment: this.#env, signal });
+    this.#opened = opened;
+    return new Promise((resolve, reject) => {
+      const monitor = new Monitor(opened, { signal, details: true });
+      const client: MonitorClient = {
+        dueMs: () => undefined,
+        see: async () => resolve({ ...opened, latest: (call) => monitor.latest(call) }),
+        trouble: () => undefined,
+      };
+      this.#end = monitor.run(client).catch((error: unknown) => {
+        if (!signal.aborted) reject(error);
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort(new Error('over'));
+    await this.#end;
+    await this.#opened?.close();
+  }
+}
+
+/** Whether the daemon serves a command: those that the launcher hands over. */
+function isServed([command = '']: readonly string[]): boolean {
+  return isXlCommand(command) || ['list', 'attach', 'detach', 'devices'].includes(command);
+}
+
 /** A published host. */
 export interface Stage extends AsyncDisposable {
   readonly sim: SimHost;
@@ -98,7 +147,9 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
     PVUSB_RULES: join(dir, 'rules'),
     PVUSB_USBIDS: join(dir, 'usb.ids'),
   };
-  const run = (...argv: readonly string[]) => runPvusb(argv, { env });
+  const followed = process.env.PVUSB_TEST_FOLLOWED ? new FollowedHost(env) : undefined;
+  const run = async (...argv: readonly string[]) =>
+    runPvusb(argv, { env, host: isServed(argv) ? await followed?.host() : undefined });
   return {
     sim,
     dir,
@@ -117,6 +168,7 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
       return [sim.store.dump(), ...drivers].join('\n');
     },
     async [Symbol.asyncDispose]() {
+      await followed?.[Symbol.asyncDispose]();
       for (const part of parts.reverse()) await part.close();
       rmSync(dir, { recursive: true, force: true });
     },
