@@ -7,7 +7,7 @@ import { withHost } from './context.js';
 import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
-import { describeHolder, whyNotAttachable } from './wording.js';
+import { describeHolder, whyNotAttachable } from '../commands/index.js';
 import { isXlCommand } from './xl/run.js';
 
 /** A word to offer and what it stands for. */

@@ -1,5 +1,12 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
-import type { Host, Inventory, InventoryChange, OperationOptions, Progress, WatchEvent } from '../pvusb/index.js';
+import type {
+  Host,
+  Inventory,
+  InventoryChange,
+  OperationOptions,
+  Progress,
+  WatchEvent,
+} from '../pvusb/index.js';
 
 /** What somebody may do: look; also operate, on some guests and devices; everything. */
 export type Role = 'viewer' | 'operator' | 'admin';
@@ -53,7 +60,12 @@ export interface AskRequest {
 export type DaemonEvent =
   | { readonly event: 'change'; readonly change: InventoryChange }
   | { readonly event: 'watch'; readonly watch: WatchEvent }
-  | { readonly event: 'operation'; readonly operation: string; readonly what: string; readonly phase: OperationPhase }
+  | {
+      readonly event: 'operation';
+      readonly operation: string;
+      readonly what: string;
+      readonly phase: OperationPhase;
+    }
   | {
       readonly event: 'step';
       readonly operation: string;

@@ -1,4 +1,4 @@
-/** What to do next, in commands: where the library's remedy names its functions. */
+/** Errors as data, and what to do next in commands: where the library's remedy names its functions. */
 import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
 
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
@@ -37,4 +37,17 @@ export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string 
   if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
     return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
+}
+
+/** An error as data, as programs get it. */
+export interface ErrorJson {
+  readonly error: Pick<PvusbError, 'code' | 'message' | 'remedy' | 'where' | 'leftOver'>;
+  /** What a command of several changes had done until then. */
+  readonly changes?: readonly unknown[] | undefined;
+}
+
+/** An error as data. */
+export function errorJson(error: PvusbError, changes?: readonly unknown[]): ErrorJson {
+  const { code, message, leftOver, where } = error;
+  return { error: { code, message, remedy: remedyOf(error), where, leftOver }, changes };
 }
