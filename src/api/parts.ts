@@ -2,12 +2,19 @@
 import { z } from 'zod';
 import type { Busid, DriverName, InterfaceId } from '../sysfs/index.js';
 
-/** The schemas that the description of the API refers to by name. */
-export const NAMED = z.registry<{ readonly id: string; readonly description?: string }>();
+/** A schema that the description of the API refers to by name. */
+interface Named {
+  readonly schema: z.ZodType;
+  readonly description: string;
+}
+
+/** All of them, by name. */
+export const NAMED = new Map<string, Named>();
 
 /** Gives a schema a name in the description of the API, and a sentence about it. */
 export function named<T>(id: string, description: string, schema: z.ZodType<T>): z.ZodType<T> {
-  return schema.register(NAMED, { id, description });
+  NAMED.set(id, { schema, description });
+  return schema;
 }
 
 // An answer's text may have any length and any characters: what shows it escapes it.

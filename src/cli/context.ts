@@ -1,8 +1,8 @@
 /** What all our commands share: options, the host, printing and errors. */
 
 import { formatPlan, type Host, type OperationOptions, openHost, type Plan } from '../pvusb/index.js';
-import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
-import { printableJson, printableJsonText } from './printable.js';
+import { printableJsonText, readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
+import { printableJson } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
 

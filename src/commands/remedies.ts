@@ -12,6 +12,10 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
   'rules-invalid': 'Correct the rule at the place named, or give a reason with --force.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',
+  'no-such-request': 'It was answered, or its device or guest is gone: see "pvusb requests".',
+  'not-authenticated':
+    'Give a token that "pvusb token" has made, or use the Unix socket of the daemon as root.',
+  'daemon-unreachable': 'Start the daemon with "pvusb serve", or correct its address.',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
   'port-empty': 'See "pvusb list" for what is attached.',
   'controller-closing': 'Finish its removal with "pvusb controller destroy".',

@@ -1,15 +1,6 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
-import type {
-  Host,
-  Inventory,
-  InventoryChange,
-  OperationOptions,
-  Progress,
-  WatchEvent,
-} from '../pvusb/index.js';
-
-/** What somebody may do: look; also operate, on some guests and devices; everything. */
-export type Role = 'viewer' | 'operator' | 'admin';
+import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
+import type { Host, Inventory, OperationOptions } from '../pvusb/index.js';
 
 /** Who asks for something, as far as the daemon knows. Never what a request says about itself. */
 export interface Actor {
@@ -43,52 +34,6 @@ export interface Asked {
   readonly dryRun?: boolean | undefined;
   /** Aborts when the asker goes away; what was begun is undone. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A device that a rule of mode `ask` would give to a guest, waiting for a word. */
-export interface AskRequest {
-  /** Stays the same as long as it waits. */
-  readonly id: string;
-  readonly busid: string;
-  readonly domid: number;
-  readonly guest?: string | undefined;
-  /** The rule, as `assignments.conf:4`. */
-  readonly rule: string;
-}
-
-/** What the daemon tells everybody who listens. */
-export type DaemonEvent =
-  | { readonly event: 'change'; readonly change: InventoryChange }
-  | { readonly event: 'watch'; readonly watch: WatchEvent }
-  | {
-      readonly event: 'operation';
-      readonly operation: string;
-      readonly what: string;
-      readonly phase: OperationPhase;
-    }
-  | {
-      readonly event: 'step';
-      readonly operation: string;
-      readonly why: string;
-      readonly phase: Progress['phase'];
-      /** Which one of how many, from 1. */
-      readonly step: number;
-      readonly steps: number;
-    }
-  /** All that wait now. */
-  | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
-  | { readonly event: 'state'; readonly state: ServiceState };
-
-/** How far an operation is. */
-export type OperationPhase = 'begin' | 'done' | 'failed';
-
-/** `unreachable`: xenstored is gone, and is tried again. */
-export type ServiceState = 'starting' | 'ready' | 'unreachable';
-
-/** An event with its number, by which a stream is resumed: `<start of the daemon>-<count>`. */
-export interface Numbered {
-  readonly id: string;
-  readonly event: DaemonEvent;
 }
 
 /** The latest events. */
