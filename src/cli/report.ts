@@ -1,5 +1,5 @@
 /** Tells a person why a command failed, and a script by its exit status. */
-import { errorJson, remedyOf } from '../commands/index.js';
+import { errorJson, HalfDoneError, remedyOf } from '../commands/index.js';
 import { PvusbError } from '../pvusb/index.js';
 import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
@@ -9,17 +9,6 @@ import type { Terminal } from './terminal.js';
 export function usageError(message: string, words: string, hint = ''): PvusbError {
   const remedy = [...(hint === '' ? [] : [hint]), `See "${words} --help".`].join(' ');
   return new PvusbError('invalid-argument', message, { remedy });
-}
-
-/** A command of several changes failed: why, and what it had done until then. */
-export class HalfDoneError extends Error {
-  override readonly name = 'HalfDoneError';
-  readonly changes: readonly unknown[];
-
-  constructor(cause: unknown, changes: readonly unknown[]) {
-    super('A command of several changes failed.', { cause });
-    this.changes = changes;
-  }
 }
 
 /** Prints an error and gives the exit status; with `json`, as an object on standard output too, with what was done. */

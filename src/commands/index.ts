@@ -19,6 +19,6 @@ export {
   listedDomains,
   shownDomains,
 } from './list.js';
-export { commandRemedy, type ErrorJson, errorJson, remedyOf } from './remedies.js';
+export { commandRemedy, type ErrorJson, errorJson, HalfDoneError, remedyOf } from './remedies.js';
 export { parseSettings } from './settings.js';
 export { type RemovedRules, type UnassignRequest, unassign } from './unassign.js';

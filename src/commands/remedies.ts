@@ -43,6 +43,17 @@ export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string 
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
 }
 
+/** A command of several changes failed: why, and what it had done until then. */
+export class HalfDoneError extends Error {
+  override readonly name = 'HalfDoneError';
+  readonly changes: readonly unknown[];
+
+  constructor(cause: unknown, changes: readonly unknown[]) {
+    super('A command of several changes failed.', { cause });
+    this.changes = changes;
+  }
+}
+
 /** An error as data, as programs get it. */
 export interface ErrorJson {
   readonly error: Pick<PvusbError, 'code' | 'message' | 'remedy' | 'where' | 'leftOver'>;

@@ -2,6 +2,8 @@
 import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
 import type { Host, Inventory, OperationOptions } from '../pvusb/index.js';
 
+export type { AskRequest, DaemonEvent, Numbered, OperationPhase, Role, ServiceState } from '../api/index.js';
+
 /** Who asks for something, as far as the daemon knows. Never what a request says about itself. */
 export interface Actor {
   /** `root`, `uid 1000`, `token rack-tablet`, `daemon`. */

@@ -29,7 +29,10 @@ export function parseUsbIds(text: string, wanted: ReadonlySet<string>): UsbNames
 }
 
 /** Reads the installed usb.ids for the ids of `devices`; no names when none is installed. */
-export async function readUsbNames(devices: readonly UsbDevice[], places = PLACES): Promise<UsbNames> {
+export async function readUsbNames(
+  devices: readonly UsbDevice[],
+  places: readonly string[] = PLACES,
+): Promise<UsbNames> {
   const wanted = new Set(
     devices.flatMap(({ vendorId, productId }) => [vendorId, `${vendorId}:${productId}`]),
   );
