@@ -1,5 +1,6 @@
 /** What may come next on a command line: what `pvusb complete` prints for the shells' scripts. */
 import type { Command, Option } from 'commander';
+import { describeHolder, whyNotAttachable } from '../commands/index.js';
 import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } from '../pvusb/index.js';
 import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
@@ -7,7 +8,6 @@ import { withHost } from './context.js';
 import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
-import { describeHolder, whyNotAttachable } from './wording.js';
 import { isXlCommand } from './xl/run.js';
 
 /** A word to offer and what it stands for. */

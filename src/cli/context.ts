@@ -8,8 +8,8 @@ import {
   type Plan,
   type Progress,
 } from '../pvusb/index.js';
-import { readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
-import { printableJson, printableJsonText } from './printable.js';
+import { printableJsonText, readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
+import { printableJson } from './printable.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
 

@@ -1,5 +1,5 @@
 /** Keeps what others chose (arguments, files, xenstore, guests) from steering a terminal. */
-import { printable, UNSAFE } from '../sysfs/index.js';
+import { printable, printableJsonText } from '../sysfs/index.js';
 
 /** Longest word of a command line that is quoted in full. */
 const WORD_MAX = 100;
@@ -21,16 +21,4 @@ export function printableJson(data: unknown): string {
 /** Data as JSON on one line that is safe to print: for one object per line. */
 export function printableJsonLine(data: unknown): string {
   return printableJsonText(JSON.stringify(data));
-}
-
-/**
- * JSON made safe to print in the same way. Unsafe characters can only occur in strings, except for the white space
- * between tokens (RFC 8259, 2), which cannot occur in strings.
- */
-export function printableJsonText(untrustedText: string): string {
-  return untrustedText.replace(UNSAFE, (character) => {
-    if (/[\t\n\r]/.test(character)) return character;
-    const units = Array.from({ length: character.length }, (_, k) => character.charCodeAt(k));
-    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
-  });
 }

@@ -1,31 +1,14 @@
 /** Tells a person why a command failed, and a script by its exit status. */
+import { errorJson, HalfDoneError, remedyOf } from '../commands/index.js';
 import { PvusbError } from '../pvusb/index.js';
 import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
-import { remedyOf } from './remedies.js';
 import type { Terminal } from './terminal.js';
 
 /** The error of an invalid command line; `words` is the command whose help has the valid ones. */
 export function usageError(message: string, words: string, hint = ''): PvusbError {
   const remedy = [...(hint === '' ? [] : [hint]), `See "${words} --help".`].join(' ');
   return new PvusbError('invalid-argument', message, { remedy });
-}
-
-/** A command of several changes failed: why, and what it had done until then. */
-export class HalfDoneError extends Error {
-  override readonly name = 'HalfDoneError';
-  readonly changes: readonly unknown[];
-
-  constructor(cause: unknown, changes: readonly unknown[]) {
-    super('A command of several changes failed.', { cause });
-    this.changes = changes;
-  }
-}
-
-/** An error as data. */
-export function errorJson(error: PvusbError, changes?: readonly unknown[]): object {
-  const { code, message, leftOver, where } = error;
-  return { error: { code, message, remedy: remedyOf(error), where, leftOver }, changes };
 }
 
 /** Prints an error and gives the exit status; with `json`, as an object on standard output too, with what was done. */

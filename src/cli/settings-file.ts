@@ -1,6 +1,7 @@
 /** A file that says which USB controllers and devices a guest has: xl.cfg, or libxl's JSON. */
 import { readFile } from 'node:fs/promises';
-import { PvusbError, parseLibxlUsb, parseXlConfig, type XlConfig } from '../pvusb/index.js';
+import { parseSettings } from '../commands/index.js';
+import { PvusbError, type XlConfig } from '../pvusb/index.js';
 
 /**
  * Reads a file; of several domains in it, the one with this number or name.
@@ -8,10 +9,7 @@ import { PvusbError, parseLibxlUsb, parseXlConfig, type XlConfig } from '../pvus
  * @throws {PvusbError} `invalid-configuration`, with line and column where known
  */
 export async function readSettingsFile(path: string, domain?: string): Promise<XlConfig> {
-  const bytes = await readBytes(path);
-  const text = bytes.toString('utf8');
-  if (/^\s*[[{]/.test(text)) return { usb: { ...parseLibxlUsb(text, domain), said: path }, notes: [] };
-  return parseXlConfig(bytes, path);
+  return parseSettings(await readBytes(path), path, domain);
 }
 
 /** Reads any file. @throws {PvusbError} `invalid-configuration` */

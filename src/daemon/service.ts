@@ -1,15 +1,8 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
-import type {
-  Host,
-  Inventory,
-  InventoryChange,
-  OperationOptions,
-  Progress,
-  WatchEvent,
-} from '../pvusb/index.js';
+import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
+import type { Host, Inventory, OperationOptions, Progress } from '../pvusb/index.js';
 
-/** What somebody may do: look; also operate, on some guests and devices; everything. */
-export type Role = 'viewer' | 'operator' | 'admin';
+export type { AskRequest, DaemonEvent, Numbered, OperationPhase, Role, ServiceState } from '../api/index.js';
 
 /** Who asks for something, as far as the daemon knows. Never what a request says about itself. */
 export interface Actor {
@@ -45,20 +38,6 @@ export interface Asked {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A device that a rule of mode `ask` would give to a guest, waiting for a word. */
-export interface AskRequest {
-  /** Stays the same as long as it waits. */
-  readonly id: string;
-  readonly busid: string;
-  readonly domid: number;
-  readonly guest?: string | undefined;
-  /** The rule, as `assignments.conf:4`. */
-  readonly rule: string;
-  /** Where the rule wants it; absent: anywhere. */
-  readonly devid?: number | undefined;
-  readonly port?: number | undefined;
-}
-
 /** What an operation came to, for the audit. */
 export interface OperationRecord {
   readonly asked: Asked;
@@ -67,43 +46,6 @@ export interface OperationRecord {
   /** Absent if it failed. */
   readonly result?: unknown;
   readonly error?: unknown;
-}
-
-/** What the daemon tells everybody who listens. */
-export type DaemonEvent =
-  | { readonly event: 'change'; readonly change: InventoryChange }
-  | { readonly event: 'watch'; readonly watch: WatchEvent }
-  | {
-      readonly event: 'operation';
-      readonly operation: string;
-      readonly what: string;
-      readonly phase: OperationPhase;
-    }
-  | {
-      readonly event: 'step';
-      readonly operation: string;
-      readonly why: string;
-      readonly phase: Progress['phase'];
-      /** Which one of how many, from 1. */
-      readonly step: number;
-      readonly steps: number;
-    }
-  /** All that wait now. */
-  | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
-  | { readonly event: 'state'; readonly state: ServiceState }
-  /** xenstored is back: anything may have changed meanwhile. */
-  | { readonly event: 'renewed' };
-
-/** How far an operation is. */
-export type OperationPhase = 'begin' | 'done' | 'failed';
-
-/** `unreachable`: xenstored is gone, and is tried again. */
-export type ServiceState = 'starting' | 'ready' | 'unreachable';
-
-/** An event with its number, by which a stream is resumed: `<start of the daemon>-<count>`. */
-export interface Numbered {
-  readonly id: string;
-  readonly event: DaemonEvent;
 }
 
 /** The latest events. */

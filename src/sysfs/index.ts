@@ -9,5 +9,5 @@ export { nodeFiles } from './node-files.js';
 export { openPlugs, type Plugs } from './plugs.js';
 export type { ScanOptions, Wanted } from './scan.js';
 export { type Binding, type InterfaceState, openSysfs, Sysfs, type SysfsOptions } from './sysfs.js';
-export { escapeText, printable, UNSAFE } from './text.js';
+export { escapeText, printable, printableJsonText, UNSAFE } from './text.js';
 export { describeDevice, listedName, parseUsbIds, readUsbNames, type UsbNames } from './usbids.js';

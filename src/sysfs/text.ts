@@ -30,3 +30,15 @@ export function escapeText(untrustedText: string): string {
   const cut = [...untrustedText.slice(0, 4 * TEXT_MAX)].slice(0, TEXT_MAX).join('');
   return printable(cut.replaceAll('\\', '\\\\'));
 }
+
+/**
+ * JSON made safe to print: unsafe characters are `\u` escapes, so that it still parses to the same value. They can only occur in strings, except for the white space
+ * between tokens (RFC 8259, 2), which cannot occur in strings.
+ */
+export function printableJsonText(untrustedText: string): string {
+  return untrustedText.replace(UNSAFE, (character) => {
+    if (/[\t\n\r]/.test(character)) return character;
+    const units = Array.from({ length: character.length }, (_, k) => character.charCodeAt(k));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
+}

@@ -33,7 +33,10 @@ const KEPT: { readonly key: string; readonly names: UsbNames }[] = [];
 const KEPT_MAX = 8;
 
 /** Reads the installed usb.ids for the ids of `devices`; no names when none is installed. */
-export async function readUsbNames(devices: readonly UsbDevice[], places = PLACES): Promise<UsbNames> {
+export async function readUsbNames(
+  devices: readonly UsbDevice[],
+  places: readonly string[] = PLACES,
+): Promise<UsbNames> {
   const wanted = new Set(
     devices.flatMap(({ vendorId, productId }) => [vendorId, `${vendorId}:${productId}`]),
   );

@@ -1,7 +1,7 @@
 /** The documents match the product. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commandRemedy } from '../../src/cli/remedies.js';
+import { commandRemedy } from '../../src/commands/remedies.js';
 import { ERROR_KINDS, type PvusbErrorCode } from '../../src/pvusb/model/errors.js';
 import { none } from './none.js';
 import { namesIn, readProjectFile } from './sources.js';

@@ -10,7 +10,7 @@ const INSIDE =
   /^(path|os|util|events|url|crypto|buffer|string_decoder|diagnostics_channel|timers(\/promises)?)$/;
 
 /** Those that pure code may use too; their results depend only on their arguments. */
-const PURE = /^node:(path|util|buffer|string_decoder)$/;
+const PURE = /^(node:(path|util|buffer|string_decoder)|zod)$/;
 
 /** What gives a different answer at another time, or changes what others see. */
 const IMPURE =

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { printableJson, printableJsonText, quoteWord } from '../../src/cli/printable.js';
+import { printableJson, quoteWord } from '../../src/cli/printable.js';
 import { ProgressLine } from '../../src/cli/progress.js';
 import { labWorld } from '../../src/sim/index.js';
+import { printableJsonText } from '../../src/sysfs/index.js';
 import { printable } from '../../src/sysfs/text.js';
 import { anyText } from '../support/any-text.js';
 import { openStage, runPvusb, type Stage, terminalLike } from './stage.js';

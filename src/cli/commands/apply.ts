@@ -1,5 +1,6 @@
 /** `pvusb apply` and `pvusb prepare`: a guest gets what a file names. */
 
+import { HalfDoneError } from '../../commands/index.js';
 import {
   type Adjustment,
   type Applied,
@@ -11,7 +12,7 @@ import {
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { HalfDoneError, usageError } from '../report.js';
+import { usageError } from '../report.js';
 import { readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped } from '../wording.js';

@@ -1,6 +1,6 @@
 /** `pvusb assignments`: the rules that give devices to guests, and what has become of them. */
+import { assignmentJson } from '../../commands/index.js';
 import { type Assignment, assignmentsOf, deviceAt, type Inventory, observe } from '../../pvusb/index.js';
-import { formatRule } from '../../rules/index.js';
 import { describeDevice, printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import { formatTable } from '../table.js';
@@ -14,12 +14,6 @@ export async function runAssignments(terminal: Terminal, options: CommonOptions)
     if (options.json) printJson(terminal, assignments.map(assignmentJson));
     else terminal.out(formatAssignments(inventory, assignments, terminal.columns));
   });
-}
-
-/** An assignment as data: its rule as it is written. */
-export function assignmentJson({ rule, want: _, ...rest }: Assignment) {
-  const { file, line } = rule.place;
-  return { rule: formatRule(rule), file, line, mode: rule.mode, guest: rule.guest, ...rest };
 }
 
 /** The table, and below it a line for each assignment whose device is not there. */

@@ -1,12 +1,13 @@
 /** `pvusb attach` and `pvusb detach`. */
 
+import { assign } from '../../commands/index.js';
 import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped, nameDevice } from '../wording.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
-import { assign, describeAdded } from './assign.js';
+import { describeAdded } from './assign.js';
 
 /** Options of `attach`. */
 export interface AttachOptions extends CommonOptions {
@@ -35,7 +36,7 @@ export async function runAttach(
     const { busid, domid } = outcome.result;
     const named = { domain: `${domid}`, device: busid };
     if (!options.json) printOutcome(terminal, options, outcome, sentence);
-    const rule = await assign(terminal, host, named, { mode: 'auto', dryRun: options.dryRun });
+    const rule = await assign(host, { ...named, mode: 'auto' }, operation);
     if (options.json) printJson(terminal, { ...(options.dryRun ? outcome : outcome.result), rule });
     else terminal.out(describeAdded(rule, options));
   });

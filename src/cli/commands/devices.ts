@@ -1,17 +1,18 @@
 /** `pvusb devices`: the host's USB devices and who has them. */
+import {
+  describeGuests,
+  describeHolder,
+  listedDevices,
+  secondName,
+  shownDevices,
+  whyNotAttachable,
+} from '../../commands/index.js';
 import { type Inventory, observe } from '../../pvusb/index.js';
-import { describeDevice, listedName, type UsbDevice, type UsbNames } from '../../sysfs/index.js';
+import { describeDevice, type UsbDevice, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, usbNames, withHost } from '../context.js';
 import { type Column, displayWidth, formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
-import {
-  describeClass,
-  describeGuests,
-  describeHolder,
-  describeSpeed,
-  tellingSerials,
-  whyNotAttachable,
-} from '../wording.js';
+import { describeClass, describeSpeed, tellingSerials } from '../wording.js';
 
 /** Options of the command. */
 export interface DevicesOptions extends CommonOptions {
@@ -24,13 +25,9 @@ export async function runDevices(terminal: Terminal, options: DevicesOptions): P
   await withHost(terminal, options, async (host, { signal }) => {
     const inventory = await observe(host, { signal, uses: 'all', rules: true });
     const names = await usbNames(terminal, inventory.devices);
-    if (options.json) printJson(terminal, devicesJson(inventory, names, options));
+    if (options.json) printJson(terminal, listedDevices(inventory, names, options));
     else terminal.out(formatDevices(inventory, names, { ...options, columns: terminal.columns }));
   });
-}
-
-function shown(inventory: Inventory, options: DevicesOptions) {
-  return inventory.devices.filter(({ kind }) => options.all || kind !== 'root-hub');
 }
 
 /** The column of drivers is cut to this width at most. */
@@ -45,7 +42,7 @@ export function formatDevices(
   names: UsbNames,
   options: DevicesOptions & { readonly columns?: number | undefined } = {},
 ): string {
-  const devices = shown(inventory, options);
+  const devices = shownDevices(inventory, options);
   if (devices.length === 0) return 'No USB device is plugged into this host.\n';
   const cells = (cell: (device: UsbDevice) => string) => ({ cells: devices.map(cell) });
   const serials = tellingSerials(devices);
@@ -69,7 +66,7 @@ export function formatDevices(
       narrowest: REASON_MIN,
     },
     { title: 'NAME', ...cells((device) => describeDevice(device, names)), narrowest: 16 },
-    { title: 'LISTED AS', ...cells((device) => listedBeside(device, names) ?? ''), rank: 1 },
+    { title: 'LISTED AS', ...cells((device) => secondName(device, names) ?? ''), rank: 1 },
   ];
   return formatTable(columns, options.columns);
 }
@@ -78,25 +75,4 @@ export function formatDevices(
 function describeAttachable(inventory: Inventory, device: UsbDevice): string {
   const reason = whyNotAttachable(inventory, device);
   return reason === undefined ? 'yes' : `no (${reason})`;
-}
-
-/** What usb.ids calls a device that also has its own name. */
-function listedBeside(device: UsbDevice, names: UsbNames): string | undefined {
-  const name = listedName(device, names);
-  return name === describeDevice(device, names) ? undefined : name;
-}
-
-function devicesJson(inventory: Inventory, names: UsbNames, options: DevicesOptions) {
-  return shown(inventory, options).map((device) => {
-    const reason = whyNotAttachable(inventory, device);
-    return {
-      ...device,
-      name: describeDevice(device, names),
-      listedAs: listedBeside(device, names),
-      usedBy: describeHolder(inventory, device),
-      assignable: reason === undefined,
-      reason,
-      uses: inventory.uses?.filter(({ busid }) => busid === device.busid),
-    };
-  });
 }

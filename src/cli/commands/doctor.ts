@@ -1,5 +1,6 @@
 /** `pvusb doctor`: shows what is half done or left over, and fixes it. */
 
+import { diagnosisJson, isWrong } from '../../commands/index.js';
 import {
   type Diagnosis,
   describeFinding,
@@ -7,7 +8,6 @@ import {
   type Finding,
   formatPlan,
   type Plan,
-  severityOf,
 } from '../../pvusb/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
@@ -29,16 +29,8 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
       if (!options.json) terminal.err(text);
     };
     const diagnosis = await doctor(host, { fix, signal, onStep, onSettle });
-    const rated = (findings: readonly Finding[]) =>
-      findings.map((finding) => ({ severity: severityOf(finding), ...finding }));
-    const { findings, remaining } = diagnosis;
-    const data = {
-      healthy: !findings.some(isWrong),
-      ...diagnosis,
-      findings: rated(findings),
-      remaining: rated(remaining),
-    };
-    if (options.json) printJson(terminal, data);
+    const { remaining } = diagnosis;
+    if (options.json) printJson(terminal, diagnosisJson(diagnosis));
     else terminal.out(formatDiagnosis(diagnosis, fix));
     return remaining.some(isWrong) ? FINDINGS_STATUS : 0;
   });
@@ -64,10 +56,6 @@ function formatFinding({ finding, plan }: { readonly finding: Finding; readonly 
   const sentence = describeFinding(finding);
   if (plan.steps.length === 0) return `${sentence}\n`;
   return `${sentence}\nTo fix it: ${formatPlan(plan)}\n`;
-}
-
-function isWrong(finding: Finding): boolean {
-  return severityOf(finding) === 'wrong';
 }
 
 function formatRevived({ revived }: Diagnosis): string {

@@ -1,10 +1,10 @@
 /** `pvusb list`: domains, their controllers, ports and devices. */
+import { listedDomains, shownDomains } from '../../commands/index.js';
 import {
   allPorts,
   type Controller,
   type Domain,
   deviceAt,
-  findDomain,
   type Inventory,
   isTaken,
   type LibxlDomain,
@@ -37,7 +37,7 @@ export async function runList(
       return;
     }
     const inventory = await listInventory(host, { domain }, { signal });
-    if (options.json) printJson(terminal, listJson(inventory, domain));
+    if (options.json) printJson(terminal, listedDomains(inventory, domain));
     else {
       const names = await usbNames(terminal, inventory.devices);
       terminal.out(formatList(inventory, names, { domain, columns: terminal.columns }));
@@ -63,15 +63,8 @@ export function formatList(
 ): string {
   const serials = tellingSerials(inventory.devices);
   const view = { inventory, names, serials, columns: options.columns };
-  const blocks = listed(inventory, options.domain).map((entry) => formatDomain(view, entry));
+  const blocks = shownDomains(inventory, options.domain).map((entry) => formatDomain(view, entry));
   return blocks.length > 0 ? blocks.join('\n') : 'There are no guests.\n';
-}
-
-/** Guests, and whatever else has controllers. */
-function listed(inventory: Inventory, domain: string | undefined): Domain[] {
-  if (domain !== undefined) return [findDomain(inventory, domain)];
-  const having = new Set(inventory.controllers.map(({ domid }) => domid));
-  return inventory.domains.filter(({ domid, alive }) => having.has(domid) || (alive && domid !== 0));
 }
 
 function formatDomain(view: View, domain: Domain): string {
@@ -158,26 +151,4 @@ function formatLibxl(domains: readonly LibxlDomain[]): string {
     return `    {\n        ${lines}\n    }`;
   });
   return `[\n${entries.join(',\n')}\n]`;
-}
-
-function listJson(inventory: Inventory, domain: string | undefined) {
-  return listed(inventory, domain).map((entry) => ({
-    ...entry,
-    controllers: inventory.controllers
-      .filter(({ domid }) => domid === entry.domid)
-      .map((controller) => ({
-        ...controller,
-        ports: controller.ports.map((port) => portJson(inventory, { controller, port })),
-      })),
-  }));
-}
-
-function portJson(inventory: Inventory, place: Place) {
-  const { port } = place;
-  if (port.busid === undefined) return port;
-  const state = portState(inventory, place);
-  const device = deviceAt(inventory, port.busid);
-  const forced = savedFor(inventory, port.busid)?.forced;
-  const seen = { ...port, state, ...(forced === undefined ? {} : { forced }) };
-  return device ? { ...seen, device } : { ...seen, missing: true };
 }

@@ -1,11 +1,10 @@
 /** `pvusb reconcile`: guests get what the rules assign to them. */
+import { reconciledJson, remedyOf } from '../../commands/index.js';
 import { formatPlan, type Reconciled, reconcile } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
-import { remedyOf } from '../remedies.js';
 import type { Terminal } from '../terminal.js';
 import { describeAdjustment } from './apply.js';
-import { assignmentJson } from './assignments.js';
 
 /** Options of the command. */
 export interface ReconcileCommandOptions extends CommonOptions {
@@ -38,20 +37,6 @@ export async function runReconcile(
       terminal.err(`pvusb: ${printable(error.message)}\n${printable(remedyOf(error))} (${error.code})\n`);
     throw first.error;
   });
-}
-
-function reconciledJson({ assignments, changes, plans, unmet }: Reconciled) {
-  return {
-    changes,
-    plans,
-    unmet: unmet.map(({ domid, device, error }) => ({
-      domid,
-      busid: device.busid,
-      code: error.code,
-      message: error.message,
-    })),
-    assignments: assignments.map(assignmentJson),
-  };
 }
 
 function formatReconciled({ assignments, changes, plans }: Reconciled, { dryRun }: CommonOptions): string {

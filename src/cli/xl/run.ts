@@ -1,5 +1,6 @@
 /** xl's five USB commands: the same arguments, the same output on success, the same exit status but for usage errors. */
 
+import { errorJson } from '../../commands/index.js';
 import {
   addController,
   attachDevice,
@@ -14,7 +15,7 @@ import {
 } from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { errorJson, reportError, usageError } from '../report.js';
+import { reportError, usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
 import { formatUsbList } from './list.js';

@@ -69,6 +69,16 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Plug it in, or change the rule that requires it.',
   },
+  'no-such-request': {
+    group: 'refused',
+    remedy: 'It was answered, or its device or guest is gone: see requests() of a client.',
+  },
+  'not-authenticated': {
+    group: 'refused',
+    remedy: 'Give a token that the daemon knows, or use its Unix socket.',
+  },
+  'not-permitted': { group: 'refused', remedy: 'Ask somebody with that role, on that guest and device.' },
+  'no-such-route': { group: 'usage', remedy: 'See /openapi.json for what can be asked.' },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
   'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },
@@ -135,6 +145,11 @@ export const ERROR_KINDS = {
     group: 'host',
     remedy: 'Look at the file named; libxl writes a new one when the guest is created again.',
   },
+  'daemon-unreachable': {
+    group: 'host',
+    remedy: 'Start the daemon, or correct its address.',
+  },
+  'daemon-answer': { group: 'host', remedy: 'Use the same version on both sides.' },
   'domain-gone': {
     group: 'host',
     remedy: 'The guest died; doctor() shows what it left behind.',
@@ -144,6 +159,7 @@ export const ERROR_KINDS = {
     remedy: 'Another program is changing the configuration of the guest; try again.',
   },
   'qemu-busy': { group: 'moment', remedy: 'Another program is talking to the QEMU of the guest; try again.' },
+  'daemon-busy': { group: 'moment', remedy: 'Close what is no longer needed, and try again.' },
   conflict: { group: 'moment', remedy: 'Another program keeps changing the same thing; try again.' },
   'connection-lost': { group: 'moment', remedy: 'Run doctor() once xenstored is back.' },
   aborted: {

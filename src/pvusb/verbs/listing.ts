@@ -30,6 +30,8 @@ export interface ListRequest {
 export interface ListOptions extends CallOptions {
   /** Whether to ask QEMUs where only they know whether a guest has a device; true unless given. */
   readonly asksQemu?: boolean | undefined;
+  /** A look at the whole host that was just made: only QEMUs are asked. */
+  readonly from?: Inventory | undefined;
 }
 
 /** A device that no guest has configured: the guest takes its time, or its QEMU is dead. */
@@ -67,9 +69,9 @@ export async function listInventory(
 ): Promise<Inventory> {
   const text = String(request.domain ?? '');
   const only = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-  const { signal, asksQemu = true } = options;
+  const { signal, asksQemu = true, from } = options;
   const asks = asksQemu ? qemusInDoubt : undefined;
-  const inventory = await observe(host, { signal, asks, scope: 'controllers', only });
+  const inventory = await observe(host, { signal, asks, scope: 'controllers', only, from });
   if (request.domain === undefined) return inventory;
   const { domid } = findDomain(inventory, request.domain);
   return {
@@ -93,7 +95,7 @@ export interface ControllerDetails extends Controller {
 export async function controllerInfo(
   host: Host,
   request: { readonly domain: DomainName; readonly devid: number },
-  options: CallOptions = {},
+  options: Omit<ListOptions, 'asksQemu'> = {},
 ): Promise<ControllerDetails> {
   const inventory = await listInventory(host, { domain: request.domain }, options);
   const { domid, alive } = findDomain(inventory, request.domain);

@@ -18,6 +18,8 @@ const PAUSE_MS = 100;
 export interface OperationOptions extends ExecuteOptions {
   /** Plans only: nothing is changed. */
   readonly dryRun?: boolean | undefined;
+  /** Called with each look that a plan is made on, before that: what it throws ends the operation. */
+  readonly onLook?: ((inventory: Inventory) => void) | undefined;
 }
 
 /** What an operation did, or would do. */
@@ -57,7 +59,9 @@ export async function operate<T>(
   const { signal } = options;
   const { seen, lends, ...reads } = needs;
   const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, ...reads, uses: lends, from }));
+    const inventory = await observe(host, { signal, ...reads, uses: lends, from });
+    options.onLook?.(inventory);
+    const outcome = planner(inventory);
     if (options.dryRun) return outcome;
     const { plan } = outcome;
     const act = async (hadToWait = false): Promise<Outcome<T> | undefined> => {

@@ -1,4 +1,4 @@
-/** What to do next, in commands: where the library's remedy names its functions. */
+/** Errors as data, and what to do next in commands: where the library's remedy names its functions. */
 import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
 
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
@@ -12,6 +12,10 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
   'rules-invalid': 'Correct the rule at the place named, or give a reason with --force.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',
+  'no-such-request': 'It was answered, or its device or guest is gone: see "pvusb requests".',
+  'not-authenticated':
+    'Give a token that "pvusb token" has made, or use the Unix socket of the daemon as root.',
+  'daemon-unreachable': 'Start the daemon with "pvusb serve", or correct its address.',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
   'port-empty': 'See "pvusb list" for what is attached.',
   'controller-closing': 'Finish its removal with "pvusb controller destroy".',
@@ -37,4 +41,28 @@ export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string 
   if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
     return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
+}
+
+/** A command of several changes failed: why, and what it had done until then. */
+export class HalfDoneError extends Error {
+  override readonly name = 'HalfDoneError';
+  readonly changes: readonly unknown[];
+
+  constructor(cause: unknown, changes: readonly unknown[]) {
+    super('A command of several changes failed.', { cause });
+    this.changes = changes;
+  }
+}
+
+/** An error as data, as programs get it. */
+export interface ErrorJson {
+  readonly error: Pick<PvusbError, 'code' | 'message' | 'remedy' | 'where' | 'leftOver'>;
+  /** What a command of several changes had done until then. */
+  readonly changes?: readonly unknown[] | undefined;
+}
+
+/** An error as data. */
+export function errorJson(error: PvusbError, changes?: readonly unknown[]): ErrorJson {
+  const { code, message, leftOver, where } = error;
+  return { error: { code, message, remedy: remedyOf(error), where, leftOver }, changes };
 }

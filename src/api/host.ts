@@ -1,0 +1,219 @@
+/** The schemas of what a host looks like. */
+import { z } from 'zod';
+import type { HostUse, HostUseKind } from '../hostuse/index.js';
+import { USE_KINDS } from '../hostuse/use.js';
+import type { SavedController, SavedDevice } from '../libxl/index.js';
+import type {
+  Controller,
+  Domain,
+  Inventory,
+  OrphanBackend,
+  Port,
+  PortState,
+  QemuAnswer,
+  SavedDrivers,
+  SavedSettings,
+} from '../pvusb/index.js';
+import { ERROR_KINDS, type PvusbErrorCode } from '../pvusb/model/errors.js';
+import type { UsbDevice } from '../sysfs/index.js';
+import { at, busid, controllerType, count, driverName, interfaceId, named } from './parts.js';
+
+/** The code of an error. */
+export const errorCode = z.enum(Object.keys(ERROR_KINDS) as [PvusbErrorCode, ...PvusbErrorCode[]]);
+
+/** The fields of a USB device. */
+export const deviceFields = {
+  busid,
+  kind: z.enum(['device', 'hub', 'root-hub']),
+  bus: count,
+  address: count,
+  vendorId: z.string(),
+  productId: z.string(),
+  deviceClass: z.string(),
+  speedMbps: z.number(),
+  unauthorized: z.literal(true).optional(),
+  unconfigured: z.literal(true).optional(),
+  manufacturer: z.string().optional(),
+  product: z.string().optional(),
+  serial: z.string().optional(),
+  interfaces: z.array(
+    z.object({
+      id: interfaceId,
+      number: count,
+      classes: z.string(),
+      driver: driverName.optional(),
+      unauthorized: z.literal(true).optional(),
+    }),
+  ),
+  peer: busid.optional(),
+  connectType: z.string().optional(),
+  descriptors: z.string().optional(),
+  hash: z.string().optional(),
+};
+
+/** A USB device. */
+export const device: z.ZodType<UsbDevice> = named(
+  'UsbDevice',
+  'A USB device of the host. Its texts are its own: control characters are escaped, and nothing in them is to be trusted.',
+  z.object(deviceFields),
+);
+
+/** The fields of a domain. */
+export const domainFields = {
+  domid: count,
+  name: z.string().optional(),
+  type: z.enum(['pv', 'pvh', 'hvm']).optional(),
+  uuid: z.string().optional(),
+  alive: z.boolean(),
+  deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
+};
+
+/** A domain. */
+export const domain: z.ZodType<Domain> = named('Domain', 'A Xen domain.', z.object(domainFields));
+
+const port: z.ZodType<Port> = named(
+  'Port',
+  'A port of a controller, and the device in it.',
+  z.object({ port: count, busid: busid.optional(), untrustedJunk: z.string().optional() }),
+);
+
+/** The fields of a controller. */
+export const controllerFields = {
+  ...at,
+  type: z.enum([...controllerType.options, 'unknown']),
+  version: count,
+  portCount: count,
+  backendDomid: count,
+  backend: z.string().optional(),
+  frontend: z.string().optional(),
+  portsAt: z.string().optional(),
+  backendState: count.optional(),
+  online: z.boolean(),
+  untrustedFrontend: z.object({
+    state: z.number().optional(),
+    eventChannel: z.number().optional(),
+    urbRingRef: z.number().optional(),
+    connRingRef: z.number().optional(),
+  }),
+  ports: z.array(port),
+  strayPorts: z.array(port),
+};
+
+/** A controller. */
+export const controller: z.ZodType<Controller> = named(
+  'Controller',
+  'A virtual USB controller of a domain.',
+  z.object(controllerFields),
+);
+
+/** What has become of a device in a port. */
+export const portState: z.ZodType<PortState> = z.enum([
+  'in-use',
+  'waiting',
+  'not-opened',
+  'other-device',
+  'missing',
+]);
+
+/** What a domain's QEMU said. */
+export const qemuAnswer: z.ZodType<QemuAnswer> = named(
+  'QemuAnswer',
+  "What a domain's QEMU said when it was asked.",
+  z.object({
+    domid: count,
+    health: z.enum(['alive', 'dead', 'silent']),
+    why: z.string().optional(),
+    code: errorCode.optional(),
+    controllers: z.array(count),
+    devices: z.array(
+      z.object({
+        type: controllerType,
+        devid: count,
+        port: count,
+        socket: z.string().optional(),
+        open: z.boolean(),
+      }),
+    ),
+  }),
+);
+
+/** A use of a device by the host itself. */
+export const hostUse: z.ZodType<HostUse> = named(
+  'HostUse',
+  'What the host itself does with a device. `refuse`: it needs the device; `warn`: it may miss it.',
+  z.object({
+    busid,
+    use: z.enum(USE_KINDS as readonly [HostUseKind, ...HostUseKind[]]),
+    name: z.string(),
+    of: z.string().optional(),
+    sentence: z.string(),
+    grade: z.enum(['refuse', 'warn']),
+  }),
+);
+
+/** What is saved about a device's drivers. */
+export const savedDrivers: z.ZodType<SavedDrivers> = named(
+  'SavedDrivers',
+  'The drivers that a lent device had before.',
+  z.object({
+    busid,
+    identity: z.string().optional(),
+    origin: z.string().optional(),
+    forced: z.string().optional(),
+    drivers: z.array(z.object({ interface: interfaceId, driver: driverName.optional() })),
+  }),
+);
+
+/** A backend directory without a record. */
+export const orphanBackend: z.ZodType<OrphanBackend> = named(
+  'OrphanBackend',
+  'A backend directory that no record of the toolstack refers to.',
+  z.object({ ...at, backend: z.string() }),
+);
+
+const savedController: z.ZodType<SavedController> = z.object({
+  devid: z.int(),
+  type: z.enum(['auto', ...controllerType.options]),
+  version: count.optional(),
+  ports: count.optional(),
+  backendDomid: count.optional(),
+  backendDomname: z.string().optional(),
+});
+
+const savedDevice: z.ZodType<SavedDevice> = z.object({
+  ctrl: z.int(),
+  port: count,
+  hostbus: count.optional(),
+  hostaddr: count.optional(),
+});
+
+const savedSettings: z.ZodType<SavedSettings> = named(
+  'SavedSettings',
+  "The USB part of a domain's saved configuration.",
+  z.object({
+    domid: count,
+    uuid: z.string(),
+    controllers: z.array(savedController),
+    devices: z.array(savedDevice),
+    problem: z.string().optional(),
+  }),
+);
+
+/** A whole host. */
+export const inventory: z.ZodType<Inventory> = named(
+  'Inventory',
+  'The whole host as it is at one moment.',
+  z.object({
+    format: z.literal('pvusb-inventory-1'),
+    usbback: z.boolean(),
+    devices: z.array(device),
+    domains: z.array(domain),
+    controllers: z.array(controller),
+    qemus: z.array(qemuAnswer),
+    saved: z.array(savedSettings),
+    savedDrivers: z.array(savedDrivers),
+    orphanBackends: z.array(orphanBackend),
+    uses: z.array(hostUse).optional(),
+    ruleFiles: z.array(z.object({ path: z.string(), text: z.string() })).optional(),
+  }),
+);

@@ -1,0 +1,23 @@
+/** Errors that a daemon tells of. */
+import type { IncomingMessage } from 'node:http';
+import { errorAnswer } from '../api/index.js';
+import { PvusbError } from '../pvusb/index.js';
+
+/** The error that a daemon tells of. */
+export function errorOf({ statusCode }: Pick<IncomingMessage, 'statusCode'>, text: string): PvusbError {
+  let told: unknown;
+  try {
+    told = JSON.parse(text);
+  } catch {
+    // Not a daemon's.
+  }
+  const { success, data } = errorAnswer.safeParse(told);
+  if (!success) return notUnderstood(`it answers with status ${statusCode}`);
+  const { code, message, ...details } = data.error;
+  return new PvusbError(code, message, details);
+}
+
+/** Something other than our daemon, or another version of it, has answered. */
+export function notUnderstood(why: string): PvusbError {
+  return new PvusbError('daemon-answer', `What answers is not understood: ${why}.`);
+}

@@ -1,0 +1,140 @@
+/** Makes rules: what `assign` does. */
+import {
+  type CallOptions,
+  type Domain,
+  type DomainName,
+  findDevice,
+  findDomain,
+  type Host,
+  type Inventory,
+  observe,
+  PvusbError,
+  rulesOf,
+} from '../pvusb/index.js';
+import {
+  EVERY_GUEST,
+  formatRule,
+  linesOf,
+  type Mode,
+  type NamedBy,
+  parseRules,
+  suggestIdentity,
+  withRule,
+} from '../rules/index.js';
+import { type Busid, describeDevice, type UsbDevice } from '../sysfs/index.js';
+
+/** The file that commands change. */
+export const MAIN = 'assignments.conf';
+
+/** A rule that was added, or would be. */
+export interface AddedRule {
+  readonly rule: string;
+  /** What its device is named by. */
+  readonly by: readonly NamedBy[];
+  readonly busid: Busid;
+  /** False: it existed already, or this is a dry run. */
+  readonly added: boolean;
+}
+
+/** What a rule is made of. */
+export interface AssignRequest {
+  readonly domain: DomainName;
+  readonly device: string;
+  readonly mode: Mode;
+  readonly by?: readonly NamedBy[] | undefined;
+  /** All devices that are alike, not one of them. */
+  readonly every?: boolean | undefined;
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+  /** The guest is named by its uuid. */
+  readonly uuid?: boolean | undefined;
+}
+
+/**
+ * Makes a rule for a plugged-in device and adds it to the file.
+ *
+ * @throws {PvusbError} `no-such-device`, `no-such-domain`, `is-hub`, `invalid-argument`, `rules-invalid`...
+ */
+export async function assign(
+  host: Host,
+  request: AssignRequest,
+  { signal, dryRun }: CallOptions & { readonly dryRun?: boolean | undefined },
+): Promise<AddedRule> {
+  const inventory = await observe(host, { signal, rules: true, details: true });
+  rulesOf(inventory);
+  const device = findDevice(inventory, request.device);
+  const guest = guestWord(inventory, request.domain, request);
+  const made = makeRule(inventory, device, { ...request, guest });
+  const isThere = inventory.ruleFiles?.some(({ text }) => linesOf(text).includes(made.rule)) ?? false;
+  const added = !dryRun && !isThere;
+  if (added) await requireRules(host).change(MAIN, (text) => withRule(text, made.rule));
+  return { ...made, busid: device.busid, added };
+}
+
+/**
+ * The rule for a plugged-in device.
+ *
+ * @throws {PvusbError} `invalid-argument`: the device does not have what it is to be named by
+ */
+function makeRule(
+  inventory: Inventory,
+  device: UsbDevice,
+  request: AssignRequest & { readonly guest: string },
+): Pick<AddedRule, 'rule' | 'by'> {
+  const { mode, guest, by, every = false, devid, port } = request;
+  const { busid, kind } = device;
+  const isHub = kind !== 'device';
+  if (isHub && !by?.includes('behind'))
+    throw new PvusbError('is-hub', `${busid} is a hub: "--by behind" names what is behind it.`, {
+      where: { busid },
+    });
+  const suggestion = suggestIdentity(inventory.devices, device, by);
+  if (!suggestion)
+    throw new PvusbError(
+      'invalid-argument',
+      `${busid} has no ${by?.join(' or ') ?? 'socket'} to be named by.`,
+      {
+        where: { busid },
+      },
+    );
+  const rule = formatRule({
+    mode,
+    guest,
+    identity: suggestion.identity,
+    every,
+    ...(devid === undefined ? {} : { devid }),
+    ...(port === undefined ? {} : { port }),
+    name: describeDevice(device),
+  });
+  // What is written is read again: a rule that would be refused is refused now.
+  const [problem] = parseRules([{ path: MAIN, text: rule }]).problems;
+  if (problem) throw new PvusbError('invalid-argument', `${problem.message} The rule would be: ${rule}`);
+  return { rule, by: suggestion.by };
+}
+
+/** The word for a guest: its name where it has one. */
+function guestWord(
+  inventory: Inventory,
+  name: DomainName,
+  { mode, uuid }: Pick<AssignRequest, 'mode' | 'uuid'>,
+): string {
+  if (name === EVERY_GUEST && mode === 'deny') return EVERY_GUEST;
+  const domain: Domain = findDomain(inventory, name);
+  if (domain.domid === 0)
+    throw new PvusbError('invalid-argument', 'Domain 0 has every device that no guest has.');
+  const word = uuid ? domain.uuid : (domain.name ?? domain.uuid);
+  if (word !== undefined) return word;
+  throw new PvusbError(
+    'invalid-argument',
+    `Domain ${domain.domid} has no ${uuid ? 'uuid' : 'name and no uuid'} to be named by.`,
+    {
+      where: { domid: domain.domid },
+    },
+  );
+}
+
+/** The files of rules. @throws {PvusbError} `rules-denied`: there are none */
+export function requireRules(host: Host): NonNullable<Host['rules']> {
+  if (host.rules) return host.rules;
+  throw new PvusbError('rules-denied', 'This host has no folder of rules.');
+}

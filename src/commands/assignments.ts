@@ -1,0 +1,47 @@
+/** Assignments and what `reconcile` did about them, as data. */
+import type { Adjustment, Assignment, Plan, PvusbErrorCode, Reconciled } from '../pvusb/index.js';
+import { formatRule, type Mode } from '../rules/index.js';
+import type { Busid } from '../sysfs/index.js';
+
+/** An assignment: its rule as it is written, and what has become of it. */
+export interface AssignmentJson extends Omit<Assignment, 'rule' | 'want'> {
+  readonly rule: string;
+  readonly file: string;
+  readonly line: number;
+  readonly mode: Mode;
+  readonly guest: string;
+}
+
+/** An assignment as data. */
+export function assignmentJson({ rule, want: _, ...rest }: Assignment): AssignmentJson {
+  const { file, line } = rule.place;
+  return { rule: formatRule(rule), file, line, mode: rule.mode, guest: rule.guest, ...rest };
+}
+
+/** What `reconcile` did. */
+export interface ReconciledJson {
+  readonly changes: readonly Adjustment[];
+  readonly plans: readonly Plan[];
+  readonly unmet: readonly {
+    readonly domid: number;
+    readonly busid: Busid;
+    readonly code: PvusbErrorCode;
+    readonly message: string;
+  }[];
+  readonly assignments: readonly AssignmentJson[];
+}
+
+/** What `reconcile` did, as data. */
+export function reconciledJson({ assignments, changes, plans, unmet }: Reconciled): ReconciledJson {
+  return {
+    changes,
+    plans,
+    unmet: unmet.map(({ domid, device, error }) => ({
+      domid,
+      busid: device.busid,
+      code: error.code,
+      message: error.message,
+    })),
+    assignments: assignments.map(assignmentJson),
+  };
+}

@@ -1,0 +1,154 @@
+/** Who may do what: by role, and for an operator by guest and device. */
+import type { Role } from '../../api/index.js';
+import {
+  allPorts,
+  controllersOf,
+  type DetachRequest,
+  type Domain,
+  type DomainName,
+  deviceAt,
+  findDevice,
+  findDomain,
+  type Inventory,
+  PvusbError,
+  placesOf,
+  type UsbDevice,
+  type WantedUsb,
+} from '../../pvusb/index.js';
+import { busidNamed } from '../../pvusb/model/find.js';
+import type { Actor } from '../service.js';
+import { ROLES } from './tokens.js';
+
+/** What an operation may touch: guests, and devices by their busids. */
+export interface Touched {
+  readonly guests: readonly Domain[] | 'all';
+  readonly devices: readonly string[] | 'all';
+}
+
+/**
+ * Refuses somebody with a lesser role.
+ *
+ * @throws {PvusbError} `not-permitted`
+ */
+export function requireRole({ name, role }: Actor, needed: Role, what: string): void {
+  if (ROLES.indexOf(role) >= ROLES.indexOf(needed)) return;
+  throw new PvusbError('not-permitted', `${what} is for the role ${needed}; ${name} is ${role}.`);
+}
+
+/** Whether an actor is restricted at all. */
+function isRestricted({ role, guests, devices }: Actor): boolean {
+  return role === 'operator' && (guests !== undefined || devices !== undefined);
+}
+
+/**
+ * Refuses an operator who may not touch what an operation touches. `touches` is asked only if that matters.
+ *
+ * @throws {PvusbError} `not-permitted`; what `touches` throws
+ */
+export function requireTouch(
+  actor: Actor,
+  inventory: Inventory,
+  touches: (seen: Inventory) => Touched,
+): void {
+  if (!isRestricted(actor)) return;
+  const touched = touches(inventory);
+  const refuse = (what: string, where = {}): never => {
+    throw new PvusbError('not-permitted', `${actor.name} may not touch ${what}.`, { where });
+  };
+  const { guests, devices } = actor;
+  if (guests !== undefined) {
+    if (touched.guests === 'all') return refuse('all guests');
+    const other = touched.guests.find((guest) => !guests.some((name) => isGuestNamed(guest, name)));
+    if (other) refuse(`domain ${other.domid}`, { domid: other.domid });
+  }
+  if (devices !== undefined) {
+    if (touched.devices === 'all') return refuse('all devices');
+    const other = touched.devices.find((busid) => {
+      const device = deviceAt(inventory, busid as UsbDevice['busid']);
+      return !devices.some((name) => name === busid || (device && isDeviceNamed(device, name)));
+    });
+    if (other !== undefined) refuse(`device ${other}`, { busid: other });
+  }
+}
+
+function isGuestNamed({ name, uuid }: Domain, said: string): boolean {
+  return said === name || said.toLowerCase() === uuid?.toLowerCase();
+}
+
+function isDeviceNamed({ vendorId, productId, serial }: UsbDevice, said: string): boolean {
+  const ids = `${vendorId}:${productId}`;
+  const lower = said.slice(0, ids.length).toLowerCase() + said.slice(ids.length);
+  return lower === ids || (serial !== undefined && lower === `${ids}:${serial}`);
+}
+
+/** What lending a device touches. */
+export function touchedByAttach(
+  seen: Inventory,
+  request: { readonly domain: DomainName; readonly device: string },
+): Touched {
+  return {
+    guests: [findDomain(seen, request.domain)],
+    devices: [findDevice(seen, request.device).busid],
+  };
+}
+
+/** What taking one back touches: whoever has it. */
+export function touchedByDetach(seen: Inventory, request: DetachRequest): Touched {
+  if ('devid' in request) {
+    const guest = findDomain(seen, request.domain);
+    const ports = controllersOf(seen, guest.domid)
+      .filter(({ devid }) => devid === request.devid)
+      .flatMap(allPorts);
+    const busid = ports.find(({ port }) => port === request.port)?.busid;
+    // An unfinished detach has emptied the port: which device it is about is not looked into here.
+    return { guests: [guest], devices: busid === undefined ? 'all' : [busid] };
+  }
+  // A device that has been pulled out is still named by its busid.
+  const named = busidNamed(request.device) ?? findDevice(seen, request.device).busid;
+  const guests =
+    request.domain === undefined
+      ? placesOf(seen, named).flatMap(
+          ({ controller }) => seen.domains.find(({ domid }) => domid === controller.domid) ?? [],
+        )
+      : [findDomain(seen, request.domain)];
+  return { guests: guests.length === 0 ? 'all' : guests, devices: [named] };
+}
+
+/** What adding a controller touches. */
+export function touchedByAdd(seen: Inventory, request: { readonly domain: DomainName }): Touched {
+  return { guests: [findDomain(seen, request.domain)], devices: [] };
+}
+
+/** What taking a controller from a domain touches, or all of them. */
+export function touchedByRemove(
+  seen: Inventory,
+  request: { readonly domain: DomainName; readonly devid?: number | undefined },
+): Touched {
+  const guest = findDomain(seen, request.domain);
+  const controllers = controllersOf(seen, guest.domid).filter(
+    ({ devid }) => devid === (request.devid ?? devid),
+  );
+  const devices = controllers.flatMap(allPorts).flatMap(({ busid }) => busid ?? []);
+  return { guests: [guest], devices };
+}
+
+/** What making a domain match a configuration touches: what it has, and what it is to have. */
+export function touchedByApply(
+  seen: Inventory,
+  request: { readonly domain: DomainName; readonly usb: WantedUsb },
+): Touched {
+  const { guests, devices } = touchedByRemove(seen, { domain: request.domain });
+  const wanted = (request.usb.devices ?? []).map(({ device }) => findDevice(seen, device).busid);
+  return { guests, devices: [...devices, ...wanted] };
+}
+
+/** What the rules may touch: a guest or all, and any device. */
+export function touchedByRules(
+  seen: Inventory,
+  request: { readonly domain?: DomainName | undefined },
+): Touched {
+  return {
+    guests: request.domain === undefined ? 'all' : [findDomain(seen, request.domain)],
+    devices: 'all',
+  };
+}

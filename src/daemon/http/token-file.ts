@@ -1,0 +1,94 @@
+/** The file of tokens: read again when it has changed, so that a token that was taken out is refused at once. */
+import { chmod, open, readFile, stat } from 'node:fs/promises';
+import { PvusbError } from '../../pvusb/index.js';
+import {
+  formatToken,
+  newToken,
+  type ParsedTokens,
+  parseTokens,
+  type Token,
+  type TokenFor,
+} from './tokens.js';
+
+/** Where the tokens are, unless told otherwise. */
+export const TOKENS_PATH = '/etc/pvusb/tokens';
+
+/** Longest file read, in bytes. */
+const BYTES_MAX = 1_000_000;
+
+/** Gives the tokens as they are now. */
+export type Tokens = () => Promise<readonly Token[]>;
+
+/**
+ * Opens a file of tokens, which is looked at whenever somebody comes. A line that cannot be read is nobody's; a file
+ * that cannot be read lets nobody in. `onProblem` is told once for each version of the file.
+ */
+export function openTokens(path: string, onProblem: (sentence: string) => void): Tokens {
+  let known: { readonly version: string; readonly read: Promise<ParsedTokens> } | undefined;
+  return async () => {
+    const version = await versionOf(path);
+    if (known?.version !== version) {
+      known = { version, read: readTokens(path) };
+      const { problems } = await known.read;
+      for (const { line, message } of problems)
+        onProblem(line === 0 ? message : `${path}:${line}: ${message}`);
+    }
+    return (await known.read).tokens;
+  };
+}
+
+async function versionOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
+    return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+async function readTokens(path: string): Promise<ParsedTokens> {
+  const nobody = (message: string): ParsedTokens => ({ tokens: [], problems: [{ line: 0, message }] });
+  try {
+    const { size, mode } = await stat(path);
+    if (size > BYTES_MAX) return nobody(`${path} has more than ${BYTES_MAX} bytes: nobody is let in.`);
+    // Who may write it may let in anybody.
+    if ((mode & 0o022) !== 0) return nobody(`${path} can be written by others: nobody is let in.`);
+    return parseTokens(await readFile(path, 'utf8'));
+  } catch (error) {
+    return nobody(`${path} cannot be read (${codeOf(error)}): nobody is let in.`);
+  }
+}
+
+/**
+ * Makes a token and adds it to a file, which is made if there is none. The token is nowhere but in what is returned.
+ *
+ * @throws {PvusbError} `invalid-argument`: the name occurs, or the line would not be read; `invalid-configuration`: the
+ *   file cannot be read or written
+ */
+export async function addToken(path: string, who: TokenFor): Promise<string> {
+  const token = newToken();
+  const line = formatToken(who, token);
+  try {
+    await using file = await open(path, 'a+', 0o600);
+    const { size, mode } = await file.stat();
+    if (size > BYTES_MAX) throw new PvusbError('invalid-configuration', `${path} is too long.`);
+    const before = await file.readFile('utf8');
+    const text = before === '' || before.endsWith('\n') ? before : `${before}\n`;
+    const { problems } = parseTokens(`${text}${line}`);
+    const last = text.split('\n').length;
+    const problem = problems.find((one) => one.line === last);
+    if (problem) throw new PvusbError('invalid-argument', problem.message);
+    await file.appendFile(`${text.slice(before.length)}${line}\n`);
+    if ((mode & 0o077) !== 0) await chmod(path, 0o600);
+    return token;
+  } catch (error) {
+    if (error instanceof PvusbError) throw error;
+    throw new PvusbError('invalid-configuration', `${path} cannot be changed (${codeOf(error)}).`, {
+      cause: error,
+    });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
