@@ -134,6 +134,10 @@ export const ERROR_KINDS = {
     group: 'host',
     remedy: 'Look at the file named; libxl writes a new one when the guest is created again.',
   },
+  'audit-failed': {
+    group: 'host',
+    remedy: 'Run it as root; check that /var/log/pvusb can be read and written.',
+  },
   'domain-gone': {
     group: 'host',
     remedy: 'The guest died; doctor() shows what it left behind.',
