@@ -36,7 +36,9 @@ export type DaemonEvent =
     }
   /** All that wait now. */
   | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
-  | { readonly event: 'state'; readonly state: ServiceState };
+  | { readonly event: 'state'; readonly state: ServiceState }
+  /** xenstored is back: anything may have changed meanwhile. */
+  | { readonly event: 'renewed' };
 
 /** How far an operation is. */
 export type OperationPhase = 'begin' | 'done' | 'failed';

@@ -9,6 +9,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['PVUSB_PROC', 'Where the kernel says what the host does with its devices; default /proc.'],
   ['PVUSB_DEV', 'Where the device files are; default /dev.'],
   ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
+  ['PVUSB_AUDIT', 'Where the audit is; default /var/log/pvusb.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
   [
@@ -26,6 +27,7 @@ export const FILES: readonly (readonly [path: string, meaning: string])[] = [
     '/etc/pvusb/assignments.conf',
     'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
   ],
+  ['/var/log/pvusb/audit-NUMBER.jsonl', 'The audit: what was changed, by whom and why.'],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [
     '/var/lib/xen/userdata-d.DOMID.UUID.libxl-json',

@@ -1,6 +1,7 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
+import { addAudit } from './audit-commands.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
@@ -104,6 +105,7 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
+  addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);
   addCompletion(program, terminal);
   addXl(program);

@@ -116,7 +116,8 @@ export class Daemon implements Service {
     const request = this.requests.find((one) => one.id === id);
     if (!request)
       throw new PvusbError('no-such-request', `No request "${id}" is waiting; it may have been answered.`);
-    const { busid, domid, devid, port, rule } = request;
+    const { busid, domid, rule } = request;
+    const { devid, port } = this.#requests.placeOf(request);
     const whole: Asked = {
       ...asked,
       what: isGranted ? 'allow' : 'refuse',
@@ -148,7 +149,7 @@ export class Daemon implements Service {
         this.#host = followed;
         onReady();
       },
-      onLook: ({ inventory, changes, isFirst }) => {
+      onSeen: ({ inventory, changes, isFirst }) => {
         this.#lookMs = this.#clock.nowMs();
         this.#seen = inventory;
         // What has changed while xenstored was away: a listener looks at everything again.

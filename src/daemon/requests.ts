@@ -3,9 +3,17 @@ import { createHash } from 'node:crypto';
 import { type Assignment, deviceAt, domainAt, type Inventory } from '../pvusb/index.js';
 import type { AskRequest } from './service.js';
 
+/** A controller and a port; absent: any. */
+interface AskedPlace {
+  readonly devid?: number | undefined;
+  readonly port?: number | undefined;
+}
+
 /** Requests, and which plugs were refused. Nothing of it outlives the daemon: what was refused is asked again. */
 export class Requests {
   #waiting: readonly AskRequest[] = [];
+  /** Where the rules want them. */
+  #places = new Map<string, AskedPlace>();
   readonly #refused = new Set<string>();
 
   /** Those that wait. */
@@ -13,9 +21,16 @@ export class Requests {
     return this.#waiting;
   }
 
+  /** Where the rule of a request wants the device. */
+  placeOf({ id }: AskRequest): AskedPlace {
+    return this.#places.get(id) ?? {};
+  }
+
   /** Takes over what has become of the assignments. True when something else waits now. */
   see(inventory: Inventory, assignments: readonly Assignment[]): boolean {
-    const asked = assignments.flatMap((assignment) => requestOf(inventory, assignment) ?? []);
+    const made = assignments.flatMap((assignment) => requestOf(inventory, assignment) ?? []);
+    this.#places = new Map(made.map(({ request, place }) => [request.id, place]));
+    const asked = made.map(({ request }) => request);
     // A refusal is for one plug, in one run of a guest.
     const there = new Set(asked.map(({ id }) => id));
     for (const id of this.#refused) if (!there.has(id)) this.#refused.delete(id);
@@ -35,7 +50,7 @@ export class Requests {
   }
 }
 
-function requestOf(inventory: Inventory, { rule, status, busid, domid }: Assignment): AskRequest | undefined {
+function requestOf(inventory: Inventory, { rule, status, busid, domid }: Assignment): { readonly request: AskRequest; readonly place: AskedPlace } | undefined {
   if (rule.mode !== 'ask' || status !== 'pending' || busid === undefined || domid === undefined)
     return undefined;
   const device = deviceAt(inventory, busid);
@@ -44,13 +59,7 @@ function requestOf(inventory: Inventory, { rule, status, busid, domid }: Assignm
   const about = [busid, device.bus, device.address, domid, place].join(' ');
   const guest = domainAt(inventory, domid)?.name;
   const { devid, port } = rule;
-  return {
-    id: createHash('sha256').update(about).digest('hex').slice(0, 12),
-    busid,
-    domid,
-    ...(guest === undefined ? {} : { guest }),
-    rule: place,
-    ...(devid === undefined ? {} : { devid }),
-    ...(port === undefined ? {} : { port }),
-  };
+  const id = createHash('sha256').update(about).digest('hex').slice(0, 12);
+  const request = { id, busid, domid, ...(guest === undefined ? {} : { guest }), rule: place };
+  return { request, place: { devid, port } };
 }

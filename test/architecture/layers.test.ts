@@ -13,6 +13,8 @@ const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp|hostuse)\/|^src\/pvusb\/model\/i
 const PACKAGES: Readonly<Record<string, string>> = {
   'src/libxl/flock.ts': 'koffi',
   'src/linux/peer.ts': 'koffi',
+  'src/linux/datagram.ts': 'koffi',
+  'src/linux/uevents.ts': 'koffi',
 };
 
 function roomOf({ rooms }: Floor, path: string): Room | undefined {

@@ -145,6 +145,8 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
     PVUSB_PROC: join(dir, 'proc'),
     PVUSB_DEV: join(dir, 'dev'),
     PVUSB_RULES: join(dir, 'rules'),
+    PVUSB_STATE: join(dir, 'state'),
+    PVUSB_AUDIT: join(dir, 'audit'),
     PVUSB_USBIDS: join(dir, 'usb.ids'),
   };
   const followed = process.env.PVUSB_TEST_FOLLOWED ? new FollowedHost(env) : undefined;

@@ -69,6 +69,8 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       PVUSB_PROC: join(dir, 'proc'),
       PVUSB_DEV: join(dir, 'dev'),
       PVUSB_RULES: join(dir, 'rules'),
+      PVUSB_STATE: join(dir, 'state'),
+      PVUSB_AUDIT: join(dir, 'audit'),
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };
     terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');

@@ -62,6 +62,8 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
       PVUSB_PROC: join(dir, 'proc'),
       PVUSB_DEV: join(dir, 'dev'),
       PVUSB_RULES: join(dir, RULES),
+      PVUSB_STATE: join(dir, 'state'),
+      PVUSB_AUDIT: join(dir, 'audit'),
       // Does not exist unless someone creates it: what the host prints is the same on every machine.
       PVUSB_USBIDS: join(dir, 'usb.ids'),
     };

@@ -58,7 +58,6 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Correct the rule at the place named, or give a reason with the option force.',
   },
-  'no-such-request': { group: 'refused', remedy: 'See the requests of the daemon for what waits.' },
   'no-such-rule': { group: 'refused', remedy: 'See rulesOf() of an inventory for the rules.' },
   'rules-denied': {
     group: 'host',
@@ -150,6 +149,10 @@ export const ERROR_KINDS = {
     remedy: 'Start the daemon, or correct its address.',
   },
   'daemon-answer': { group: 'host', remedy: 'Use the same version on both sides.' },
+  'audit-failed': {
+    group: 'host',
+    remedy: 'Run it as root; check that /var/log/pvusb can be read and written.',
+  },
   'domain-gone': {
     group: 'host',
     remedy: 'The guest died; doctor() shows what it left behind.',

@@ -19,7 +19,7 @@ import { AddressDuty } from './saved-addresses.js';
 import { Unplugged } from './unplugged.js';
 
 /** Options of {@link watchDomains}. In a dry run nothing is changed, and what would be done is reported. */
-export interface WatchOptions extends OperationOptions, MonitorOptions {
+export interface WatchOptions extends Omit<OperationOptions, 'onLook'>, MonitorOptions {
   readonly onEvent?: ((event: WatchEvent) => void) | undefined;
   /** How long a toolstack may take to clean up after a guest; default 12,000 ms (more than libxl's longest wait). */
   readonly toolstackMs?: number | undefined;
@@ -34,7 +34,7 @@ export interface WatchOptions extends OperationOptions, MonitorOptions {
   /** Called with what has become of the assignments, whenever that may have changed. */
   readonly onAssignments?: ((assignments: readonly Assignment[]) => void) | undefined;
   /** Called with each look, before anything is done about it. */
-  readonly onLook?: ((look: Look) => void) | undefined;
+  readonly onSeen?: ((look: Look) => void) | undefined;
 }
 
 /** Longer than libxl's longest wait. */
@@ -86,7 +86,7 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     },
     async see(look) {
       if (look.isFirst) options.onHost?.(followed);
-      options.onLook?.(look);
+      options.onSeen?.(look);
       for (const duty of duties) {
         if (!duty.isSlow) await duty.see(look);
         else if (!busy.has(duty)) busy.set(duty, apart(duty, look));

@@ -1,0 +1,115 @@
+/** `pvusb audit show` and `pvusb audit verify`: what was changed, by whom, and whether anybody has changed that. */
+import {
+  AUDIT_ROOT,
+  type AuditCheck,
+  AuditError,
+  type ChangeLine,
+  readAudit,
+  verifyAudit,
+} from '../../audit/index.js';
+import { PvusbError } from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
+import { printJson } from '../context.js';
+import { printableJsonLine, quoteWord } from '../printable.js';
+import { usageError } from '../report.js';
+import { formatTable } from '../table.js';
+import type { Terminal } from '../terminal.js';
+
+/** Options of `show`. */
+export interface AuditShowOptions {
+  readonly guest?: string;
+  readonly device?: string;
+  readonly since?: string;
+  readonly json?: boolean;
+}
+
+/** Prints changes, oldest first. */
+export async function runAuditShow(terminal: Terminal, options: AuditShowOptions): Promise<void> {
+  const { guest, device, since, json } = options;
+  const filter = { guest, device, since: since === undefined ? undefined : parseSince(since, new Date()) };
+  const found: ChangeLine[] = [];
+  await reading(async () => {
+    for await (const change of readAudit(folderOf(terminal), filter)) {
+      if (json) terminal.out(`${printableJsonLine(change)}\n`);
+      else found.push(change);
+    }
+  });
+  if (!json)
+    terminal.out(
+      found.length === 0 ? 'There are no such changes.\n' : formatChanges(found, terminal.columns),
+    );
+}
+
+/** Checks the chain; gives the exit status: 1 if it is broken, or if there is none. */
+export async function runAuditVerify(
+  terminal: Terminal,
+  { json }: { readonly json?: boolean },
+): Promise<number> {
+  const folder = folderOf(terminal);
+  const check = await reading(() => verifyAudit(folder));
+  if (json) printJson(terminal, check);
+  else terminal.out(formatCheck(check, folder));
+  return check.broken || check.files === 0 ? 1 : 0;
+}
+
+function folderOf({ env }: Terminal): string {
+  return env.PVUSB_AUDIT || AUDIT_ROOT;
+}
+
+async function reading<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+    throw new PvusbError('audit-failed', error.message, { cause: error });
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 };
+
+/** `90m`, `24h`, `7d`: so long ago; otherwise a date, with or without a time. */
+function parseSince(text: string, now: Date): Date {
+  const [, number, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  if (number !== undefined && unit !== undefined)
+    return new Date(now.getTime() - Number(number) * UNITS[unit]! * 1000);
+  const date = new Date(/^\d{4}-\d\d-\d\d/.test(text) ? text : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date;
+  const sentence = `--since takes 90m, 24h, 7d, or a date such as 2026-11-28 or 2026-11-28T12:00Z, not ${quoteWord(text)}.`;
+  throw usageError(sentence, 'pvusb audit show');
+}
+
+function formatChanges(changes: readonly ChangeLine[], columns: number | undefined): string {
+  const cells = (cell: (change: ChangeLine) => string) => ({ cells: changes.map(cell) });
+  return formatTable(
+    [
+      { title: 'TIME', ...cells(({ time }) => printable(time.replace('T', ' ').replace(/(\.\d+)?Z$/, ''))) },
+      { title: 'NO', ...cells(({ seq }) => String(seq)) },
+      { title: 'WHO', ...cells(({ who }) => printable(who.name)) },
+      { title: 'WHAT', ...cells(({ what }) => printable(what)) },
+      {
+        title: 'GUEST',
+        ...cells(
+          ({ guests = [] }) =>
+            guests.map(({ domid, name }) => printable(name ?? `${domid}`)).join(',') || '-',
+        ),
+      },
+      { title: 'DEVICE', ...cells(({ devices = [] }) => devices.map(printable).join(',') || '-') },
+      { title: 'RESULT', ...cells(({ error }) => (error ? printable(error.code) : 'done')) },
+      { title: 'WHY', ...cells(({ why }) => printable(why ?? '-')), narrowest: 12 },
+    ],
+    columns,
+  );
+}
+
+function formatCheck(check: AuditCheck, folder: string): string {
+  const { files, lines, first, last, torn, hasEarlier, isOpen, broken } = check;
+  if (files === 0) return `There is no audit in ${printable(folder)}.\n`;
+  if (broken) return `The audit is broken: ${broken.file}, line ${broken.line}: ${broken.why}.\n`;
+  const sentences = [
+    `The audit is whole: ${files} ${files === 1 ? 'file' : 'files'}, ${lines} lines, number ${first ?? 0} to ${last ?? 0}.`,
+    ...(hasEarlier ? ['It goes on from files that were removed because of their age.'] : []),
+    ...(torn > 0 ? [`A crash has cut ${torn} ${torn === 1 ? 'line' : 'lines'} short.`] : []),
+    ...(isOpen ? ['The last line is not whole: it is being written, or a crash has cut it short.'] : []),
+  ];
+  return `${sentences.join('\n')}\n`;
+}
