@@ -1,8 +1,10 @@
 /** The daemon: follows the host, does what rules say, and carries out what its doors ask for. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, KeyedMutex, systemClock } from '../async/index.js';
+import { StepRecorder } from '../audit/index.js';
 import {
   attachDevice,
+  type Busid,
   type Carry,
   type Host,
   type Inventory,
@@ -13,6 +15,7 @@ import {
   observe,
   type Progress,
   PvusbError,
+  subjectsOf,
   type WatchEvent,
   watchDomains,
 } from '../pvusb/index.js';
@@ -50,8 +53,6 @@ export class Daemon implements Service {
   #host: Host | undefined;
   #signal: AbortSignal | undefined;
   #seen: Inventory | undefined;
-  /** When something was last seen or found to be as before (the clock's milliseconds). */
-  #lookMs = 0;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -66,9 +67,9 @@ export class Daemon implements Service {
     return this.#requests.waiting;
   }
 
-  /** When the host was last looked at (the clock's milliseconds). */
-  get lookMs(): number {
-    return this.#lookMs;
+  /** The host as it was last seen; undefined before that. */
+  get seen(): Inventory | undefined {
+    return this.#seen;
   }
 
   /** Runs until the signal aborts. While xenstored is gone, it waits for it. */
@@ -95,6 +96,13 @@ export class Daemon implements Service {
     const host = this.#reached();
     return (await host.latest?.({ signal })) ?? observe(host, { signal });
   }
+
+  /**
+   * Gives the host to what only looks.
+   *
+   * @throws {PvusbError} `xenstore-unreachable` while xenstored is gone
+   */
+  readonly reading = async <T>(body: (host: Host) => Promise<T>): Promise<T> => body(this.#reached());
 
   async operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T> {
     const host = this.#reached();
@@ -150,7 +158,6 @@ export class Daemon implements Service {
         onReady();
       },
       onSeen: ({ inventory, changes, isFirst }) => {
-        this.#lookMs = this.#clock.nowMs();
         this.#seen = inventory;
         // What has changed while xenstored was away: a listener looks at everything again.
         if (isFirst) this.#setState('ready');
@@ -216,7 +223,9 @@ class Recorder {
   readonly #asked: Asked;
   readonly #events: Events;
   readonly #operation: string;
-  readonly #steps: { readonly why: string; readonly phase: Progress['phase'] }[] = [];
+  readonly #steps = new StepRecorder();
+  readonly #busids = new Set<Busid>();
+  readonly #domids = new Set<number>();
   #hasBegun = false;
 
   constructor(asked: Asked, events: Events) {
@@ -226,13 +235,17 @@ class Recorder {
   }
 
   get hasSteps(): boolean {
-    return this.#steps.length > 0;
+    return this.#hasBegun;
   }
 
-  readonly onStep = ({ plan, step, phase }: Progress): void => {
+  readonly onStep = (progress: Progress): void => {
+    const { plan, step, phase } = progress;
     if (!this.#hasBegun) this.#tell('begin');
     this.#hasBegun = true;
-    if (phase !== 'begin') this.#steps.push({ why: step.why, phase });
+    this.#steps.onStep(progress);
+    const { busids, domids } = subjectsOf(plan);
+    for (const busid of busids) this.#busids.add(busid);
+    for (const domid of domids) this.#domids.add(domid);
     this.#events.tell({
       event: 'step',
       operation: this.#operation,
@@ -248,7 +261,8 @@ class Recorder {
   }
 
   record(outcome: Pick<OperationRecord, 'result' | 'error'>): OperationRecord {
-    return { asked: this.#asked, operation: this.#operation, steps: this.#steps, ...outcome };
+    const about = { busids: [...this.#busids], domids: [...this.#domids] };
+    return { asked: this.#asked, operation: this.#operation, steps: this.#steps.steps, about, ...outcome };
   }
 
   #tell(phase: 'begin' | 'done' | 'failed'): void {

@@ -50,7 +50,10 @@ export class Requests {
   }
 }
 
-function requestOf(inventory: Inventory, { rule, status, busid, domid }: Assignment): { readonly request: AskRequest; readonly place: AskedPlace } | undefined {
+function requestOf(
+  inventory: Inventory,
+  { rule, status, busid, domid }: Assignment,
+): { readonly request: AskRequest; readonly place: AskedPlace } | undefined {
   if (rule.mode !== 'ask' || status !== 'pending' || busid === undefined || domid === undefined)
     return undefined;
   const device = deviceAt(inventory, busid);

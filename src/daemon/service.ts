@@ -1,6 +1,7 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
 import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
-import type { Host, Inventory, OperationOptions, Progress } from '../pvusb/index.js';
+import type { AuditEntry } from '../audit/index.js';
+import type { Host, Inventory, OperationOptions, Subjects } from '../pvusb/index.js';
 
 export type { AskRequest, DaemonEvent, Numbered, OperationPhase, Role, ServiceState } from '../api/index.js';
 
@@ -42,7 +43,9 @@ export interface Asked {
 export interface OperationRecord {
   readonly asked: Asked;
   readonly operation: string;
-  readonly steps: readonly { readonly why: string; readonly phase: Progress['phase'] }[];
+  readonly steps: AuditEntry['steps'];
+  /** What its plans were about. */
+  readonly about: Subjects;
   /** Absent if it failed. */
   readonly result?: unknown;
   readonly error?: unknown;

@@ -140,6 +140,7 @@ export {
   type Step,
   type UnclaimedFact,
 } from './model/plan.js';
+export { type Subjects, subjectsOf } from './model/plan-subjects.js';
 export type { NewController, RemoveRequest, Target } from './model/request.js';
 export { type PlannedAdjustment, planApply } from './plan/apply.js';
 export {

@@ -1,9 +1,10 @@
 /** How an operation goes: observe, plan, execute; and again if another writer came in between. */
-import { type Busid, busidOf } from '../../sysfs/busid.js';
+import type { Busid } from '../../sysfs/busid.js';
 import { type ExecuteOptions, execute } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
-import type { Action, Plan } from '../model/plan.js';
+import type { Plan } from '../model/plan.js';
+import { subjectsOf } from '../model/plan-subjects.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { isOfQemu } from '../types/types.js';
@@ -71,7 +72,7 @@ export async function operate<T>(
       return outcome;
     };
     try {
-      return await (host.deviceTurns?.run(devicesOf(plan), act, signal) ?? act());
+      return await (host.deviceTurns?.run(subjectsOf(plan).busids, act, signal) ?? act());
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });
@@ -92,18 +93,6 @@ export async function operate<T>(
   } catch (error) {
     throw toPvusbError(error, { doing: 'waiting for another program', signal });
   }
-}
-
-/** The devices that a plan is about. */
-function devicesOf({ steps }: Plan): Busid[] {
-  return [...new Set(steps.flatMap(({ act }) => busidsIn(act)))];
-}
-
-function busidsIn(act: Action): Busid[] {
-  if ('busid' in act) return [act.busid];
-  if ('interface' in act) return [busidOf(act.interface)];
-  if (act.do !== 'commit') return [];
-  return act.expect.flatMap((fact) => (fact.fact === 'unclaimed' ? fact.busid : []));
 }
 
 /** The QEMU of a domain, when it serves a controller of one of these types. */
