@@ -2,6 +2,7 @@
 import type { Role } from '../../api/index.js';
 import {
   allPorts,
+  type Busid,
   controllersOf,
   type DetachRequest,
   type Domain,
@@ -14,6 +15,7 @@ import {
   placesOf,
   type UsbDevice,
   type WantedUsb,
+  type Where,
 } from '../../pvusb/index.js';
 import { busidNamed } from '../../pvusb/model/find.js';
 import type { Actor } from '../service.js';
@@ -22,7 +24,7 @@ import { ROLES } from './tokens.js';
 /** What an operation may touch: guests, and devices by their busids. */
 export interface Touched {
   readonly guests: readonly Domain[] | 'all';
-  readonly devices: readonly string[] | 'all';
+  readonly devices: readonly Busid[] | 'all';
 }
 
 /**
@@ -51,24 +53,39 @@ export function requireTouch(
   touches: (seen: Inventory) => Touched,
 ): void {
   if (!isRestricted(actor)) return;
-  const touched = touches(inventory);
-  const refuse = (what: string, where = {}): never => {
-    throw new PvusbError('not-permitted', `${actor.name} may not touch ${what}.`, { where });
-  };
   const { guests, devices } = actor;
-  if (guests !== undefined) {
-    if (touched.guests === 'all') return refuse('all guests');
-    const other = touched.guests.find((guest) => !guests.some((name) => isGuestNamed(guest, name)));
-    if (other) refuse(`domain ${other.domid}`, { domid: other.domid });
+  const touched = touches(inventory);
+  const other = guests && otherGuest(touched, guests);
+  if (other !== undefined) {
+    const { domid } = other === 'all' ? {} : other;
+    throw refusal(actor, domid === undefined ? 'all guests' : `domain ${domid}`, { domid });
   }
-  if (devices !== undefined) {
-    if (touched.devices === 'all') return refuse('all devices');
-    const other = touched.devices.find((busid) => {
-      const device = deviceAt(inventory, busid as UsbDevice['busid']);
-      return !devices.some((name) => name === busid || (device && isDeviceNamed(device, name)));
-    });
-    if (other !== undefined) refuse(`device ${other}`, { busid: other });
-  }
+  const busid = devices && otherDevice(inventory, touched, devices);
+  if (busid !== undefined)
+    throw refusal(actor, busid === 'all' ? 'all devices' : `device ${busid}`, busid === 'all' ? {} : { busid });
+}
+
+function refusal({ name }: Actor, what: string, where: Where): PvusbError {
+  return new PvusbError('not-permitted', `${name} may not touch ${what}.`, { where });
+}
+
+/** A guest that is none of those named. */
+function otherGuest({ guests }: Touched, named: readonly string[]): Domain | 'all' | undefined {
+  if (guests === 'all') return 'all';
+  return guests.find((guest) => !named.some((name) => isGuestNamed(guest, name)));
+}
+
+/** A device that is none of those named. */
+function otherDevice(
+  seen: Inventory,
+  { devices }: Touched,
+  named: readonly string[],
+): Busid | 'all' | undefined {
+  if (devices === 'all') return 'all';
+  return devices.find((busid) => {
+    const device = deviceAt(seen, busid);
+    return !named.some((name) => name === busid || (device && isDeviceNamed(device, name)));
+  });
 }
 
 function isGuestNamed({ name, uuid }: Domain, said: string): boolean {
@@ -139,7 +156,7 @@ export function touchedByApply(
 ): Touched {
   const { guests, devices } = touchedByRemove(seen, { domain: request.domain });
   const wanted = (request.usb.devices ?? []).map(({ device }) => findDevice(seen, device).busid);
-  return { guests, devices: [...devices, ...wanted] };
+  return { guests, devices: devices === 'all' ? devices : [...devices, ...wanted] };
 }
 
 /** What the rules may touch: a guest or all, and any device. */

@@ -60,13 +60,13 @@ function parseQuery({ query: kinds = {} }: Route, untrustedQuery: string): Recor
   const found = new Map<string, unknown>();
   for (const [key, value] of new URLSearchParams(untrustedQuery)) {
     if (found.has(key)) throw invalid(`${printable(key.slice(0, SHOWN_MAX))} is said twice.`);
-    found.set(key, Object.hasOwn(kinds, key) ? valueOf(kinds[key]!, value) : value);
+    found.set(key, Object.hasOwn(kinds, key) ? readValue(kinds[key]!, value) : value);
   }
   return Object.fromEntries(found);
 }
 
 /** A text that is not of that kind stays as it is: the schema refuses it. */
-function valueOf(kind: QueryKind, text: string): unknown {
+function readValue(kind: QueryKind, text: string): unknown {
   if (kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }

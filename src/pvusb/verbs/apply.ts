@@ -53,7 +53,7 @@ export async function applyUsb(
   });
   const { result: planned } = await operate(
     host,
-    { signal: options.signal, dryRun: true },
+    { signal: options.signal, onLook: options.onLook, dryRun: true },
     (inventory) => {
       const domain = findDomain(inventory, request.domain);
       requireMeant(domain, usb, request);

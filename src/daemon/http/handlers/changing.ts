@@ -3,6 +3,7 @@ import type { RouteName } from '../../../api/index.js';
 import { assign, HalfDoneError, parseSettings, reconciledJson, unassign } from '../../../commands/index.js';
 import {
   type Adjustment,
+  type Busid,
   addController,
   applyUsb,
   attachDevice,
@@ -131,7 +132,7 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     const { busid, domid } = waiting;
     await refuseNow(ask, (seen) => {
       const guest = domainAt(seen, domid);
-      return { guests: guest ? [guest] : 'all', devices: [busid] };
+      return { guests: guest ? [guest] : 'all', devices: [busid as Busid] };
     });
     const operation = request.operation ?? id;
     if (!dryRun) await parts.service.answer(id, grant, { by: actor, operation, signal });

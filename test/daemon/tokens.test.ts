@@ -1,0 +1,101 @@
+/** The file of tokens. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { addToken, openTokens } from '../../src/daemon/http/index.js';
+import { bearerIn, formatToken, newToken, parseTokens, tokenOf } from '../../src/daemon/http/tokens.js';
+import { isPvusbError } from '../../src/pvusb/index.js';
+
+const HASH = '0'.repeat(64);
+
+describe('the file of tokens', () => {
+  it('has a line for each, and says which line cannot be read', () => {
+    const { tokens, problems } = parseTokens(
+      [
+        '# comment',
+        '',
+        `one viewer ${HASH} # who`,
+        `two operator ${HASH.replace('0', '1')} guests=u1,u2 devices=4-1`,
+        `three root ${HASH}`,
+        `one admin ${HASH.replace('0', '2')}`,
+        `four admin ${HASH}`,
+        'five admin secret',
+        `six viewer ${HASH.replace('0', '3')} guests=u1`,
+        `seven operator ${HASH.replace('0', '3')} guests=u1 guests=u2`,
+        `eight operator ${HASH.replace('0', '3')} guests=u1,`,
+        `nine operator ${HASH.replace('0', '3')} guest=u1`,
+        `te/n viewer ${HASH.replace('0', '3')}`,
+      ].join('\n'),
+    );
+    assert.deepEqual(
+      tokens.map(({ name, role, guests, devices }) => [name, role, guests, devices]),
+      [
+        ['one', 'viewer', undefined, undefined],
+        ['two', 'operator', ['u1', 'u2'], ['4-1']],
+      ],
+    );
+    assert.deepEqual(
+      problems.map(({ line }) => line),
+      [5, 6, 7, 8, 9, 10, 11, 12, 13],
+    );
+    assert.ok(problems.every(({ message }) => !message.includes('secret')));
+  });
+
+  it('what is written is read, and only its token is known by it', () => {
+    const word = fc.stringMatching(/^[\w.:-]{1,12}$/);
+    const limits = fc.option(fc.array(word, { minLength: 1, maxLength: 3 }), { nil: undefined });
+    fc.assert(
+      fc.property(fc.stringMatching(/^[\w.@-]{1,20}$/), limits, limits, (name, guests, devices) => {
+        const token = newToken();
+        const line = formatToken({ name, role: 'operator', guests, devices }, token);
+        const { tokens, problems } = parseTokens(line);
+        assert.deepEqual(problems, []);
+        assert.ok(!line.includes(token));
+        assert.equal(tokenOf(tokens, token)?.name, name);
+        assert.equal(tokenOf(tokens, `${token}x`), undefined);
+        assert.equal(bearerIn(`Bearer ${token}`), token);
+        const [read] = tokens;
+        assert.deepEqual([read?.guests, read?.devices], [guests, devices]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is added to, read again when it changes, and not believed if others may write it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pvusb-tokens-'));
+    try {
+      const path = join(dir, 'tokens');
+      const told: string[] = [];
+      const tokens = openTokens(path, (sentence) => told.push(sentence));
+      assert.deepEqual(await tokens(), []);
+      assert.match(told.join(), /ENOENT/);
+      const token = await addToken(path, { name: 'rack', role: 'viewer' });
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      assert.equal(tokenOf(await tokens(), token)?.name, 'rack');
+      await assert.rejects(addToken(path, { name: 'rack', role: 'admin' }), (error) =>
+        isPvusbError(error, 'invalid-argument'),
+      );
+      await assert.rejects(addToken(path, { name: 'a b', role: 'admin' }), (error) =>
+        isPvusbError(error, 'invalid-argument'),
+      );
+      assert.equal(readFileSync(path, 'utf8').trim().split('\n').length, 1);
+      writeFileSync(path, 'nonsense\n');
+      assert.deepEqual(await tokens(), []);
+      assert.match(told.at(-1)!, /tokens:1: The role/);
+      writeFileSync(path, formatToken({ name: 'rack', role: 'viewer' }, token));
+      const second = await addToken(path, { name: 'other', role: 'operator', guests: ['u1'] });
+      assert.deepEqual(
+        [token, second].map((one) => tokenOf(parseTokens(readFileSync(path, 'utf8')).tokens, one)?.name),
+        ['rack', 'other'],
+      );
+      chmodSync(path, 0o622);
+      assert.deepEqual(await tokens(), []);
+      assert.match(told.at(-1)!, /can be written by others/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
