@@ -5,8 +5,10 @@ import { ConflictError } from '../model/failure.js';
 import { controllersPath, DOMAINS, LIBXL, parseNumbers } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, UnclaimedFact } from '../model/plan.js';
 import { withEdits } from '../model/saved-config.js';
+import { nameController } from '../model/wording.js';
 import type { Host, Xenstore, XenstoreNodes } from '../observe/host.js';
 import { isUnusable } from '../observe/saved-config.js';
+import type { Performing } from './performing.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 
@@ -15,10 +17,10 @@ type Commit = Extract<Action, { do: 'commit' }>;
  *
  * @throws {ConflictError} a fact does not hold; nothing was changed
  */
-export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
-  const once = (): Promise<void> => commitWithConfig(host, action, signal);
+export async function commit(host: Host, action: Commit, call: Performing): Promise<void> {
+  const once = (): Promise<void> => commitWithConfig(host, action, call);
   try {
-    await (host.commits?.run(once, signal) ?? once());
+    await (host.commits?.run(once, call.signal) ?? once());
   } catch (error) {
     if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
   }
@@ -28,10 +30,11 @@ export async function commit(host: Host, action: Commit, signal: AbortSignal | u
  * In libxl's order: take the lock, run the transaction and write the file as its last step, release the lock. If the
  * transaction is refused after that, the file is written back.
  */
-async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+async function commitWithConfig(host: Host, action: Commit, call: Performing): Promise<void> {
+  const { signal } = call;
   const { config } = action;
   const { userdata, clock, xenstore } = host;
-  if (!config || !userdata) return commitOnce(xenstore, action, signal);
+  if (!config || !userdata) return commitOnce(xenstore, action, call);
   let isBegun = false;
   let isDone = false;
   try {
@@ -39,14 +42,14 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
       const old = await held.read();
       isBegun = true;
       if (!old) {
-        await commitOnce(xenstore, action, signal);
+        await commitOnce(xenstore, action, call);
         isDone = true;
         return;
       }
       // A transaction may be tried more than once.
       let current = old;
       try {
-        await commitOnce(xenstore, action, signal, async (known) => {
+        await commitOnce(xenstore, action, call, async (known) => {
           const wanted = withEdits(old, [...config.edits, ...known]);
           if (wanted === current) return;
           try {
@@ -67,7 +70,7 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
     if (isDone) return;
     const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
     if (isBegun || !isNoUse) throw error;
-    await commitOnce(xenstore, action, signal);
+    await commitOnce(xenstore, action, call);
   }
 }
 
@@ -80,10 +83,9 @@ function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
 async function commitOnce(
   xenstore: Xenstore,
   action: Commit,
-  signal: AbortSignal | undefined,
+  call: Performing,
   last?: (known: readonly ConfigEdit[]) => Promise<void>,
 ): Promise<void> {
-  const call = { signal };
   const known = (last && action.config?.known) ?? [];
   await xenstore.transaction(async (nodes) => {
     const [busids] = await Promise.all([
@@ -91,7 +93,7 @@ async function commitOnce(
         known.map(({ path }) => path),
         call,
       ),
-      ...action.expect.map((fact) => checkFact(nodes, fact, signal)),
+      ...action.expect.map((fact) => checkFact(nodes, fact, call)),
     ]);
     const there = known.filter(({ busid }, i) => busids[i] === busid);
     const clears = action.edits.filter((edit) => edit.edit === 'clear');
@@ -103,8 +105,8 @@ async function commitOnce(
             call,
           );
     const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
-    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
-    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
+    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, call.signal)));
+    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, call.signal);
     await last?.(there.map(({ device }) => ({ edit: 'add-device', device })));
   }, call);
 }
@@ -141,9 +143,9 @@ export async function prune(
   if (children?.every((name) => edit.ignoring?.includes(name))) await nodes.rm(edit.path, { signal });
 }
 
-async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal | undefined): Promise<void> {
-  if (fact.fact === 'unclaimed') return checkUnclaimed(nodes, fact, signal);
-  const [value] = await nodes.readMany([fact.path], { signal });
+async function checkFact(nodes: XenstoreNodes, fact: Fact, call: Performing): Promise<void> {
+  if (fact.fact === 'unclaimed') return checkUnclaimed(nodes, fact, call);
+  const [value] = await nodes.readMany([fact.path], call);
   if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
   if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
   if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
@@ -154,12 +156,7 @@ async function checkFact(nodes: XenstoreNodes, fact: Fact, signal: AbortSignal |
 }
 
 /** One wave: every known list of controllers, and every port. */
-async function checkUnclaimed(
-  nodes: XenstoreNodes,
-  fact: UnclaimedFact,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const call = { signal };
+async function checkUnclaimed(nodes: XenstoreNodes, fact: UnclaimedFact, call: Performing): Promise<void> {
   const lists = [LIBXL, DOMAINS, ...fact.domids.map(controllersPath)];
   const [[recorded, living, ...controllers], ports] = await Promise.all([
     nodes.directoryMany(lists, call),
@@ -173,7 +170,7 @@ async function checkUnclaimed(
   for (const [i, domid] of fact.domids.entries()) {
     for (const devid of parseNumbers(controllers[i])) {
       if (!known.has(`${domid}/${devid}`))
-        throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
+        throw new ConflictError(`${nameController(call, { domid, devid })} has appeared`);
     }
   }
   const taken = ports.indexOf(fact.busid);

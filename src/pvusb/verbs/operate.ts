@@ -57,10 +57,11 @@ export async function operate<T>(
   const { signal } = options;
   const { seen, lends, ...reads } = needs;
   const attempt = async (left: number, from?: Inventory): Promise<Outcome<T> | undefined> => {
-    const outcome = planner(await observe(host, { signal, ...reads, uses: lends, from }));
+    const inventory = await observe(host, { signal, ...reads, uses: lends, from });
+    const outcome = planner(inventory);
     if (options.dryRun) return outcome;
     try {
-      await execute(host, outcome.plan, options);
+      await execute(host, outcome.plan, { ...options, domains: inventory.domains });
       return outcome;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;

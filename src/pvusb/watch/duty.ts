@@ -8,6 +8,14 @@ import type { OperationOptions } from '../verbs/operate.js';
 import type { GuestDevice } from './guests-seen.js';
 import type { Look } from './monitor.js';
 
+/** A guest, and a device that it does not get. */
+interface Refused {
+  readonly domid: number;
+  readonly name?: string | undefined;
+  readonly busid: string;
+  readonly why: string;
+}
+
 /** What a watch reports. */
 export type WatchEvent =
   | { readonly event: 'watching'; readonly domains: number }
@@ -26,13 +34,13 @@ export type WatchEvent =
   /** A guest that came back has a device again. */
   | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attachment }
   /** It does not get the device, and why. */
-  | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  | ({ readonly event: 'not-returned' } & Refused)
   /** A guest has a device by a rule. */
   | { readonly event: 'assigned'; readonly name?: string | undefined; readonly at: Attachment }
   /** It does not get it, and why; it will be tried again. */
-  | { readonly event: 'not-assigned'; readonly domid: number; readonly busid: string; readonly why: string }
+  | ({ readonly event: 'not-assigned' } & Refused)
   /** A guest's saved configuration had another address for a device that was replugged. */
-  | ({ readonly event: 'corrected' } & CorrectedAddress)
+  | ({ readonly event: 'corrected'; readonly name?: string | undefined } & CorrectedAddress)
   /** In a dry run: what would be done now. */
   | { readonly event: 'planned'; readonly plan: Plan }
   /** A look or a repair failed; the watch goes on. */

@@ -2,6 +2,7 @@
 import type { Busid } from '../../sysfs/index.js';
 import { describeFinding } from '../diagnose/wording.js';
 import { deviceAt, livingGuests } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
@@ -63,18 +64,20 @@ export class Replugged implements Duty {
 
   async #handAnew(busids: ReadonlySet<Busid>): Promise<void> {
     const { host, options, tell } = this.#context;
-    const { findings, plans, remaining, failures } = await doctor(host, {
+    const diagnosis = await doctor(host, {
       ...options,
       fix: !options.dryRun,
       only: (finding) =>
         finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
     });
+    const { findings, plans, remaining, failures } = diagnosis;
     if (options.dryRun) {
       for (const plan of plans) tell({ event: 'planned', plan });
       return;
     }
-    const left = new Set(remaining.map(describeFinding));
-    for (const what of findings.map(describeFinding)) if (!left.has(what)) tell({ event: 'mended', what });
+    const say = (finding: Finding): string => describeFinding(finding, diagnosis);
+    const left = new Set(remaining.map(say));
+    for (const what of findings.map(say)) if (!left.has(what)) tell({ event: 'mended', what });
     for (const why of failures) tell({ event: 'trouble', why });
   }
 }
