@@ -17,13 +17,13 @@ const PLAIN_NAME = /^(?!\d+$)[\w.:+-]+$/;
 
 /**
  * A domain as its user knows it: `u1 (domain 3)`, with `"my guest"` for a name of several words, or `domain 3` if it has
- * no name. `first` is the word that starts a sentence about one without a name. Safe to print.
+ * no name; domain 0 is always that. `first` is the word that starts a sentence about one without a name. Safe to print.
  */
 export function labelDomain(
   { domid, name: untrustedName = '' }: Pick<Domain, 'domid'> & { readonly name?: string | undefined },
   first: 'domain' | 'Domain' = 'domain',
 ): string {
-  if (untrustedName === '') return `${first} ${domid}`;
+  if (untrustedName === '' || domid === 0) return `${first} ${domid}`;
   const name = PLAIN_NAME.test(untrustedName) ? untrustedName : `"${escapeText(untrustedName)}"`;
   return `${name} (domain ${domid})`;
 }

@@ -8,14 +8,6 @@ import type { OperationOptions } from '../verbs/operate.js';
 import type { GuestDevice } from './guests-seen.js';
 import type { Look } from './monitor.js';
 
-/** A guest, and a device that it does not get. */
-interface Refused {
-  readonly domid: number;
-  readonly name?: string | undefined;
-  readonly busid: string;
-  readonly why: string;
-}
-
 /** What a watch reports. */
 export type WatchEvent =
   | { readonly event: 'watching'; readonly domains: number }
@@ -33,12 +25,16 @@ export type WatchEvent =
   | { readonly event: 'mended'; readonly what: string }
   /** A guest that came back has a device again. */
   | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attachment }
-  /** It does not get the device, and why. */
-  | ({ readonly event: 'not-returned' } & Refused)
+  /** A guest does not get the device that it had, or by a rule (that will be tried again), and why. */
+  | {
+      readonly event: 'not-returned' | 'not-assigned';
+      readonly domid: number;
+      readonly name?: string | undefined;
+      readonly busid: string;
+      readonly why: string;
+    }
   /** A guest has a device by a rule. */
   | { readonly event: 'assigned'; readonly name?: string | undefined; readonly at: Attachment }
-  /** It does not get it, and why; it will be tried again. */
-  | ({ readonly event: 'not-assigned' } & Refused)
   /** A guest's saved configuration had another address for a device that was replugged. */
   | ({ readonly event: 'corrected'; readonly name?: string | undefined } & CorrectedAddress)
   /** In a dry run: what would be done now. */
