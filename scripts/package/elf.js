@@ -1,7 +1,8 @@
 // Adds things to a Linux program file (elf(5), 64 bits). The usual tools cannot be combined: postject breaks what
 // patchelf has changed, and postject on its own leaves the program headers unaligned.
 
-const PAGE = 0x1000;
+/** As large as any Linux has them: on Arm up to 64 KiB. */
+const PAGE = 0x10000;
 const PROGRAM_HEADER = 56;
 const [LOAD, DYNAMIC, NOTE, PHDR] = [1, 2, 4, 6];
 const READABLE = 4;

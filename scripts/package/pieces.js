@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { transform } from 'esbuild';
 import { bundleProgram, root } from '../bundle.js';
 import { bundledPackages } from '../third-party.js';
-import { fail, run, runtime, workshop } from './tools.js';
+import { fail, workshop } from './tools.js';
 
 /**
- * Makes the pieces; gives their files by their names, and the folders of the packages that are in them. `main.js` begins, and loads the others when they are needed;
- * `<name>.code` is what V8 has compiled a piece to.
+ * Makes the pieces; gives their files by their names, and the folders of the packages that are in them. `main.js`
+ * begins, and loads the others when they are needed; `<name>.code` is what V8 has compiled a piece to, by `runNode`,
+ * which runs the Node that will read it.
  */
-export async function makePieces() {
+export async function makePieces(runNode) {
   const folder = join(workshop, 'pieces');
   rmSync(folder, { recursive: true, force: true });
   const metafiles = await bundleProgram(folder, { target: 'node24' });
@@ -19,7 +20,7 @@ export async function makePieces() {
     rmSync(join(folder, name));
     writeFileSync(join(folder, name.replace(/\.cjs$/, '.js')), await piece(made));
   }
-  compile(folder);
+  compile(folder, runNode);
   const pieces = Object.fromEntries(readdirSync(folder).map((name) => [name, join(folder, name)]));
   return { pieces, packages: bundledPackages(metafiles) };
 }
@@ -42,10 +43,8 @@ async function piece(source) {
 }
 
 /** Compiles with the package's Node: V8 accepts only its own code. */
-function compile(folder) {
+function compile(folder, runNode) {
   const program = join(root, 'scripts', 'package', 'compile.js');
   // What V8 writes depends on its random numbers.
-  for (const step of ['write', 'check']) {
-    run(join(runtime, 'bin', 'node'), ['--random-seed=1', program, step, folder], { env: {} });
-  }
+  for (const step of ['write', 'check']) runNode(['--random-seed=1', program, step, folder], { env: {} });
 }

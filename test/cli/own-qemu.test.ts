@@ -17,7 +17,7 @@ describe('the commands on guests that a QEMU serves', () => {
     const { status, stdout, stderr } = await stage.run('attach', 'u1', '4-1');
     assert.deepEqual([status, stdout], [1, '']);
     assert.match(stderr, ERROR_TEXT);
-    assert.match(stderr, /Domain 1 .*\(QEMU\)[\s\S]*usbctrl=\["type=qusb"\].*\(no-device-model\)/);
+    assert.match(stderr, /u1 \(domain 1\) .*\(QEMU\)[\s\S]*usbctrl=\["type=qusb"\].*\(no-device-model\)/);
   });
 
   it('devices are attached as to any guest, and shown where they are', async () => {
@@ -65,7 +65,7 @@ describe('the commands on guests that a QEMU serves', () => {
   it('a dry run shows what QEMU would be told', async () => {
     assert.equal(
       await stage.done('attach', 'h1', '2-1', '--dry-run'),
-      `attach 2-1 to port 1 of controller 1 of domain 4
+      `attach 2-1 to port 1 of controller 1 of h1 (domain 4)
   1. create /libxl/4/device/vusb/1,
      note it in the saved configuration of domain 4
   2. have the QEMU of domain 4 emulate controller 1 (USB 3, 8 ports)
@@ -105,10 +105,10 @@ Nothing was changed (--dry-run).
     await stage.sim.qemus.get(2)!.kill();
     const { stdout, status } = await stage.run('doctor', '--fix');
     assert.equal(status, 0, stdout);
-    assert.match(stdout, /^The QEMU of domain 2 has died; it had been given 4-1\.$/m);
+    assert.match(stdout, /^The QEMU of u2 \(domain 2\) has died; it had been given 4-1\.$/m);
     assert.match(stdout, /^Fixed; nothing is wrong now\.$/m);
     const { stderr } = await stage.run('attach', 'u2', '1-1');
-    assert.match(stderr, /^pvusb: The QEMU that served domain 2 has died\.\n.*\(qemu-dead\)\n$/);
+    assert.match(stderr, /^pvusb: The QEMU that served u2 \(domain 2\) has died\.\n.*\(qemu-dead\)\n$/);
   });
 
   it('the inventory is simulated as the same host', async () => {

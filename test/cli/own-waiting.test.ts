@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { describeEvent } from '../../src/cli/commands/watch.js';
 import { runProgram } from '../../src/cli/program.js';
 import type { WatchEvent } from '../../src/pvusb/watch/duty.js';
+import { parseBusid } from '../../src/sysfs/index.js';
 import { openStage, type Run, type Stage, terminalLike } from './stage.js';
 
 /** What controls a terminal. */
@@ -78,7 +79,13 @@ describe('a command that waits', () => {
   });
 
   it('for guests reports each event on one line, safe to print', () => {
+    const at = { domid: 2, devid: 0, port: 1, busid: parseBusid('4-1')! };
     const events: WatchEvent[] = [
+      { event: 'attached', ...at, name: EVIL },
+      { event: 'returned', attachment: at, name: EVIL },
+      { event: 'assigned', at, name: EVIL },
+      { event: 'not-assigned', domid: 2, busid: '4-1', name: EVIL, why: 'It is a hub.' },
+      { event: 'corrected', domid: 2, busid: at.busid, name: EVIL, hostbus: 4, hostaddr: 3 },
       { event: 'trouble', why: `${EVIL}: EIO.` },
       { event: 'mended', what: `${EVIL} was left.` },
       { event: 'not-returned', domid: 2, busid: '4-1', why: `${EVIL}.` },

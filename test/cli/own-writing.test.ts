@@ -108,16 +108,16 @@ describe('the commands that write', () => {
     [
       'attach u2 3-8',
       'already-attached',
-      'already attached to port 1 of controller 0 of domain 1.\nDetach it',
+      'already attached to port 1 of controller 0 of u1 (domain 1).\nDetach it',
     ],
-    ['attach u1 3-8', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
-    ['attach u1 3-8 -c 0', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
-    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'domain 1.\nIt is where it was asked to be; '],
-    ['attach u1 3-8 -c 0 -p 2', 'already-attached', 'domain 1.\nDetach it there first.'],
+    ['attach u1 3-8', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
+    ['attach u1 3-8 -c 0 -p 2', 'already-attached', 'u1 (domain 1).\nDetach it there first.'],
     ['attach 0 4-1', 'invalid-argument', 'Domain 0'],
     ['detach 4-1', 'port-empty', '4-1'],
     ['detach 9-9', 'no-such-device', '"9-9"'],
-    ['detach 3-8 -d u2', 'port-empty', 'domain 2'],
+    ['detach 3-8 -d u2', 'port-empty', 'u2 (domain 2)'],
     ['detach u1 0 2', 'port-empty', 'port 2'],
     ['controller add u1 --devid 0', 'controller-exists', '0'],
     ['controller add u1 --usb 9', 'invalid-argument', 'USB version "9" is not between'],
@@ -206,8 +206,8 @@ describe('the doctor', () => {
     ]);
     assert.equal(
       shown.stdout,
-      `Port 1 of controller 0 of domain 1 holds 4-1, which has been pulled out.
-To fix it: free port 1 of controller 0 of domain 1
+      `Port 1 of controller 0 of u1 (domain 1) holds 4-1, which has been pulled out.
+To fix it: free port 1 of controller 0 of u1 (domain 1)
   1. write /local/domain/0/backend/vusb/1/0/port/1 = "",
      note it in the saved configuration of domain 1
   2. forget the drivers saved for 4-1

@@ -73,7 +73,7 @@ describe('pvusb as a process', () => {
     usbback.manner = 'slow';
     const pipe = startPvusb(['controller', 'add', 'u2'], stage.env);
     const shown = onTerminal(`${SHELL_COMMAND} attach u1 4-1`, stage.env);
-    await shown.says('let usbback take controller 0 of domain 1 ...');
+    await shown.says('let usbback take controller 0 of u1 (domain 1) ...');
     usbback.manner = 'prompt';
     await usbback.proceed();
     const { status, stdout } = await shown.ended();

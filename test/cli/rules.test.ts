@@ -87,7 +87,7 @@ describe('the commands about rules', () => {
     const dry = await stage.done('reconcile', '--dry-run');
     assert.match(
       dry,
-      /^attach 4-1 to port 1 of controller 0 of domain 1\n {2}1\. [\s\S]*\nNothing was changed \(--dry-run\)\.\n$/,
+      /^attach 4-1 to port 1 of controller 0 of u1 \(domain 1\)\n {2}1\. [\s\S]*\nNothing was changed \(--dry-run\)\.\n$/,
     );
     assert.deepEqual(differences(before, await stage.look()), []);
     assert.equal(
@@ -108,7 +108,7 @@ describe('the commands about rules', () => {
   it('a denial holds at every door, and a broken file too; nothing is changed', async () => {
     write('deny u2', 'ask u2 id=46f4:0002');
     const denied = await refused('denied-by-rule', 'attach', 'u2', '3-2');
-    assert.match(denied, /^pvusb: assignments\.conf:1:1 denies 3-2 to domain 2\.\n/);
+    assert.match(denied, /^pvusb: assignments\.conf:1:1 denies 3-2 to u2 \(domain 2\)\.\n/);
     const xl = await stage.run('usbdev-attach', 'u2', 'hostbus=3', 'hostaddr=2');
     assert.equal(xl.status, 1);
     assert.match(xl.stderr, /assignments\.conf:1:1 denies 3-2/);
@@ -189,14 +189,14 @@ describe('the commands about rules', () => {
     const said = await refused('required-missing', 'prepare', '--domain', 'u2');
     assert.match(
       said,
-      /^pvusb: Domain 2 lacks a device that assignments\.conf:1:1 requires: No such device is plugged in\.\n/,
+      /^pvusb: u2 \(domain 2\) lacks a device that assignments\.conf:1:1 requires: No such device is plugged in\.\n/,
     );
     // What is only wanted is no reason to fail.
     await stage.done('detach', '4-1');
     write('auto u2 id=ffff:0001', 'required u2 id=46f4:0001 serial=LAB0001');
     assert.equal(
       await stage.done('prepare', '--domain', 'u2', '--dry-run').then((plan) => plan.split('\n')[0]),
-      'attach 4-1 to port 1 of controller 0 of domain 2',
+      'attach 4-1 to port 1 of controller 0 of u2 (domain 2)',
     );
     assert.equal(
       await stage.done('prepare', '--domain', 'u2'),

@@ -149,7 +149,7 @@ describe("xl's commands on a host", () => {
   it('show their steps with --dry-run and change nothing', async () => {
     const before = await stage.look();
     const steps = await stage.done('usbdev-attach', 'u1', 'hostbus=4', 'hostaddr=2', '--dry-run');
-    assert.match(steps, /^attach 4-1 to port 1 of controller 0 of domain 1\n {2}1\. write /);
+    assert.match(steps, /^attach 4-1 to port 1 of controller 0 of u1 \(domain 1\)\n {2}1\. write /);
     const data = JSON.parse(await stage.done('usbctrl-detach', 'u1', '0', '--dry-run', '--json'));
     assert.deepEqual(data.result, { domid: 1, devid: 0 });
     assert.ok(data.plan.steps.length > 1);
@@ -205,12 +205,12 @@ describe("xl's commands on a host", () => {
     ['usbctrl-detach u1 abc', /"abc" is not a controller number\./],
     ['usbctrl-detach u1 port=0', /"port=0" is not a controller number\./],
     ['usbctrl-detach 9999 0', /There is no domain 9999\./],
-    ['usbctrl-detach u1 9', /Domain 1 has no USB controller 9\./],
+    ['usbctrl-detach u1 9', /u1 \(domain 1\) has no USB controller 9\./],
     ['usbdev-detach u1 port=2 controller=0', /"port=2" is not a controller number\./],
     ['usbdev-detach u1 0 00', /The port number "00" is not between 1 and 65535\./],
     ['usbdev-detach u1 0 x', /"x" is not a port number\./],
-    ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of domain 1\./],
-    ['usbdev-detach u1 9 1', /Domain 1 has no USB controller 9\./],
+    ['usbdev-detach u1 0 1', /Nothing is attached to port 1 of controller 0 of u1 \(domain 1\)\./],
+    ['usbdev-detach u1 9 1', /u1 \(domain 1\) has no USB controller 9\./],
     ['usbdev-detach nosuch 0 1', /There is no domain "nosuch"\./],
     ['usb-list 9999', /There is no domain 9999\./],
     ['usb-list nosuch', /There is no domain "nosuch"\./],

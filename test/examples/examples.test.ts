@@ -53,7 +53,7 @@ describe('the examples', () => {
   test('attach-by-serial: prints the steps, then takes them', async () => {
     await using stage = await openStage();
     const lines = await linesOf(stage, 'attach-by-serial', 'u1', '46f4:0001:LAB0001');
-    assert.equal(lines[0], 'attach 4-1 to port 1 of controller 0 of domain 1');
+    assert.equal(lines[0], 'attach 4-1 to port 1 of controller 0 of u1 (domain 1)');
     assert.ok(lines.includes('  5. unbind 4-1:1.0 from usb-storage'));
     assert.ok(lines.some((line) => line.startsWith('... ')));
     assert.equal(lines.at(-1), '4-1 is in port 1 of controller 0: in-use');
@@ -132,7 +132,7 @@ describe('the examples', () => {
     await stage.done('attach', 'u1', '4-1');
     await stage.sim.usb.unplug('4-1');
     assert.deepEqual(await linesOf(stage, 'doctor-cron'), [
-      'Found: Port 1 of controller 0 of domain 1 holds 4-1, which has been pulled out.',
+      'Found: Port 1 of controller 0 of u1 (domain 1) holds 4-1, which has been pulled out.',
     ]);
     assert.match(await stage.done('list', 'u1'), /free: all ports/);
   });

@@ -25,6 +25,8 @@ interface Wanted {
   readonly packages: readonly string[];
   /** The package whose version must be one of the suite's in {@link SUITES}. */
   readonly pinned: { readonly package: string; readonly version: string };
+  /** Debian's name for the processor that it is for: the machine's own unless given. */
+  readonly architecture?: string;
 }
 
 /** Unpacked packages of one suite. */
@@ -70,14 +72,14 @@ const RECIPE = '2';
 
 /** Fetches what is wanted from a suite, unless the cache has it. */
 export async function unpackSuite(suite: Suite, wanted: Wanted): Promise<SuiteRoot> {
-  const { name, packages, pinned } = wanted;
-  const made = key(RECIPE, process.arch, pinned.package, pinned.version, ...packages);
+  const { name, packages, pinned, architecture } = wanted;
+  const made = key(RECIPE, architecture ?? process.arch, pinned.package, pinned.version, ...packages);
   const root = join(cacheFolder(), `${name}-${suite}-${made}`);
   await provide(root, `downloading ${name} of Debian ${suite}`, async (folder) => {
     await fill(folder, suite, wanted);
   });
-  const [triplet] = (await readdir(join(root, 'usr/lib'))).filter((entry) => entry.includes('-linux-'));
-  const libraries = join(root, 'usr/lib', triplet ?? '');
+  const folders = (await readdir(join(root, 'usr/lib'))).map((entry) => join(root, 'usr/lib', entry));
+  const libraries = folders.find((folder) => existsSync(join(folder, 'libc.so.6'))) ?? '';
   // Where the programs themselves look for it, which differs among processors.
   for (const folder of [join(root, 'usr/lib64'), join(root, 'usr/lib'), libraries]) {
     const entries = existsSync(folder) ? await readdir(folder) : [];
@@ -87,10 +89,14 @@ export async function unpackSuite(suite: Suite, wanted: Wanted): Promise<SuiteRo
   throw new Error(`the packages of ${name} of Debian ${suite} contain no loader`);
 }
 
-async function fill(folder: string, suite: Suite, { name, packages, pinned }: Wanted): Promise<void> {
+async function fill(
+  folder: string,
+  suite: Suite,
+  { name, packages, pinned, architecture }: Wanted,
+): Promise<void> {
   const scratch = join(folder, 'apt');
   await mkdir(scratch);
-  const options = await suiteOptions(scratch, suite);
+  const options = await suiteOptions(scratch, suite, architecture);
   const shown = await run('apt-cache', [...options, 'show', '--no-all-versions', pinned.package]);
   const version = /^Version: (?:\d+:)?(.*)$/m.exec(shown)?.[1] ?? 'no version';
   if (!isOf(version, pinned.version)) {
@@ -129,7 +135,7 @@ async function merge(folder: string): Promise<void> {
 }
 
 /** apt's options for a suite and nothing else, with its lists already fetched. */
-async function suiteOptions(scratch: string, suite: Suite): Promise<string[]> {
+async function suiteOptions(scratch: string, suite: Suite, architecture?: string): Promise<string[]> {
   for (const part of ['lists/partial', 'cache/archives/partial']) {
     await mkdir(join(scratch, part), { recursive: true });
   }
@@ -147,6 +153,9 @@ async function suiteOptions(scratch: string, suite: Suite): Promise<string[]> {
       'Dir::Etc::PreferencesParts': '-',
       // What the machine has installed is of no interest.
       'Dir::State::status': '/dev/null',
+      ...(architecture === undefined
+        ? {}
+        : { 'APT::Architecture': architecture, 'APT::Architectures::': architecture }),
     }).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
   ];
   for (const mirror of await mirrors(scratch)) {

@@ -38,22 +38,29 @@ export async function runDoctor(terminal: Terminal, options: DoctorCommandOption
 
 /** What was found, how it is fixed, and the result. */
 export function formatDiagnosis(diagnosis: Diagnosis, fix: boolean): string {
-  const { findings, plans, remaining, failures } = diagnosis;
+  const { findings, plans } = diagnosis;
   const revived = formatRevived(diagnosis);
   if (findings.length === 0) return `Nothing is wrong.\n${revived}`;
   const told = findings.map((finding, i) => ({ finding, plan: plans[i]! }));
-  const wrong = told.filter(({ finding }) => isWrong(finding)).map(formatFinding);
-  const notes = told.filter(({ finding }) => !isWrong(finding)).map(formatFinding);
+  const format = (one: Told): string => formatFinding(one, diagnosis);
+  const wrong = told.filter(({ finding }) => isWrong(finding)).map(format);
+  const notes = told.filter(({ finding }) => !isWrong(finding)).map(format);
   const found = [
     ...wrong,
     ...(wrong.length === 0 && !fix ? ['Nothing is wrong.\n'] : []),
     ...(notes.length === 0 ? [] : ['Notes:\n', ...notes]),
   ];
-  return [...found, fix ? formatFixed(remaining, failures) : HINT, revived].join('');
+  return [...found, fix ? formatFixed(diagnosis) : HINT, revived].join('');
 }
 
-function formatFinding({ finding, plan }: { readonly finding: Finding; readonly plan: Plan }): string {
-  const sentence = describeFinding(finding);
+/** A finding, and how it is fixed. */
+interface Told {
+  readonly finding: Finding;
+  readonly plan: Plan;
+}
+
+function formatFinding({ finding, plan }: Told, diagnosis: Diagnosis): string {
+  const sentence = describeFinding(finding, diagnosis);
   if (plan.steps.length === 0) return `${sentence}\n`;
   return `${sentence}\nTo fix it: ${formatPlan(plan)}\n`;
 }
@@ -64,13 +71,15 @@ function formatRevived({ revived }: Diagnosis): string {
 
 const HINT = 'Nothing was changed. Fix it with "pvusb doctor --fix".\n';
 
-function formatFixed(remaining: readonly Finding[], failures: readonly string[]): string {
+function formatFixed(diagnosis: Diagnosis): string {
+  const { remaining, failures } = diagnosis;
   const failed = failures.map((failure) => `Failed: ${failure}\n`);
   if (remaining.length === 0) return [...failed, 'Fixed; nothing is wrong now.\n'].join('');
   return [
     ...failed,
     ...remaining.map(
-      (finding) => `${isWrong(finding) ? 'Still wrong' : 'Still so'}: ${describeFinding(finding)}\n`,
+      (finding) =>
+        `${isWrong(finding) ? 'Still wrong' : 'Still so'}: ${describeFinding(finding, diagnosis)}\n`,
     ),
   ].join('');
 }

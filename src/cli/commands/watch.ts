@@ -2,6 +2,7 @@
 
 import {
   formatPlan,
+  labelDomain,
   type Released,
   releaseDomain,
   type WatchEvent,
@@ -35,46 +36,37 @@ export function describeEvent(event: WatchEvent): string {
     case 'watching':
       return `Watching ${event.domains} ${event.domains === 1 ? 'guest' : 'guests'}.`;
     case 'attached':
-      return `${describeGuest(event)} has ${event.busid} now.`;
+      return `${labelDomain(event, 'Domain')} has ${event.busid} now.`;
     case 'detached':
-      return `${describeGuest(event)} no longer has ${event.busid}.`;
+      return `${labelDomain(event, 'Domain')} no longer has ${event.busid}.`;
     case 'gone': {
       const had = event.busids.length === 0 ? '' : ` It had ${event.busids.join(', ')}.`;
-      return `${describeGuest(event)} is gone.${had}`;
+      return `${labelDomain(event, 'Domain')} is gone.${had}`;
     }
     case 'mended':
       return `Fixed: ${printable(event.what)}`;
     case 'returned': {
-      const guest = event.name === undefined ? 'A guest' : `"${printable(event.name)}"`;
-      return `${guest} is back: ${describeAttached(event.attachment)}`;
+      const { attachment, name } = event;
+      const guest = { domid: attachment.domid, name };
+      return `${labelDomain(guest, 'Domain')} is back: ${describeAttached(attachment, { domain: name ?? attachment.domid, device: attachment.busid })}`;
     }
     case 'not-returned':
-      return `${event.busid} was not attached to domain ${event.domid} again: ${printable(event.why)}`;
+      return `${event.busid} was not attached to ${labelDomain(event)} again: ${printable(event.why)}`;
     case 'assigned': {
       const { busid, devid, port } = event.at;
-      return `${describeGuest({ ...event.at, name: event.name })} gets ${busid} by a rule: controller ${devid}, port ${port}.`;
+      return `${labelDomain({ domid: event.at.domid, name: event.name }, 'Domain')} gets ${busid} by a rule: controller ${devid}, port ${port}.`;
     }
     case 'not-assigned':
-      return `${event.busid} was not attached to domain ${event.domid}, as a rule says: ${printable(event.why)}`;
+      return `${event.busid} was not attached to ${labelDomain(event)}, as a rule says: ${printable(event.why)}`;
     case 'unplugged':
-      return `${event.busid} was pulled out: port ${event.port} of controller ${event.devid} of domain ${event.domid} is free.`;
+      return `${event.busid} was pulled out: port ${event.port} of controller ${event.devid} of ${labelDomain(event)} is free.`;
     case 'corrected':
-      return `The saved configuration of domain ${event.domid} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
+      return `The saved configuration of ${labelDomain(event)} has ${event.busid} at ${event.hostbus}.${event.hostaddr} now.`;
     case 'planned':
       return `Would ${formatPlan(event.plan).trimEnd()}`;
     case 'trouble':
       return `Problem: ${printable(event.why)}`;
   }
-}
-
-function describeGuest({
-  domid,
-  name,
-}: {
-  readonly domid: number;
-  readonly name?: string | undefined;
-}): string {
-  return name === undefined ? `Domain ${domid}` : `Domain ${domid} ("${printable(name)}")`;
 }
 
 /** Takes everything from a domain. */

@@ -2,24 +2,28 @@
 import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
 import type { ConfigDifference, Finding, OtherDriver } from '../model/finding.js';
-import type { Controller, Port } from '../model/inventory.js';
+import type { Port } from '../model/inventory.js';
+import type { ControllerId } from '../model/layout.js';
 import type { ConfigEdit } from '../model/plan.js';
-import { capitalise, nameController, namePort } from '../model/wording.js';
+import { capitalise, type Named, nameController, nameDomain, namePlace, namePort } from '../model/wording.js';
 import { servedTypeOf } from '../types/types.js';
 
-/** A finding as one sentence. */
-export function describeFinding(finding: Finding): string {
+/** Nothing is known of any domain. */
+const NOBODY: Named = { domains: [] };
+
+/** A finding as one sentence; guests have names in it where `named` (an inventory, a diagnosis) knows them. Safe to print. */
+export function describeFinding(finding: Finding, named: Named = NOBODY): string {
   switch (finding.finding) {
     case 'missing-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which another port holds too.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, which another port holds too.`;
     case 'bad-port':
-      return `${describePlace(finding.place)} ${describeBadPort(finding.place.port)}.`;
+      return `${describePlace(named, finding.place)} ${describeBadPort(finding.place.port)}.`;
     case 'binding-without-port':
       return `${finding.busid} is on usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
@@ -31,31 +35,31 @@ export function describeFinding(finding: Finding): string {
     case 'orphan-backend':
       return `The backend ${finding.orphan.backend} belongs to no controller.`;
     case 'dead-domain':
-      return `${describeController(finding.controller)} is left over: the domain is gone.`;
+      return `${describeController(named, finding.controller)} is left over: the domain is gone.`;
     case 'half-removed':
-      return `${describeController(finding.controller)} is half removed.`;
+      return `${describeController(named, finding.controller)} is half removed.`;
     case 'no-usbback':
       return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
     case 'unserved-controller':
-      return `${describeController(finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
+      return `${describeController(named, finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'no-frontend':
-      return `${describeController(finding.controller)} has devices, but no driver of the guest has connected to it: the guest is still starting, or its kernel has no PVUSB driver (xen-hcd; see docs/guests.md).`;
+      return `${describeController(named, finding.controller)} has devices, but no driver of the guest has connected to it: the guest is still starting, or its kernel has no PVUSB driver (xen-hcd; see docs/guests.md).`;
     case 'not-emulated':
-      return `${describeController(finding.controller)} is missing: QEMU does not emulate it.`;
+      return `${describeController(named, finding.controller)} is missing: QEMU does not emulate it.`;
     case 'unnoticed-device':
-      return `${describePlace(finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was replugged' : 'it may be paused, or hung, or without a driver'}.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, which QEMU has, but the guest has not noticed it: ${finding.isReplugged ? 'it was replugged' : 'it may be paused, or hung, or without a driver'}.`;
     case 'config-unreadable':
-      return `The saved configuration of domain ${finding.domid} cannot be read: ${finding.problem}.`;
+      return `The saved configuration of ${nameDomain(named, finding.domid)} cannot be read: ${finding.problem}.`;
     case 'config-differs':
-      return `The saved configuration of domain ${finding.difference.domid} does not match the domain: ${describeEdits(finding.difference)}.`;
+      return `The saved configuration of ${nameDomain(named, finding.difference.domid)} does not match the domain: ${describeEdits(finding.difference)}.`;
     case 'dead-qemu': {
       const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
-      return `The QEMU of domain ${finding.domid} has died; it had been given ${busids}.`;
+      return `The QEMU of ${nameDomain(named, finding.domid)} has died; it had been given ${busids}.`;
     }
     case 'unrecorded-device':
-      return `Port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} is free, but QEMU has a device in it.`;
+      return `${capitalise(namePort(named, finding))} is free, but QEMU has a device in it.`;
     case 'unrecorded-controller':
-      return `Controller ${finding.devid} of domain ${finding.domid} is removed, but its QEMU still has it.`;
+      return `${describeController(named, finding)} is removed, but its QEMU still has it.`;
   }
 }
 
@@ -89,12 +93,12 @@ function describeBadPort({ busid, untrustedJunk }: Port): string {
   return `does not exist, but holds ${busid}`;
 }
 
-function describePlace({ controller: { domid, devid }, port: { port } }: Place): string {
-  return capitalise(namePort({ domid, devid, port }));
+function describePlace(named: Named, place: Place): string {
+  return capitalise(namePlace(named, place));
 }
 
-function describeController(controller: Controller): string {
-  return capitalise(nameController(controller));
+function describeController(named: Named, controller: ControllerId): string {
+  return capitalise(nameController(named, controller));
 }
 
 /** The same for the same finding, whenever it is found: distinguishes what lasts from what is just being done. */

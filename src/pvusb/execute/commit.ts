@@ -7,6 +7,7 @@ import { withEdits } from '../model/saved-config.js';
 import type { Host, XenstoreNodes } from '../observe/host.js';
 import { isUnusable } from '../observe/saved-config.js';
 import { checkAlone, checkFact } from './facts.js';
+import type { Performing } from './performing.js';
 
 type Commit = Extract<Action, { do: 'commit' }>;
 
@@ -15,25 +16,26 @@ type Commit = Extract<Action, { do: 'commit' }>;
  *
  * @throws {ConflictError} a fact does not hold; nothing was changed unless it says so
  */
-export async function commit(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
-  const once = (): Promise<void> => commitWithConfig(host, action, signal);
+export async function commit(host: Host, action: Commit, call: Performing): Promise<void> {
+  const once = (): Promise<void> => commitWithConfig(host, action, call);
   try {
-    await (host.commits?.run(once, signal) ?? once());
+    await (host.commits?.run(once, call.signal) ?? once());
   } catch (error) {
     if (action.otherwise !== 'skip' || !(error instanceof ConflictError)) throw error;
     return;
   }
-  await checkAlone(host, action, signal);
+  await checkAlone(host, action, call);
 }
 
 /**
  * In libxl's order: take the lock, run the transaction and write the file as its last step, release the lock. If the
  * transaction is refused after that, the file is written back.
  */
-async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal | undefined): Promise<void> {
+async function commitWithConfig(host: Host, action: Commit, call: Performing): Promise<void> {
+  const { signal } = call;
   const { config } = action;
   const { userdata, clock } = host;
-  if (!config || !userdata) return commitOnce(host, action, signal);
+  if (!config || !userdata) return commitOnce(host, action, call);
   let isBegun = false;
   let isDone = false;
   try {
@@ -41,14 +43,14 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
       const old = await held.read();
       isBegun = true;
       if (!old) {
-        await commitOnce(host, action, signal);
+        await commitOnce(host, action, call);
         isDone = true;
         return;
       }
       // A transaction may be tried more than once.
       let current = old;
       try {
-        await commitOnce(host, action, signal, async (known) => {
+        await commitOnce(host, action, call, async (known) => {
           const wanted = withEdits(old, [...config.edits, ...known]);
           if (wanted === current) return;
           try {
@@ -69,7 +71,7 @@ async function commitWithConfig(host: Host, action: Commit, signal: AbortSignal 
     if (isDone) return;
     const isNoUse = isLibxlError(error, 'unsupported') || (config.ifPossible && isUnusable(error));
     if (isBegun || !isNoUse) throw error;
-    await commitOnce(host, action, signal);
+    await commitOnce(host, action, call);
   }
 }
 
@@ -82,10 +84,9 @@ function isInDoubt(error: unknown, signal: AbortSignal | undefined): boolean {
 async function commitOnce(
   host: Host,
   action: Commit,
-  signal: AbortSignal | undefined,
+  call: Performing,
   last?: (known: readonly ConfigEdit[]) => Promise<void>,
 ): Promise<void> {
-  const call = { signal };
   const known = (last && action.config?.known) ?? [];
   await host.xenstore.transaction(async (nodes) => {
     const [busids] = await Promise.all([
@@ -93,7 +94,7 @@ async function commitOnce(
         known.map(({ path }) => path),
         call,
       ),
-      ...action.expect.map((fact) => checkFact(host, nodes, fact, signal)),
+      ...action.expect.map((fact) => checkFact(host, nodes, fact, call)),
     ]);
     const there = known.filter(({ busid }, i) => busids[i] === busid);
     const clears = action.edits.filter((edit) => edit.edit === 'clear');
@@ -105,8 +106,8 @@ async function commitOnce(
             call,
           );
     const toClear = new Set(clears.filter(({ from }, i) => held[i] === from));
-    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, signal)));
-    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, signal);
+    await Promise.all(action.edits.flatMap((edit) => applyEdit(nodes, edit, toClear, call.signal)));
+    for (const edit of action.edits) if (edit.edit === 'prune') await prune(nodes, edit, call.signal);
     await last?.(there.map(({ device }) => ({ edit: 'add-device', device })));
   }, call);
 }

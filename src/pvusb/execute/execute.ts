@@ -6,6 +6,7 @@ import { XenstoreError } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { type Action, formatAction, type Plan, type Step } from '../model/plan.js';
+import type { Named } from '../model/wording.js';
 import type { CallOptions, Host, Xenstore } from '../observe/host.js';
 import { perform } from './perform.js';
 
@@ -24,14 +25,18 @@ export interface ExecuteOptions extends CallOptions {
 }
 
 /**
- * Carries out a plan.
+ * Carries out a plan. Errors call the `domains` by their names: those of the inventory that it was made from.
  *
  * @throws {ConflictError} a commit met another writer; what was begun has been undone (or, with `stop`, is to be
  *   continued): observe and plan again
  * @throws {PvusbError} what failed. With `onFailure: 'undo'` the host is as it was, or the code is
  *   `rollback-failed` and `leftOver` says what remains; with `stop` the plan can be made and run again
  */
-export async function execute(host: Host, plan: Plan, options: ExecuteOptions = {}): Promise<void> {
+export async function execute(
+  host: Host,
+  plan: Plan,
+  options: ExecuteOptions & Partial<Named> = {},
+): Promise<void> {
   const walking = walk(host, plan, options);
   host.inFlight?.add(walking);
   try {
@@ -41,20 +46,21 @@ export async function execute(host: Host, plan: Plan, options: ExecuteOptions = 
   }
 }
 
-async function walk(host: Host, plan: Plan, options: ExecuteOptions): Promise<void> {
+async function walk(host: Host, plan: Plan, options: ExecuteOptions & Partial<Named>): Promise<void> {
+  const { signal, domains = [] } = options;
   const failures: PvusbError[] = [];
   const begun: Step[] = [];
   for (const step of plan.steps) {
     const tell = (phase: Progress['phase']): void => report(options, { plan, step, phase });
     tell('begin');
     try {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       begun.push(step);
-      await perform(host, step.act, options.signal);
+      await perform(host, step.act, { signal, domains });
       tell('done');
     } catch (error) {
       tell('failed');
-      const failure = toPvusbError(error, { doing: `trying to ${step.why}`, signal: options.signal });
+      const failure = toPvusbError(error, { doing: `trying to ${step.why}`, signal });
       if (step.goOn && failure.code !== 'aborted') {
         failures.push(failure);
         continue;
@@ -97,8 +103,9 @@ async function takeBack(
   plan: Plan,
   begun: readonly Step[],
   failure: PvusbError,
-  options: ExecuteOptions,
+  options: ExecuteOptions & Partial<Named>,
 ): Promise<void> {
+  const { domains = [] } = options;
   const leftOver: string[] = [];
   await using undoing = await reconnected(host, failure);
   const undos = begun.toReversed().flatMap((step) => (step.undo ?? []).map((action) => ({ step, action })));
@@ -106,7 +113,7 @@ async function takeBack(
     if (action === step.undo?.[0]) report(options, { plan, step, phase: 'undo' });
     try {
       // No signal: whoever aborted the operation still wants the host as it was.
-      await perform(undoing.host, action, undefined);
+      await perform(undoing.host, action, { domains });
     } catch (error) {
       leftOver.push(describeLeftOver(action, error));
       // What QEMU may still have keeps its port and its records, so that it can be seen and repaired.

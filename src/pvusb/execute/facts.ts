@@ -13,7 +13,9 @@ import {
   savedIdentityPath,
 } from '../model/layout.js';
 import type { Action, Fact, UnclaimedFact } from '../model/plan.js';
+import { nameController } from '../model/wording.js';
 import type { Host, XenstoreNodes } from '../observe/host.js';
+import type { Performing } from './performing.js';
 
 /**
  * Checks a fact in a transaction.
@@ -24,15 +26,15 @@ export async function checkFact(
   host: Host,
   nodes: XenstoreNodes,
   fact: Fact,
-  signal: AbortSignal | undefined,
+  call: Performing,
 ): Promise<void> {
   if (fact.fact === 'unclaimed') {
     // Every claim of pvusb writes it: one that is made after this reading makes the transaction start again.
-    if (host.latest) await nodes.readMany([savedIdentityPath(fact.busid)], { signal });
-    const known = await host.latest?.({ signal });
-    return known ? checkKnown(known, fact) : checkUnclaimed(nodes, fact, signal);
+    if (host.latest) await nodes.readMany([savedIdentityPath(fact.busid)], call);
+    const known = await host.latest?.(call);
+    return known ? checkKnown(known, fact, call) : checkUnclaimed(nodes, fact, call);
   }
-  const [value] = await nodes.readMany([fact.path], { signal });
+  const [value] = await nodes.readMany([fact.path], call);
   if (fact.fact === 'present' && value === undefined) throw new ConflictError(`${fact.path} is gone`);
   if (fact.fact === 'absent' && value !== undefined) throw new ConflictError(`${fact.path} has appeared`);
   if (fact.fact === 'vacant' && value) throw new ConflictError(`${fact.path} holds ${JSON.stringify(value)}`);
@@ -43,7 +45,7 @@ export async function checkFact(
 }
 
 /** The same as {@link checkUnclaimed}, by what is known of the host at this moment. */
-function checkKnown(now: Inventory, { busid, domids, controllers }: UnclaimedFact): void {
+function checkKnown(now: Inventory, { busid, domids, controllers }: UnclaimedFact, call: Performing): void {
   const expected = new Set(domids);
   for (const { domid } of now.domains)
     if (!expected.has(domid)) throw new ConflictError(`domain ${domid} has appeared`);
@@ -51,7 +53,7 @@ function checkKnown(now: Inventory, { busid, domids, controllers }: UnclaimedFac
   for (const controller of now.controllers) {
     const { domid, devid } = controller;
     if (!known.has(keyOf(controller)))
-      throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
+      throw new ConflictError(`${nameController(call, { domid, devid })} has appeared`);
   }
   const [taken] = portsWith(now, busid);
   if (taken !== undefined) throw new ConflictError(`${taken} now holds ${busid}`);
@@ -66,11 +68,11 @@ function checkKnown(now: Inventory, { busid, domids, controllers }: UnclaimedFac
 export async function checkAlone(
   host: Host,
   { expect, edits }: Pick<Extract<Action, { do: 'commit' }>, 'expect' | 'edits'>,
-  signal: AbortSignal | undefined,
+  call: Performing,
 ): Promise<void> {
   for (const fact of expect) {
     if (fact.fact !== 'unclaimed') continue;
-    const now = await host.latest?.({ signal });
+    const now = await host.latest?.(call);
     const own = new Set(edits.flatMap((edit) => (edit.edit === 'write' ? edit.path : [])));
     const other = now && portsWith(now, fact.busid).find((path) => !own.has(path));
     if (other !== undefined)
@@ -92,12 +94,7 @@ function keyOf({ domid, devid }: ControllerId): string {
 }
 
 /** One wave: every known list of controllers, and every port. */
-async function checkUnclaimed(
-  nodes: XenstoreNodes,
-  fact: UnclaimedFact,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const call = { signal };
+async function checkUnclaimed(nodes: XenstoreNodes, fact: UnclaimedFact, call: Performing): Promise<void> {
   const lists = [LIBXL, DOMAINS, ...fact.domids.map(controllersPath)];
   const [[recorded, living, ...controllers], ports] = await Promise.all([
     nodes.directoryMany(lists, call),
@@ -111,7 +108,7 @@ async function checkUnclaimed(
   for (const [i, domid] of fact.domids.entries()) {
     for (const devid of parseNumbers(controllers[i])) {
       if (!known.has(keyOf({ domid, devid })))
-        throw new ConflictError(`controller ${devid} of domain ${domid} has appeared`);
+        throw new ConflictError(`${nameController(call, { domid, devid })} has appeared`);
     }
   }
   const taken = ports.indexOf(fact.busid);

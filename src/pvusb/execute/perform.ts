@@ -7,9 +7,10 @@ import { ConflictError } from '../model/failure.js';
 import { XenbusState } from '../model/inventory.js';
 import { frontendPath, parseNumber } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
-import { nameController } from '../model/wording.js';
+import { type Named, nameController, nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { commit } from './commit.js';
+import type { Performing } from './performing.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
 import { stillHeld } from './still-held.js';
@@ -28,10 +29,11 @@ type Await = Extract<Action, { do: 'await' }>;
  * @throws the errors of the clients, {@link PvusbError} `driver-not-restored`, `state-timeout`, `domain-gone`,
  *   `not-opened`, `qemu-dead`, `qemu-timeout`
  */
-export async function perform(host: Host, action: Action, signal: AbortSignal | undefined): Promise<void> {
+export async function perform(host: Host, action: Action, call: Performing): Promise<void> {
+  const { signal } = call;
   switch (action.do) {
     case 'commit':
-      return commit(host, action, signal);
+      return commit(host, action, call);
     case 'bind':
       return bind(host, { interface: action.interface, driver: action.driver }, signal);
     case 'unbind':
@@ -45,9 +47,9 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
     case 'forget':
       return forget(host, action, signal);
     case 'await':
-      return awaitState(host, action, signal);
+      return awaitState(host, action, call);
     default:
-      return performInQemu(host, action, signal);
+      return performInQemu(host, action, call);
   }
 }
 
@@ -85,7 +87,8 @@ async function take(host: Host, action: Take, signal: AbortSignal | undefined): 
   else await host.sysfs.unbind({ interface: intf, driver }, { signal });
 }
 
-async function awaitState(host: Host, action: Await, signal: AbortSignal | undefined): Promise<void> {
+async function awaitState(host: Host, action: Await, call: Performing): Promise<void> {
+  const { signal } = call;
   const { path, states, orGone, withinMs } = action;
   const changes = await host.xenstore.watch(path, { signal });
   let seen: string | undefined;
@@ -95,20 +98,20 @@ async function awaitState(host: Host, action: Await, signal: AbortSignal | undef
         await changes.next({ signal: limited });
         [seen] = await host.xenstore.readMany([path], { signal: limited });
         if (seen === undefined && orGone) return;
-        if (seen === undefined) throw goneWhile(action);
+        if (seen === undefined) throw goneWhile(action, call);
         if (states.includes(parseNumber(seen) ?? -1)) return;
       }
     });
   } catch (error) {
     if (!(error instanceof DeadlineError)) throw error;
-    throw await timeoutOf(host, action, error, signal);
+    throw await timeoutOf(host, action, error, call);
   } finally {
     await changes.close();
   }
 }
 
-function goneWhile({ domid, devid, server, path }: Await): PvusbError {
-  const sentence = `Domain ${domid}, or its controller ${devid}, disappeared while waiting for ${server} to take it: ${path} is gone.`;
+function goneWhile({ domid, devid, server, path }: Await, named: Named): PvusbError {
+  const sentence = `${nameDomain(named, domid, 'Domain')}, or its controller ${devid}, disappeared while waiting for ${server} to take it: ${path} is gone.`;
   return new PvusbError('domain-gone', sentence, { where: { domid, devid } });
 }
 
@@ -117,16 +120,16 @@ async function timeoutOf(
   host: Host,
   { domid, devid, server, orGone, withinMs }: Await,
   cause: Error,
-  signal: AbortSignal | undefined,
+  call: Performing,
 ): Promise<PvusbError> {
   const where = { domid, devid };
   const after = `within ${withinMs / 1000} s`;
   if (!orGone) {
-    const sentence = `${server} has not taken ${nameController(where)} ${after}.`;
+    const sentence = `${server} has not taken ${nameController(call, where)} ${after}.`;
     return new PvusbError('state-timeout', sentence, { where, cause });
   }
-  const [state] = await host.xenstore.readMany([`${frontendPath(where)}/state`], { signal });
+  const [state] = await host.xenstore.readMany([`${frontendPath(where)}/state`], { signal: call.signal });
   const isClosed = (parseNumber(state) ?? XenbusState.closed) >= XenbusState.closed;
-  const who = isClosed ? server : `The guest of domain ${domid}`;
-  return stillHeld(where, `${who} has not let go of ${nameController(where)} ${after}.`, cause);
+  const who = isClosed ? server : 'The guest';
+  return stillHeld(call, where, `${who} has not let go of ${nameController(call, where)} ${after}.`, cause);
 }

@@ -14,9 +14,11 @@ import { ConflictError, isDead } from '../model/failure.js';
 import type { QemuDevice } from '../model/inventory.js';
 import { DOMAINS } from '../model/layout.js';
 import type { QemuAction } from '../model/plan.js';
+import { capitalise, nameController, nameDomain, namePort } from '../model/wording.js';
 import type { Host, Qemu } from '../observe/host.js';
 import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
 import { deadError } from '../types/qemu.js';
+import type { Performing } from './performing.js';
 import { stillHeld } from './still-held.js';
 
 type Emulate = Extract<QemuAction, { do: 'emulate' }>;
@@ -42,24 +44,20 @@ const OPEN_WITHIN_MS = 2_000;
  * @throws {ConflictError} QEMU has something else there; nothing was done
  * @throws {QmpError} and {@link PvusbError} `not-opened`, `qemu-dead`, `qemu-timeout`, `state-timeout`
  */
-export async function performInQemu(
-  host: Host,
-  action: QemuAction,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function performInQemu(host: Host, action: QemuAction, call: Performing): Promise<void> {
   switch (action.do) {
     case 'emulate':
-      return emulate(host, action, signal);
+      return emulate(host, action, call);
     case 'unemulate':
-      return unemulate(host, action, signal);
+      return unemulate(host, action, call);
     case 'lend':
-      return lend(host, action, signal);
+      return lend(host, action, call);
     case 'unlend':
-      return unlend(host, action, signal);
+      return unlend(host, action, call.signal);
     case 'hold':
-      return hold(host, action, signal);
+      return hold(host, action, call);
     case 'release':
-      return release(host, action, signal);
+      return release(host, action, call);
   }
 }
 
@@ -89,17 +87,20 @@ async function settle(
   }
 }
 
-function emulate(host: Host, action: Emulate, signal: AbortSignal | undefined): Promise<void> {
+function emulate(host: Host, action: Emulate, call: Performing): Promise<void> {
+  const { signal } = call;
   const { domid, devid, version, ports, isNew } = action;
   const isDone = ({ controllers }: Belongings): boolean => controllers.includes(devid);
   const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
     if (!isDone(has)) return addController(qemu, { id: controllerId(devid), version, ports }, { signal });
-    if (isNew) throw new ConflictError(`the QEMU of domain ${domid} still has a controller ${devid}`);
+    if (isNew)
+      throw new ConflictError(`the QEMU of ${nameDomain(call, domid)} still has a controller ${devid}`);
   };
   return settle(host, domid, { act, isDone }, signal);
 }
 
-async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | undefined): Promise<void> {
+async function unemulate(host: Host, action: Unemulate, call: Performing): Promise<void> {
+  const { signal } = call;
   const { domid, devid, withinMs } = action;
   const isDone = ({ controllers }: Belongings): boolean => !controllers.includes(devid);
   const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
@@ -114,8 +115,8 @@ async function unemulate(host: Host, action: Unemulate, signal: AbortSignal | un
     // Only if QEMU says so is it the guest that takes its time.
     const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
     if (!controllers.includes(devid)) throw error;
-    const sentence = `The guest, domain ${domid}, has not let go of controller ${devid} within ${withinMs / 1000} s.`;
-    throw stillHeld({ domid, devid }, sentence, error);
+    const sentence = `The guest has not let go of ${nameController(call, action)} within ${withinMs / 1000} s.`;
+    throw stillHeld(call, { domid, devid }, sentence, error);
   }
 }
 
@@ -123,9 +124,10 @@ function isStillThere(error: unknown): boolean {
   return isQmpError(error, 'timeout') && error.operation.startsWith('device_del');
 }
 
-async function lend(host: Host, action: Lend, signal: AbortSignal | undefined): Promise<void> {
+async function lend(host: Host, action: Lend, call: Performing): Promise<void> {
+  const { signal } = call;
   const { domid, devid, port, busid, bus, address } = action;
-  const place = `port ${port} of controller ${devid} of domain ${domid}`;
+  const place = namePort(call, action);
   const isIt = (device: FoundDevice | undefined): boolean =>
     device?.open === true && device.hostbus === bus && device.hostaddr === address;
   const act = async (qemu: Qemu, has: Belongings): Promise<void> => {
@@ -201,19 +203,24 @@ async function follow(
   }
 }
 
-async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): Promise<void> {
+async function hold(host: Host, action: Hold, call: Performing): Promise<void> {
+  const { signal } = call;
   const { domid, devid, port, busid, withinMs } = action;
   const where = { domid, devid, port, busid };
-  const place = `port ${port} of controller ${devid} of domain ${domid}`;
+  const place = namePort(call, action);
   const failed = (): never => {
-    throw new PvusbError('not-opened', `${place} was given ${busid}, but QEMU could not open it.`, { where });
+    throw new PvusbError(
+      'not-opened',
+      `${capitalise(place)} was given ${busid}, but QEMU could not open it.`,
+      { where },
+    );
   };
   let closedSinceMs: number | undefined;
   const taken = await follow(host, withinMs, signal, async (limited) => {
     const answer = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
-    if (answer.health === 'dead') throw deadError(domid, where);
+    if (answer.health === 'dead') throw deadError(call, domid, where);
     if (answer.health === 'silent') {
-      await requireAlive(host, action, limited);
+      await requireAlive(host, action, { ...call, signal: limited });
       return isOffDrivers(host, action, limited);
     }
     const device = answer.devices.find(isMeant(action));
@@ -223,7 +230,7 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
   });
   if (taken) return;
   if (closedSinceMs !== undefined) failed();
-  const sentence = `The QEMU of domain ${domid} has not taken ${busid} within ${withinMs / 1000} s.`;
+  const sentence = `The QEMU of ${nameDomain(call, domid)} has not taken ${busid} within ${withinMs / 1000} s.`;
   throw new PvusbError('qemu-timeout', sentence, { where });
 }
 
@@ -231,12 +238,12 @@ async function hold(host: Host, action: Hold, signal: AbortSignal | undefined): 
 async function requireAlive(
   host: Host,
   { domid, devid, port, busid }: Hold,
-  signal: AbortSignal,
+  call: Performing,
 ): Promise<void> {
-  const [domain] = await host.xenstore.readMany([`${DOMAINS}/${domid}`], { signal });
+  const [domain] = await host.xenstore.readMany([`${DOMAINS}/${domid}`], call);
   if (domain !== undefined) return;
   const where = { domid, devid, port, busid };
-  throw new PvusbError('domain-gone', `Domain ${domid} is gone.`, { where });
+  throw new PvusbError('domain-gone', `${nameDomain(call, domid, 'Domain')} is gone.`, { where });
 }
 
 /** All that can be seen of a QEMU that does not answer: it takes a device's interfaces from their drivers. */
@@ -245,7 +252,8 @@ async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal): P
   return device?.interfaces.every(({ driver }) => driver === undefined || driver === USBFS) ?? true;
 }
 
-async function release(host: Host, action: Release, signal: AbortSignal | undefined): Promise<void> {
+async function release(host: Host, action: Release, call: Performing): Promise<void> {
+  const { signal } = call;
   const { domid, devid, port, busid, withinMs } = action;
   const gone = await follow(host, withinMs, signal, async (limited) => {
     const { health, devices } = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
@@ -255,6 +263,6 @@ async function release(host: Host, action: Release, signal: AbortSignal | undefi
     return device?.interfaces.every(({ driver }) => driver !== USBFS) ?? true;
   });
   if (gone) return;
-  const sentence = `The QEMU of domain ${domid} has not let go of ${busid} within ${withinMs / 1000} s.`;
+  const sentence = `The QEMU of ${nameDomain(call, domid)} has not let go of ${busid} within ${withinMs / 1000} s.`;
   throw new PvusbError('qemu-timeout', sentence, { where: { domid, devid, port, busid } });
 }

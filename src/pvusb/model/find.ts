@@ -6,6 +6,7 @@ import { addressIn, hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
+import { capitalise, type Named, nameController, nameDomain, namePort } from './wording.js';
 
 /** A domain by its number or its name; a string of digits is a number. */
 export type DomainName = string | number;
@@ -48,9 +49,8 @@ export function findDomain(inventory: Pick<Inventory, 'domains'>, name: string |
 export function findController(inventory: Inventory, domid: number, devid: number): Controller {
   const controller = findControllerOf(inventory, { domid, devid });
   if (controller) return controller;
-  throw new PvusbError('no-such-controller', `Domain ${domid} has no USB controller ${devid}.`, {
-    where: { domid, devid },
-  });
+  const sentence = `${nameDomain(inventory, domid, 'Domain')} has no USB controller ${devid}.`;
+  throw new PvusbError('no-such-controller', sentence, { where: { domid, devid } });
 }
 
 /** The controller with that number; undefined when there is none. */
@@ -67,14 +67,15 @@ export function controllersOf(inventory: Inventory, domid: number): Controller[]
 }
 
 /** The error for a port that a controller does not have. */
-export function noSuchPort({ domid, devid, portCount }: Controller, port: number, busid?: Busid): PvusbError {
-  const sentence = `Controller ${devid} of domain ${domid} has ports 1 to ${portCount}, not ${port}.`;
+export function noSuchPort(named: Named, controller: Controller, port: number, busid?: Busid): PvusbError {
+  const { domid, devid, portCount } = controller;
+  const sentence = `${capitalise(nameController(named, controller))} has ports 1 to ${portCount}, not ${port}.`;
   return new PvusbError('no-such-port', sentence, { where: { domid, devid, port, busid } });
 }
 
 /** The error for a port with nothing in it. */
-export function emptyPort({ domid, devid }: ControllerId, port: number): PvusbError {
-  const sentence = `Nothing is attached to port ${port} of controller ${devid} of domain ${domid}.`;
+export function emptyPort(named: Named, { domid, devid }: ControllerId, port: number): PvusbError {
+  const sentence = `Nothing is attached to ${namePort(named, { domid, devid, port })}.`;
   return new PvusbError('port-empty', sentence, { where: { domid, devid, port } });
 }
 

@@ -163,7 +163,7 @@ export type QemuAction =
 
 /** One step, why it is done, and what undoes it. */
 export interface Step {
-  /** Completes "to ...": `lend 4-1 to port 1 of controller 0 of domain 3`. */
+  /** Completes "to ...": `lend 4-1 to port 1 of controller 0 of u1 (domain 3)`. */
   readonly why: string;
   readonly act: Action;
   /** In order. Safe to run more than once, and if the step has not happened. */
@@ -174,7 +174,7 @@ export interface Step {
 
 /** What an operation will do. */
 export interface Plan {
-  /** What it is for: `attach 4-1 to domain 3`. */
+  /** What it is for: `attach 4-1 to port 1 of controller 0 of u1 (domain 3)`. */
   readonly title: string;
   readonly steps: readonly Step[];
   /** Adding undoes what was begun; removing stops, and can be run again. */

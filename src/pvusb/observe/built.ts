@@ -1,7 +1,8 @@
 /** Whether a domain that is being created is ready for its devices. */
 import { type DomainFiles, isLibxlError } from '../../libxl/index.js';
-import { isPvusbError } from '../model/errors.js';
+import { isPvusbError, PvusbError } from '../model/errors.js';
 import type { Domain } from '../model/inventory.js';
+import { labelDomain } from '../model/wording.js';
 import type { CallOptions, Host } from './host.js';
 import { readConfig } from './saved-config.js';
 
@@ -31,6 +32,18 @@ export async function isBuilt(
     // Locked: another program is at work on it. Anything else: it exists, but is of no use.
     return error.code !== 'timeout';
   }
+}
+
+/**
+ * Lets a domain through that {@link isBuilt}: libxl destroys a guest whose devices it finds taken while it still builds
+ * it.
+ *
+ * @throws {PvusbError} `conflict`
+ */
+export async function requireBuilt(host: Host, domain: Domain, options: CallOptions = {}): Promise<void> {
+  if (await isBuilt(host, domain, options)) return;
+  const sentence = `${labelDomain(domain, 'Domain')} is being created by its toolstack.`;
+  throw new PvusbError('conflict', sentence, { where: { domid: domain.domid } });
 }
 
 /** True for errors that mean that a domain under construction is not ready, and for those that pass by themselves. */

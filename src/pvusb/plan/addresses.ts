@@ -5,6 +5,7 @@
 import { configDifference } from '../model/config-difference.js';
 import type { Inventory, SavedSettings } from '../model/inventory.js';
 import type { ConfigEdit, Plan } from '../model/plan.js';
+import { nameDomain } from '../model/wording.js';
 
 /**
  * Makes a domain's saved configuration name its devices by their current addresses. Entries without a device or a port
@@ -21,7 +22,7 @@ export function planAddresses(inventory: Inventory, saved: SavedSettings): Plan 
     (edit.edit === 'remove-device' &&
       nameless.some(({ ctrl, port }) => ctrl === edit.ctrl && port === edit.port));
   const difference = configDifference(inventory, saved, isWrong);
-  const title = `correct the addresses in the saved configuration of domain ${domid}`;
+  const title = `correct the addresses in the saved configuration of ${nameDomain(inventory, domid)}`;
   if (!difference) return { title, steps: [], onFailure: 'stop' };
   const { uuid, edits, facts } = difference;
   const config = { domid, uuid, edits };

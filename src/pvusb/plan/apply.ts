@@ -103,7 +103,7 @@ export function nextAdjustment(
 /** A controller of an unknown type, or of a driver domain, cannot become what is asked for. */
 function requireOurs(inventory: Inventory, { domid }: Domain, { devid }: WantedController): void {
   const there = findControllerOf(inventory, { domid, devid });
-  if (there) requireServed(there);
+  if (there) requireServed(inventory, there);
 }
 
 /** A device to be detached, or a controller to be removed because it is to be replaced. */

@@ -6,6 +6,7 @@ import type { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import { decisionsOf, guestMeant, rulesOf } from '../model/rules.js';
+import { nameDomain } from '../model/wording.js';
 import { isLent } from './apply.js';
 import { attachProblem } from './attach.js';
 import { denialProblem } from './denied.js';
@@ -146,7 +147,7 @@ function assigned(
   if (guest && holder === guest.domid && hasIt(inventory, device, guest)) return { status: 'present', busid };
   const isElsewhere = holder !== undefined && holder !== guest?.domid;
   if (isElsewhere && !(moves && guest))
-    return { status: 'conflicting', busid, why: `Domain ${holder} has ${busid}.` };
+    return { status: 'conflicting', busid, why: `${nameDomain(inventory, holder, 'Domain')} has ${busid}.` };
   const problem = holder === undefined ? refusal(inventory, device, guest) : undefined;
   if (problem) return { status: 'denied', busid, why: problem.message };
   if (!guest) return { status: 'pending', busid, why: `${rule.guest} is not running.` };

@@ -50,13 +50,13 @@ export function planAttach(
   return {
     target,
     plan: {
-      title: `attach ${device.busid} to ${namePort(target)}`,
+      title: `attach ${device.busid} to ${namePort(inventory, target)}`,
       steps: [
         ...(target.created ? addSteps(inventory, target.created) : serveSteps(inventory, target)),
         claimStep(inventory, device, target, forced),
         verifyStep(device),
-        ...servedType(target.type).handOver(device, target),
-        lookStep(device, target),
+        ...servedType(target.type).handOver(inventory, device, target),
+        lookStep(inventory, device, target),
       ],
       onFailure: 'undo',
     },
@@ -69,7 +69,7 @@ export function planAttach(
  * as the inventory says so. Only the last can be overridden, with `force`.
  */
 export function attachProblem(
-  inventory: Pick<Inventory, 'controllers' | 'uses'>,
+  inventory: Pick<Inventory, 'domains' | 'controllers' | 'uses'>,
   device: UsbDevice,
   { force }: Pick<AttachRequest, 'force'> = {},
 ): PvusbError | undefined {
@@ -82,7 +82,7 @@ export function attachProblem(
   if (place) {
     const { domid, devid } = place.controller;
     const at = { domid, devid, port: place.port.port };
-    return new PvusbError('already-attached', `${busid} is already attached to ${namePort(at)}.`, {
+    return new PvusbError('already-attached', `${busid} is already attached to ${namePort(inventory, at)}.`, {
       where: { ...at, busid },
     });
   }

@@ -16,7 +16,7 @@ import {
 import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
 import type { Target } from '../model/request.js';
 import { savedDevice, telling } from '../model/saved-config.js';
-import { namePort } from '../model/wording.js';
+import { type Named, namePort } from '../model/wording.js';
 import { servedType } from '../types/types.js';
 import { forgetAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
@@ -62,7 +62,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
     ...restoreActions(drivers, addressOf(device)),
     forgetAction(busid, drivers, addressOf(device)),
   ];
-  const why = `claim ${namePort(target)} for ${busid}`;
+  const why = `claim ${namePort(inventory, target)} for ${busid}`;
   const config = telling(inventory, target.domid, [{ edit: 'add-device', device: saved }]);
   return { why, act: { do: 'commit', expect, edits, ...config }, undo };
 }
@@ -116,11 +116,11 @@ export function verifyStep(device: UsbDevice): Step {
 }
 
 /** At the end: xl writes ports without looking, and may have overwritten ours. */
-export function lookStep(device: UsbDevice, target: Target): Step {
+export function lookStep(named: Named, device: UsbDevice, target: Target): Step {
   const { busid } = device;
   const holds: Fact = { fact: 'value', path: portPath(target.portsAt, target.port), is: busid };
   return {
-    why: `check that ${namePort(target)} holds ${busid}`,
+    why: `check that ${namePort(named, target)} holds ${busid}`,
     act: { do: 'commit', expect: [holds], edits: [] },
   };
 }

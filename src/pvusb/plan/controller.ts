@@ -18,14 +18,14 @@ import type { Action, ConfigEdit, Edit, Fact, Plan, Step } from '../model/plan.j
 import type { NewController, RemoveRequest } from '../model/request.js';
 import { telling } from '../model/saved-config.js';
 import { requireServed } from '../model/served.js';
-import { nameController } from '../model/wording.js';
+import { nameController, nameDomain } from '../model/wording.js';
 import { portsAtOf, servedType } from '../types/types.js';
 import { planDetachSteps } from './detach.js';
 
 /** Creates the trees in one transaction, then waits until usbback or QEMU has taken the controller. */
 export function planAddController(inventory: Inventory, controller: NewController): Plan {
   return {
-    title: `add USB controller ${controller.devid} to domain ${controller.domid}`,
+    title: `add USB controller ${controller.devid} to ${nameDomain(inventory, controller.domid)}`,
     steps: addSteps(inventory, controller),
     onFailure: 'undo',
   };
@@ -35,7 +35,7 @@ export function planAddController(inventory: Inventory, controller: NewControlle
 export function addSteps(inventory: Inventory, controller: NewController): Step[] {
   const { domid, devid, type, version, ports } = controller;
   const saved = { edit: 'add-controller', controller: { devid, type, version, ports } } as const;
-  const name = nameController(controller);
+  const name = nameController(inventory, controller);
   return [
     {
       why: `create ${name} (USB ${controller.version}, ${controller.ports} ports)`,
@@ -47,7 +47,7 @@ export function addSteps(inventory: Inventory, controller: NewController): Step[
       },
       undo: [removeUnused(inventory, controller)],
     },
-    servedType(controller.type).serve(controller),
+    servedType(controller.type).serve(inventory, controller),
   ];
 }
 
@@ -138,8 +138,8 @@ export function planRemoveController(
   request: RemoveRequest,
 ): Plan {
   const { domid, backend } = controller;
-  const served = requireServed(controller);
-  const name = nameController(controller);
+  const served = requireServed(inventory, controller);
+  const name = nameController(inventory, controller);
   const ports = allPorts(controller);
   const vacant = ports.map(({ port }): Fact => ({ fact: 'vacant', path: portPath(served.portsAt, port) }));
   return {

@@ -4,6 +4,7 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import { PvusbError } from '../model/errors.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import { decisionOn, decisionsOf } from '../model/rules.js';
+import { labelDomain } from '../model/wording.js';
 
 /**
  * Why the rules do not let a guest have a device, or any guest if none is named; undefined when they do.
@@ -21,7 +22,7 @@ export function denialProblem(
   const rule = decision && denial(decision, domain ?? {});
   if (!rule) return undefined;
   const { busid } = device;
-  const whom = rule.guest === EVERY_GUEST ? 'every guest' : `domain ${domain?.domid}`;
+  const whom = rule.guest === EVERY_GUEST || !domain ? 'every guest' : labelDomain(domain);
   return new PvusbError('denied-by-rule', `${formatPlace(rule.place)} denies ${busid} to ${whom}.`, {
     where: { domid: domain?.domid, busid },
   });

@@ -21,7 +21,7 @@ export function planDetach(inventory: Inventory, place: Place): Plan {
   const { domid, devid } = controller;
   const what = port.busid ?? unfinishedDetaches(inventory, place)[0] ?? 'what is there';
   return {
-    title: `detach ${what} from ${namePort({ domid, devid, port: port.port })}`,
+    title: `detach ${what} from ${namePort(inventory, { domid, devid, port: port.port })}`,
     steps: planDetachSteps(inventory, place),
     onFailure: 'stop',
   };
@@ -41,7 +41,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   }
   const path = portPath(controller.portsAt, port.port);
   const { domid, devid } = controller;
-  const name = namePort({ domid, devid, port: port.port });
+  const name = namePort(inventory, { domid, devid, port: port.port });
   const holds: Fact = { fact: 'value', path, is: held };
   const forgotten = { edit: 'remove-device', ctrl: controller.devid, port: port.port } as const;
   const free = (more: readonly Edit[]): Step => ({

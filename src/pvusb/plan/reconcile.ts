@@ -13,6 +13,7 @@ import {
 } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
+import { type Named, nameDomain } from '../model/wording.js';
 import { type Adjustment, detaching, isLent, nextAdjustment, type PlannedAdjustment } from './apply.js';
 import type { FoundDevice } from './wanted.js';
 
@@ -58,8 +59,8 @@ export function forecast(seen: Inventory, wants: readonly Want[]): Forecast {
 }
 
 /** The plan when a want needs no change. */
-export function nothingToGive({ domid, device }: Want): Plan {
-  return { title: `give ${device.busid} to domain ${domid}`, steps: [], onFailure: 'stop' };
+export function nothingToGive(named: Named, { domid, device }: Want): Plan {
+  return { title: `give ${device.busid} to ${nameDomain(named, domid)}`, steps: [], onFailure: 'stop' };
 }
 
 /**

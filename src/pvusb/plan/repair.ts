@@ -6,6 +6,7 @@ import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, recordPath } from '../model/layout.js';
 import type { Fact, Plan, Step } from '../model/plan.js';
+import { nameController, nameDomain, namePlace, namePort } from '../model/wording.js';
 import { BACKEND_WITHIN_MS } from '../types/backend.js';
 import { planRemoveController, removal } from './controller.js';
 import { forgetAction, giveBackSteps, planDetachSteps } from './detach.js';
@@ -13,15 +14,19 @@ import { planHandAnewSteps } from './replug.js';
 
 /** A plan that repairs one finding. */
 export function planRepair(inventory: Inventory, finding: Finding): Plan {
-  return { title: repairTitle(finding), steps: repairSteps(inventory, finding), onFailure: 'stop' };
+  return {
+    title: repairTitle(inventory, finding),
+    steps: repairSteps(inventory, finding),
+    onFailure: 'stop',
+  };
 }
 
-function repairTitle(finding: Finding): string {
+function repairTitle(inventory: Inventory, finding: Finding): string {
   switch (finding.finding) {
     case 'missing-device':
     case 'bad-port':
     case 'claimed-twice':
-      return `free port ${finding.place.port.port} of controller ${finding.place.controller.devid} of domain ${finding.place.controller.domid}`;
+      return `free ${namePlace(inventory, finding.place)}`;
     case 'port-without-binding':
     case 'other-device':
     case 'binding-without-port':
@@ -35,26 +40,26 @@ function repairTitle(finding: Finding): string {
     case 'no-usbback':
       return 'load usbback (modprobe usbback)';
     case 'config-unreadable':
-      return `look at the saved configuration of domain ${finding.domid}`;
+      return `look at the saved configuration of ${nameDomain(inventory, finding.domid)}`;
     case 'config-differs':
-      return `correct the saved configuration of domain ${finding.difference.domid}`;
+      return `correct the saved configuration of ${nameDomain(inventory, finding.difference.domid)}`;
     case 'unnoticed-device':
       return finding.isReplugged
-        ? `hand ${finding.busid} to domain ${finding.place.controller.domid} again`
-        : `check whether domain ${finding.place.controller.domid} is paused`;
+        ? `hand ${finding.busid} to ${nameDomain(inventory, finding.place.controller.domid)} again`
+        : `check whether ${nameDomain(inventory, finding.place.controller.domid)} is paused`;
     case 'dead-qemu':
-      return `give the devices of domain ${finding.domid} back to the host`;
+      return `give the devices of ${nameDomain(inventory, finding.domid)} back to the host`;
     case 'unrecorded-device':
-      return `take the device in port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+      return `take the device in ${namePort(inventory, finding)} out of QEMU`;
     case 'unrecorded-controller':
-      return `take controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+      return `take ${nameController(inventory, finding)} out of QEMU`;
     case 'no-frontend':
-      return `look for the driver xen-hcd in domain ${finding.controller.domid}`;
+      return `look for the driver xen-hcd in ${nameDomain(inventory, finding.controller.domid)}`;
     case 'dead-domain':
     case 'half-removed':
     case 'unserved-controller':
     case 'not-emulated':
-      return `remove controller ${finding.controller.devid} of domain ${finding.controller.domid}`;
+      return `remove ${nameController(inventory, finding.controller)}`;
   }
 }
 
@@ -83,7 +88,9 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     case 'config-differs': {
       const { domid, uuid, edits, facts } = finding.difference;
       const config = { domid, uuid, edits };
-      return [{ why: repairTitle(finding), act: { do: 'commit', expect: facts, edits: [], config } }];
+      return [
+        { why: repairTitle(inventory, finding), act: { do: 'commit', expect: facts, edits: [], config } },
+      ];
     }
     case 'other-driver':
       return moveSteps(inventory, finding);
@@ -99,7 +106,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const expect: Fact[] = [{ fact: 'vacant', path }];
       return [
         { why: `check that ${path} is free`, act: { do: 'commit', expect, edits: [] } },
-        { why: repairTitle(finding), act: { do: 'unlend', domid, devid, port } },
+        { why: repairTitle(inventory, finding), act: { do: 'unlend', domid, devid, port } },
       ];
     }
     case 'unrecorded-controller': {
@@ -109,7 +116,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
       const act = { do: 'unemulate', domid, devid, withinMs: BACKEND_WITHIN_MS, mayStay: false } as const;
       return [
         { why: `check that there is no ${path}`, act: { do: 'commit', expect, edits: [] } },
-        { why: repairTitle(finding), act },
+        { why: repairTitle(inventory, finding), act },
       ];
     }
     case 'dead-domain':

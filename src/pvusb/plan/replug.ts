@@ -35,12 +35,12 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
   ];
   return [
     {
-      why: `take ${busid} out of ${namePort(at)}`,
+      why: `take ${busid} out of ${namePort(inventory, at)}`,
       act: { do: 'commit', expect: [holds], edits: [{ edit: 'write', path, value: '' }, origin] },
     },
-    releaseStep(at, busid),
+    releaseStep(inventory, at, busid),
     {
-      why: `put ${busid} back into ${namePort(at)}`,
+      why: `put ${busid} back into ${namePort(inventory, at)}`,
       act: {
         do: 'commit',
         expect: isFree,
@@ -54,6 +54,6 @@ export function planHandAnewSteps(inventory: Inventory, { controller, port }: Pl
         ...telling(inventory, domid, saved),
       },
     },
-    openStep(at, busid),
+    openStep(inventory, at, busid),
   ];
 }

@@ -5,6 +5,7 @@ import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { controllersOf, findDomain, qemuOf } from '../model/find.js';
 import type { ControllerType, Domain, Inventory } from '../model/inventory.js';
 import type { NewController } from '../model/request.js';
+import { nameDomain } from '../model/wording.js';
 import { serviceProblem, usualType } from '../types/types.js';
 
 /** A controller to be added; what is absent is chosen. */
@@ -36,11 +37,11 @@ export function resolveController(
   if (domid === 0) {
     refuse('invalid-argument', 'Domain 0 already has the USB devices; controllers are for guests.');
   }
-  if (!domain.alive) refuse('no-such-domain', `Domain ${domid} is dead.`);
+  if (!domain.alive) refuse('no-such-domain', `${nameDomain(inventory, domid, 'Domain')} is dead.`);
   const { backendDomname, backendDomid = 0 } = request;
   const backend = backendDomname === undefined ? backendDomid : findDomain(inventory, backendDomname).domid;
   if (backend !== 0) {
-    const sentence = `Domain ${backend} cannot serve a controller of domain ${domid}.`;
+    const sentence = `${nameDomain(inventory, backend, 'Domain')} cannot serve a controller of ${nameDomain(inventory, domid)}.`;
     refuse('unsupported-backend', sentence);
   }
   const type = resolveType(inventory, domain, request.type ?? 'auto');
@@ -95,7 +96,7 @@ function resolveDevid(inventory: Inventory, domid: number, asked: number | undef
   }
   if (!taken.includes(devid)) return devid;
   const sentence = recorded.includes(devid)
-    ? `Domain ${domid} already has a USB controller ${devid}.`
-    : `The QEMU of domain ${domid} still has a USB controller ${devid}: the guest has not let go of it.`;
+    ? `${nameDomain(inventory, domid, 'Domain')} already has a USB controller ${devid}.`
+    : `The QEMU of ${nameDomain(inventory, domid)} still has a USB controller ${devid}: the guest has not let go of it.`;
   throw new PvusbError('controller-exists', sentence, { where });
 }

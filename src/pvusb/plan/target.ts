@@ -16,7 +16,7 @@ import type { Controller, ControllerType, Domain, Inventory } from '../model/inv
 import { portPath } from '../model/layout.js';
 import type { Target } from '../model/request.js';
 import { isServed, requireServed, type Served } from '../model/served.js';
-import { nameController } from '../model/wording.js';
+import { capitalise, nameController, nameDomain } from '../model/wording.js';
 import { portsAtOf, servedType, servedTypeOf, serviceProblem, speedProblem } from '../types/types.js';
 import { resolveController, resolveType, usualPorts } from './resolve.js';
 
@@ -49,15 +49,18 @@ export function chooseTarget(
     const sentence = `Domain 0 already has ${device.busid}, as it has every device.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
-  if (!domain.alive) throw new PvusbError('no-such-domain', `Domain ${domid} is dead.`, { where });
+  if (!domain.alive) {
+    const sentence = `${nameDomain(inventory, domid, 'Domain')} is dead.`;
+    throw new PvusbError('no-such-domain', sentence, { where });
+  }
   if (devid !== undefined) return portOf(inventory, findController(inventory, domid, devid), device, request);
   if (port !== undefined) {
-    const sentence = `Port ${port} of which controller of domain ${domid}? Name the controller with the port.`;
+    const sentence = `Port ${port} of which controller of ${nameDomain(inventory, domid)}? Name the controller with the port.`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   for (const controller of controllersOf(inventory, domid)) {
     if (!isUsable(inventory, controller) || speedProblem(controller, device)) continue;
-    const served = requireServed(controller);
+    const served = requireServed(inventory, controller);
     const free = freePort(inventory, served);
     if (free !== undefined) return targetAt(inventory, served, free);
   }
@@ -88,12 +91,10 @@ function portOf(
 ): Target {
   const { domid, devid, portCount, version } = controller;
   const where = { domid, devid, port, busid: device.busid };
-  const served = requireServed(controller);
-  const name = nameController(controller);
+  const served = requireServed(inventory, controller);
+  const name = nameController(inventory, controller);
   if (!controller.online) {
-    throw new PvusbError('controller-closing', `Controller ${devid} of domain ${domid} is being removed.`, {
-      where,
-    });
+    throw new PvusbError('controller-closing', `${capitalise(name)} is being removed.`, { where });
   }
   const problem = serviceProblem(inventory, served);
   if (problem) throw problem;
@@ -110,7 +111,7 @@ function portOf(
   }
   const wanted = controller.ports.find((candidate) => candidate.port === port);
   if (!wanted) {
-    throw noSuchPort(controller, port, device.busid);
+    throw noSuchPort(inventory, controller, port, device.busid);
   }
   if (isTaken(wanted)) {
     const sentence = `Port ${port} of ${name} holds ${wanted.busid ?? 'something'}.`;
@@ -121,7 +122,7 @@ function portOf(
     throw new PvusbError('port-in-use', sentence, { where });
   }
   if (clashes(inventory, served).has(port)) {
-    const sentence = `Port ${port} of another controller of domain ${domid} is in use, and a QEMU with a device in the same port of two controllers dies.`;
+    const sentence = `Port ${port} of another controller of ${nameDomain(inventory, domid)} is in use, and a QEMU with a device in the same port of two controllers dies.`;
     throw new PvusbError('port-clash', sentence, { where });
   }
   return targetAt(inventory, served, port);

@@ -4,6 +4,7 @@ import { formatIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from '../model/errors.js';
 import { findDevice } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
+import { labelDomain } from '../model/wording.js';
 import type { ControllerRequest } from './resolve.js';
 
 /** What a configuration says about a domain's USB. Leaving out both lists does not ask for nothing; empty lists do. */
@@ -67,11 +68,11 @@ export function requireMeant(domain: Domain, wanted: WantedUsb, { takesAll = fal
   const { domid, name } = domain;
   const { said = 'The configuration', controllers, devices } = wanted;
   if (name !== undefined && wanted.name !== undefined && wanted.name !== name) {
-    const sentence = `${said} is for ${JSON.stringify(wanted.name)}, and domain ${domid} is ${JSON.stringify(name)}.`;
+    const sentence = `${said} is for ${JSON.stringify(wanted.name)}, and not for ${labelDomain(domain)}.`;
     throw new PvusbError('other-domain', sentence, { where: { domid } });
   }
   if (takesAll || controllers !== undefined || devices !== undefined) return;
-  const sentence = `${said} names neither USB controllers (usbctrl) nor devices (usbdev) for domain ${domid}.`;
+  const sentence = `${said} names neither USB controllers (usbctrl) nor devices (usbdev) for ${labelDomain(domain)}.`;
   throw new PvusbError('no-usb-settings', sentence, { where: { domid } });
 }
 

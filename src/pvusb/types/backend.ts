@@ -5,15 +5,15 @@ import { type BackendKind, backendPath, type ControllerId, portPath } from '../m
 import type { Edit, Fact, Step } from '../model/plan.js';
 import type { RemoveRequest } from '../model/request.js';
 import type { Served } from '../model/served.js';
-import { nameController } from '../model/wording.js';
+import { type Named, nameController } from '../model/wording.js';
 
 /** How long a backend may take to answer (libxl: LIBXL_INIT_TIMEOUT, LIBXL_DESTROY_TIMEOUT). */
 export const BACKEND_WITHIN_MS = 10_000;
 
 /** Waits until `server` has taken a controller. */
-export function servedStep(server: string, kind: BackendKind, controller: ControllerId): Step {
+export function servedStep(named: Named, server: string, kind: BackendKind, controller: ControllerId): Step {
   return {
-    why: `let ${server} take ${nameController(controller)}`,
+    why: `let ${server} take ${nameController(named, controller)}`,
     act: {
       do: 'await',
       domid: controller.domid,
@@ -34,6 +34,7 @@ export function isNew({ backendState }: Served): boolean {
 
 /** Closes a backend and, if anyone is left to answer, waits for the guest; does not wait when it is destroyed. */
 export function closingSteps(
+  named: Named,
   server: string,
   controller: Served,
   { destroy }: RemoveRequest,
@@ -41,7 +42,7 @@ export function closingSteps(
 ): Step[] {
   const { portsAt, backendState } = controller;
   if (backendState === undefined) return [];
-  const name = nameController(controller);
+  const name = nameController(named, controller);
   const empty = allPorts(controller).map(
     ({ port }): Fact => ({ fact: 'value', path: portPath(portsAt, port), is: '' }),
   );

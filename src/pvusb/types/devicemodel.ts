@@ -6,7 +6,7 @@ import type { Inventory } from '../model/inventory.js';
 import type { ControllerId } from '../model/layout.js';
 import type { Step } from '../model/plan.js';
 import type { NewController } from '../model/request.js';
-import { nameController } from '../model/wording.js';
+import { type Named, nameController, nameDomain } from '../model/wording.js';
 import { BACKEND_WITHIN_MS } from './backend.js';
 import {
   examineInQemu,
@@ -44,7 +44,7 @@ export const DEVICEMODEL: ServedType = {
     const { domid, devid } = controller;
     const where = { domid, devid };
     if (domainAt(inventory, domid)?.type !== 'hvm') {
-      const sentence = `Domain ${domid} is not an HVM guest, so nothing can emulate a USB controller for it.`;
+      const sentence = `${nameDomain(inventory, domid, 'Domain')} is not an HVM guest, so nothing can emulate a USB controller for it.`;
       return new PvusbError('unsupported-type', sentence, { where });
     }
     return modelProblem(inventory, controller, 'devicemodel', false) ?? silenceProblem(inventory, controller);
@@ -54,23 +54,23 @@ export const DEVICEMODEL: ServedType = {
   speedProblem: (version, speedMbps) => (version === 2 && speedMbps < HIGH_SPEED ? 'too slow' : undefined),
 
   offer: () => [],
-  serve: (controller) => emulateStep(controller, true),
+  serve: (inventory, controller) => emulateStep(inventory, controller, true),
   serveRecorded(inventory, { portCount, ...controller }) {
     const has = qemuOf(inventory, controller.domid)?.controllers;
     const isMissing = has !== undefined && !has.includes(controller.devid);
-    return isMissing ? [emulateStep({ ...controller, ports: portCount }, false)] : [];
+    return isMissing ? [emulateStep(inventory, { ...controller, ports: portCount }, false)] : [];
   },
   close(inventory, { domid, devid }, { destroy }) {
     if (!hasQemu(inventory, domid)) return [];
     const withinMs = destroy ? ASKED_WITHIN_MS : BACKEND_WITHIN_MS;
-    const why = `have QEMU and the guest let go of ${nameController({ domid, devid })}`;
+    const why = `have QEMU and the guest let go of ${nameController(inventory, { domid, devid })}`;
     return [{ why, act: { do: 'unemulate', domid, devid, withinMs, mayStay: destroy } }];
   },
 
   isThere: (portsAt) => ({ fact: 'value', path: `${portsAt}/type`, is: 'devicemodel' }),
-  handOver: ({ busid, bus, address }, { domid, devid, port }) => [
+  handOver: (inventory, { busid, bus, address }, { domid, devid, port }) => [
     {
-      why: `have the QEMU of domain ${domid} open ${busid}`,
+      why: `have the QEMU of ${nameDomain(inventory, domid)} open ${busid}`,
       act: { do: 'lend', domid, devid, port, busid, bus, address },
       undo: [{ do: 'unlend', domid, devid, port, only: { bus, address } }],
     },
@@ -78,7 +78,7 @@ export const DEVICEMODEL: ServedType = {
   takeBack: () => [],
   letGo(inventory, { controller: { domid, devid }, port: { port, busid } }) {
     if (!hasQemu(inventory, domid)) return { before: [], after: [] };
-    const why = `have the QEMU of domain ${domid} let go of ${busid}`;
+    const why = `have the QEMU of ${nameDomain(inventory, domid)} let go of ${busid}`;
     return { before: [{ why, act: { do: 'unlend', domid, devid, port } }], after: [] };
   },
   letGoLate: () => [],
@@ -102,18 +102,18 @@ function silenceProblem(inventory: Inventory, { domid, devid }: ControllerId): P
     code = 'qemu-unreachable',
   } = qemuOf(inventory, domid) ?? {};
   if (health !== 'silent') return undefined;
-  return new PvusbError(code, `The QEMU of domain ${domid} cannot be asked: ${why}.`, {
-    where: { domid, devid },
-  });
+  const sentence = `The QEMU of ${nameDomain(inventory, domid)} cannot be asked: ${why}.`;
+  return new PvusbError(code, sentence, { where: { domid, devid } });
 }
 
 /** Has QEMU emulate a controller; with `isNew` false, one that it already emulates is just as good. */
 function emulateStep(
+  named: Named,
   { domid, devid, version, ports }: Pick<NewController, 'domid' | 'devid' | 'version' | 'ports'>,
   isNew: boolean,
 ): Step {
   return {
-    why: `have QEMU emulate ${nameController({ domid, devid })}`,
+    why: `have QEMU emulate ${nameController(named, { domid, devid })}`,
     act: { do: 'emulate', domid, devid, version, ports, isNew },
     // A guest that has just got it may not have a driver for it yet; QEMU removes it when it can.
     ...(isNew

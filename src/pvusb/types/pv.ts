@@ -29,23 +29,30 @@ export const PV: ServedType = {
 
   isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && usbback,
 
-  serviceProblem({ usbback }, controller) {
-    if (usbback) return undefined;
+  serviceProblem(inventory, controller) {
+    if (inventory.usbback) return undefined;
     const { domid, devid } = controller;
-    const sentence = `The kernel driver usbback, which would serve ${nameController(controller)}, is not loaded.`;
+    const sentence = `The kernel driver usbback, which would serve ${nameController(inventory, controller)}, is not loaded.`;
     return new PvusbError('no-usbback', sentence, { where: { domid, devid } });
   },
 
   speedProblem: () => undefined,
 
   offer: () => [],
-  serve: (controller) => servedStep(SERVER, BACKEND, controller),
-  serveRecorded: (_, controller) => (isNew(controller) ? [servedStep(SERVER, BACKEND, controller)] : []),
+  serve: (inventory, controller) => servedStep(inventory, SERVER, BACKEND, controller),
+  serveRecorded: (inventory, controller) =>
+    isNew(controller) ? [servedStep(inventory, SERVER, BACKEND, controller)] : [],
   close: (inventory, controller, request) =>
-    closingSteps(SERVER, controller, request, isAlive(inventory, controller.domid) && inventory.usbback),
+    closingSteps(
+      inventory,
+      SERVER,
+      controller,
+      request,
+      isAlive(inventory, controller.domid) && inventory.usbback,
+    ),
 
   isThere: isOnline,
-  handOver: bindSteps,
+  handOver: (_, device) => bindSteps(device),
   takeBack: () => [],
   letGo(inventory, { port }, isShared) {
     const device = port.busid === undefined ? undefined : deviceAt(inventory, port.busid);

@@ -6,14 +6,16 @@ import { PvusbError, type Where } from '../model/errors.js';
 import { domainAt, isAlive, type Place, qemuOf } from '../model/find.js';
 import type { ControllerType, Inventory } from '../model/inventory.js';
 import type { ControllerId } from '../model/layout.js';
+import { type Named, nameDomain } from '../model/wording.js';
 import type { PortFault, PortState } from './served-type.js';
 
 /** How long QEMU may take to follow a port node. */
 export const QEMU_WITHIN_MS = 10_000;
 
 /** The error for a QEMU that no longer listens. */
-export function deadError(domid: number, where: Where = { domid }): PvusbError {
-  return new PvusbError('qemu-dead', `The QEMU that served domain ${domid} has died.`, { where });
+export function deadError(named: Named, domid: number, where: Where = { domid }): PvusbError {
+  const sentence = `The QEMU that served ${nameDomain(named, domid)} has died.`;
+  return new PvusbError('qemu-dead', sentence, { where });
 }
 
 /** Whether a domain has a QEMU that takes commands. */
@@ -34,10 +36,10 @@ export function modelProblem(
     const lacks = model?.running
       ? 'a device model (QEMU) that serves PVUSB'
       : 'a running device model (QEMU)';
-    const sentence = `Domain ${domid} does not have ${lacks}, which a controller of type ${type} needs.`;
+    const sentence = `${nameDomain(inventory, domid, 'Domain')} does not have ${lacks}, which a controller of type ${type} needs.`;
     return new PvusbError('no-device-model', sentence, { where });
   }
-  return qemuOf(inventory, domid)?.health === 'dead' ? deadError(domid, where) : undefined;
+  return qemuOf(inventory, domid)?.health === 'dead' ? deadError(inventory, domid, where) : undefined;
 }
 
 /** Whether the QEMU that serves a port has its device open; undefined when it was not asked or did not say. */

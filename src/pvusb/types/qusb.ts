@@ -6,6 +6,7 @@ import { type Inventory, XenbusState } from '../model/inventory.js';
 import { type ControllerId, portPath, qusbOfferPath } from '../model/layout.js';
 import type { Action, Step } from '../model/plan.js';
 import { isServed, type Served } from '../model/served.js';
+import { type Named, nameDomain } from '../model/wording.js';
 import { closingSteps, isNew, isOnline, servedStep } from './backend.js';
 import {
   examineInQemu,
@@ -48,18 +49,21 @@ export const QUSB: ServedType = {
   speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),
 
   offer: ({ domid }) => [{ fact: 'present', path: qusbOfferPath(domid) }],
-  serve: (controller) => servedStep(SERVER, BACKEND, controller),
-  serveRecorded: (_, controller) => (isNew(controller) ? [servedStep(SERVER, BACKEND, controller)] : []),
+  serve: (inventory, controller) => servedStep(inventory, SERVER, BACKEND, controller),
+  serveRecorded: (inventory, controller) =>
+    isNew(controller) ? [servedStep(inventory, SERVER, BACKEND, controller)] : [],
   close: (inventory, controller, request) =>
-    closingSteps(SERVER, controller, request, isAnswered(inventory, controller)),
+    closingSteps(inventory, SERVER, controller, request, isAnswered(inventory, controller)),
 
   isThere: isOnline,
   /** QEMU follows the port node by itself; the plan waits to see whether it could open the device. */
-  handOver: ({ busid }, { domid, devid, port }) => [openStep({ domid, devid, port }, busid)],
+  handOver: (inventory, { busid }, { domid, devid, port }) => [
+    openStep(inventory, { domid, devid, port }, busid),
+  ],
   takeBack: (target, { busid }) => [releaseAction(target, busid)],
   letGo(inventory, { controller: { domid, devid }, port: { port, busid } }) {
     if (busid === undefined || !hasQemu(inventory, domid)) return { before: [], after: [] };
-    return { before: [], after: [releaseStep({ domid, devid, port }, busid)] };
+    return { before: [], after: [releaseStep(inventory, { domid, devid, port }, busid)] };
   },
   /** A detach through a living QEMU, interrupted after it freed the port: QEMU may still have the device. */
   letGoLate(inventory, { busid }, origin) {
@@ -69,7 +73,7 @@ export const QUSB: ServedType = {
       .flatMap(({ domid, devid, ports, portsAt }) =>
         ports
           .filter(({ port }) => portPath(portsAt, port) === origin)
-          .map(({ port }) => releaseStep({ domid, devid, port }, busid)),
+          .map(({ port }) => releaseStep(inventory, { domid, devid, port }, busid)),
       );
   },
   isTakenBy: isTakenByQemu,
@@ -98,16 +102,17 @@ function isAnswered(inventory: Inventory, { domid, untrustedFrontend: { state } 
 type QemuPort = ControllerId & { readonly port: number };
 
 /** Waits until QEMU has opened the device that a port names. */
-export function openStep({ domid, devid, port }: QemuPort, busid: Busid): Step {
+export function openStep(named: Named, { domid, devid, port }: QemuPort, busid: Busid): Step {
   return {
-    why: `let the QEMU of domain ${domid} open ${busid}`,
+    why: `let the QEMU of ${nameDomain(named, domid)} open ${busid}`,
     act: { do: 'hold', domid, devid, port, busid, withinMs: QEMU_WITHIN_MS },
   };
 }
 
 /** Waits until QEMU has followed a port that was freed. */
-export function releaseStep(at: QemuPort, busid: Busid): Step {
-  return { why: `let the QEMU of domain ${at.domid} let go of ${busid}`, act: releaseAction(at, busid) };
+export function releaseStep(named: Named, at: QemuPort, busid: Busid): Step {
+  const why = `let the QEMU of ${nameDomain(named, at.domid)} let go of ${busid}`;
+  return { why, act: releaseAction(at, busid) };
 }
 
 function releaseAction({ domid, devid, port }: QemuPort, busid: Busid): Action {

@@ -67,7 +67,7 @@ export interface ServedType extends ControllerTraits {
   /** What must exist for a controller to be created, besides its domain. */
   offer(controller: ControllerId): readonly Fact[];
   /** Has a controller served whose trees have just been created. */
-  serve(controller: NewController): Step;
+  serve(inventory: Inventory, controller: NewController): Step;
   /** The same for a controller that is recorded but not served yet; none when it is served. */
   serveRecorded(inventory: Inventory, controller: Served): readonly Step[];
   /** What lets go of a controller, before its trees are removed. Its ports are empty. */
@@ -76,7 +76,7 @@ export interface ServedType extends ControllerTraits {
   /** The controller still exists, and is not being removed. */
   isThere(portsAt: string): Fact;
   /** Hands over a device whose port is claimed. */
-  handOver(device: UsbDevice, target: Target): readonly Step[];
+  handOver(inventory: Inventory, device: UsbDevice, target: Target): readonly Step[];
   /** What takes the device back when its claim is undone, after the port is freed. */
   takeBack(target: Target, device: UsbDevice): readonly Action[];
   /** How a device leaves its port. `isShared`: another port holds it too, and keeps what it has. */

@@ -2,8 +2,9 @@
 import type { Busid } from '../../sysfs/busid.js';
 import { PvusbError } from '../model/errors.js';
 import { controllersOf, type DomainName, findDomain, placesOf } from '../model/find.js';
-import type { Inventory } from '../model/inventory.js';
+import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
+import { labelDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { type Adjustment, nextAdjustment, type PlannedAdjustment, planApply } from '../plan/apply.js';
 import { resolveType } from '../plan/resolve.js';
@@ -62,12 +63,13 @@ export async function applyUsb(
       const lent = new Set(
         found.devices.flatMap(({ busid }) => (placesOf(inventory, busid).length > 0 ? busid : [])),
       );
-      return { plan: nothing(domain.domid), result: { domid: domain.domid, found, lent, changes } };
+      return { plan: nothing(domain), result: { domain, found, lent, changes } };
     },
     needsOf(request.domain, (seen) => busidsWanted(seen, usb)),
   );
   // From here on by number: the domain that was looked at, not another one of that name. The same goes for the devices.
-  const { domid, found, lent } = planned;
+  const { domain, found, lent } = planned;
+  const { domid } = domain;
   // A device that only moves to another port is the host's for a moment, which it does not need it for.
   const fresh = found.devices.flatMap(({ busid }) => (lent.has(busid) ? [] : busid));
   const plans = planned.changes.map(({ plan }) => plan);
@@ -81,7 +83,7 @@ export async function applyUsb(
       options,
       (inventory) => {
         const next = nextAdjustment(inventory, findDomain(inventory, domid), found, request);
-        return { plan: next?.plan ?? nothing(domid), result: next };
+        return { plan: next?.plan ?? nothing(domain), result: next };
       },
       needsOf(domid, () => fresh),
     );
@@ -89,7 +91,7 @@ export async function applyUsb(
     changes.push(result.adjustment);
     options.onChange?.(result.adjustment);
   }
-  const sentence = `Another program changes what domain ${domid} has as fast as it is applied.`;
+  const sentence = `Another program changes what ${labelDomain(domain)} has as fast as it is applied.`;
   throw new PvusbError('conflict', sentence, { where: { domid } });
 }
 
@@ -103,6 +105,6 @@ function busidsWanted(seen: Inventory, usb: WantedUsb): readonly Busid[] {
   }
 }
 
-function nothing(domid: number): Plan {
-  return { title: `make domain ${domid} match its configuration`, steps: [], onFailure: 'stop' };
+function nothing(domain: Domain): Plan {
+  return { title: `make ${labelDomain(domain)} match its configuration`, steps: [], onFailure: 'stop' };
 }

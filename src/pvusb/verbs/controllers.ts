@@ -4,6 +4,7 @@ import type { ControllerType } from '../../libxl/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { controllersOf, type DomainName, findController, findDomain } from '../model/find.js';
 import { isServed } from '../model/served.js';
+import { labelDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { planAddController, planRemoveController } from '../plan/controller.js';
 import { type ControllerRequest, resolveController, resolveType } from '../plan/resolve.js';
@@ -78,13 +79,14 @@ export function releaseDomain(
   options: OperationOptions = {},
 ): Promise<Outcome<Released>> {
   const planner: Planner<Released> = (inventory) => {
-    const { domid } = findDomain(inventory, request.domain);
+    const domain = findDomain(inventory, request.domain);
+    const { domid } = domain;
     const ours = controllersOf(inventory, domid).filter(isServed);
     const steps = ours.flatMap(
       (controller) => planRemoveController(inventory, controller, { destroy: true }).steps,
     );
     const busids = ours.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
-    const plan = { title: `release domain ${domid}`, steps, onFailure: 'stop' } as const;
+    const plan = { title: `release ${labelDomain(domain)}`, steps, onFailure: 'stop' } as const;
     return { plan, result: { domid, devids: ours.map(({ devid }) => devid), busids } };
   };
   return operate(host, options, planner, {

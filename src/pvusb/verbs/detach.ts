@@ -18,6 +18,7 @@ import {
 } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { requireServed } from '../model/served.js';
+import { nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { planDetach, unfinishedDetaches } from '../plan/detach.js';
 import type { Attachment } from './attach.js';
@@ -42,7 +43,7 @@ export function detachDevice(
 ): Promise<Outcome<Omit<Attachment, 'busid'> & { readonly busid?: Busid }>> {
   return operate(host, options, (inventory) => {
     const place = 'device' in request ? placeOfDevice(inventory, request) : placeAt(inventory, request);
-    requireServed(place.controller);
+    requireServed(inventory, place.controller);
     const { domid, devid } = place.controller;
     const { port, busid = unfinishedDetaches(inventory, place)[0] } = place.port;
     const result = { domid, devid, port, ...(busid === undefined ? {} : { busid }) };
@@ -57,9 +58,9 @@ function placeAt(
   const { domid } = findDomain(inventory, request.domain);
   const controller = findController(inventory, domid, request.devid);
   const port = allPorts(controller).find((candidate) => candidate.port === request.port);
-  if (!port) throw noSuchPort(controller, request.port);
+  if (!port) throw noSuchPort(inventory, controller, request.port);
   if (!isTaken(port) && unfinishedDetaches(inventory, { controller, port }).length === 0) {
-    throw emptyPort(controller, request.port);
+    throw emptyPort(inventory, controller, request.port);
   }
   return { controller, port };
 }
@@ -81,7 +82,7 @@ function placeOfDevice(
       where: { busid },
     });
   }
-  const to = domid === undefined ? 'any domain' : `domain ${domid}`;
+  const to = domid === undefined ? 'any domain' : nameDomain(inventory, domid);
   throw new PvusbError('port-empty', `${busid} is not attached to ${to}.`, { where: { busid, domid } });
 }
 

@@ -7,7 +7,7 @@ import type { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { placesOf } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
-import type { Inventory } from '../model/inventory.js';
+import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
@@ -39,6 +39,8 @@ const ROUNDS = 4;
 /** What the doctor found and did. */
 export interface Diagnosis {
   readonly findings: readonly Finding[];
+  /** The domains, by whose names {@link describeFinding} calls them. */
+  readonly domains: readonly Domain[];
   /** A plan for each finding, in the same order. */
   readonly plans: readonly Plan[];
   /** What is still wrong; equals `findings` when nothing was to be fixed. */
@@ -80,7 +82,7 @@ export interface DoctorOptions extends ExecuteOptions {
 export async function doctor(host: Host, options: DoctorOptions = {}): Promise<Diagnosis> {
   const { inventory, findings, idle } = await lastingFindings(host, options);
   const plans = findings.map((finding) => planRepair(inventory, finding));
-  const seen = { findings, plans, idle };
+  const seen = { findings, domains: inventory.domains, plans, idle };
   if (!options.fix) return { ...seen, remaining: findings, failures: [], revived: [] };
   const { failures } = await mend(host, new Set(findings.map(findingKey)), options);
   const revived = await revive(host, idle, options);
@@ -157,7 +159,7 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
     const plan = planRepair(inventory, finding);
     options.onRepair?.(finding, plan);
     try {
-      await execute(host, plan, options);
+      await execute(host, plan, { ...options, domains: inventory.domains });
     } catch (error) {
       if (options.signal?.aborted) throw interrupted(options.signal);
       if (!(error instanceof ConflictError))

@@ -6,6 +6,7 @@ import { toPvusbError } from '../model/failure.js';
 import { type DomainName, findDomain, livingGuests } from '../model/find.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import { withEdits } from '../model/saved-config.js';
+import { labelDomain } from '../model/wording.js';
 import type { CallOptions, Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { readConfig } from '../observe/saved-config.js';
@@ -61,17 +62,14 @@ export function libxlUsb(inventory: Inventory, domain: Domain): string {
   return JSON.stringify({ c_info, usbctrls, usbdevs }, null, 4);
 }
 
-async function configOf(
-  host: Host,
-  { domid, uuid }: Domain,
-  options: CallOptions,
-): Promise<SavedConfig | undefined> {
+async function configOf(host: Host, domain: Domain, options: CallOptions): Promise<SavedConfig | undefined> {
+  const { domid, uuid } = domain;
   if (uuid === undefined) return undefined;
   try {
     return await readConfig(host, { domid, uuid }, options);
   } catch (error) {
     if (isLibxlError(error, 'unsupported')) return undefined;
-    const doing = `reading the saved configuration of domain ${domid}`;
+    const doing = `reading the saved configuration of ${labelDomain(domain)}`;
     throw toPvusbError(error, { doing, where: { domid }, signal: options.signal });
   }
 }

@@ -164,6 +164,6 @@ export async function deviceInPort(
   const found = devicesOf(inventory).find((device) => device.devid === devid && device.port === port);
   if (found) return found;
   throw port >= 1 && port <= controller.portCount
-    ? emptyPort(controller, port)
-    : noSuchPort(controller, port);
+    ? emptyPort(inventory, controller, port)
+    : noSuchPort(inventory, controller, port);
 }

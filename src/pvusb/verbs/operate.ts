@@ -68,7 +68,7 @@ export async function operate<T>(
     const act = async (hadToWait = false): Promise<Outcome<T> | undefined> => {
       // Of what the other operation did, this plan knows nothing.
       if (hadToWait) return undefined;
-      await execute(host, plan, options);
+      await execute(host, plan, { ...options, domains: inventory.domains });
       return outcome;
     };
     try {

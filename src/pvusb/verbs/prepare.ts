@@ -5,7 +5,9 @@ import { INTRODUCE_DOMAIN } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import { type DomainName, findDomain } from '../model/find.js';
-import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
+import type { Domain } from '../model/inventory.js';
+import { labelDomain } from '../model/wording.js';
+import { isNotYet, MAKING_MS, requireBuilt } from '../observe/built.js';
 import { observeDomains } from '../observe/domains.js';
 import type { Changes, Host } from '../observe/host.js';
 import type { Adjustment } from '../plan/apply.js';
@@ -69,7 +71,7 @@ async function tryUntilDone(host: Host, request: PrepareRequest, options: Prepar
   try {
     for (let isFirst = true; ; isFirst = false) {
       try {
-        if (!options.dryRun) await requireBuilt(host, request.domain, seen, signal);
+        if (!options.dryRun) await requireOld(host, request.domain, seen, signal);
         const isLast = options.dryRun || clock.nowMs() >= endMs;
         const applied = await prepareOnce(host, request, { ...options, onChange: collecting }, isLast);
         return options.dryRun ? applied : { ...applied, changes };
@@ -97,13 +99,14 @@ async function prepareOnce(
   const { assignments, changes, plans, unmet } = await reconcile(host, { ...options, domain, isBuilt: true });
   const early = isLast ? undefined : unmet.find(({ error }) => isNotYet(error));
   if (early) throw early.error;
-  const { domid } = named ?? findDomain(await observeDomains(host.xenstore, options), domain);
+  const asked = findDomain(await observeDomains(host.xenstore, options), named?.domid ?? domain);
+  const { domid } = asked;
   const isMet = ({ status, want }: Assignment): boolean =>
     status === 'present' || (options.dryRun === true && want !== undefined);
   const lacking = assignments.find(
     (one) => one.domid === domid && one.rule.mode === 'required' && !isMet(one),
   );
-  if (lacking) throw requiredMissing(domid, lacking, unmet);
+  if (lacking) throw requiredMissing(asked, lacking, unmet);
   return {
     domid,
     changes: [...(named?.changes ?? []), ...changes],
@@ -112,12 +115,13 @@ async function prepareOnce(
 }
 
 function requiredMissing(
-  domid: number,
+  domain: Domain,
   { rule, busid, why }: Assignment,
   unmet: readonly Unmet[],
 ): PvusbError {
   const failed = unmet.find(({ device }) => device.busid === busid)?.error;
-  const sentence = `Domain ${domid} lacks a device that ${formatPlace(rule.place)} requires: ${failed?.message ?? why}`;
+  const { domid } = domain;
+  const sentence = `${labelDomain(domain, 'Domain')} lacks a device that ${formatPlace(rule.place)} requires: ${failed?.message ?? why}`;
   return new PvusbError('required-missing', sentence, { where: { domid, busid }, cause: failed });
 }
 
@@ -125,7 +129,7 @@ function requiredMissing(
  * A domain without a saved configuration is being created, for as long as that may take; `seen` says since when it has
  * been there.
  */
-async function requireBuilt(
+async function requireOld(
   host: Host,
   name: DomainName,
   seen: Map<number, number>,
@@ -136,10 +140,7 @@ async function requireBuilt(
   const nowMs = host.clock.nowMs();
   const sinceMs = seen.get(domid) ?? nowMs;
   seen.set(domid, sinceMs);
-  if (nowMs - sinceMs > MAKING_MS || (await isBuilt(host, domain, { signal }))) return;
-  throw new PvusbError('conflict', `Domain ${domid} is being created by its toolstack.`, {
-    where: { domid },
-  });
+  if (nowMs - sinceMs <= MAKING_MS) await requireBuilt(host, domain, { signal });
 }
 
 /** Waits until a domain is introduced, or for a while: what follows (a name, a QEMU) has no event of its own. */

@@ -2,12 +2,11 @@
  * The one reconciler: what is wanted, compared with what is. What wants something is one of several sources: the
  * assignments, or what a guest had before it rebooted.
  */
-import { PvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import { controllersOf, type DomainName, domainAt, findDomain, placesOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
-import { isBuilt } from '../observe/built.js';
+import { requireBuilt } from '../observe/built.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import type { Adjustment, PlannedAdjustment } from '../plan/apply.js';
@@ -85,7 +84,7 @@ export async function meetWant(
   options: ReconcileOptions,
 ): Promise<Pick<Reconciled, 'changes' | 'plans'>> {
   const [changes, plans]: [Adjustment[], Plan[]] = [[], []];
-  if (!options.isBuilt) await requireBuilt(host, want, options.signal);
+  if (!options.isBuilt) await requireGuest(host, want, options.signal);
   for (let isMoving = false; ; ) {
     const { plan, result } = await meetOnce(host, want, { ...options, isMoving });
     if (!result) return { changes, plans };
@@ -98,13 +97,9 @@ export async function meetWant(
   }
 }
 
-/** libxl destroys a guest whose devices it finds taken while it still builds it. */
-async function requireBuilt(host: Host, { domid }: Want, signal: AbortSignal | undefined): Promise<void> {
+async function requireGuest(host: Host, { domid }: Want, signal: AbortSignal | undefined): Promise<void> {
   const domain = domainAt(await observe(host, { signal, scope: 'controllers', only: domid }), domid);
-  if (!domain || (await isBuilt(host, domain, { signal }))) return;
-  throw new PvusbError('conflict', `Domain ${domid} is being created by its toolstack.`, {
-    where: { domid },
-  });
+  if (domain) await requireBuilt(host, domain, { signal });
 }
 
 /**
@@ -121,7 +116,7 @@ function meetOnce(
     options,
     (inventory) => {
       const next = nextOf(inventory, want);
-      return { plan: next?.plan ?? nothingToGive(want), result: next };
+      return { plan: next?.plan ?? nothingToGive(inventory, want), result: next };
     },
     {
       rules: true,

@@ -97,7 +97,7 @@ export class Assign implements Duty {
       const why = error instanceof Error ? error.message : String(error);
       const isNew = this.#seen.fail(assignment, plug, why, host.clock.nowMs());
       // A guest that is being created, a QEMU that is starting: it will work in a moment.
-      if (isNew && !isNotYet(error)) tell({ event: 'not-assigned', domid: domid!, busid: busid!, why });
+      if (isNew && !isNotYet(error)) tell({ event: 'not-assigned', domid: domid!, name, busid: busid!, why });
     }
   }
 }

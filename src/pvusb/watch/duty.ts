@@ -25,16 +25,20 @@ export type WatchEvent =
   | { readonly event: 'mended'; readonly what: string }
   /** A guest that came back has a device again. */
   | { readonly event: 'returned'; readonly name?: string | undefined; readonly attachment: Attachment }
-  /** It does not get the device, and why. */
-  | { readonly event: 'not-returned'; readonly domid: number; readonly busid: string; readonly why: string }
+  /** A guest does not get the device that it had, or by a rule (that will be tried again), and why. */
+  | {
+      readonly event: 'not-returned' | 'not-assigned';
+      readonly domid: number;
+      readonly name?: string | undefined;
+      readonly busid: string;
+      readonly why: string;
+    }
   /** A guest has a device by a rule. */
   | { readonly event: 'assigned'; readonly name?: string | undefined; readonly at: Attachment }
-  /** It does not get it, and why; it will be tried again. */
-  | { readonly event: 'not-assigned'; readonly domid: number; readonly busid: string; readonly why: string }
   /** A device was pulled out, and the port that it was in is free. */
-  | ({ readonly event: 'unplugged' } & Attachment)
+  | ({ readonly event: 'unplugged'; readonly name?: string | undefined } & Attachment)
   /** A guest's saved configuration had another address for a device that was replugged. */
-  | ({ readonly event: 'corrected' } & CorrectedAddress)
+  | ({ readonly event: 'corrected'; readonly name?: string | undefined } & CorrectedAddress)
   /** In a dry run: what would be done now. */
   | { readonly event: 'planned'; readonly plan: Plan }
   /** A look or a repair failed; the watch goes on. */

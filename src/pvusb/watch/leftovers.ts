@@ -74,7 +74,7 @@ export class Leftovers implements Duty {
     const { host, options, carry, tell } = this.#context;
     const recent = this.#left;
     const had = new Set(ripe.flatMap(({ busids }) => busids));
-    const { findings, plans, remaining, failures, revived } = await carry(
+    const diagnosis = await carry(
       { what: 'doctor', request: { busids: [...had] }, why: 'a guest is gone, or has lost a device' },
       (operation) =>
         doctor(host, {
@@ -84,12 +84,14 @@ export class Leftovers implements Duty {
           only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
         }),
     );
+    const { findings, plans, remaining, failures, revived } = diagnosis;
     if (options.dryRun) {
       for (const plan of plans) tell({ event: 'planned', plan });
       return true;
     }
-    const left = new Set(remaining.map(describeFinding));
-    const mended = findings.map(describeFinding).filter((what) => !left.has(what));
+    const say = (finding: Finding): string => describeFinding(finding, diagnosis);
+    const left = new Set(remaining.map(say));
+    const mended = findings.map(say).filter((what) => !left.has(what));
     for (const what of mended) tell({ event: 'mended', what });
     for (const busid of revived) tell({ event: 'mended', what: `${busid} has its drivers again.` });
     for (const why of failures) tell({ event: 'trouble', why });

@@ -59,7 +59,7 @@ export class Reattach implements Duty {
         this.#seen.settle(guest, lent, attachment && { ...lent, ...attachment });
         for (const plan of plans) tell({ event: 'planned', plan });
         if (attachment) tell({ event: 'returned', name, attachment });
-        if (why !== undefined) tell({ event: 'not-returned', domid, busid: lent.busid, why });
+        if (why !== undefined) tell({ event: 'not-returned', domid, name, busid: lent.busid, why });
       }
     }
   }

@@ -2,6 +2,7 @@
 import type { Busid } from '../../sysfs/index.js';
 import { describeFinding } from '../diagnose/wording.js';
 import { deviceAt, livingGuests } from '../model/find.js';
+import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
@@ -64,7 +65,7 @@ export class Replugged implements Duty {
 
   async #handAnew(busids: ReadonlySet<Busid>): Promise<void> {
     const { host, options, carry, tell } = this.#context;
-    const { findings, plans, remaining, failures } = await carry(
+    const diagnosis = await carry(
       { what: 'doctor', request: { busids: [...busids] }, why: 'a device of a guest came back' },
       (operation) =>
         doctor(host, {
@@ -74,12 +75,14 @@ export class Replugged implements Duty {
             finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
         }),
     );
+    const { findings, plans, remaining, failures } = diagnosis;
     if (options.dryRun) {
       for (const plan of plans) tell({ event: 'planned', plan });
       return;
     }
-    const left = new Set(remaining.map(describeFinding));
-    for (const what of findings.map(describeFinding)) if (!left.has(what)) tell({ event: 'mended', what });
+    const say = (finding: Finding): string => describeFinding(finding, diagnosis);
+    const left = new Set(remaining.map(say));
+    for (const what of findings.map(say)) if (!left.has(what)) tell({ event: 'mended', what });
     for (const why of failures) tell({ event: 'trouble', why });
   }
 }

@@ -1,5 +1,5 @@
 /** The duty that keeps the addresses in saved configurations correct. */
-import { livingGuests } from '../model/find.js';
+import { domainAt, livingGuests } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { knownDevices } from '../model/saved-config.js';
 import { correctAddresses } from '../verbs/addresses.js';
@@ -73,6 +73,7 @@ export class AddressDuty implements Duty {
     const { host, options, carry, tell, trouble } = this.#context;
     if (!host.userdata) return;
     for (const domid of this.#addresses.see(inventory, host.clock.nowMs())) {
+      const name = domainAt(inventory, domid)?.name;
       try {
         const { plan, result } = await carry(
           { what: 'addresses', request: { domid }, why: 'its saved configuration had others' },
@@ -80,7 +81,8 @@ export class AddressDuty implements Duty {
         );
         if (result.hasFile) this.#addresses.settle(domid);
         if (options.dryRun && plan.steps.length > 0) tell({ event: 'planned', plan });
-        if (!options.dryRun) for (const address of result.corrected) tell({ event: 'corrected', ...address });
+        if (!options.dryRun)
+          for (const address of result.corrected) tell({ event: 'corrected', name, ...address });
       } catch (error) {
         trouble(error);
       }

@@ -2,7 +2,7 @@
 import type { Busid } from '../../sysfs/index.js';
 import { describeFinding } from '../diagnose/wording.js';
 import { isPvusbError } from '../model/errors.js';
-import { deviceAt, isOf, livingGuests, type Place, placesOf, savedFor } from '../model/find.js';
+import { deviceAt, domainAt, isOf, livingGuests, type Place, placesOf, savedFor } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { detachDevice } from '../verbs/detach.js';
@@ -37,8 +37,10 @@ export class Unplugged implements Duty {
   async see({ inventory }: Look): Promise<void> {
     const nowMs = this.#context.host.clock.nowMs();
     this.#againMs = undefined;
-    for (const place of leftPlaces(inventory))
-      if (!(await this.#free(place))) this.#againMs = nowMs + RETRY_MS;
+    for (const place of leftPlaces(inventory)) {
+      const name = domainAt(inventory, place.controller.domid)?.name;
+      if (!(await this.#free(place, name))) this.#againMs = nowMs + RETRY_MS;
+    }
     for (const [busid, untilMs] of this.#freed) {
       const device = deviceAt(inventory, busid);
       if (untilMs < nowMs || placesOf(inventory, busid).length > 0) this.#freed.delete(busid);
@@ -47,7 +49,7 @@ export class Unplugged implements Duty {
   }
 
   /** Whether it is free. */
-  async #free({ controller, port }: Place): Promise<boolean> {
+  async #free({ controller, port }: Place, name: string | undefined): Promise<boolean> {
     const { host, options, carry, tell } = this.#context;
     const { domid, devid } = controller;
     const busid = port.busid!;
@@ -58,7 +60,7 @@ export class Unplugged implements Duty {
         (operation) => detachDevice(host, { domain: domid, devid, port: port.port }, operation),
       );
       if (options.dryRun) tell({ event: 'planned', plan });
-      else tell({ event: 'unplugged', ...at });
+      else tell({ event: 'unplugged', name, ...at });
     } catch (error) {
       // Somebody else was faster.
       if (!isPvusbError(error, 'port-empty', 'no-such-controller', 'no-such-domain')) {
@@ -75,7 +77,7 @@ export class Unplugged implements Duty {
     const { host, options, carry, tell, trouble } = this.#context;
     if (options.dryRun) return;
     try {
-      const { findings, remaining, failures } = await carry(
+      const diagnosis = await carry(
         { what: 'doctor', request: { busid }, why: 'another device is in a socket that was lent' },
         (operation) =>
           doctor(host, {
@@ -86,8 +88,10 @@ export class Unplugged implements Duty {
             only: (finding) => LEFT.has(finding.finding) && 'busid' in finding && finding.busid === busid,
           }),
       );
-      const left = new Set(remaining.map(describeFinding));
-      for (const what of findings.map(describeFinding)) if (!left.has(what)) tell({ event: 'mended', what });
+      const { findings, remaining, failures } = diagnosis;
+      const describe = (finding: Finding): string => describeFinding(finding, diagnosis);
+      const left = new Set(remaining.map(describe));
+      for (const what of findings.map(describe)) if (!left.has(what)) tell({ event: 'mended', what });
       for (const why of failures) tell({ event: 'trouble', why });
     } catch (error) {
       trouble(error);

@@ -58,7 +58,7 @@ export const controllerCases: readonly Case[] = [
       const error = await failure(() => addController(lab.host, { domain: 1 }));
       assert.equal(error.code, 'state-timeout');
       assert.equal(error.group, 'host');
-      assertSentence(error.message, ['usbback', 'controller 0', 'domain 1', '10 s']);
+      assertSentence(error.message, ['usbback', 'controller 0 of u1 (domain 1)', '10 s']);
       assert.deepEqual([error.where, error.leftOver], [{ domid: 1, devid: 0 }, []]);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
     },
@@ -115,9 +115,9 @@ export const controllerCases: readonly Case[] = [
       lab.beHasty();
       const error = await failure(() => removeController(lab.host, { domain: 1, devid }));
       assert.equal(error.code, 'state-timeout');
-      assertSentence(error.message, ['guest', 'domain 1', `controller ${devid}`, '10 s']);
+      assertSentence(error.message, ['guest', 'u1 (domain 1)', `controller ${devid}`, '10 s']);
       assert.deepEqual(error.where, { domid: 1, devid });
-      assert.match(error.leftOver.join(), /Controller 0 of domain 1 is being removed/);
+      assert.match(error.leftOver.join(), /Controller 0 of u1 \(domain 1\) is being removed/);
       assert.match(error.remedy, /destroy/);
       assert.equal(lab.driver('4-1:1.0'), 'usb-storage');
       await removeController(lab.host, { domain: 1, devid, destroy: true });

@@ -53,7 +53,7 @@ export const detachCases: readonly Case[] = [
       const { busid, device } = await at({ port: 2 })();
       assert.deepEqual([busid, device?.bus, device?.address], ['4-1', 4, 2]);
       await lab.refuses([
-        { code: 'port-empty', says: ['port 1', 'controller 0', 'domain 1'], act: at({}) },
+        { code: 'port-empty', says: ['port 1', 'controller 0', 'u1 (domain 1)'], act: at({}) },
         { code: 'no-such-port', says: ['1 to 2', 'not 3'], act: at({ port: 3 }) },
         { code: 'no-such-port', says: ['not 0'], act: at({ port: 0 }) },
         { code: 'no-such-controller', says: ['controller 7'], act: at({ devid: 7 }) },

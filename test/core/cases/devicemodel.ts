@@ -74,7 +74,7 @@ export const devicemodelCases: readonly Case[] = [
       await lab.refuses([
         {
           code: 'speed-mismatch',
-          says: ['3-6', 'too slow', 'controller 0 of domain 4'],
+          says: ['3-6', 'too slow', 'controller 0 of h1 (domain 4)'],
           act: () => lab.attach(h1, '3-6', { devid: 0 }),
         },
       ]);

@@ -64,7 +64,7 @@ export const qusbCases: readonly Case[] = [
       await lab.refuses([
         {
           code: 'port-clash',
-          says: ['Port 1', 'domain 2', 'QEMU'],
+          says: ['Port 1', 'u2 (domain 2)', 'QEMU'],
           act: () => lab.attach(u2, '1-1', { devid: 1, port: 1 }),
         },
       ]);

@@ -99,23 +99,39 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
     { code: 'is-root-hub', says: ['usb1'], act: attach(1, '1.1') },
   ],
   'a device that some domain already has': [
-    { code: 'already-attached', says: ['3-8', 'port 1', 'controller 0', 'domain 1'], act: attach(1, '3-8') },
-    { code: 'already-attached', says: ['3-8', 'domain 1'], act: attach(2, '3-8') },
-    { code: 'already-attached', says: ['4-1', 'domain 2'], act: attach(1, '4-1', { devid: 0, port: 2 }) },
+    {
+      code: 'already-attached',
+      says: ['3-8', 'port 1', 'controller 0', 'u1 (domain 1)'],
+      act: attach(1, '3-8'),
+    },
+    { code: 'already-attached', says: ['3-8', 'u1 (domain 1)'], act: attach(2, '3-8') },
+    {
+      code: 'already-attached',
+      says: ['4-1', 'u2 (domain 2)'],
+      act: attach(1, '4-1', { devid: 0, port: 2 }),
+    },
   ],
   'a port that is taken, empty, impossible or without a controller': [
-    { code: 'port-in-use', says: ['ort 1', '3-8', 'domain 1'], act: attach(1, '3-4', { devid: 0, port: 1 }) },
-    { code: 'port-empty', says: ['port 2', 'domain 1'], act: detachPort(1, 0, 2) },
+    {
+      code: 'port-in-use',
+      says: ['ort 1', '3-8', 'u1 (domain 1)'],
+      act: attach(1, '3-4', { devid: 0, port: 1 }),
+    },
+    { code: 'port-empty', says: ['port 2', 'u1 (domain 1)'], act: detachPort(1, 0, 2) },
     { code: 'port-empty', says: ['3-4'], act: detach('3-4') },
-    { code: 'port-empty', says: ['3-8', 'domain 2'], act: detach('3-8', 2) },
-    { code: 'invalid-argument', says: ['ort 1', 'domain 1'], act: attach(1, '3-4', { port: 1 }) },
+    { code: 'port-empty', says: ['3-8', 'u2 (domain 2)'], act: detach('3-8', 2) },
+    { code: 'invalid-argument', says: ['ort 1', 'u1 (domain 1)'], act: attach(1, '3-4', { port: 1 }) },
     ...[0, 3, 99, -1, 1.5, Number.NaN].flatMap((port): Refusal[] => [
-      { code: 'no-such-port', says: [String(port), 'domain 1'], act: attach(1, '3-4', { devid: 0, port }) },
-      { code: 'no-such-port', says: [String(port), 'domain 1'], act: detachPort(1, 0, port) },
+      {
+        code: 'no-such-port',
+        says: [String(port), 'u1 (domain 1)'],
+        act: attach(1, '3-4', { devid: 0, port }),
+      },
+      { code: 'no-such-port', says: [String(port), 'u1 (domain 1)'], act: detachPort(1, 0, port) },
     ]),
   ],
   'a controller that is full': [
-    { code: 'controller-full', says: ['ontroller 0', 'domain 2'], act: attach(2, '3-4', { devid: 0 }) },
+    { code: 'controller-full', says: ['ontroller 0', 'u2 (domain 2)'], act: attach(2, '3-4', { devid: 0 }) },
   ],
   'an impossible controller': [
     { code: 'controller-exists', says: ['1', 'controller 0'], act: add({ devid: 0 }) },
@@ -135,8 +151,12 @@ const TABLE: Readonly<Record<string, readonly Refusal[]>> = {
       says: ['usbip'],
       act: add({ type: 'usbip' as unknown as ControllerType }),
     },
-    { code: 'unsupported-backend', says: ['Domain 2', 'domain 1'], act: add({ backendDomid: 2 }) },
-    { code: 'unsupported-backend', says: ['Domain 2', 'domain 1'], act: add({ backendDomname: 'u2' }) },
+    { code: 'unsupported-backend', says: ['u2 (domain 2)', 'u1 (domain 1)'], act: add({ backendDomid: 2 }) },
+    {
+      code: 'unsupported-backend',
+      says: ['u2 (domain 2)', 'u1 (domain 1)'],
+      act: add({ backendDomname: 'u2' }),
+    },
     { code: 'no-such-domain', says: ['"none"'], act: add({ backendDomname: 'none' }) },
   ],
 };
@@ -150,7 +170,11 @@ const strange = labWith(
 );
 
 const half = (devid: number): Refusal[] => [
-  { code: 'controller-closing', says: [`ontroller ${devid}`, 'domain 1'], act: attach(1, '3-4', { devid }) },
+  {
+    code: 'controller-closing',
+    says: [`ontroller ${devid}`, 'u1 (domain 1)'],
+    act: attach(1, '3-4', { devid }),
+  },
 ];
 const foreign = (devid: number, code: PvusbErrorCode): Refusal[] => {
   const says = [`ontroller ${devid}`, 'omain 1'];
@@ -199,8 +223,8 @@ export const refusalCases: readonly Case[] = [
   caseOf(
     'type pv without usbback',
     [
-      { code: 'no-usbback', says: ['usbback', 'domain 1'], act: add({ type: 'pv' }) },
-      { code: 'no-usbback', says: ['usbback', 'domain 1'], act: attach(1, '3-4', { devid: 0 }) },
+      { code: 'no-usbback', says: ['usbback', 'u1 (domain 1)'], act: add({ type: 'pv' }) },
+      { code: 'no-usbback', says: ['usbback', 'u1 (domain 1)'], act: attach(1, '3-4', { devid: 0 }) },
       { code: 'no-device-model', says: ['qusb', 'omain 1', 'QEMU'], act: add({}) },
     ],
     {

@@ -22,7 +22,14 @@ describe('an address that has changed', () => {
     await watch.until('watching');
     const hostaddr = await replug(saved.lab, '4-1');
     const corrected = await watch.until('corrected');
-    assert.deepEqual(corrected, { event: 'corrected', domid: 3, busid: '4-1', hostbus: 4, hostaddr });
+    assert.deepEqual(corrected, {
+      event: 'corrected',
+      domid: 3,
+      name: 'p1',
+      busid: '4-1',
+      hostbus: 4,
+      hostaddr,
+    });
     assert.deepEqual(saved.settings(3).usbdevs, [hostdev(0, 1, 4, hostaddr)]);
   });
 
@@ -156,7 +163,7 @@ describe('a domain that libxl is building', () => {
       });
     };
     const { changes } = await prepareDomain(saved.host, { domain: 1, usb }, { onWait });
-    assert.deepEqual(waits, ['Domain 1 is being created by its toolstack.']);
+    assert.deepEqual(waits, ['u1 (domain 1) is being created by its toolstack.']);
     assert.equal(changes.length, 1);
     assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
   });

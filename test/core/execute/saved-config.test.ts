@@ -122,11 +122,14 @@ describe('the doctor', () => {
     );
     assert.deepEqual(saved.settings(1).usbdevs, [{}, { ctrl: 1, port: 2 }]);
     const { findings, remaining } = await doctor(saved.host, { fix: true, settleMs: 0 });
-    assert.deepEqual(findings.map(describeFinding), [
-      'The saved configuration of domain 1 does not match the domain: ' +
-        'it lacks 4.2 in port 1 of controller 0, it names a device without a port, ' +
-        'it names a device in port 2 of controller 1 that is not there.',
-    ]);
+    assert.deepEqual(
+      findings.map((finding) => describeFinding(finding)),
+      [
+        'The saved configuration of domain 1 does not match the domain: ' +
+          'it lacks 4.2 in port 1 of controller 0, it names a device without a port, ' +
+          'it names a device in port 2 of controller 1 that is not there.',
+      ],
+    );
     assert.deepEqual(remaining, []);
     assert.deepEqual(saved.settings(1).usbdevs, [hostdev(0, 1, 4, 2)]);
   });

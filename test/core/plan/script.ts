@@ -8,7 +8,7 @@
  *
  * > attach u1 4-1
  *   busid=4-1 devid=0 domid=1 port=1 type=pv
- *   attach 4-1 to port 1 of controller 0 of domain 1 (on failure: undo)
+ *   attach 4-1 to port 1 of controller 0 of u1 (domain 1) (on failure: undo)
  *   - claim port 1 ...
  * ```
  *

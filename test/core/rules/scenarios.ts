@@ -148,7 +148,7 @@ export function scenarios(open: OpenLab): void {
     assert.deepEqual(await host.states(), ['1-8 u1 present']);
     host.rule('auto u1 id=1111:0001 every');
     assert.deepEqual((await host.states()).sort(), [
-      '1-7 u1 conflicting Domain 2 has 1-7.',
+      '1-7 u1 conflicting u2 (domain 2) has 1-7.',
       '1-8 u1 present',
     ]);
   });
@@ -172,7 +172,7 @@ export function scenarios(open: OpenLab): void {
     await host.reconcile();
     host.rule('auto u2 serial=S1');
     await host.reconcile();
-    assert.deepEqual(await host.states(), ['1-8 u2 conflicting Domain 1 has 1-8.']);
+    assert.deepEqual(await host.states(), ['1-8 u2 conflicting u1 (domain 1) has 1-8.']);
     await host.reconcile({ moves: true });
     assert.deepEqual(await host.states(), ['1-8 u2 present']);
     host.rule('deny * serial=S1', 'auto u2 serial=S1');

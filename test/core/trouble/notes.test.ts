@@ -21,9 +21,10 @@ describe('a device that is back with the host', () => {
     assertSentence(error.message, ['4-1:1.0', 'spare', 'usb-storage']);
     assert.equal(lab.driver('4-1:1.0'), 'spare');
     const { findings } = await doctor(lab.host, { settleMs: 0 });
-    assert.deepEqual(findings.map(describeFinding), [
-      '4-1 is back with the host, but 4-1:1.0 is on spare, not on usb-storage.',
-    ]);
+    assert.deepEqual(
+      findings.map((finding) => describeFinding(finding)),
+      ['4-1 is back with the host, but 4-1:1.0 is on spare, not on usb-storage.'],
+    );
     // It stays a finding as long as its own driver refuses it.
     await doctor(lab.host, { fix: true, settleMs: 0 });
     assert.equal(lab.driver('4-1:1.0'), 'spare');

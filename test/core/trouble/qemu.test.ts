@@ -58,7 +58,7 @@ describe('a QEMU that cannot open a device', () => {
       qemuOf(lab, domain).refuseOpen('3-7');
       const error = await failure(() => lab.attach(domain, '3-7'));
       assert.equal(error.code, 'not-opened');
-      assertSentence(error.message, ['3-7', `domain ${domain}`, 'QEMU']);
+      assertSentence(error.message, ['3-7', `(domain ${domain})`, 'QEMU']);
       assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
       qemuOf(lab, domain).refuseOpen('3-7', false);
       await lab.attach(domain, '3-7');
@@ -104,7 +104,7 @@ describe('a QEMU that dies', () => {
   test('23: is reported at once, and nothing is written', async () => {
     await using lab = await open();
     await qemuOf(lab, u2).kill();
-    const says = ['QEMU', 'domain 2', 'died'];
+    const says = ['QEMU', 'u2 (domain 2)', 'died'];
     await lab.refuses([
       { code: 'qemu-dead', says, act: () => lab.attach(u2, '4-1') },
       { code: 'qemu-dead', says, act: () => addController(lab.host, { domain: u2 }) },
@@ -198,7 +198,9 @@ describe('a QEMU that does not answer', () => {
     await addController(lab.host, { domain: h1 });
     const other = qemuOf(lab, h1).connectQmp();
     other.start({ bytes: () => undefined, closed: () => undefined });
-    await lab.refuses([{ code: 'qemu-busy', says: ['domain 4', 'QEMU'], act: () => lab.attach(h1, '4-1') }]);
+    await lab.refuses([
+      { code: 'qemu-busy', says: ['h1 (domain 4)', 'QEMU'], act: () => lab.attach(h1, '4-1') },
+    ]);
     other.close();
     const busy = async (): Promise<never> => {
       throw new QmpError('busy', 'connect', 'another program uses it');
@@ -217,8 +219,8 @@ describe('a QEMU that does not answer', () => {
     qemuOf(lab, h1).guestEjects = false;
     const error = await failure(() => removeController(lab.host, { domain: h1, devid: 0 }));
     assert.equal(error.code, 'state-timeout');
-    assertSentence(error.message, ['domain 4', 'controller 0']);
-    assert.match(error.leftOver.join(), /Controller 0 of domain 4 is being removed/);
+    assertSentence(error.message, ['controller 0 of h1 (domain 4)']);
+    assert.match(error.leftOver.join(), /Controller 0 of h1 \(domain 4\) is being removed/);
     assert.match(error.remedy, /destroy/);
     assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
     await removeController(lab.host, { domain: h1, devid: 0, destroy: true });

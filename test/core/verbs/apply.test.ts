@@ -149,7 +149,7 @@ describe('applying a configuration', () => {
       },
       {
         code: 'already-attached',
-        says: [said, 'domain 3'],
+        says: [said, 'p1 (domain 3)'],
         act: applying({ devices: [{ device: '1-1', said }] }),
       },
       { code: 'is-hub', says: [said, '3-5'], act: applying({ devices: [{ device: '3-5', said }] }) },
@@ -206,9 +206,9 @@ describe('applying a configuration', () => {
     assert.deepEqual(
       plans.map(({ title }) => title),
       [
-        'remove USB controller 0 of domain 1',
-        'add USB controller 0 to domain 1',
-        'attach 3-6 to port 2 of controller 0 of domain 1',
+        'remove USB controller 0 of u1 (domain 1)',
+        'add USB controller 0 to u1 (domain 1)',
+        'attach 3-6 to port 2 of controller 0 of u1 (domain 1)',
       ],
     );
     assert.equal(changes.length, 3);

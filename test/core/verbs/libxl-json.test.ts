@@ -83,7 +83,7 @@ describe("domains in libxl's JSON", () => {
     writeFileSync(join(root, `userdata-d.1.${uuid}.libxl-json`), 'no JSON', { mode: 0o600 });
     const host = { ...lab.host, userdata: openUserdata({ root }) };
     const [broken, ...others] = await libxlDomains(host);
-    assert.match(broken?.problem ?? '', /domain 1\.$/);
+    assert.match(broken?.problem ?? '', / of u1 \(domain 1\)\.$/);
     assert.equal(JSON.parse(broken!.config).usbdevs.length, 1);
     assert.ok(others.length > 0 && others.every(({ problem }) => problem === undefined));
     assert.equal((await failure(() => libxlDomains(host, { domain: 1 }))).code, 'config-unusable');

@@ -19,7 +19,12 @@ describe('a configuration that is not meant for the domain', () => {
   const FOREIGN: readonly (readonly [what: string, usb: WantedUsb, code: string, said: string])[] = [
     ['says nothing', {}, 'no-usb-settings', 'The configuration names neither'],
     ['says only its own name', { name: 'u1', said: 'u1.cfg' }, 'no-usb-settings', 'u1.cfg names neither'],
-    ['is for another', { name: 'u2', devices: [] }, 'other-domain', 'is for "u2", and domain 1 is "u1"'],
+    [
+      'is for another',
+      { name: 'u2', devices: [] },
+      'other-domain',
+      'is for "u2", and not for u1 (domain 1).',
+    ],
     ['is for another, with nothing', { name: 'u2' }, 'other-domain', '"u2"'],
     [
       'is for another, with what does not exist',

@@ -107,7 +107,7 @@ describe('a watch gives guests what rules assign', () => {
     const [event] = watch.events.filter(({ event: kind }) => kind === 'not-assigned');
     assert.match(
       JSON.stringify(event),
-      /assignments\.conf:1:1: Controller 0 of domain 1 has ports 1 to 8, not 9\./,
+      /assignments\.conf:1:1: Controller 0 of u1 \(domain 1\) has ports 1 to 8, not 9\./,
     );
     watch.rule('auto u1 serial=S1');
     await watch.times('assigned', 1);

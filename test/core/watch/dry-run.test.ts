@@ -19,7 +19,7 @@ test('a dry watch plans the return of a device, once, and gives nothing', async 
   await rebootDomain(lab.sim, { domain, domid: 9, controllers });
   const before = await lab.snapshot();
   const { plan } = await watch.until('planned');
-  assert.equal(plan.title, 'attach 4-1 to port 1 of controller 0 of domain 9');
+  assert.equal(plan.title, 'attach 4-1 to port 1 of controller 0 of u1 (domain 9)');
   assert.ok(plan.steps.some(({ undo = [] }) => undo.length > 0));
   assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
   assert.deepEqual(

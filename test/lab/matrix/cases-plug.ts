@@ -81,7 +81,7 @@ export const plugCases: readonly Case[] = [
       await lab.plug('keyboard');
       await ground.eventually('the file has the new address', async () => {
         const stdout = await ground.watchSays();
-        assert.match(stdout, /The saved configuration of domain \d+ has 3-2 at 3\.\d+ now\./);
+        assert.match(stdout, /The saved configuration of \S+ \(domain \d+\) has 3-2 at 3\.\d+ now\./);
       });
       await ground.stopWatch();
       const [, hostaddr] = (await ground.address('3-2')).match(/hostaddr=(\d+)/)!;
