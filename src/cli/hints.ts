@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { addJson, DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
+import type { RunProgram } from './served-command.js';
 import type { Terminal } from './terminal.js';
 
 /** Adds `watch` and `release`. */
@@ -39,7 +40,7 @@ export function addGuests(program: Command, terminal: Terminal): void {
 }
 
 /** Adds `serve`. */
-export function addServe(program: Command, terminal: Terminal): void {
+export function addServe(program: Command, terminal: Terminal, runProgram: RunProgram): void {
   const load = () => import('./commands/serve.js');
   program
     .command('serve')
@@ -64,7 +65,7 @@ export function addServe(program: Command, terminal: Terminal): void {
     .option('--tokens <file>', 'who may come by TCP (default: /etc/pvusb/tokens); see "pvusb token"')
     .option('--json', 'print one JSON object per line')
     .addOption(sysfsRoot())
-    .action(async (options: CommonOptions) => (await load()).runServe(terminal, options));
+    .action(async (options: CommonOptions) => (await load()).runServe(terminal, options, runProgram));
   program
     .command('token')
     .summary('let somebody use the API by TCP')

@@ -104,7 +104,7 @@ export function buildProgram(
   addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
-  addServe(program, terminal);
+  addServe(program, terminal, runProgram);
   addFiles(program, terminal);
   addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);

@@ -1,14 +1,17 @@
 /** A command line that the daemon runs for a launcher. */
 import type { Actor, Daemon } from '../daemon/index.js';
-import { runProgram } from './program.js';
 import { reportError } from './report.js';
 import type { Terminal } from './terminal.js';
 
 /** The commands that only look. */
 const READING: ReadonlySet<string> = new Set(['list', 'devices', 'usb-list']);
 
+/** Runs a command line on a terminal, and gives its exit status. */
+export type RunProgram = (terminal: Terminal, argv: readonly string[]) => Promise<number>;
+
 /** Runs it, and gives its exit status. What changes something is audited, as it was typed. */
 export async function runServed(
+  runProgram: RunProgram,
   daemon: Daemon,
   terminal: Terminal,
   argv: readonly string[],

@@ -53,7 +53,7 @@ export {
   listInventory,
 } from './verbs/listing.js';
 export { type FollowOptions, followHost } from './watch/follow.js';
-export type { MonitorOptions } from './watch/monitor.js';
+export type { Look, MonitorOptions } from './watch/monitor.js';
 
 // Operations. Each one is planned first; with `dryRun` it is only planned.
 
@@ -185,7 +185,7 @@ export { ConflictError } from './model/failure.js';
 
 // Providing a host. `openHost` returns a `Host`; so that tests can replace it, any object with these parts will do.
 
-export { type Clock, Mutex, systemClock } from '../async/index.js';
+export { type Clock, KeyedMutex, Mutex, systemClock } from '../async/index.js';
 export type { DiskExport, UsesOptions } from '../hostuse/index.js';
 export type {
   DomainFiles,

@@ -1,6 +1,5 @@
 /** The kernel's events as `udevadm monitor` prints them, for machines without the package's native library. */
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { Gathered } from './gathered.js';
 import type { Plugs } from './plugs.js';
 
@@ -14,18 +13,25 @@ export async function openUdevadm(): Promise<Plugs | undefined> {
   const child = spawn('udevadm', ARGUMENTS, { stdio: ['ignore', 'pipe', 'ignore'] });
   const gathered = new Gathered();
   gathered.end = () => child.kill();
-  const lines = createInterface({ input: child.stdout });
+  let rest = '';
+  child.stdout.setEncoding('latin1').on('data', (text: string) => {
+    // A read may end inside a line.
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) hear(line);
+  });
+  let hear: (line: string) => void = () => undefined;
   return new Promise((resolve) => {
+    hear = (line) => {
+      if (line.startsWith(BEGIN)) resolve(gathered);
+      const [, name] = /^DEVPATH=.*\/([^/]+)$/.exec(line) ?? [];
+      if (name !== undefined) gathered.stir(name);
+    };
     child.once('error', () => resolve(undefined));
     child.once('exit', () => {
       resolve(undefined);
       // It prints nothing when it has lost events, and none of what comes now is seen.
       gathered.lose(true);
-    });
-    lines.on('line', (line) => {
-      if (line.startsWith(BEGIN)) resolve(gathered);
-      const [, name] = /^DEVPATH=.*\/([^/]+)$/.exec(line) ?? [];
-      if (name !== undefined) gathered.stir(name);
     });
   });
 }

@@ -22,7 +22,7 @@ import { takeActivation } from '../activation.js';
 import type { CommonOptions } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import { usageError } from '../report.js';
-import { runServed } from '../served-command.js';
+import { type RunProgram, runServed } from '../served-command.js';
 import type { Terminal } from '../terminal.js';
 import { VERSION } from '../version.js';
 import { describeEvent } from './watch.js';
@@ -45,7 +45,11 @@ export interface ServeOptions extends CommonOptions {
 }
 
 /** Runs until it is stopped. */
-export async function runServe(terminal: Terminal, options: ServeOptions): Promise<void> {
+export async function runServe(
+  terminal: Terminal,
+  options: ServeOptions,
+  runProgram: RunProgram,
+): Promise<void> {
   const { env, signal } = terminal;
   const activated = takeActivation(process.env, process.pid);
   const systemd = openNotifier(process.env, process.pid);
@@ -74,7 +78,7 @@ export async function runServe(terminal: Terminal, options: ServeOptions): Promi
       onFault: (error) => tell(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
     });
     closers.unshift(() => api.close());
-    const commands = await openCommands(terminal, options, { activated, peerOf, daemon });
+    const commands = await openCommands(terminal, options, { activated, peerOf, daemon, runProgram });
     closers.unshift(() => commands.close());
     const stop = feedWatchdog(systemd, daemon);
     daemon.events.listen(({ event }) => {
@@ -177,24 +181,33 @@ function auditReader(folder: string): AuditReader {
 async function openCommands(
   terminal: Terminal,
   options: ServeOptions,
-  { activated, peerOf, daemon }: Omit<Parts, 'tell'> & { readonly daemon: Daemon },
+  {
+    activated,
+    peerOf,
+    daemon,
+    runProgram,
+  }: Omit<Parts, 'tell'> & { readonly daemon: Daemon; readonly runProgram: RunProgram },
 ) {
   const server: Server = createServer();
   const path = options.commandSocket || terminal.env.PVUSB_COMMAND_SOCKET || COMMAND_SOCKET;
   const fd = activated.get('command');
   if (fd === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const own = process.getuid?.();
-  const commands = serveCommands(server, (asked, argv, by) => runServed(daemon, asked, argv, by), {
-    version: VERSION,
-    environment: terminal.env,
-    serves: () => daemon.state === 'ready',
-    admit(socket) {
-      const { uid, gid, pid } = peerOf(socket);
-      // A simulated host's daemon is whoever's who has started it.
-      if (uid !== 0 && uid !== own) return undefined;
-      return { name: uid === 0 ? 'root' : `uid ${uid}`, via: 'command', role: 'admin', uid, gid, pid };
+  const commands = serveCommands(
+    server,
+    (asked, argv, by) => runServed(runProgram, daemon, asked, argv, by),
+    {
+      version: VERSION,
+      environment: terminal.env,
+      serves: () => daemon.state === 'ready',
+      admit(socket) {
+        const { uid, gid, pid } = peerOf(socket);
+        // A simulated host's daemon is whoever's who has started it.
+        if (uid !== 0 && uid !== own) return undefined;
+        return { name: uid === 0 ? 'root' : `uid ${uid}`, via: 'command', role: 'admin', uid, gid, pid };
+      },
     },
-  });
+  );
   await listenAt(server, { kind: 'unix', listen: fd === undefined ? { path } : { fd }, peerOf });
   return {
     async close(): Promise<void> {
