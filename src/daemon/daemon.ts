@@ -24,7 +24,7 @@ import { Requests } from './requests.js';
 import type { Actor, Asked, AskRequest, OperationRecord, Service, ServiceState } from './service.js';
 
 /** What a daemon is made of. */
-export interface DaemonOptions {
+interface DaemonOptions {
   /** Opens the host; again after xenstored has gone away. */
   readonly open: (signal: AbortSignal) => Promise<OpenHost>;
   /** Called with each operation that has changed something, or was to. */

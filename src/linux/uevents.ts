@@ -2,14 +2,14 @@
 import { constants } from 'node:os';
 
 /** One reading of all that has come. */
-export interface Datagrams {
+interface Datagrams {
   readonly received: readonly Uint8Array[];
   /** The kernel had to drop some: nothing that was known is certain any more. */
   readonly isLossy: boolean;
 }
 
 /** The socket. */
-export interface UeventSocket {
+interface UeventSocket {
   close(): void;
 }
 

@@ -1,7 +1,7 @@
 /** The kernel's events about devices, as it broadcasts them (lib/kobject_uevent.c: a header, then KEY=value texts). */
 
 /** What an event says about a USB device or interface. */
-export interface Uevent {
+interface Uevent {
   /** `add`, `bind`, `change`, `unbind`, `remove`... */
   readonly action: string;
   /** The folder's name: `4-1`, `4-1:1.0`, `usb4`. */
