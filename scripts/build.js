@@ -32,8 +32,15 @@ if (!makeLauncher(`${root}/build/pvusb-launch`, `${root}/dist/cli/main.cjs`))
 // The man page is generated from the commands themselves.
 const man = `${root}/build/man.mjs`;
 await build({ ...options, ...requiring, entryPoints: [`${root}/src/cli/man.ts`], outfile: man });
-const { formatManPage } = await import(`file://${man}`);
+const { formatManPage, formatManDocument, MAN_DOCUMENTS } = await import(`file://${man}`);
 mkdirSync(`${root}/dist/man`);
 const date = new Date(sourceSeconds() * 1000).toISOString().slice(0, 10);
 const errors = readFileSync(`${root}/docs/errors.md`, 'utf8');
 writeFileSync(`${root}/dist/man/pvusb.1`, formatManPage({ version, date, errors }));
+for (const { name, section, summary, from } of MAN_DOCUMENTS) {
+  const text = readFileSync(`${root}/docs/${from}`, 'utf8');
+  writeFileSync(
+    `${root}/dist/man/${name}.${section}`,
+    formatManDocument({ name, section, summary, text, version, date }),
+  );
+}

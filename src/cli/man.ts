@@ -10,6 +10,8 @@ import { CONTROLLER_STATES, PORT_STATES, XENBUS_STATES } from './states.js';
 import type { Terminal } from './terminal.js';
 import { isXlCommand } from './xl/run.js';
 
+export { formatManDocument, MAN_DOCUMENTS } from './man-document.js';
+
 /** What the page is made of beside the program. */
 export interface ManPageParts {
   readonly version: string;

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Command } from 'commander';
-import { formatManPage } from '../../src/cli/man.js';
+import { formatManDocument, formatManPage, MAN_DOCUMENTS } from '../../src/cli/man.js';
 import { buildProgram } from '../../src/cli/program.js';
 import { formatHelp, prose, roff, usage } from '../../src/cli/roff.js';
 import { PORT_STATES } from '../../src/cli/states.js';
@@ -40,9 +40,9 @@ const page = formatManPage({
 });
 
 /** What a formatter prints, without the overstriking for bold and italics. */
-function shown({ program, environment }: Tool, args: readonly string[]): string[] {
+function shown({ program, environment }: Tool, args: readonly string[], input = page): string[] {
   const env = { ...process.env, LC_ALL: 'C.UTF-8', ...environment };
-  const { status, stdout, stderr } = spawnSync(program, args, { env, input: page, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(program, args, { env, input, encoding: 'utf8' });
   assert.deepEqual([status, stderr], [0, '']);
   return stdout.replace(/.\x08/gu, '').split('\n');
 }
@@ -134,6 +134,19 @@ describe('the man page', () => {
       isThere('WAITING for the guest', 'usbback or QEMU has it; the guest has not taken it yet');
       isThere('/var/run/xen/qmp-libxl-DOMID');
       for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what cannot be pasted');
+    });
+  }
+});
+
+describe('a page of the documentation as a man page', () => {
+  for (const { name, section, summary, from } of MAN_DOCUMENTS) {
+    it(`${name}(${section}) has nothing that a terminal or mandoc would stumble over`, () => {
+      const text = readProjectFile(`docs/${from}`);
+      const made = formatManDocument({ name, section, summary, text, version: '1.2.3', date: '2026-11-28' });
+      assert.doesNotMatch(made, /[^\n\x20-\x7e]/);
+      assert.doesNotMatch(made, /\n\n|[ \t]$/m);
+      assert.ok(made.startsWith(`.TH ${name.toUpperCase()} ${section} `));
+      if (mandoc.found) assert.deepEqual(shown(mandoc.found, ['-T', 'lint'], made), ['']);
     });
   }
 });
