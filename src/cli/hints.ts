@@ -1,6 +1,6 @@
 /**
- * The commands that look after a host: doctor, watch, release; and those that read or write xl's files: apply, prepare,
- * export.
+ * The commands that look after a host: doctor, watch, release; those that read or write xl's files: apply, prepare,
+ * export; and that of the daemon: token.
  */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
@@ -35,6 +35,28 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .addOption(sysfsRoot())
     .action(async (domain: string, options: CommonOptions) =>
       (await load()).runRelease(terminal, domain, options),
+    );
+}
+
+/** Adds `token`. */
+export function addDaemon(program: Command, terminal: Terminal): void {
+  program
+    .command('token')
+    .summary("let somebody use the daemon's TCP port")
+    .description(
+      'Makes a token by which somebody may use the daemon over TCP, and prints it: it is not shown again. A line of ' +
+        '/etc/pvusb/tokens has the name, the role and the hash of the token; whoever is taken out of that file is ' +
+        'refused at once. A viewer sees everything; an operator also attaches, detaches and the like, for the guests and ' +
+        'devices named, or for all; an admin also changes rules and overrides them.',
+    )
+    .argument('<name>', 'who it is for')
+    .requiredOption('--role <role>', 'viewer, operator or admin')
+    .option('--guests <names>', "an operator's guests, by name or uuid, with commas (default: all)")
+    .option('--devices <names>', "an operator's devices, by busid or ids, with commas (default: all)")
+    .option('--file <file>', 'the file of tokens (default: /etc/pvusb/tokens)')
+    .option(...JSON_OPTION)
+    .action(async (name: string, options: CommonOptions) =>
+      (await import('./commands/token.js')).runToken(terminal, name, options),
     );
 }
 

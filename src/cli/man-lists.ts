@@ -26,6 +26,7 @@ export const FILES: readonly (readonly [path: string, meaning: string])[] = [
     '/etc/pvusb/assignments.conf',
     'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
   ],
+  ['/etc/pvusb/tokens', 'Who may use the daemon over TCP: names, roles, and the hashes of their tokens.'],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [
     '/var/lib/xen/userdata-d.DOMID.UUID.libxl-json',

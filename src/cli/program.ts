@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
-import { addDoctor, addFiles, addGuests } from './hints.js';
+import { addDaemon, addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
@@ -104,6 +104,7 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addFiles(program, terminal);
+  addDaemon(program, terminal);
   addSimulation(program, terminal, setStatus, runProgram);
   addCompletion(program, terminal);
   addXl(program);

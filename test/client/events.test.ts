@@ -22,7 +22,8 @@ describe('events', { timeout: 60_000 }, () => {
   });
   after(() => stage[Symbol.asyncDispose]());
 
-  const tell = (why: string): void => stage.service.events.tell({ event: 'watch', watch: { event: 'trouble', why } });
+  const tell = (why: string): void =>
+    stage.service.events.tell({ event: 'watch', watch: { event: 'trouble', why } });
   const wordOf = ({ event }: Streamed): string =>
     event.event === 'watch' && event.watch.event === 'trouble' ? event.watch.why : event.event;
 
@@ -145,7 +146,10 @@ describe('events', { timeout: 60_000 }, () => {
   });
 
   it('are taken apart however they are cut', () => {
-    const messages = fc.array(fc.record({ id: fc.stringMatching(/^\w{1,8}$/), data: fc.json() }, { noNullPrototype: true }), { maxLength: 5 });
+    const messages = fc.array(
+      fc.record({ id: fc.stringMatching(/^\w{1,8}$/), data: fc.json() }, { noNullPrototype: true }),
+      { maxLength: 5 },
+    );
     fc.assert(
       fc.property(messages, fc.array(fc.nat(30), { maxLength: 30 }), (sent, cuts) => {
         const text = sent.map(({ id, data }) => `id: ${id}\nevent: x\ndata: ${data}\n\n: \n\n`).join('');

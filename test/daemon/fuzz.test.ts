@@ -18,7 +18,27 @@ const COUNT = Number(process.env.PVUSB_FUZZ ?? 4_000);
 const share = (part: number): number => Math.ceil(COUNT * part);
 
 /** Fields that requests have, so that many get far. */
-const FIELDS = ['domain', 'device', 'devid', 'port', 'dryRun', 'operation', 'force', 'settings', 'mode', 'by', 'id', 'grant', 'rule', 'format', 'text', '__proto__', 'constructor', 'toString', 'length'];
+const FIELDS = [
+  'domain',
+  'device',
+  'devid',
+  'port',
+  'dryRun',
+  'operation',
+  'force',
+  'settings',
+  'mode',
+  'by',
+  'id',
+  'grant',
+  'rule',
+  'format',
+  'text',
+  '__proto__',
+  'constructor',
+  'toString',
+  'length',
+];
 
 function anyValue(dice: Dice, depth = 0): unknown {
   const kind = dice.int(depth > 3 ? 6 : 9);
@@ -63,7 +83,12 @@ it('bodies and queries are refused, or are what the route takes', async () => {
     const route: Route = ROUTES[name];
     const isGet = route.method === 'GET';
     const text = mutated(dice, jsonOf(anyValue(dice)));
-    const query = isGet ? mutated(dice, `${dice.pick(FIELDS)}=${new URLSearchParams({ x: dice.text() }).toString().slice(2)}&domain=u1`) : '';
+    const query = isGet
+      ? mutated(
+          dice,
+          `${dice.pick(FIELDS)}=${new URLSearchParams({ x: dice.text() }).toString().slice(2)}&domain=u1`,
+        )
+      : '';
     const body = dice.chance(0.05) ? dice.bytes(60) : Buffer.from(text);
     const parsed = attempt(() => ({ request: parseRequest(name, query, body) }), isProblem);
     if (!parsed) return;
@@ -88,7 +113,10 @@ it('files of tokens let in those who are in them, and nobody else', async () => 
   await fuzz('files and headers of tokens', share(0.15), (dice) => {
     const hash = dice.chance(0.8) ? '0a'.repeat(32) : dice.text();
     const line = () =>
-      mutated(dice, `${dice.chance(0.7) ? 'one' : dice.text()} ${dice.pick(['viewer', 'operator', 'admin', dice.text()])} ${hash} guests=${dice.text()}`);
+      mutated(
+        dice,
+        `${dice.chance(0.7) ? 'one' : dice.text()} ${dice.pick(['viewer', 'operator', 'admin', dice.text()])} ${hash} guests=${dice.text()}`,
+      );
     const { tokens, problems } = parseTokens(`${line()}\n${line()}\n${dice.text()}`);
     for (const { message, line: at } of problems) {
       assert.equal(controlCharacter(message), undefined);
@@ -103,11 +131,15 @@ it('files of tokens let in those who are in them, and nobody else', async () => 
 
 it('what a daemon answers is understood, or one of our errors; labels stay labels', async () => {
   await fuzz('answers, streams and labels', share(0.15), (dice) => {
-    assert.ok(errorOf({ statusCode: dice.int(600) }, mutated(dice, jsonOf(anyValue(dice)))) instanceof PvusbError);
+    assert.ok(
+      errorOf({ statusCode: dice.int(600) }, mutated(dice, jsonOf(anyValue(dice)))) instanceof PvusbError,
+    );
     const parser = new StreamParser();
     for (const { data } of parser.push(Buffer.from(mutated(dice, `id: 1\ndata: ${dice.text()}\n\n`))))
       assert.equal(typeof data, 'string');
-    const text = formatMetrics([{ name: 'x', help: 'y', type: 'gauge', samples: [{ labels: { a: dice.text() }, value: 1 }] }]);
+    const text = formatMetrics([
+      { name: 'x', help: 'y', type: 'gauge', samples: [{ labels: { a: dice.text() }, value: 1 }] },
+    ]);
     assert.match(text, /^# HELP x y\n# TYPE x gauge\nx\{a="(?:[^"\\\n]|\\["\\])*"\} 1\n$/);
   });
 });

@@ -138,13 +138,21 @@ describe('who may do what', () => {
     const u2 = new Map(domids).get('u2')!;
     for (const domain of ['u2', u2, String(u2)])
       assert.equal(await ask('u1', 'attach', { domain, device: '1-1', dryRun }), 403);
-    assert.equal(await ask('stick', 'attach', { domain: 'u2', device: '46f4:0001', dryRun }), 409, 'u1 has it');
+    assert.equal(
+      await ask('stick', 'attach', { domain: 'u2', device: '46f4:0001', dryRun }),
+      409,
+      'u1 has it',
+    );
     for (const device of ['1-1', '1.2'])
       assert.equal(await ask('stick', 'attach', { domain: 'u2', device, dryRun }), 403);
     assert.equal(await ask('all', 'attach', { domain: 'u2', device: '1-1', dryRun, force: 'because' }), 403);
     assert.equal(await ask('all', 'attach', { domain: 'u2', device: '1-1', dryRun, always: true }), 403);
     assert.equal(await ask('u1', 'reconcile', { domain: 'u1', dryRun }), 200);
-    assert.equal(await ask('u1', 'reconcile', { domain: 'u1', moves: true, dryRun }), 403, 'from other guests');
+    assert.equal(
+      await ask('u1', 'reconcile', { domain: 'u1', moves: true, dryRun }),
+      403,
+      'from other guests',
+    );
     assert.equal(await ask('stick', 'reconcile', { domain: 'u1', dryRun }), 403);
     const settings = 'usbctrl=["version=2"]\nusbdev=["hostbus=1,hostaddr=2"]\n';
     assert.equal(await ask('stick', 'apply', { domain: 'u1', settings, dryRun }), 403);

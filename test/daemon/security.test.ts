@@ -53,7 +53,10 @@ describe('what is hostile', { timeout: 60_000 }, () => {
     const preflight = await stage.raw({ ...version, method: 'OPTIONS', headers: ADMIN });
     assert.equal(preflight.status, 405);
     for (const site of ['cross-site', 'same-site'])
-      assert.equal((await stage.raw({ ...version, headers: { ...ADMIN, 'Sec-Fetch-Site': site } })).status, 403);
+      assert.equal(
+        (await stage.raw({ ...version, headers: { ...ADMIN, 'Sec-Fetch-Site': site } })).status,
+        403,
+      );
   });
 
   it('is of another type, encoded, too long, or no JSON', async () => {
@@ -61,20 +64,50 @@ describe('what is hostile', { timeout: 60_000 }, () => {
     const post = (body: string, headers: Readonly<Record<string, string>>) =>
       stage.raw({ method: 'POST', path, body, headers: { ...ADMIN, ...headers } });
     const json = { 'Content-Type': 'application/json' };
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonp', ''])
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+      'application/jsonp',
+      '',
+    ])
       assert.equal((await post('{}', { 'Content-Type': type })).status, 415, type);
     assert.equal((await post('{}', { ...json, 'Content-Encoding': 'gzip' })).status, 415);
     assert.equal((await post(`"${'x'.repeat(LIMITS.bodyBytes)}"`, json)).status, 413);
-    for (const body of ['', '{', '[]', 'null', '"x"', '\ufeff{}', '{"domain":"u1","device":"4-1","x":1}', '['.repeat(90_000)])
+    for (const body of [
+      '',
+      '{',
+      '[]',
+      'null',
+      '"x"',
+      '\ufeff{}',
+      '{"domain":"u1","device":"4-1","x":1}',
+      '['.repeat(90_000),
+    ])
       assert.equal((await post(body, json)).status, 400, body.slice(0, 40));
-    assert.equal((await post('{"__proto__":{"dryRun":true},"domain":"u1","device":"4-1"}', json)).status, 400);
+    assert.equal(
+      (await post('{"__proto__":{"dryRun":true},"domain":"u1","device":"4-1"}', json)).status,
+      400,
+    );
     const withBody = await stage.raw({ ...version, body: 'x', headers: { ...ADMIN, 'Content-Length': '1' } });
     assert.equal(withBody.status, 400);
     await isAlive();
   });
 
   it('asks for what there is not', async () => {
-    for (const path of ['/', '/api', '/api/v1', '/api/v1/', '/api/v1/version/', '/api/v1/../v1/version', '/%2e%2e/etc/passwd', '//', '/index.html', `/${'x'.repeat(9_000)}`, '*'])
+    for (const path of [
+      '/',
+      '/api',
+      '/api/v1',
+      '/api/v1/',
+      '/api/v1/version/',
+      '/api/v1/../v1/version',
+      '/%2e%2e/etc/passwd',
+      '//',
+      '/index.html',
+      `/${'x'.repeat(9_000)}`,
+      '*',
+    ])
       assert.equal((await stage.raw({ path, headers: ADMIN })).status, 404, path);
     const post = await stage.raw({ ...version, method: 'POST' });
     assert.deepEqual([post.status, post.headers.allow], [405, 'GET']);
@@ -203,9 +236,17 @@ describe('what is hostile', { timeout: 60_000 }, () => {
     const world = labWorld();
     const hostile = 'a"b\\c\n\u001b[2J\u202e} 1\n# evil';
     const [first, ...others] = world.devices;
-    const named = others.map((device, at) => (at === 0 ? { ...device, product: hostile, serial: hostile } : device));
+    const named = others.map((device, at) =>
+      at === 0 ? { ...device, product: hostile, serial: hostile } : device,
+    );
     await using other = await apiStage({}, { ...world, devices: [first!, ...named] });
-    for (const path of ['/api/v1/devices?all=true', '/api/v1/inventory', '/metrics', '/api/v1/list', '/api/v1/doctor?quick=true']) {
+    for (const path of [
+      '/api/v1/devices?all=true',
+      '/api/v1/inventory',
+      '/metrics',
+      '/api/v1/list',
+      '/api/v1/doctor?quick=true',
+    ]) {
       const { status, text } = await other.raw({ path, headers: ADMIN });
       assert.equal(status, 200);
       assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u, path);
@@ -226,5 +267,14 @@ describe('what is hostile', { timeout: 60_000 }, () => {
     assert.equal(headers['cache-control'], 'no-store');
     assert.match(String(headers['content-security-policy']), /default-src 'none'.*frame-ancestors 'none'/);
     assert.equal(headers['access-control-allow-origin'], undefined);
+  });
+
+  it('gets the files of the page without a token, under the same rules, and no others', async () => {
+    const file = await stage.raw({ path: '/app.js' });
+    assert.deepEqual([file.status, file.text], [200, '// page']);
+    assert.match(String(file.headers['content-security-policy']), /script-src 'self'/);
+    assert.equal((await stage.raw({ path: '/app.js', headers: { Host: 'evil.example' } })).status, 421);
+    for (const path of ['/app.js/', '/../app.js', '//app.js', '/app.js%00'])
+      assert.equal((await stage.raw({ path })).status, 404, path);
   });
 });

@@ -62,7 +62,11 @@ export function requireTouch(
   }
   const busid = devices && otherDevice(inventory, touched, devices);
   if (busid !== undefined)
-    throw refusal(actor, busid === 'all' ? 'all devices' : `device ${busid}`, busid === 'all' ? {} : { busid });
+    throw refusal(
+      actor,
+      busid === 'all' ? 'all devices' : `device ${busid}`,
+      busid === 'all' ? {} : { busid },
+    );
 }
 
 function refusal({ name }: Actor, what: string, where: Where): PvusbError {

@@ -3,10 +3,10 @@ import type { RouteName } from '../../../api/index.js';
 import { assign, HalfDoneError, parseSettings, reconciledJson, unassign } from '../../../commands/index.js';
 import {
   type Adjustment,
-  type Busid,
   addController,
   applyUsb,
   attachDevice,
+  type Busid,
   detachDevice,
   doctor,
   domainAt,
