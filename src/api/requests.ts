@@ -176,6 +176,9 @@ export const releaseRequest: z.ZodType<ReleaseCall> = named(
   z.strictObject({ domain, ...change }),
 );
 
+/** Longest settings: they become a part of the audit. */
+const SETTINGS_MAX = 100_000;
+
 /** Makes a domain match a configuration. */
 export interface ApplyCall extends DomainRequest, ChangeOptions {
   /** The text of an xl.cfg file, or libxl's JSON. */
@@ -183,7 +186,7 @@ export interface ApplyCall extends DomainRequest, ChangeOptions {
   /** Settings that say nothing about USB take everything away. */
   readonly takesAll?: boolean | undefined;
 }
-const settings = z.string().max(TEXT_MAX).describe("the text of an xl.cfg file, or libxl's JSON");
+const settings = z.string().max(SETTINGS_MAX).describe("the text of an xl.cfg file, or libxl's JSON");
 /** The request of `apply`. */
 export const applyRequest: z.ZodType<ApplyCall> = named(
   'ApplyRequest',

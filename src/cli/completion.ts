@@ -55,6 +55,7 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--mode': 'mode',
   '--type': 'type',
   '--world': 'file',
+  '--file': 'file',
   '--dir': 'folder',
   '--sysfs-root': 'folder',
   '--json': 'libxl',

@@ -1,11 +1,10 @@
 /**
- * The commands that look after a host: doctor, watch, release; and those that read or write xl's files: apply, prepare,
- * export.
+ * The commands that look after a host: doctor, watch, release; those that read or write xl's files: apply, prepare,
+ * export; and that of the daemon: token.
  */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { addJson, DRY_RUN, JSON_OPTION, sysfsRoot } from './options.js';
-import type { RunProgram } from './served-command.js';
 import type { Terminal } from './terminal.js';
 
 /** Adds `watch` and `release`. */
@@ -36,50 +35,6 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .addOption(sysfsRoot())
     .action(async (domain: string, options: CommonOptions) =>
       (await load()).runRelease(terminal, domain, options),
-    );
-}
-
-/** Adds `serve`. */
-export function addServe(program: Command, terminal: Terminal, runProgram: RunProgram): void {
-  const load = () => import('./commands/serve.js');
-  program
-    .command('serve')
-    .summary('the daemon: follows the rules, serves an API, writes an audit')
-    .description(
-      'Gives devices to guests as rules say, the moment they are plugged in; takes a device that is pulled out from its ' +
-        'guest; keeps devices across reboots. Serves an HTTP API on a Unix socket (root, and a group if named), and on TCP ' +
-        'with TLS and tokens if told to. Writes down what it changes: see "pvusb audit". It keeps nothing in memory that ' +
-        'it cannot read again: it may be killed and started at any time. xl and pvusb work beside it.',
-    )
-    .option('--socket <path>', 'the API (default: /run/pvusb/api.sock)')
-    .option('--command-socket <path>', 'commands of launchers (default: /run/pvusb/command.sock)')
-    .option('--group <name>', 'its members may use the API, too')
-    .option('--group-role <role>', 'as viewer, operator (the default) or admin')
-    .option('--listen <address:port>', 'also on TCP: 192.0.2.1:8443')
-    .option('--name <name:port...>', 'how clients call that (default: the address)')
-    .option(
-      '--tls-cert <file>',
-      "the certificate, in PEM; needed unless it is one of this host's own addresses",
-    )
-    .option('--tls-key <file>', 'its key')
-    .option('--tokens <file>', 'who may come by TCP (default: /etc/pvusb/tokens); see "pvusb token"')
-    .option('--json', 'print one JSON object per line')
-    .addOption(sysfsRoot())
-    .action(async (options: CommonOptions) => (await load()).runServe(terminal, options, runProgram));
-  program
-    .command('token')
-    .summary('let somebody use the API by TCP')
-    .description(
-      'Makes a token and prints it, this once: only its hash is kept. The daemon knows it at once. A line that is ' +
-        'deleted from the file is no longer let in.',
-    )
-    .argument('<name>', 'who it is for, for the audit')
-    .requiredOption('--role <role>', 'viewer, operator or admin')
-    .option('--guests <names>', "an operator's guests, with commas (default: all)")
-    .option('--devices <names>', "an operator's devices, by busid or ids (default: all)")
-    .option('--tokens <file>', 'where it is noted (default: /etc/pvusb/tokens)')
-    .action(async (name: string, options: object) =>
-      (await import('./commands/token.js')).runToken(terminal, name, options),
     );
 }
 

@@ -27,6 +27,7 @@ export const FILES: readonly (readonly [path: string, meaning: string])[] = [
     '/etc/pvusb/assignments.conf',
     'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
   ],
+  ['/etc/pvusb/tokens', 'Who may use the daemon over TCP: names, roles, and the hashes of their tokens.'],
   ['/var/log/pvusb/audit-NUMBER.jsonl', 'The audit: what was changed, by whom and why.'],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [

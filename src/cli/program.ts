@@ -4,7 +4,8 @@ import { USUAL_VERSION } from '../libxl/index.js';
 import { addAudit } from './audit-commands.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
-import { addDoctor, addFiles, addGuests, addServe } from './hints.js';
+import { addDaemon } from './daemon-commands.js';
+import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
@@ -104,7 +105,7 @@ export function buildProgram(
   addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
-  addServe(program, terminal, runProgram);
+  addDaemon(program, terminal, runProgram);
   addFiles(program, terminal);
   addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);

@@ -7,45 +7,23 @@ import {
   ROUTES,
   type Route,
   type RouteName,
-  type Streamed,
 } from '../api/index.js';
 import { PvusbError } from '../pvusb/index.js';
+import type { CallOptions, Daemon } from './daemon.js';
 import { errorOf, notUnderstood } from './errors.js';
-import { type EventsOptions, followEvents } from './events.js';
+import { followEvents } from './events.js';
 import { type DaemonAddress, failure, type Transport, transportTo } from './transport.js';
 
-/** Options of each call. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** The routes that are methods with one answer. */
-export type MethodName = Exclude<RouteName, 'events'>;
+type MethodName = Exclude<RouteName, 'events'>;
 
-/** The arguments of a method: what is asked may be left out where nothing has to be said. */
-export type MethodArguments<Name extends MethodName> =
-  Readonly<Record<never, never>> extends RequestOf<Name>
-    ? [request?: RequestOf<Name>, options?: CallOptions]
-    : [request: RequestOf<Name>, options?: CallOptions];
-
-/**
- * The routes as methods: `await daemon.attach({ domain: 'u1', device: '4-1' })`. Each rejects with the PvusbError that
- * the daemon has met, or with `not-authenticated`, `not-permitted`, `daemon-unreachable`, `daemon-answer`, `aborted`.
- */
-export type DaemonMethods = {
-  readonly [Name in MethodName]: (...args: MethodArguments<Name>) => Promise<AnswerOf<Name>>;
+/** The methods by the table of routes: the compiler compares them with those that are documented. */
+type Methods = {
+  readonly [Name in MethodName]: (
+    request?: RequestOf<Name>,
+    options?: CallOptions,
+  ) => Promise<AnswerOf<Name>>;
 };
-
-/** A daemon. */
-export interface Daemon extends DaemonMethods {
-  /**
-   * Events, the first one `start`: reconnects by itself and goes on where it was. After `reset` events are missing: look
-   * at everything again. Ends when the signal aborts.
-   *
-   * @throws {PvusbError} what cannot get better: `not-authenticated`, `not-permitted`, `daemon-answer`
-   */
-  events(options?: EventsOptions): AsyncGenerator<Streamed, void>;
-}
 
 /**
  * A client of the daemon at an address. Nothing is sent before something is asked for, and nothing has to be closed.
@@ -59,7 +37,7 @@ export function openDaemon(address: DaemonAddress): Daemon {
       name,
       (request: unknown, options?: CallOptions) => call(transport, name, request, options),
     ]),
-  ) as unknown as DaemonMethods;
+  ) as unknown as Methods;
   return { ...methods, events: (options) => followEvents(transport, options) };
 }
 

@@ -1,14 +1,77 @@
 /**
  * A client of the daemon `pvusb serve`, on this host or another: `openDaemon({ socketPath: '/run/pvusb/api.sock' })`.
  */
-export type * from '../api/index.js';
-export {
-  type CallOptions,
-  type Daemon,
-  type DaemonMethods,
-  type MethodArguments,
-  type MethodName,
-  openDaemon,
-} from './client.js';
+
+// A daemon.
+
+export { openDaemon } from './client.js';
+export type { CallOptions, Daemon } from './daemon.js';
 export type { EventsOptions } from './events.js';
 export type { DaemonAddress } from './transport.js';
+
+// What is asked.
+
+export type {
+  AnswerCall,
+  ApplyCall,
+  AssignCall,
+  AttachCall,
+  AuditQuery,
+  ChangeOptions,
+  ControllerAddCall,
+  ControllerCall,
+  ControllerName,
+  DetachCall,
+  DevicesRequest,
+  DoctorQuery,
+  DomainQuery,
+  DomainRequest,
+  ExplainRequest,
+  ImportCall,
+  NoRequest,
+  PrepareCall,
+  ReconcileCall,
+  ReleaseCall,
+  UnassignCall,
+} from '../api/index.js';
+export type { ImportFormat } from '../rules/imports/index.js';
+
+// What is answered.
+
+export type {
+  ApiDocument,
+  AppliedAnswer,
+  AskRequest,
+  AttachedAnswer,
+  AuditAnswer,
+  AuditEntry,
+  Changed,
+  DaemonEvent,
+  DetachedAnswer,
+  DoctorAnswer,
+  ImportAnswer,
+  ImportRemark,
+  OperationPhase,
+  ServiceState,
+  StreamEvent,
+  Streamed,
+  ToldFinding,
+  ToldPlan,
+  VersionAnswer,
+} from '../api/index.js';
+export type {
+  AddedRule,
+  AssignmentJson,
+  CheckedRules,
+  Explanation,
+  Exported,
+  ExportedSettings,
+  ListedController,
+  ListedDevice,
+  ListedDomain,
+  ListedPort,
+  ReconciledJson,
+  RemovedRules,
+  RuleRemark,
+} from '../commands/index.js';
+export type { ControllerSetting, DeviceSetting } from '../xlcfg/index.js';

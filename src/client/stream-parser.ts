@@ -2,7 +2,7 @@
 import { PvusbError } from '../pvusb/index.js';
 
 /** A message of the stream. */
-export interface Message {
+interface Message {
   readonly id: string;
   readonly data: string;
 }

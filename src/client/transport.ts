@@ -21,7 +21,7 @@ export type DaemonAddress =
     };
 
 /** A request. */
-export interface Sent {
+interface Sent {
   readonly method: string;
   readonly path: string;
   /** JSON; none for a GET. */

@@ -37,7 +37,7 @@ export interface AddedRule {
 }
 
 /** What a rule is made of. */
-export interface AssignRequest {
+interface AssignRequest {
   readonly domain: DomainName;
   readonly device: string;
   readonly mode: Mode;

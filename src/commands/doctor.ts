@@ -2,10 +2,10 @@
 import { type Diagnosis, type Finding, type Severity, severityOf } from '../pvusb/index.js';
 
 /** A finding, and how bad it is. */
-export type RatedFinding = Finding & { readonly severity: Severity };
+type RatedFinding = Finding & { readonly severity: Severity };
 
 /** A diagnosis as data. */
-export interface DiagnosisJson extends Omit<Diagnosis, 'domains'> {
+interface DiagnosisJson extends Omit<Diagnosis, 'domains'> {
   readonly healthy: boolean;
   readonly findings: readonly RatedFinding[];
   readonly remaining: readonly RatedFinding[];

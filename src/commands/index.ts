@@ -1,5 +1,5 @@
 /** What commands do and answer, as data: the command line prints it, the daemon sends it. */
-export { type AddedRule, type AssignRequest, assign } from './assign.js';
+export { type AddedRule, assign } from './assign.js';
 export {
   type AssignmentJson,
   assignmentJson,
@@ -8,7 +8,7 @@ export {
 } from './assignments.js';
 export { type CheckedRules, checkRules, type RuleRemark } from './check.js';
 export { type ListedDevice, listedDevices, secondName, shownDevices } from './devices.js';
-export { type DiagnosisJson, diagnosisJson, isWrong, type RatedFinding } from './doctor.js';
+export { diagnosisJson, isWrong } from './doctor.js';
 export { type Explanation, explain, explanationJson, type RulePart } from './explain.js';
 export { type Exported, type ExportedSettings, exportUsb } from './export.js';
 export { describeGuests, describeHolder, whyNotAttachable } from './holders.js';
@@ -21,4 +21,4 @@ export {
 } from './list.js';
 export { commandRemedy, type ErrorJson, errorJson, HalfDoneError, remedyOf } from './remedies.js';
 export { parseSettings } from './settings.js';
-export { type RemovedRules, type UnassignRequest, unassign } from './unassign.js';
+export { type RemovedRules, unassign } from './unassign.js';

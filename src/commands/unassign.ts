@@ -20,9 +20,7 @@ import {
 import { MAIN, requireRules } from './assign.js';
 
 /** Which rules are removed: the one in a line (`assignments.conf:3`), or those about a guest and a device. */
-export type UnassignRequest =
-  | { readonly rule: string }
-  | { readonly domain: string; readonly device: string };
+type UnassignRequest = { readonly rule: string } | { readonly domain: string; readonly device: string };
 
 /** What was removed. */
 export interface RemovedRules {

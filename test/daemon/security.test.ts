@@ -268,4 +268,13 @@ describe('what is hostile', { timeout: 60_000 }, () => {
     assert.match(String(headers['content-security-policy']), /default-src 'none'.*frame-ancestors 'none'/);
     assert.equal(headers['access-control-allow-origin'], undefined);
   });
+
+  it('gets the files of the page without a token, under the same rules, and no others', async () => {
+    const file = await stage.raw({ path: '/app.js' });
+    assert.deepEqual([file.status, file.text], [200, '// page']);
+    assert.match(String(file.headers['content-security-policy']), /script-src 'self'/);
+    assert.equal((await stage.raw({ path: '/app.js', headers: { Host: 'evil.example' } })).status, 421);
+    for (const path of ['/app.js/', '/../app.js', '//app.js', '/app.js%00'])
+      assert.equal((await stage.raw({ path })).status, 404, path);
+  });
 });

@@ -5,7 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Daemon, openDaemon } from '../../src/client/index.js';
-import { type ApiLimits, openApi } from '../../src/daemon/http/index.js';
+import {
+  type ApiLimits,
+  type ApiOptions,
+  type ApiServer,
+  type AuditReader,
+  type Door,
+  openApi,
+  type Page,
+} from '../../src/daemon/http/index.js';
 import { formatToken, parseTokens } from '../../src/daemon/http/tokens.js';
 import type { Peer } from '../../src/linux/peer.js';
 import { labWorld, type World } from '../../src/sim/index.js';
@@ -36,14 +44,14 @@ export const HOST = 'usb.example';
 export const GROUP = 100;
 
 /** A raw answer. */
-export interface RawAnswer {
+interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
 }
 
 /** What is sent. */
-export interface RawRequest {
+interface RawRequest {
   readonly method?: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -87,32 +95,37 @@ export async function apiStage(
   const socketPath = join(dir, 'api.sock');
   const faults: unknown[] = [];
   const stage = { peer: ROOT as Peer | undefined, tokens: LINES as readonly string[] };
-  const api = await openApi({
+  const audit: AuditReader = async ({ limit = 100 }) => [{ what: 'attach', number: 1 }].slice(0, limit);
+  const doors: readonly Door[] = [
+    {
+      kind: 'unix',
+      listen: { path: socketPath },
+      peerOf() {
+        if (stage.peer) return stage.peer;
+        throw new Error('The kernel does not say.');
+      },
+      group: { gid: GROUP, role: 'operator', guests: ['u1'] },
+    },
+    {
+      kind: 'tcp',
+      listen: { host: '127.0.0.1', port: 0 },
+      tokens: async () => parseTokens(stage.tokens.join('\n')).tokens,
+      hosts: [HOST],
+    },
+  ];
+  const page: Page = new Map([['/app.js', { type: 'text/javascript', body: Buffer.from('// page') }]]);
+  const options: ApiOptions = {
     service,
     reading: service.reading,
-    audit: async ({ limit = 100 }) => [{ what: 'attach', number: 1 }].slice(0, limit),
+    audit,
     version: '0.0.0',
     usbIds: [],
     limits,
+    page,
     onFault: (error) => faults.push(error),
-    doors: [
-      {
-        kind: 'unix',
-        listen: { path: socketPath },
-        peerOf() {
-          if (stage.peer) return stage.peer;
-          throw new Error('The kernel does not say.');
-        },
-        group: { gid: GROUP, role: 'operator', guests: ['u1'] },
-      },
-      {
-        kind: 'tcp',
-        listen: { host: '127.0.0.1', port: 0 },
-        tokens: async () => parseTokens(stage.tokens.join('\n')).tokens,
-        hosts: [HOST],
-      },
-    ],
-  });
+    doors,
+  };
+  const api: ApiServer = await openApi(options);
   const { port } = api.addresses[1] as AddressInfo;
   const raw = (request: RawRequest): Promise<RawAnswer> => sendRaw(port, request);
   return Object.assign(stage, {
@@ -141,10 +154,7 @@ export async function apiStage(
 }
 
 /** Sends a request as it is. */
-export function sendRaw(
-  port: number,
-  { method = 'GET', path, headers = {}, body }: RawRequest,
-): Promise<RawAnswer> {
+function sendRaw(port: number, { method = 'GET', path, headers = {}, body }: RawRequest): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const sending = overHttp({
       port,

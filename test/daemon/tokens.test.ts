@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { addToken, openTokens } from '../../src/daemon/http/index.js';
 import { bearerIn, formatToken, newToken, parseTokens, tokenOf } from '../../src/daemon/http/tokens.js';
 import { isPvusbError } from '../../src/pvusb/index.js';
+import { runPvusb } from '../cli/stage.js';
 
 const HASH = '0'.repeat(64);
 
@@ -94,6 +95,32 @@ describe('the file of tokens', () => {
       chmodSync(path, 0o622);
       assert.deepEqual(await tokens(), []);
       assert.match(told.at(-1)!, /can be written by others/);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('gets a line by "pvusb token", which prints the token once', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pvusb-tokens-'));
+    try {
+      const file = join(dir, 'new', 'tokens');
+      const limits = ['--guests', 'u1,u2', '--devices', '4-1', '--file', file];
+      const { status, stdout, stderr } = await runPvusb(['token', 'rack', '--role', 'operator', ...limits]);
+      assert.equal(status, 0, stderr);
+      const [known] = parseTokens(readFileSync(file, 'utf8')).tokens;
+      assert.deepEqual(
+        [known?.name, known?.role, known?.guests, known?.devices],
+        ['rack', 'operator', ['u1', 'u2'], ['4-1']],
+      );
+      assert.equal(tokenOf([known!], stdout.trim()), known);
+      assert.ok(!stderr.includes(stdout.trim()));
+      for (const argv of [
+        ['rack', '--role', 'admin'],
+        ['other', '--role', 'root'],
+        ['other', '--role', 'viewer', '--guests', 'u1'],
+      ])
+        assert.equal((await runPvusb(['token', ...argv, '--file', file])).status, 2, argv.join(' '));
+      assert.equal(parseTokens(readFileSync(file, 'utf8')).tokens.length, 1);
     } finally {
       rmSync(dir, { recursive: true });
     }

@@ -14,7 +14,7 @@ import { attachDevice, type Host, observe, PvusbError } from '../../src/pvusb/in
 const EVENTS_MAX = 100;
 
 /** Events in memory. */
-export class EventsInMemory implements EventLog {
+class EventsInMemory implements EventLog {
   readonly #hearers = new Set<(numbered: Numbered) => void>();
   #events: readonly Numbered[] = [];
   #count = 0;

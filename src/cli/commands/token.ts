@@ -1,27 +1,33 @@
-/** `pvusb token`: lets somebody use the API by TCP. */
-import { addToken, ROLES, TOKENS_PATH } from '../../daemon/index.js';
+/** `pvusb token`: somebody gets a token for the daemon's TCP port. */
+import { addToken, ROLES, TOKENS_PATH } from '../../daemon/http/index.js';
+import { printable } from '../../sysfs/index.js';
+import { type CommonOptions, printJson } from '../context.js';
+import { quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 
 /** Options of the command. */
-interface TokenOptions {
+export interface TokenOptions extends CommonOptions {
   readonly role?: string;
   readonly guests?: string;
   readonly devices?: string;
-  readonly tokens?: string;
+  readonly file?: string;
 }
 
-/** Makes a token, and prints it. */
+/** Makes a token, adds who it is for to the file, and prints it: it can be seen only now. */
 export async function runToken(terminal: Terminal, name: string, options: TokenOptions): Promise<void> {
+  const { file = TOKENS_PATH, guests, devices } = options;
   const role = ROLES.find((one) => one === options.role);
-  if (!role) throw usageError(`--role takes ${ROLES.join(', ')}, not ${options.role}.`, 'pvusb token');
-  const path = options.tokens || TOKENS_PATH;
-  const token = await addToken(path, {
-    name,
-    role,
-    ...(options.guests === undefined ? {} : { guests: options.guests.split(',') }),
-    ...(options.devices === undefined ? {} : { devices: options.devices.split(',') }),
-  });
+  if (!role)
+    throw usageError(
+      `--role takes ${ROLES.join(', ')}, not ${quoteWord(options.role ?? '')}.`,
+      'pvusb token',
+    );
+  const who = { name, role, guests: guests?.split(','), devices: devices?.split(',') };
+  const token = await addToken(file, who);
+  if (options.json) return printJson(terminal, { ...who, file, token });
   terminal.out(`${token}\n`);
-  terminal.err(`Noted in ${path}. This is the only time that the token is shown.\n`);
+  terminal.err(
+    `${name} is ${role} by this token, which is not shown again; ${printable(file)} has its hash.\n`,
+  );
 }

@@ -17,7 +17,7 @@ export type Listen =
   | { readonly server: Server };
 
 /** A group whose members may come. */
-export interface DoorGroup {
+interface DoorGroup {
   readonly gid: number;
   readonly role: Role;
   readonly guests?: readonly string[] | undefined;
@@ -25,7 +25,7 @@ export interface DoorGroup {
 }
 
 /** A Unix socket: root is admin, members of the group have its role, nobody else may come. */
-export interface UnixDoor {
+interface UnixDoor {
   readonly kind: 'unix';
   readonly listen: Listen;
   readonly peerOf: PeerOf;
@@ -33,7 +33,7 @@ export interface UnixDoor {
 }
 
 /** A TCP port. */
-export interface TcpDoor {
+interface TcpDoor {
   readonly kind: 'tcp';
   readonly listen: Listen;
   /** In PEM. Without it only addresses of this host can be listened at, for a proxy in front. */

@@ -6,7 +6,7 @@ import { printable } from '../../sysfs/index.js';
 import { HttpProblem, invalid } from './problem.js';
 
 /** What was asked for: the path as it came, and the query without its question mark. */
-export interface Target {
+interface Target {
   readonly path: string;
   readonly query: string;
 }
@@ -18,6 +18,9 @@ export function targetOf({ url = '' }: Pick<IncomingMessage, 'url'>): Target {
 }
 
 const BY_PATH: ReadonlyMap<string, RouteName> = new Map(ROUTE_NAMES.map((name) => [ROUTES[name].path, name]));
+
+/** Longest sentence about a request, which may repeat what it says. */
+const SENTENCE_MAX = 500;
 
 /** Longest part of a path that is repeated in an error. */
 const SHOWN_MAX = 100;
@@ -51,9 +54,8 @@ export function parseRequest(name: RouteName, query: string, body: Buffer): unkn
   if (success) return data;
   const [issue] = error.issues;
   const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
-  throw invalid(
-    printable(`${where}${issue?.message ?? 'It is not what this operation takes.'}`.slice(0, 500)),
-  );
+  const sentence = printable(`${where}${issue?.message ?? 'It is not what this operation takes.'}`);
+  throw invalid(sentence.slice(0, SENTENCE_MAX));
 }
 
 function parseQuery({ query: kinds = {} }: Route, untrustedQuery: string): Record<string, unknown> {

@@ -1,8 +1,8 @@
 /** The API over HTTP. */
-export type { ApiParts, AuditReader } from './ask.js';
-export type { Door, DoorGroup, Listen, TcpDoor, UnixDoor } from './doors.js';
+export type { AuditReader } from './ask.js';
+export type { Door } from './doors.js';
 export { listenAt } from './listen.js';
-export type { Page, PageFile } from './page.js';
+export type { Page } from './page.js';
 export { type ApiLimits, type ApiOptions, type ApiServer, openApi } from './server.js';
-export { addToken, openTokens, TOKENS_PATH, type Tokens } from './token-file.js';
-export { ROLES, type TokenFor } from './tokens.js';
+export { addToken, openTokens, TOKENS_PATH } from './token-file.js';
+export { ROLES } from './tokens.js';

@@ -24,7 +24,7 @@ export function invalid(message: string, status = 400): HttpProblem {
 }
 
 /** How an error is answered. */
-export interface ProblemAnswer {
+interface ProblemAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: ErrorJson;

@@ -222,10 +222,7 @@ class Api {
         after: typeof seen === 'string' && seen !== '' ? seen : after,
       });
     }
-    const handlers = { ...READING, ...CHANGING } as Readonly<
-      Record<string, (ask: Ask<unknown>) => Promise<unknown>>
-    >;
-    const answer = await handlers[name]!({
+    const answer = await HANDLERS[name]!({
       parts: this.#options,
       request: asked,
       actor: actor ?? NOBODY,
@@ -252,6 +249,11 @@ class Api {
     send(response, status, body);
   }
 }
+
+/** What answers each route; its request has been checked by the schema of that route. */
+const HANDLERS = { ...READING, ...CHANGING } as Readonly<
+  Record<string, (ask: Ask<unknown>) => Promise<unknown>>
+>;
 
 interface Answering {
   readonly actor: Actor | undefined;

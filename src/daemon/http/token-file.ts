@@ -1,5 +1,6 @@
 /** The file of tokens: read again when it has changed, so that a token that was taken out is refused at once. */
-import { chmod, open, readFile, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import {
   formatToken,
@@ -69,6 +70,7 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
   const token = newToken();
   const line = formatToken(who, token);
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await using file = await open(path, 'a+', 0o600);
     const { size, mode } = await file.stat();
     if (size > BYTES_MAX) throw new PvusbError('invalid-configuration', `${path} is too long.`);

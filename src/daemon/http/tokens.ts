@@ -17,7 +17,7 @@ export interface Token {
 }
 
 /** A line that cannot be read: a sentence that is safe to print. */
-export interface TokenProblem {
+interface TokenProblem {
   /** From 1. */
   readonly line: number;
   readonly message: string;

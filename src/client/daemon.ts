@@ -1,0 +1,139 @@
+/** What a daemon can be asked for. */
+import type {
+  AnswerCall,
+  ApiDocument,
+  AppliedAnswer,
+  ApplyCall,
+  AskRequest,
+  AssignCall,
+  AttachCall,
+  AttachedAnswer,
+  AuditAnswer,
+  AuditQuery,
+  Changed,
+  ChangeOptions,
+  ControllerAddCall,
+  ControllerCall,
+  ControllerName,
+  DetachCall,
+  DetachedAnswer,
+  DevicesRequest,
+  DoctorAnswer,
+  DoctorQuery,
+  DomainQuery,
+  DomainRequest,
+  ExplainRequest,
+  ImportAnswer,
+  ImportCall,
+  NoRequest,
+  PrepareCall,
+  ReconcileCall,
+  ReleaseCall,
+  ServiceState,
+  Streamed,
+  UnassignCall,
+  VersionAnswer,
+} from '../api/index.js';
+import type {
+  AddedRule,
+  AssignmentJson,
+  CheckedRules,
+  Explanation,
+  Exported,
+  ListedDevice,
+  ListedDomain,
+  ReconciledJson,
+  RemovedRules,
+} from '../commands/index.js';
+import type { AddedController, ControllerDetails, Inventory, Released } from '../pvusb/index.js';
+import type { EventsOptions } from './events.js';
+
+/** Options of each call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A daemon. Each method rejects with the PvusbError that the daemon has met, or with `not-authenticated`,
+ * `not-permitted`, `daemon-busy`, `daemon-unreachable`, `daemon-answer` (what answers is not understood),
+ * `invalid-argument` or `aborted`. Changes take `dryRun`, and an id for the `operation`, by which its steps are known
+ * among the events.
+ */
+export interface Daemon {
+  /** Says whether the daemon serves: status 503 if not. */
+  health(request?: NoRequest, options?: CallOptions): Promise<{ readonly status: 'ok' }>;
+  /** Says whether the daemon serves: status 503 if not. */
+  readiness(request?: NoRequest, options?: CallOptions): Promise<{ readonly state: ServiceState }>;
+  /** Metrics in the text format of Prometheus. */
+  metrics(request?: NoRequest, options?: CallOptions): Promise<string>;
+  /** The host's USB devices, who has them, and whether they can be attached. */
+  openapi(request?: NoRequest, options?: CallOptions): Promise<ApiDocument>;
+  /** The host's USB devices, who has them, and whether they can be attached. */
+  version(request?: NoRequest, options?: CallOptions): Promise<VersionAnswer>;
+  /** The host's USB devices, who has them, and whether they can be attached. */
+  inventory(request?: NoRequest, options?: CallOptions): Promise<Inventory>;
+  /** The host's USB devices, who has them, and whether they can be attached. */
+  devices(request?: DevicesRequest, options?: CallOptions): Promise<readonly ListedDevice[]>;
+  /** Domains, their controllers, ports and devices. */
+  list(request?: DomainQuery, options?: CallOptions): Promise<readonly ListedDomain[]>;
+  /** Everything about a controller. */
+  controllerInfo(request: ControllerName, options?: CallOptions): Promise<ControllerDetails>;
+  /** What a guest has, as the settings of its xl.cfg file. */
+  export(request: DomainRequest, options?: CallOptions): Promise<Exported>;
+  /** What is half done or left over. Takes two seconds if there is something. */
+  doctor(request?: DoctorQuery, options?: CallOptions): Promise<DoctorAnswer>;
+  /** The rules that give devices to guests, and what has become of them. */
+  assignments(request?: NoRequest, options?: CallOptions): Promise<readonly AssignmentJson[]>;
+  /** Which rules apply to a device, and why. */
+  explain(request: ExplainRequest, options?: CallOptions): Promise<Explanation>;
+  /** A stream of server-sent events: how the host changes, and the steps of operations. */
+  check(request?: NoRequest, options?: CallOptions): Promise<CheckedRules>;
+  /** A stream of server-sent events: how the host changes, and the steps of operations. */
+  requests(request?: NoRequest, options?: CallOptions): Promise<readonly AskRequest[]>;
+  /** Who has changed what. */
+  audit(request?: AuditQuery, options?: CallOptions): Promise<AuditAnswer>;
+  /** Lends a device to a domain. */
+  attach(request: AttachCall, options?: CallOptions): Promise<Changed<AttachedAnswer>>;
+  /** Adds a USB controller to a domain. */
+  detach(request: DetachCall, options?: CallOptions): Promise<Changed<DetachedAnswer>>;
+  /** Adds a USB controller to a domain. */
+  controllerAdd(request: ControllerAddCall, options?: CallOptions): Promise<Changed<AddedController>>;
+  /** Detaches the devices of a controller, waits for the guest to let go of it, and removes it. */
+  controllerRemove(
+    request: ControllerCall,
+    options?: CallOptions,
+  ): Promise<Changed<{ readonly domid: number; readonly devid: number }>>;
+  /** The same without waiting for the guest. */
+  controllerDestroy(
+    request: ControllerCall,
+    options?: CallOptions,
+  ): Promise<Changed<{ readonly domid: number; readonly devid: number }>>;
+  /** Takes every device and controller from a domain, alive or dead. */
+  release(request: ReleaseCall, options?: CallOptions): Promise<Changed<Released>>;
+  /** Makes the USB of a domain match settings. */
+  apply(request: ApplyCall, options?: CallOptions): Promise<Changed<AppliedAnswer>>;
+  /** Waits for a domain and gives it what settings name and the rules assign. */
+  prepare(request: PrepareCall, options?: CallOptions): Promise<Changed<AppliedAnswer>>;
+  /** Gives guests what the rules assign to them. */
+  reconcile(request?: ReconcileCall, options?: CallOptions): Promise<Changed<Omit<ReconciledJson, 'plans'>>>;
+  /** Repairs what is half done or left over. */
+  doctorFix(request?: ChangeOptions, options?: CallOptions): Promise<Changed<DoctorAnswer>>;
+  /** Says whether a guest gets a device that waits for a word. */
+  answer(
+    request: AnswerCall,
+    options?: CallOptions,
+  ): Promise<Changed<{ readonly id: string; readonly granted: boolean }>>;
+  /** Removes rules. */
+  assign(request: AssignCall, options?: CallOptions): Promise<Changed<AddedRule>>;
+  /** Removes rules. */
+  unassign(request: UnassignCall, options?: CallOptions): Promise<Changed<RemovedRules>>;
+  /** Makes rules of another program's file; nothing is written. */
+  import(request: ImportCall, options?: CallOptions): Promise<ImportAnswer>;
+  /**
+   * Events, the first one `start`: reconnects by itself and goes on where it was. After `reset` events are missing: look
+   * at everything again. Ends when the signal aborts.
+   *
+   * @throws {PvusbError} what cannot get better: `not-authenticated`, `not-permitted`, `daemon-answer`
+   */
+  events(options?: EventsOptions): AsyncGenerator<Streamed, void>;
+}
