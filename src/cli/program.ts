@@ -6,6 +6,7 @@ import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addQuiesce } from './quiesce-commands.js';
 import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
@@ -104,6 +105,7 @@ export function buildProgram(
   addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
+  addQuiesce(program, terminal, setStatus);
   addFiles(program, terminal);
   addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);

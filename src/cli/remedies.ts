@@ -12,6 +12,7 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
   'rules-invalid': 'Correct the rule at the place named, or give a reason with --force.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',
+  'no-such-token': 'See "pvusb quiesced" for the tokens.',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
   'port-empty': 'See "pvusb list" for what is attached.',
   'controller-closing': 'Finish its removal with "pvusb controller destroy".',

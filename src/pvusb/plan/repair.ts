@@ -48,6 +48,8 @@ function repairTitle(finding: Finding): string {
       return `take the device in port ${finding.port} of controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
     case 'unrecorded-controller':
       return `take controller ${finding.devid} of domain ${finding.domid} out of QEMU`;
+    case 'quiesced':
+      return `restore what ${finding.guest.name ?? `domain ${finding.guest.domid}`} had, when it may have it again`;
     case 'no-frontend':
       return `look for the driver xen-hcd in domain ${finding.controller.domid}`;
     case 'dead-domain':
@@ -77,6 +79,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     }
     case 'no-usbback':
     case 'no-frontend':
+    case 'quiesced':
       return [];
     case 'config-unreadable':
       return [];

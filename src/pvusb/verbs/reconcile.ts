@@ -99,7 +99,11 @@ export async function meetWant(
 }
 
 /** libxl destroys a guest whose devices it finds taken while it still builds it. */
-async function requireBuilt(host: Host, { domid }: Want, signal: AbortSignal | undefined): Promise<void> {
+export async function requireBuilt(
+  host: Host,
+  { domid }: Pick<Want, 'domid'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const domain = domainAt(await observe(host, { signal, scope: 'controllers', only: domid }), domid);
   if (!domain || (await isBuilt(host, domain, { signal }))) return;
   throw new PvusbError('conflict', `Domain ${domid} is being created by its toolstack.`, {

@@ -1,4 +1,5 @@
 /** The duty that gives guests what the rules assign to them. */
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import { parseRules, type RuleFile } from '../../rules/index.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { isPvusbError } from '../model/errors.js';
@@ -17,6 +18,7 @@ export class Assign implements Duty {
   readonly #context: DutyContext;
   readonly #seen = new AssignmentsSeen();
   #files: readonly RuleFile[] = [];
+  #quiesced: readonly QuiescedGuest[] = [];
 
   constructor(context: DutyContext) {
     this.#context = context;
@@ -33,11 +35,12 @@ export class Assign implements Duty {
       const nowMs = host.clock.nowMs();
       const isDue = (this.#seen.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs;
       const hasNewRules = await this.#readRules();
-      const isQuiet = !isFirst && !hasNewRules && changes.length === 0 && !isDue;
+      const hasNewQuiesced = await this.#readQuiesced();
+      const isQuiet = !isFirst && !hasNewRules && !hasNewQuiesced && changes.length === 0 && !isDue;
       if (isQuiet || parseRules(this.#files).rules.length === 0) return;
       const { signal } = options;
       const devices = await host.sysfs.devices({ signal, details: true });
-      await this.#assign({ ...inventory, devices, ruleFiles: this.#files });
+      await this.#assign({ ...inventory, devices, ruleFiles: this.#files, quiesced: this.#quiesced });
     } catch (error) {
       trouble(error);
     }
@@ -55,6 +58,13 @@ export class Assign implements Duty {
       trouble(error);
     }
     return true;
+  }
+
+  /** True when they are not those they were: one that is restored gets what rules assign to it again. */
+  async #readQuiesced(): Promise<boolean> {
+    const before = this.#quiesced;
+    this.#quiesced = (await this.#context.host.quiesced?.list()) ?? [];
+    return JSON.stringify(this.#quiesced) !== JSON.stringify(before);
   }
 
   async #assign(inventory: Inventory): Promise<void> {
