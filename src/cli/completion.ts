@@ -1,7 +1,14 @@
 /** What may come next on a command line: what `pvusb complete` prints for the shells' scripts. */
 import type { Command, Option } from 'commander';
 import { describeHolder, whyNotAttachable } from '../commands/index.js';
-import { CONTROLLER_TRAITS, deviceAt, type Inventory, livingGuests, observe } from '../pvusb/index.js';
+import {
+  CONTROLLER_TRAITS,
+  deviceAt,
+  type Inventory,
+  listQuiesced,
+  livingGuests,
+  observe,
+} from '../pvusb/index.js';
 import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
@@ -27,6 +34,7 @@ type Kind =
   | 'shell'
   | 'format'
   | 'mode'
+  | 'token'
   | 'libxl'
   | 'xenstore'
   | 'file'
@@ -67,6 +75,7 @@ const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = {
   domain: 'domain',
   file: 'file',
   shell: 'shell',
+  token: 'token',
   format: 'format',
 };
 
@@ -179,6 +188,8 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
         { value: 'ask', description: 'when someone asks for it' },
         { value: 'auto', description: 'by itself' },
       ];
+    case 'token':
+      return observeTokens(terminal);
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,
@@ -212,16 +223,32 @@ function describeOptions(command: Command): Offer[] {
 }
 
 /** A shell is waiting for this: when the host cannot be asked, nothing is offered and nothing is printed. */
-async function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]> {
+async function asking(
+  terminal: Terminal,
+  body: (host: Parameters<typeof observe>[0], signal: AbortSignal) => Promise<readonly Offer[]>,
+): Promise<readonly Offer[]> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   try {
-    return await withHost({ ...terminal, signal }, {}, async (host) => {
-      const inventory = await observe(host, { signal });
-      return kind === 'domain' ? describeDomains(inventory) : describeDevices(inventory, kind);
-    });
+    return await withHost({ ...terminal, signal }, {}, (host) => body(host, signal));
   } catch {
     return [];
   }
+}
+
+function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]> {
+  return asking(terminal, async (host, signal) => {
+    const inventory = await observe(host, { signal });
+    return kind === 'domain' ? describeDomains(inventory) : describeDevices(inventory, kind);
+  });
+}
+
+function observeTokens(terminal: Terminal): Promise<readonly Offer[]> {
+  return asking(terminal, async (host) =>
+    (await listQuiesced(host)).map(({ token, name, domid }) => ({
+      value: token,
+      description: `what ${name ?? `domain ${domid}`} had`,
+    })),
+  );
 }
 
 function describeDomains(inventory: Inventory): Offer[] {

@@ -59,7 +59,10 @@ function formatList({ items, ordered, start }: Tokens.List): string[] {
   const first = start === '' ? 1 : start;
   return items.flatMap(({ tokens }, at) => {
     const mark = ordered ? `${first + at}.` : '\\(bu';
-    return [`.IP "${mark}" 4`, ...tokens.flatMap((token) => prose(plain('tokens' in token ? token.tokens : [token])))];
+    return [
+      `.IP "${mark}" 4`,
+      ...tokens.flatMap((token) => prose(plain('tokens' in token ? token.tokens : [token]))),
+    ];
   });
 }
 
@@ -69,8 +72,15 @@ function formatTable({ header, rows }: Tokens.Table): string[] {
   return list(
     rows.map((row) => {
       const [tag = '', ...cells] = row.map(({ tokens }) => plain(tokens));
-      const told = cells.map((text, at) => (cells.length > 1 && titles[at + 1] ? `${titles[at + 1]}: ${text}` : text));
-      return [bold(tag), ...told.filter((text) => text !== '').flatMap((text, at) => [...(at > 0 ? ['.br'] : []), ...prose(text)])];
+      const told = cells.map((text, at) =>
+        cells.length > 1 && titles[at + 1] ? `${titles[at + 1]}: ${text}` : text,
+      );
+      return [
+        bold(tag),
+        ...told
+          .filter((text) => text !== '')
+          .flatMap((text, at) => [...(at > 0 ? ['.br'] : []), ...prose(text)]),
+      ];
     }),
   );
 }

@@ -9,6 +9,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['PVUSB_PROC', 'Where the kernel says what the host does with its devices; default /proc.'],
   ['PVUSB_DEV', 'Where the device files are; default /dev.'],
   ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
+  ['PVUSB_STATE', 'Where what outlives a reboot is kept; default /var/lib/pvusb.'],
   ['PVUSB_AUDIT', 'Where the audit is; default /var/log/pvusb.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
@@ -28,6 +29,7 @@ export const FILES: readonly (readonly [path: string, meaning: string])[] = [
     'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
   ],
   ['/etc/pvusb/tokens', 'Who may use the daemon over TCP: names, roles, and the hashes of their tokens.'],
+  ['/var/lib/pvusb/quiesced/TOKEN.json', 'What a quiesced guest had.'],
   ['/var/log/pvusb/audit-NUMBER.jsonl', 'The audit: what was changed, by whom and why.'],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [
@@ -75,6 +77,15 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
       'pvusb explain 4-1',
       'pvusb reconcile --dry-run',
       'pvusb reconcile',
+    ],
+  },
+  {
+    what: 'Save a guest without its devices, and give them back to it when it is restored:',
+    lines: [
+      'token=$(pvusb quiesce --controllers u1)',
+      'xl save u1 u1.save',
+      'xl restore u1.save',
+      'pvusb restore "$token"',
     ],
   },
   {

@@ -7,6 +7,7 @@ import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDaemon } from './daemon-commands.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addQuiesce } from './quiesce-commands.js';
 import { reportError, usageError } from './report.js';
 import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
@@ -106,6 +107,7 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addDaemon(program, terminal, runProgram);
+  addQuiesce(program, terminal, setStatus);
   addFiles(program, terminal);
   addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);

@@ -16,6 +16,7 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'not-authenticated':
     'Give a token that "pvusb token" has made, or use the Unix socket of the daemon as root.',
   'daemon-unreachable': 'Start the daemon with "pvusb serve", or correct its address.',
+  'no-such-token': 'See "pvusb quiesced" for the tokens.',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
   'port-empty': 'See "pvusb list" for what is attached.',
   'controller-closing': 'Finish its removal with "pvusb controller destroy".',

@@ -83,7 +83,16 @@ export { type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export { type Quiesced, type QuiesceRequest, quiesceDomain } from './verbs/quiesce.js';
 export { type Reconciled, type ReconcileOptions, reconcile } from './verbs/reconcile.js';
+export {
+  forgetQuiesced,
+  listQuiesced,
+  type Restored,
+  type RestoreOptions,
+  restoreDomain,
+  type Unrestored,
+} from './verbs/restore.js';
 export { parseXlConfig, type XlConfig } from './verbs/xl-config.js';
 export type { Carry, OwnOperation, WatchEvent } from './watch/duty.js';
 export type { GuestDevice } from './watch/guests-seen.js';
@@ -118,6 +127,7 @@ export type {
 } from './model/inventory.js';
 export { XenbusState } from './model/inventory.js';
 export type { ControllerId } from './model/layout.js';
+export { domainsOf as quiescedDomains } from './model/quiesced.js';
 export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';
@@ -209,6 +219,14 @@ export type {
   QmpCommands,
   QmpEvent,
 } from '../qmp/index.js';
+export {
+  openQuiescedFiles,
+  type QuiescedController,
+  type QuiescedDevice,
+  type QuiescedFiles,
+  type QuiescedGuest,
+  STATE_ROOT,
+} from '../quiesced/index.js';
 export type {
   Decision,
   Guest,

@@ -12,12 +12,16 @@ const bytesOf = (text: string): Uint8Array => Buffer.from(text.replaceAll('|', '
 
 describe('an event of the kernel', () => {
   it('says what has happened to which device or interface', () => {
-    const text = 'bind@/devices/x/usb3/3-1/3-1:1.0|ACTION=bind|DEVPATH=/devices/x/usb3/3-1/3-1:1.0|SUBSYSTEM=usb|SEQNUM=7|';
+    const text =
+      'bind@/devices/x/usb3/3-1/3-1:1.0|ACTION=bind|DEVPATH=/devices/x/usb3/3-1/3-1:1.0|SUBSYSTEM=usb|SEQNUM=7|';
     assert.deepEqual(parseUevent(bytesOf(text)), { action: 'bind', name: '3-1:1.0' });
   });
 
   it("is none if it is about something else, or udevd's", () => {
-    assert.equal(parseUevent(bytesOf('add@/devices/x|ACTION=add|DEVPATH=/devices/x|SUBSYSTEM=net|')), undefined);
+    assert.equal(
+      parseUevent(bytesOf('add@/devices/x|ACTION=add|DEVPATH=/devices/x|SUBSYSTEM=net|')),
+      undefined,
+    );
     assert.equal(parseUevent(bytesOf('libudev|ACTION=add|DEVPATH=/devices/3-1|SUBSYSTEM=usb|')), undefined);
     assert.equal(parseUevent(new Uint8Array()), undefined);
   });

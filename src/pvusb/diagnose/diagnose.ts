@@ -42,6 +42,7 @@ export function diagnose(inventory: Inventory): Finding[] {
     ...inventory.devices.flatMap((device) => bindingFindings(inventory, device)),
     ...inventory.savedDrivers.flatMap((saved) => savedFindings(inventory, saved)),
     ...inventory.saved.flatMap((saved) => configFindings(inventory, saved)),
+    ...(inventory.quiesced ?? []).map((guest): Finding => ({ finding: 'quiesced', guest })),
     ...inventory.orphanBackends.map((orphan): Finding => ({ finding: 'orphan-backend', orphan })),
   ];
 }

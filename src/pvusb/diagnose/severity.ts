@@ -10,6 +10,7 @@ export function severityOf(finding: Finding): Severity {
     case 'unnoticed-device':
       return finding.isReplugged ? 'wrong' : 'note';
     case 'no-frontend':
+    case 'quiesced':
       return 'note';
     case 'config-differs':
       return finding.difference.edits.every(isIgnored) ? 'note' : 'wrong';

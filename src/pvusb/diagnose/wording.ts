@@ -1,4 +1,6 @@
 /** Findings in words. */
+
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import { escapeText } from '../../sysfs/text.js';
 import type { Place } from '../model/find.js';
 import type { ConfigDifference, Finding, OtherDriver } from '../model/finding.js';
@@ -52,6 +54,8 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
       return `The saved configuration of ${nameDomain(named, finding.domid)} cannot be read: ${finding.problem}.`;
     case 'config-differs':
       return `The saved configuration of ${nameDomain(named, finding.difference.domid)} does not match the domain: ${describeEdits(finding.difference)}.`;
+    case 'quiesced':
+      return describeQuiesced(finding.guest);
     case 'dead-qemu': {
       const busids = finding.places.flatMap(({ port }) => port.busid ?? []).join(', ');
       return `The QEMU of ${nameDomain(named, finding.domid)} has died; it had been given ${busids}.`;
@@ -61,6 +65,14 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'unrecorded-controller':
       return `${describeController(named, finding)} is removed, but its QEMU still has it.`;
   }
+}
+
+function describeQuiesced({ domid, name, token, isIncomplete, devices }: QuiescedGuest): string {
+  const guest = name === undefined ? `Domain ${domid}` : `The guest "${escapeText(name)}"`;
+  const busids = devices.map(({ busid }) => busid).join(', ') || 'nothing';
+  return isIncomplete
+    ? `${guest} has not got everything back: ${busids} (pvusb restore ${token}).`
+    : `${guest} is quiesced: it gets ${busids} back when it is restored (pvusb restore ${token}).`;
 }
 
 function describeOther({ interface: intf, driver, was }: OtherDriver): string {

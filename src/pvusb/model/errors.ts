@@ -59,6 +59,11 @@ export const ERROR_KINDS = {
     remedy: 'Correct the rule at the place named, or give a reason with the option force.',
   },
   'no-such-rule': { group: 'refused', remedy: 'See rulesOf() of an inventory for the rules.' },
+  'no-such-token': { group: 'refused', remedy: 'See listQuiesced() for the tokens.' },
+  'state-failed': {
+    group: 'host',
+    remedy: 'Run it as root; check that /var/lib/pvusb can be read and written.',
+  },
   'rules-denied': {
     group: 'host',
     remedy: 'Run it as root; check that the folder of rules can be read and written.',

@@ -2,6 +2,7 @@
 import { LibxlError } from '../../libxl/errors.js';
 import { RuleFilesError } from '../../policy/errors.js';
 import { isQmpError, QmpError } from '../../qmp/errors.js';
+import { QuiescedFilesError } from '../../quiesced/errors.js';
 import { SysfsError } from '../../sysfs/errors.js';
 import { causeCode, XenstoreError } from '../../xenstore/errors.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
@@ -39,6 +40,7 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   if (error instanceof LibxlError) return make(configCode(error), sentence);
   if (error instanceof RuleFilesError)
     return make(error.code === 'busy' ? 'rules-busy' : 'rules-denied', sentence);
+  if (error instanceof QuiescedFilesError) return make('state-failed', sentence);
   if (error instanceof ConflictError) return make('conflict', sentence);
   return make('internal', sentence);
 }

@@ -1,4 +1,5 @@
 /** What can be wrong with a host. */
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import type { Busid, DriverName, InterfaceId } from '../../sysfs/busid.js';
 import type { Place } from './find.js';
 import type { Controller, OrphanBackend } from './inventory.js';
@@ -47,6 +48,8 @@ export type Finding =
   | { readonly finding: 'config-differs'; readonly difference: ConfigDifference }
   /** The saved configuration cannot be read. */
   | { readonly finding: 'config-unreadable'; readonly domid: number; readonly problem: string }
+  /** A guest is quiesced: it has none of its devices; or it is restored, and lacks some. */
+  | { readonly finding: 'quiesced'; readonly guest: QuiescedGuest }
   /** A QEMU has died with devices given to it. */
   | { readonly finding: 'dead-qemu'; readonly domid: number; readonly places: readonly Place[] }
   /** QEMU has a device in a port that is free, or a controller that no record names. */

@@ -3,6 +3,7 @@
 import type { HostUse } from '../../hostuse/use.js';
 import type { ControllerType } from '../../libxl/controller-type.js';
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import type { RuleFile } from '../../rules/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
@@ -174,4 +175,6 @@ export interface Inventory {
   readonly uses?: readonly HostUse[];
   /** The files of rules, by their names in their folder; absent when they were not read. */
   readonly ruleFiles?: readonly RuleFile[];
+  /** The guests that are quiesced; absent when there are none, or when they were not read. */
+  readonly quiesced?: readonly QuiescedGuest[];
 }

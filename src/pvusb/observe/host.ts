@@ -4,6 +4,7 @@ import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
+import type { QuiescedFiles } from '../../quiesced/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
 import type { Permission } from '../../xenstore/index.js';
@@ -68,6 +69,8 @@ export interface Host {
   readonly userdata?: Userdata;
   /** What the host itself does with its devices. Absent: nothing is known about that, and nothing refused because of it. */
   readonly uses?: HostUsesReader;
+  /** What quiesced guests had. `openQuiescedFiles` of pvusb is one; absent: none can be. */
+  readonly quiesced?: QuiescedFiles;
   /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */
   readonly rules?: RuleFiles;
   /**

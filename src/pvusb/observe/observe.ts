@@ -36,6 +36,8 @@ export interface ObserveOptions extends CallOptions {
   readonly uses?: UsesAsked | undefined;
   /** The rules too; and if there are any, devices with details. */
   readonly rules?: boolean | undefined;
+  /** The quiesced guests too; with rules they are read anyway. */
+  readonly quiesced?: boolean | undefined;
   /** Devices with what only rules look at: the other halves of their sockets, descriptors, hashes. */
   readonly details?: boolean | undefined;
   /** A look that was just made: only what it lacks is added. */
@@ -73,13 +75,22 @@ function domainsOf({ domains }: Inventory, wanted: 'all' | readonly number[]): r
 async function observeAll(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
   const { ruleFiles, details } = await observeRules(host, options);
-  const [xenstore, devices, usbback] = await Promise.all([
+  const [xenstore, devices, usbback, quiesced = []] = await Promise.all([
     observeXenstore(host.xenstore, call),
     host.sysfs.devices({ ...call, details }),
     host.sysfs.hasDriver(USBBACK, call),
+    options.rules || options.quiesced ? host.quiesced?.list() : undefined,
   ]);
-  const rules = ruleFiles === undefined ? {} : { ruleFiles };
-  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [], ...rules };
+  return {
+    format: 'pvusb-inventory-1',
+    usbback,
+    devices,
+    ...xenstore,
+    qemus: [],
+    saved: [],
+    ...(ruleFiles === undefined ? {} : { ruleFiles }),
+    ...(quiesced.length === 0 ? {} : { quiesced }),
+  };
 }
 
 /** A look that was made for something else: what it lacks is added, and what it has too much is left out. */

@@ -6,6 +6,7 @@ import { type HostRoots, openHostUses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
 import { QmpClient } from '../../qmp/client.js';
+import { openQuiescedFiles, STATE_ROOT } from '../../quiesced/files.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
 import { openHostPlugs } from '../../sysfs/uevent-plugs.js';
 import { openXenstore, type XenstoreEnvironment } from '../../xenstore/open.js';
@@ -21,6 +22,7 @@ export interface HostEnvironment extends XenstoreEnvironment {
   readonly PVUSB_PROC?: string | undefined;
   readonly PVUSB_DEV?: string | undefined;
   readonly PVUSB_RULES?: string | undefined;
+  readonly PVUSB_STATE?: string | undefined;
 }
 
 /** Where a host is. An option takes precedence over the environment, the environment over the system's default. */
@@ -38,6 +40,8 @@ export interface HostOptions extends CallOptions {
   readonly userdataRoot?: string | undefined;
   /** Where the files of rules are (or `PVUSB_RULES`); `/etc/pvusb` unless given. */
   readonly rulesRoot?: string | undefined;
+  /** Where what outlives a reboot is kept (or `PVUSB_STATE`); `/var/lib/pvusb` unless given. */
+  readonly stateRoot?: string | undefined;
   /** Where QEMU's monitors are (or `PVUSB_QMP`); `/var/run/xen` unless given. */
   readonly qmpRoot?: string | undefined;
 }
@@ -77,6 +81,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       // A simulated host says where its files are. Where there are none, nothing is in use.
       uses: openHostUses({ sysfsRoot, ...processRoots(environment) }),
       rules: openRuleFiles(options.rulesRoot || environment.PVUSB_RULES || RULES_ROOT, systemClock),
+      quiesced: openQuiescedFiles(options.stateRoot || environment.PVUSB_STATE || STATE_ROOT),
       reopen: () => openXenstore({ environment }),
       turns: new Mutex(),
       commits: new Mutex(),

@@ -5,6 +5,7 @@ import { formatIdentity } from '../../sysfs/identity.js';
 import type { PvusbError } from '../model/errors.js';
 import { placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
+import { heldBack } from '../model/quiesced.js';
 import { decisionsOf, guestMeant, rulesOf } from '../model/rules.js';
 import { nameDomain } from '../model/wording.js';
 import { isLent } from './apply.js';
@@ -156,6 +157,13 @@ function assigned(
       status: 'pending',
       busid,
       why: `It is given when someone says so: pvusb attach ${rule.guest} ${busid}`,
+    };
+  const held = heldBack(inventory, guest);
+  if (held)
+    return {
+      status: 'pending',
+      busid,
+      why: `${rule.guest} is quiesced; it is restored with: pvusb restore ${held.token}`,
     };
   const { devid, port } = rule;
   const at = { ...(devid === undefined ? {} : { devid }), ...(port === undefined ? {} : { port }) };

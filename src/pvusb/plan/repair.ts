@@ -53,6 +53,8 @@ function repairTitle(inventory: Inventory, finding: Finding): string {
       return `take the device in ${namePort(inventory, finding)} out of QEMU`;
     case 'unrecorded-controller':
       return `take ${nameController(inventory, finding)} out of QEMU`;
+    case 'quiesced':
+      return `restore what ${finding.guest.name ?? `domain ${finding.guest.domid}`} had, when it may have it again`;
     case 'no-frontend':
       return `look for the driver xen-hcd in ${nameDomain(inventory, finding.controller.domid)}`;
     case 'dead-domain':
@@ -82,6 +84,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     }
     case 'no-usbback':
     case 'no-frontend':
+    case 'quiesced':
       return [];
     case 'config-unreadable':
       return [];

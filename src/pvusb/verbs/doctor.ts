@@ -92,7 +92,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: 'all', saved: 'all' });
+  return observe(host, { signal, asks: 'all', saved: 'all', quiesced: true });
 }
 
 /** Asks the kernel for drivers of devices that nobody has. */

@@ -39,6 +39,10 @@ interface PlannerNeeds {
   readonly lends?: (seen: Inventory) => readonly Busid[];
   /** The rules are read too. */
   readonly rules?: boolean;
+  /** Devices with what tells their sockets. */
+  readonly details?: boolean;
+  /** The quiesced guests are read too. */
+  readonly quiesced?: boolean;
   /** A look that was just made: the first plan is made on it. */
   readonly seen?: Inventory;
 }

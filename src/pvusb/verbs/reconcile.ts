@@ -97,7 +97,12 @@ export async function meetWant(
   }
 }
 
-async function requireGuest(host: Host, { domid }: Want, signal: AbortSignal | undefined): Promise<void> {
+/** libxl destroys a guest whose devices it finds taken while it still builds it. */
+export async function requireGuest(
+  host: Host,
+  { domid }: Pick<Want, 'domid'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const domain = domainAt(await observe(host, { signal, scope: 'controllers', only: domid }), domid);
   if (domain) await requireBuilt(host, domain, { signal });
 }

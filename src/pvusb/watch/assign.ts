@@ -1,4 +1,5 @@
 /** The duty that gives guests what the rules assign to them. */
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import { formatPlace, parseRules, type RuleFile } from '../../rules/index.js';
 import type { UsbDevice } from '../../sysfs/index.js';
 import { isPvusbError } from '../model/errors.js';
@@ -18,6 +19,7 @@ export class Assign implements Duty {
   readonly #seen = new AssignmentsSeen();
   readonly #hear: (assignments: readonly Assignment[]) => void;
   #files: readonly RuleFile[] = [];
+  #quiesced: readonly QuiescedGuest[] = [];
 
   constructor(context: DutyContext, hear: (assignments: readonly Assignment[]) => void = () => undefined) {
     this.#context = context;
@@ -35,13 +37,14 @@ export class Assign implements Duty {
       const nowMs = host.clock.nowMs();
       const isDue = (this.#seen.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs;
       const hasNewRules = await this.#readRules();
-      const isQuiet = !isFirst && !hasNewRules && changes.length === 0 && !isDue;
+      const hasNewQuiesced = await this.#readQuiesced();
+      const isQuiet = !isFirst && !hasNewRules && !hasNewQuiesced && changes.length === 0 && !isDue;
       if (isQuiet) return;
       if (parseRules(this.#files).rules.length === 0) {
         this.#hear([]);
         return;
       }
-      await this.#assign({ ...inventory, ruleFiles: this.#files });
+      await this.#assign({ ...inventory, ruleFiles: this.#files, quiesced: this.#quiesced });
     } catch (error) {
       trouble(error);
     }
@@ -59,6 +62,13 @@ export class Assign implements Duty {
       trouble(error);
     }
     return true;
+  }
+
+  /** True when they are not those they were: one that is restored gets what rules assign to it again. */
+  async #readQuiesced(): Promise<boolean> {
+    const before = this.#quiesced;
+    this.#quiesced = (await this.#context.host.quiesced?.list()) ?? [];
+    return JSON.stringify(this.#quiesced) !== JSON.stringify(before);
   }
 
   async #assign(inventory: Inventory): Promise<void> {

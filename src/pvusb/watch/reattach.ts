@@ -1,10 +1,12 @@
 /** The duty that gives a returned guest what it had. */
 
+import type { QuiescedGuest } from '../../quiesced/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { isPvusbError } from '../model/errors.js';
 import { controllersOf, domainAt, placesOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
+import { heldBack } from '../model/quiesced.js';
 import { isBuilt, isNotYet, MAKING_MS } from '../observe/built.js';
 import type { Attachment } from '../verbs/attach.js';
 import { meetWant } from '../verbs/reconcile.js';
@@ -49,10 +51,21 @@ export class Reattach implements Duty {
   }
 
   async see({ inventory }: Look): Promise<void> {
-    const { tell } = this.#context;
+    const { host, tell, trouble } = this.#context;
+    let quiesced: readonly QuiescedGuest[] | undefined;
+    try {
+      quiesced = this.#seen.returning.length === 0 ? [] : await host.quiesced?.list();
+    } catch (error) {
+      trouble(error);
+      return;
+    }
     for (const guest of this.#seen.returning) {
       const { domid, name } = guest;
+      const isHeld = heldBack({ quiesced: quiesced ?? [] }, guest) !== undefined;
       for (const lent of guest.lent) {
+        // Its restore gives it back.
+        if (isHeld) this.#seen.settle(guest, lent);
+        if (isHeld) continue;
         const reattached = await this.#reattach(inventory, guest, lent);
         if (reattached === 'later') continue;
         const { attachment, plans = [], why } = reattached;
