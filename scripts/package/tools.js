@@ -42,6 +42,12 @@ export const tool = (name) => join(packaging, 'node_modules', '.bin', name);
 /** The suite whose C library is the minimum that a host must have. */
 const SUITE = 'bookworm';
 
+/** The packages of the archives' keys, and their versions. */
+const KEYRINGS = {
+  debian: ['debian-archive-keyring', '2025.1'],
+  ubuntu: ['ubuntu-archive-keyring', '2023.11.28'],
+};
+
 /** What the tests fetch packages of a suite with. */
 async function suites() {
   mkdirSync(workshop, { recursive: true });
@@ -63,6 +69,7 @@ export async function fetchPrograms() {
   const binutils = ({ machine }, name, args) =>
     run(...inSuite(place, path(`${machine}-linux-gnu-${name}`), args));
   return {
+    path,
     /** Where the licences are that Debian's packages only name. */
     licences: join(place.root, 'usr/share/common-licenses'),
     strip: (architecture, file) => binutils(architecture, 'strip', [file]),
@@ -73,6 +80,22 @@ export async function fetchPrograms() {
       return run(path(emulator), ['-L', libraries, program, ...args], options);
     },
   };
+}
+
+/** The keys of an archive: Debian has Ubuntu's, too. */
+export async function fetchKeyring(archive) {
+  const { unpackSuite } = await suites();
+  const [name, version] = KEYRINGS[archive];
+  const pinned = { package: name, version };
+  const place = await unpackSuite('trixie', { name, packages: [name, 'libc6'], pinned });
+  return join(place.root, 'usr/share/keyrings', `${name}.gpg`);
+}
+
+/** A folder with busybox and musl. */
+export async function fetchMusl() {
+  const { unpackSuite } = await suites();
+  const pinned = { package: 'musl', version: '1.2.5' };
+  return (await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })).root;
 }
 
 /** The libraries that Node needs besides the C library; a Xen host need not have them. */

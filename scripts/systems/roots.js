@@ -1,0 +1,93 @@
+// Root file systems of Debian and Ubuntu, made by debootstrap and kept in a cache, and namespaces to use them in.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fetchKeyring } from '../package/tools.js';
+
+/** The systems, by the names that test-systems.js takes. */
+export const SYSTEMS = {
+  'debian-12': { suite: 'bookworm', archive: 'debian', architectures: ['amd64', 'arm64'] },
+  'debian-13': { suite: 'trixie', archive: 'debian', architectures: ['amd64', 'arm64'] },
+  'debian-sid': { suite: 'sid', archive: 'debian', architectures: ['amd64'] },
+  'ubuntu-24.04': { suite: 'noble', archive: 'ubuntu', architectures: ['amd64'] },
+  'ubuntu-26.04': { suite: 'resolute', archive: 'ubuntu', architectures: ['amd64'] },
+};
+
+const ARCHIVES = { debian: 'http://deb.debian.org/debian', ubuntu: 'http://archive.ubuntu.com/ubuntu' };
+
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-systems');
+
+/** What tells the kernel that a file is a program for Arm, and the mask for it. */
+const ARM_PROGRAM =
+  ':arm64:M::\\x7fELF\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:' +
+  '\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:';
+
+/**
+ * Runs a shell script as root of namespaces of its own, with programs for Arm run by `emulator` if it is given; gives
+ * its status and what it printed. The machine itself is not changed: its binfmt_misc belongs to the namespaces too.
+ */
+export async function inNamespaces(script, { emulator, args = [] } = {}) {
+  const register =
+    emulator === undefined
+      ? ''
+      : `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+printf '%s' '${ARM_PROGRAM}${emulator}:F' > /proc/sys/fs/binfmt_misc/register`;
+  const whole = `set -eu\nmount -t proc proc /proc\n${register}\n${script}`;
+  // Only a user namespace has a binfmt_misc of its own; without one devices can be made.
+  const user = emulator === undefined ? [] : ['--user'];
+  // Capabilities come with the second exec, when the namespace knows who root is.
+  const begin = ['sh', '-c', 'echo ready; read go; exec sh -c "$@"', 'sh', whole, 'sh', ...args];
+  const child = spawn('unshare', [...user, '--mount', '--pid', '--fork', '--kill-child', ...begin], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close');
+  let printed = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line !== 'ready') {
+      printed += `${line}\n`;
+      continue;
+    }
+    if (emulator !== undefined) {
+      for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${map}`, '0 0 65536');
+    }
+    child.stdin.end('go\n');
+  }
+  const [status] = await ended;
+  return { status, printed };
+}
+
+/** The root file system of a system, made unless the cache has it. It is not changed: trials are made on top of it. */
+export async function provideRoot(name, architecture, { isNative, emulator }) {
+  const { suite, archive } = SYSTEMS[name];
+  const folder = join(cache, `${suite}-${architecture}`);
+  if (existsSync(folder)) return folder;
+  console.log(`# making the root file system of ${name} for ${architecture}`);
+  const made = `${folder}.new`;
+  rmSync(made, { recursive: true, force: true });
+  mkdirSync(made, { recursive: true });
+  const keyring = await fetchKeyring(archive);
+  // A suite that debootstrap does not know is like those before it.
+  const usual = archive === 'ubuntu' ? 'gutsy' : 'sid';
+  const known = join('/usr/share/debootstrap/scripts', suite);
+  const recipe = existsSync(known) ? known : join('/usr/share/debootstrap/scripts', usual);
+  const first = ['--variant=minbase', `--arch=${architecture}`, `--keyring=${keyring}`];
+  if (!isNative) first.push('--foreign');
+  await mustRun('exec debootstrap "$@"', { args: [...first, suite, made, ARCHIVES[archive], recipe] });
+  if (!isNative) {
+    await mustRun('exec chroot "$1" /debootstrap/debootstrap --second-stage', { args: [made], emulator });
+  }
+  await mustRun('rm -rf "$1"/var/cache/apt/archives/*.deb', { args: [made] });
+  renameSync(made, folder);
+  return folder;
+}
+
+async function mustRun(script, options) {
+  const { status, printed } = await inNamespaces(script, options);
+  if (status !== 0) throw new Error(`${script} ${options.args.join(' ')}: ${printed.slice(-2000)}`);
+}
