@@ -1,10 +1,10 @@
 /** A process that attaches many devices at once, as its parent's message says. Run by parallel.test.ts. */
-import { attachDevice, isPvusbError, openHost } from '../../../src/pvusb/index.js';
+import { attachDevice, type HostEnvironment, isPvusbError, openHost } from '../../../src/pvusb/index.js';
 
 /** What a process should do. */
 export interface Job {
-  readonly socket: string;
-  readonly sysfsRoot: string;
+  /** Where the simulated host is. */
+  readonly environment: HostEnvironment;
   readonly wishes: readonly Wish[];
 }
 
@@ -19,7 +19,7 @@ export interface Wish {
 export type Ending = { readonly place: string } | { readonly code: string; readonly message: string };
 
 process.once('message', async (job: Job) => {
-  const host = await openHost({ environment: { XENSTORED_PATH: job.socket }, sysfsRoot: job.sysfsRoot });
+  const host = await openHost({ environment: job.environment });
   const endings = await Promise.all(
     job.wishes.map(async (wish): Promise<Ending> => {
       try {

@@ -35,12 +35,22 @@ function crowd({ domains, ports, devices }: Record<'domains' | 'ports' | 'device
 async function rush(lab: Lab, socket: string, wishes: readonly Wish[]): Promise<Ending[]> {
   const folder = await mkdtemp(join(tmpdir(), 'pvusb-parallel-'));
   const published = await publishSysfs(lab.sim.usb, folder);
+  // Of this machine's own processes, rules and domains nothing may be seen.
+  const environment = {
+    XENSTORED_PATH: socket,
+    PVUSB_SYSFS: join(folder, 'sys'),
+    PVUSB_PROC: join(folder, 'proc'),
+    PVUSB_DEV: join(folder, 'dev'),
+    PVUSB_RULES: join(folder, 'rules'),
+    PVUSB_USERDATA: join(folder, 'xen'),
+    PVUSB_QMP: folder,
+  };
   try {
     const program = fileURLToPath(new URL('parallel-worker.js', import.meta.url));
     const endings = Array.from({ length: PROCESSES }, async (_, at) => {
       const worker = fork(program);
       const mine = wishes.filter((_wish, i) => i % PROCESSES === at);
-      const job: Job = { socket, sysfsRoot: join(folder, 'sys'), wishes: mine };
+      const job: Job = { environment, wishes: mine };
       worker.send(job);
       const [told] = await Promise.race([once(worker, 'message'), once(worker, 'exit')]);
       assert.ok(Array.isArray(told), `a process ended early: ${told}`);
