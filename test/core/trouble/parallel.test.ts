@@ -1,11 +1,11 @@
 /** Many attaches at once, from several processes, on a real xenstored: nothing is given twice, nothing is left over. */
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publishSysfs, shortWorld, type World } from '../../../src/sim/index.js';
 import type { DaemonKind } from '../../xenstored/daemon.js';
@@ -31,6 +31,9 @@ function crowd({ domains, ports, devices }: Record<'domains' | 'ports' | 'device
   });
 }
 
+/** They serve all tests. */
+const workers: ChildProcess[] = [];
+
 /** Distributes the requests among processes that start together, and returns all results. */
 async function rush(lab: Lab, socket: string, wishes: readonly Wish[]): Promise<Ending[]> {
   const folder = await mkdtemp(join(tmpdir(), 'pvusb-parallel-'));
@@ -46,9 +49,7 @@ async function rush(lab: Lab, socket: string, wishes: readonly Wish[]): Promise<
     PVUSB_QMP: folder,
   };
   try {
-    const program = fileURLToPath(new URL('parallel-worker.js', import.meta.url));
-    const endings = Array.from({ length: PROCESSES }, async (_, at) => {
-      const worker = fork(program);
+    const endings = workers.map(async (worker, at) => {
       const mine = wishes.filter((_wish, i) => i % PROCESSES === at);
       const job: Job = { environment, wishes: mine };
       worker.send(job);
@@ -79,6 +80,14 @@ function assertClean(endings: readonly Ending[], allowed: readonly string[]): vo
 }
 
 const { skip } = await kitOrSkip();
+before(() => {
+  const program = fileURLToPath(new URL('parallel-worker.js', import.meta.url));
+  if (skip === false) workers.push(...Array.from({ length: PROCESSES }, () => fork(program)));
+});
+after(() => {
+  for (const worker of workers) worker.disconnect();
+});
+
 if (skip !== false) test('two hundred parallel attaches', { skip });
 
 for (const kind of ['c', 'o'] as const satisfies readonly DaemonKind[]) {
