@@ -1,6 +1,6 @@
 /** The files of the host through the real file system. */
-import { constants, readFile } from 'node:fs';
-import { open, readdir, readlink } from 'node:fs/promises';
+import { constants, readdirSync, readFile, readlinkSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ export interface HostRoots {
   readonly runRoot?: string | undefined;
 }
 
-/** Files open at once: a scan of /proc looks at thousands. */
+/** Files open at once. */
 const OPEN_MAX = 64;
 
 /** Takes half the time of `fs/promises`. */
@@ -38,8 +38,9 @@ export function nodeHostFiles({ sysfsRoot, procRoot, devRoot, runRoot = '/run' }
   };
   return {
     readText: (path) => limit.run(() => readText(at(path), 'utf8')),
-    list: (path) => limit.run(() => readdir(at(path))),
-    readLink: (path) => limit.run(() => readlink(at(path))),
+    // The kernel gives these at once, so this thread need not be left for them: a scan of /proc reads thousands of links.
+    list: async (path) => readdirSync(at(path)),
+    readLink: async (path) => readlinkSync(at(path)),
     async isClaimed(path) {
       // O_NONBLOCK: whatever it is, the open does not wait. Without O_CREAT, O_EXCL has a meaning for disks only.
       const flags = constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK;

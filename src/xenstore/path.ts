@@ -19,6 +19,9 @@ export const RELEASE_DOMAIN = '@releaseDomain';
 
 const PERMITTED = /^[A-Za-z0-9\-/_@]+$/;
 
+/** Nearly all that are used: nothing more has to be looked at. */
+const USUAL = /^\/?[A-Za-z0-9\-_][A-Za-z0-9\-_@]*(?:\/[A-Za-z0-9\-_@]+)*$/;
+
 /** Why `path` is not a xenstore path, or undefined when it is one. */
 export function pathFault(path: string): string | undefined {
   const fault = shapeFault(path);
@@ -29,6 +32,7 @@ export function pathFault(path: string): string | undefined {
 
 /** The same, whatever the length. */
 export function shapeFault(path: string): string | undefined {
+  if (USUAL.test(path)) return undefined;
   if (path === '') return 'is empty';
   if (!PERMITTED.test(path)) return 'has a character other than A-Z a-z 0-9 - / _ @';
   if (path === '/') return undefined;

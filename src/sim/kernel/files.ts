@@ -49,8 +49,8 @@ const LINKS_MAX = 40;
 
 /** sysfs of `usb`: `bus/usb` and the part of `devices` that its links lead to. */
 export function sysfsFiles(usb: UsbCore): SysfsFiles {
-  const find = (path: string, call: string, followLast: boolean) =>
-    lookup(rootFolder(usb), path, call, followLast);
+  const root = rootFolder(usb);
+  const find = (path: string, call: string, followLast: boolean) => lookup(root, path, call, followLast);
   return {
     async readText(path) {
       return readAttribute(find(path, 'open', true), path).toString();
@@ -128,16 +128,17 @@ function folder(entries: Readonly<Record<string, () => Entry>>): Folder {
 }
 
 function rootFolder(usb: UsbCore): Folder {
-  return folder({
-    bus: () => folder({ usb: () => busFolder(usb) }),
-    devices: () => folder({ 'pci0000:00': () => controllersFolder(usb) }),
-  });
+  // Made once: every path that is read passes here.
+  const [bus, controllers] = [busFolder(usb), controllersFolder(usb)];
+  const [above, devices] = [folder({ usb: () => bus }), folder({ 'pci0000:00': () => controllers })];
+  return folder({ bus: () => above, devices: () => devices });
 }
 
 function busFolder(usb: UsbCore): Folder {
+  const [devices, drivers] = [devicesFolder(usb), driversFolder(usb)];
   return folder({
-    devices: () => devicesFolder(usb),
-    drivers: () => driversFolder(usb),
+    devices: () => devices,
+    drivers: () => drivers,
     drivers_probe: () => ({ kind: 'attribute', write: (text) => usb.probe(nameWritten(text)) }),
   });
 }

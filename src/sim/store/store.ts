@@ -8,6 +8,7 @@ import { formatTree, parseTree } from './dump.js';
 import { DirectHandle, type StoreHandle } from './handle.js';
 import type { Quotas } from './quota.js';
 import { TRAITS, type XenstoreVersion } from './release.js';
+import type { TreeCopy } from './tree.js';
 
 /** How a simulated store differs from the daemon's defaults. */
 export interface SimStoreOptions {
@@ -124,6 +125,16 @@ export class SimStore {
     for (const name of tree.get('/local/domain')?.children ?? []) {
       if (/^\d+$/.test(name)) this.#daemon.adopt(Number(name));
     }
+  }
+
+  /** All nodes as they are now, for {@link begin}. */
+  copy(): TreeCopy {
+    return this.#daemon.tree.copy();
+  }
+
+  /** The same as making the nodes of a {@link copy} one by one, in a store that nobody has used yet. No watch fires. */
+  begin(copy: TreeCopy): void {
+    this.#daemon.tree.become(copy);
   }
 
   /** Carries out and answers what `hold` held back, in order. */

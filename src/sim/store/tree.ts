@@ -62,6 +62,13 @@ export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAI
 
 const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
+/** All nodes at some moment. */
+export interface TreeCopy {
+  readonly nodes: ReadonlyMap<string, TreeNode>;
+  readonly owned: ReadonlyMap<number, number>;
+  readonly generation: number;
+}
+
 /** The committed nodes. There is always a root, and outside of it a node for the permissions of each special name. */
 export class Tree implements Nodes {
   readonly #nodes = new Map<string, TreeNode>();
@@ -85,6 +92,23 @@ export class Tree implements Nodes {
         shared: false,
       });
     }
+  }
+
+  /** All nodes as they are now. */
+  copy(): TreeCopy {
+    const nodes = new Map<string, TreeNode>();
+    for (const [path, node] of this.#nodes) nodes.set(path, cloneNode(node));
+    return { nodes, owned: new Map(this.#owned), generation: this.#generation };
+  }
+
+  /** Replaces all nodes by those of a copy. Nobody may have looked at this tree. */
+  become({ nodes, owned, generation }: TreeCopy): void {
+    this.#nodes.clear();
+    // Its lists of children are copied only when they change.
+    for (const [path, node] of nodes) this.#nodes.set(path, { ...node, shared: true });
+    this.#owned.clear();
+    for (const [domid, count] of owned) this.#owned.set(domid, count);
+    this.#generation = generation;
   }
 
   /** A generation that no node has had yet. */

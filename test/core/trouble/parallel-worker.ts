@@ -1,10 +1,10 @@
-/** A process that attaches many devices at once, as its parent's message says. Run by parallel.test.ts. */
-import { attachDevice, isPvusbError, openHost } from '../../../src/pvusb/index.js';
+/** A process that attaches many devices at once, as each of its parent's messages says. Run by parallel.test.ts. */
+import { attachDevice, type HostEnvironment, isPvusbError, openHost } from '../../../src/pvusb/index.js';
 
 /** What a process should do. */
 export interface Job {
-  readonly socket: string;
-  readonly sysfsRoot: string;
+  /** Where the simulated host is. */
+  readonly environment: HostEnvironment;
   readonly wishes: readonly Wish[];
 }
 
@@ -18,8 +18,8 @@ export interface Wish {
 /** How it ended: the place, as `domid/devid/port`, or the error. */
 export type Ending = { readonly place: string } | { readonly code: string; readonly message: string };
 
-process.once('message', async (job: Job) => {
-  const host = await openHost({ environment: { XENSTORED_PATH: job.socket }, sysfsRoot: job.sysfsRoot });
+process.on('message', async (job: Job) => {
+  const host = await openHost({ environment: job.environment });
   const endings = await Promise.all(
     job.wishes.map(async (wish): Promise<Ending> => {
       try {
@@ -31,7 +31,6 @@ process.once('message', async (job: Job) => {
       }
     }),
   );
-  host.xenstore.close();
+  await host.close();
   process.send!(endings);
-  process.disconnect();
 });
