@@ -95,7 +95,9 @@ export async function fetchKeyring(archive) {
 export async function fetchMusl() {
   const { unpackSuite } = await suites();
   const pinned = { package: 'musl', version: '1.2.5' };
-  return (await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })).root;
+  return (
+    await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })
+  ).root;
 }
 
 /** The libraries that Node needs besides the C library; a Xen host need not have them. */

@@ -16,7 +16,8 @@ exec chroot /mnt env -i PATH=/bin sh -c 'cd /tmp && tar -xzf archive.tar.gz && s
 /** Whether install.sh refuses there, in the sentence that says what to do. */
 export async function tryWithoutGlibc(archive) {
   const { status, printed } = await inNamespaces(TRIAL, { args: [await fetchMusl(), archive] });
-  const isTried = status === 1 && /this system has musl/.test(printed) && /npm install --global/.test(printed);
+  const isTried =
+    status === 1 && /this system has musl/.test(printed) && /npm install --global/.test(printed);
   if (!isTried) console.error(printed);
   return { isTried, system: 'busybox on musl: install.sh refuses, and names npm' };
 }

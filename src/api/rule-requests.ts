@@ -1,7 +1,7 @@
 /** What can be asked for about rules, requests and the audit. */
 import { z } from 'zod';
 import type { DomainName } from '../pvusb/index.js';
-import { IMPORT_FORMATS, type ImportFormat } from '../rules/imports/formats.js';
+import { IMPORT_FORMATS } from '../rules/imports/formats.js';
 import { MODES, type Mode } from '../rules/rule.js';
 import { NAMED_BY, type NamedBy } from '../rules/suggest.js';
 import { named } from './parts.js';
@@ -79,7 +79,7 @@ export const reconcileRequest: z.ZodType<ReconcileCall> = named(
 
 /** Another program's file. */
 export interface ImportCall {
-  readonly format: ImportFormat;
+  readonly format: 'usbguard' | 'xapi';
   readonly text: string;
   /** What the file is called in what is said about it. */
   readonly path?: string | undefined;

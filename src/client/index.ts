@@ -34,7 +34,6 @@ export type {
   ReleaseCall,
   UnassignCall,
 } from '../api/index.js';
-export type { ImportFormat } from '../rules/imports/index.js';
 
 // What is answered.
 

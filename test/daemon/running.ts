@@ -12,7 +12,7 @@ import { Plugs } from '../support/plugs.js';
 export const ROOT: Actor = { name: 'root', via: 'unix', role: 'admin', uid: 0, gid: 0, pid: 1 };
 
 /** Rules that a test changes. */
-export class TestRules {
+class TestRules {
   #files: readonly RuleFile[];
   #hear: () => void = () => undefined;
   readonly root = '/etc/pvusb';

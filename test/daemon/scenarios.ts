@@ -10,7 +10,7 @@ const world = qemuWorld({ usbback: true });
 const domainOf = (name: string) => world.domains.find((domain) => domain.name === name)!;
 
 /** A stick in a socket. */
-export const STICK: DeviceSpec = {
+const STICK: DeviceSpec = {
   busid: '1-8',
   vendorId: '1111',
   productId: '0001',
@@ -21,7 +21,7 @@ export const STICK: DeviceSpec = {
 };
 
 /** Who has what, as `busid domid`. */
-export async function held(lab: Lab): Promise<string[]> {
+async function held(lab: Lab): Promise<string[]> {
   return (await listDevices(lab.host)).map(({ busid, domid }) => `${busid} ${domid}`).sort();
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../toolstack/records.js';
 import { BACKENDS, simType } from '../world/types.js';
 import type { World, WorldController, WorldDomain } from '../world/world.js';
-import { worldNodes } from './nodes.js';
+import { begin } from './beginnings.js';
 
 /** The store that a host runs on, if it is not its own. */
 export interface HostStore {
@@ -39,22 +39,6 @@ export interface HostOptions {
 
 /** A domain to add; the defaults are those of {@link WorldDomain}: pv, alive, with a driver. */
 export type NewDomain = Pick<WorldDomain, 'domid'> & Partial<WorldDomain>;
-
-/** What stores contain when a world begins: tests begin thousands of times with the same one. */
-const beginnings = new WeakMap<World, ReturnType<SimStore['copy']>>();
-
-/** Gives a store what is in it when a world begins, before there is anyone who sees it. */
-async function begin(world: World, dom0: ActorStore, own: SimStore | undefined): Promise<void> {
-  const known = own && beginnings.get(world);
-  if (known) {
-    own.begin(known);
-    return;
-  }
-  await writeTogether(dom0, worldNodes(world));
-  // A store already has it.
-  if (world.dom0?.lacks?.includes('name')) await dom0.rm('/local/domain/0/name');
-  if (own) beginnings.set(world, own.copy());
-}
 
 /** A Xen host in memory. */
 export class SimHost {
