@@ -125,7 +125,7 @@ export type {
 } from './model/inventory.js';
 export { XenbusState } from './model/inventory.js';
 export type { ControllerId } from './model/layout.js';
-export { domainsOf as quiescedDomains } from './model/quiesced.js';
+export { quiescedDomains } from './model/quiesced.js';
 export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';

@@ -31,7 +31,7 @@ export function heldBack(inventory: Pick<Inventory, 'quiesced'>, domain: Named):
 }
 
 /** The living guests that were quiesced under a token: one, none, or several that cannot be told apart. */
-export function domainsOf(inventory: Pick<Inventory, 'domains'>, guest: QuiescedGuest): Domain[] {
+export function quiescedDomains(inventory: Pick<Inventory, 'domains'>, guest: QuiescedGuest): Domain[] {
   const guests = livingGuests(inventory);
   const same = guests.filter(({ uuid }) => uuid !== undefined && uuid === guest.uuid);
   if (same.length > 0) return same;

@@ -127,7 +127,7 @@ export function requireFiles({ quiesced }: Host) {
 }
 
 /** A sentence for errors: where what was taken is. */
-export function keptAs(token: string): string {
+function keptAs(token: string): string {
   return `What it had is kept: pvusb restore ${token}`;
 }
 

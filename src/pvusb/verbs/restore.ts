@@ -6,7 +6,7 @@ import { toPvusbError } from '../model/failure.js';
 import { controllersOf, findDomain, placesOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
-import { domainsOf } from '../model/quiesced.js';
+import { quiescedDomains } from '../model/quiesced.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import type { Adjustment, PlannedAdjustment } from '../plan/apply.js';
@@ -131,7 +131,7 @@ async function remove(host: Host, token: string): Promise<void> {
 
 /** By uuid; by name, if no guest has that uuid and one has that name. */
 function findAgain(seen: Inventory, guest: QuiescedGuest): Domain {
-  const [domain, ...others] = domainsOf(seen, guest);
+  const [domain, ...others] = quiescedDomains(seen, guest);
   const called = guest.name === undefined ? `domain ${guest.domid}` : JSON.stringify(guest.name);
   if (!domain) throw new PvusbError('no-such-domain', `The guest ${called} is not running.`);
   if (others.length === 0) return domain;
