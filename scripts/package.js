@@ -1,7 +1,8 @@
 // Makes out/pvusb_<version>_amd64.deb, which needs nothing on a host but its C library: `npm run package`.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root, version } from './bundle.js';
+import { makeLauncher } from './launcher.js';
 import { formatCopyright } from './package/copyright.js';
 import { formatChangelog, makeDeb, put, putCompressed } from './package/deb.js';
 import { linkedDocuments } from './package/documents.js';
@@ -37,15 +38,18 @@ const libraries = fetchLibraries();
 console.log('# making the executable');
 const folder = join(workshop, 'root');
 rmSync(folder, { recursive: true, force: true });
-const program = join(folder, 'usr/bin/pvusb');
+const program = join(folder, 'usr/lib/pvusb/pvusb');
 // Beside it wherever it is unpacked; where it is installed also without /proc, which tells it where it is.
 const { pieces, packages } = await makePieces();
-makeExecutable(program, pieces, ['$ORIGIN/../lib/pvusb', '/usr/lib/pvusb']);
+makeExecutable(program, pieces, ['$ORIGIN', '/usr/lib/pvusb']);
+const launcher = join(folder, 'usr/bin/pvusb');
+if (!makeLauncher(launcher)) fail('the launcher needs a C compiler (gcc)');
+chmodSync(launcher, 0o755);
 const koffi = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
 for (const file of [koffi, ...libraries.files]) {
   put(join(folder, 'usr/lib/pvusb', basename(file)), readFileSync(file));
 }
-const needed = needsGlibc([program, koffi, ...libraries.files]);
+const needed = needsGlibc([program, launcher, koffi, ...libraries.files]);
 if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0) {
   fail(`a package made here would need glibc ${needed}: make it on Debian 12, which has ${GLIBC}`);
 }
