@@ -63,6 +63,7 @@ static const char *program_path(void) {
 
 static int start_full_program(char **argv) {
     argv[0] = (char *)program_path();
+    unsetenv("PVUSB_PROGRAM"); /* Should that name the launcher itself, once is enough. */
     sigaction(SIGPIPE, &old_pipe, NULL);
     execv(argv[0], argv);
     fprintf(stderr, "pvusb: %s cannot be started: %s.\n", argv[0], strerror(errno));

@@ -12,11 +12,10 @@ const FLAGS = [
 ];
 
 /** Makes the launcher of this version, which starts `program` where no daemon answers; false without a C compiler. */
-export function makeLauncher(file, program) {
+export function makeLauncher(file, program, compiler = process.env.CC || 'cc') {
   mkdirSync(dirname(file), { recursive: true });
   const names = { PVUSB_VERSION: version, ...(program === undefined ? {} : { PVUSB_PROGRAM_PATH: program }) };
   const defined = Object.entries(names).map(([name, value]) => `-D${name}=${JSON.stringify(value)}`);
-  const compiler = process.env.CC || 'cc';
   // From the project's folder, so that its path is not in the file.
   const args = [...FLAGS, ...defined, '-o', file, 'launcher/pvusb-launch.c'];
   const { error, status } = spawnSync(compiler, args, { cwd: root, stdio: 'inherit' });

@@ -25,8 +25,8 @@ export function putCompressed(path, content) {
   put(`${path}.gz`, gzipSync(content, { level: 9 }));
 }
 
-/** Makes `file` from the folder, with these fields; `seconds` is the time of everything in it. */
-export function makeDeb(file, folder, fields, seconds) {
+/** Makes `file` from the folder, with these fields and maintainer scripts; `seconds` is the time of everything in it. */
+export function makeDeb(file, folder, fields, seconds, scripts = {}) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const paths = entries.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
   const files = paths.filter((path) => statSync(join(folder, path)).isFile());
@@ -37,9 +37,11 @@ export function makeDeb(file, folder, fields, seconds) {
   const control = Object.entries({ ...fields, 'Installed-Size': size });
   put(join(folder, 'DEBIAN/md5sums'), sums.join(''));
   put(join(folder, 'DEBIAN/control'), control.map(([field, value]) => `${field}: ${value}\n`).join(''));
-  for (const path of ['', 'DEBIAN', 'DEBIAN/md5sums', 'DEBIAN/control', ...paths]) {
+  const made = Object.keys(scripts).map((name) => `DEBIAN/${name}`);
+  for (const [name, text] of Object.entries(scripts)) put(join(folder, 'DEBIAN', name), text);
+  for (const path of ['', 'DEBIAN', 'DEBIAN/md5sums', 'DEBIAN/control', ...made, ...paths]) {
     const full = join(folder, path);
-    if (statSync(full).isDirectory()) chmodSync(full, 0o755);
+    if (statSync(full).isDirectory() || made.includes(path)) chmodSync(full, 0o755);
     utimesSync(full, seconds, seconds);
   }
   mkdirSync(dirname(file), { recursive: true });

@@ -33,7 +33,10 @@ export function makeDebianPackage(file, { folder }, { name }, seconds) {
     Priority: 'optional',
     Description: ABOUT,
   };
-  makeDeb(file, folder, fields, seconds);
+  const scripts = Object.fromEntries(
+    ['postinst', 'prerm', 'postrm'].map((name) => [name, readFileSync(join(root, 'packaging', name))]),
+  );
+  makeDeb(file, folder, fields, seconds, scripts);
 }
 
 function lastCommit(format) {

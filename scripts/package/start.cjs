@@ -12,7 +12,7 @@ function load(name) {
   if (module) return module.exports;
   module = { exports: {} };
   loaded.set(name, module);
-  if (name === 'koffi') process.dlopen(module, join(dirname(process.execPath), '../lib/pvusb/koffi.node'));
+  if (name === 'koffi') process.dlopen(module, join(dirname(process.execPath), 'koffi.node'));
   else piece(name.slice('./'.length), name)(module.exports, load, module);
   return module.exports;
 }

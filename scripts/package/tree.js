@@ -1,7 +1,8 @@
 // The files of an installation, below `usr` and `etc`: what every package has.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { root } from '../bundle.js';
+import { makeLauncher } from '../launcher.js';
 import { formatNotices } from '../third-party.js';
 import { formatCopyright } from './copyright.js';
 import { put, putCompressed } from './deb.js';
@@ -25,7 +26,7 @@ export async function makeTree(architecture, programs, year) {
   const runNode = (args, options) => programs.run(architecture, libraries.root, [node, ...args], options);
   const folder = join(workshop, `root-${name}`);
   rmSync(folder, { recursive: true, force: true });
-  const program = join(folder, 'usr/bin/pvusb');
+  const program = join(folder, 'usr/lib/pvusb/pvusb');
   const { pieces, packages } = await makePieces(runNode);
   makeExecutable(program, {
     node,
@@ -33,12 +34,13 @@ export async function makeTree(architecture, programs, year) {
     strip: (file) => programs.strip(architecture, file),
     pieces,
     // Beside it wherever it is unpacked; where it is installed also without /proc, which tells it where it is.
-    libraries: ['$ORIGIN/../lib/pvusb', '/usr/lib/pvusb'],
+    libraries: ['$ORIGIN', '/usr/lib/pvusb'],
   });
   for (const file of [koffiFile, ...libraries.files]) {
     put(join(folder, 'usr/lib/pvusb', basename(file)), readFileSync(file));
   }
-  const needed = needsGlibc(programs, architecture, [program, koffiFile, ...libraries.files]);
+  const launcher = addLauncher(folder, architecture);
+  const needed = needsGlibc(programs, architecture, [program, ...launcher, koffiFile, ...libraries.files]);
   if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0)
     fail(`the program would need glibc ${needed}`);
   const made = {
@@ -49,15 +51,45 @@ export async function makeTree(architecture, programs, year) {
     node: runNode(['--version']).trim(),
   };
   addDocuments(made, runtime, year);
+  addUnits(folder);
   mkdirSync(join(folder, 'etc/pvusb'), { recursive: true });
   return made;
+}
+
+/**
+ * What is started as `pvusb`: it has the daemon run a command, or starts the program. Where no compiler makes it for the
+ * processor, the program itself.
+ */
+function addLauncher(folder, { name, arch }) {
+  const launcher = join(folder, 'usr/bin/pvusb');
+  mkdirSync(dirname(launcher), { recursive: true });
+  if (makeLauncher(launcher, undefined, COMPILERS[arch ?? name])) {
+    chmodSync(launcher, 0o755);
+    return [launcher];
+  }
+  console.error(`# there is no C compiler for ${name}: its package has no launcher`);
+  symlinkSync('../lib/pvusb/pvusb', launcher);
+  return [];
+}
+
+/** By Debian's names of processors. */
+const COMPILERS = { amd64: 'cc', arm64: 'aarch64-linux-gnu-gcc' };
+
+function addUnits(folder) {
+  const from = join(root, 'packaging/systemd');
+  for (const unit of readdirSync(from).filter((name) => name.startsWith('pvusb')))
+    put(join(folder, 'usr/lib/systemd/system', unit), readFileSync(join(from, unit)));
+  put(join(folder, 'usr/lib/tmpfiles.d/pvusb.conf'), readFileSync(join(from, 'tmpfiles.conf')));
 }
 
 function addDocuments({ folder, libraries, packages, node }, runtime, year) {
   const share = join(folder, 'usr/share');
   const documents = join(share, 'doc/pvusb');
   const completion = (shell) => run(process.execPath, [join(root, 'dist/cli/main.cjs'), 'completion', shell]);
-  putCompressed(join(share, 'man/man1/pvusb.1'), readFileSync(join(root, 'dist/man/pvusb.1')));
+  for (const page of readdirSync(join(root, 'dist/man'))) {
+    const section = page.slice(page.lastIndexOf('.') + 1);
+    putCompressed(join(share, `man/man${section}`, page), readFileSync(join(root, 'dist/man', page)));
+  }
   put(join(share, 'bash-completion/completions/pvusb'), completion('bash'));
   put(join(share, 'zsh/vendor-completions/_pvusb'), completion('zsh'));
   put(join(share, 'fish/vendor_completions.d/pvusb.fish'), completion('fish'));

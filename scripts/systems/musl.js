@@ -1,5 +1,4 @@
 // A system with musl and busybox and nothing else: the archive says what to do there instead.
-import { join } from 'node:path';
 import { fetchMusl } from '../package/tools.js';
 import { inNamespaces } from './roots.js';
 

@@ -11,6 +11,8 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
   ['PVUSB_STATE', 'Where what outlives a reboot is kept; default /var/lib/pvusb.'],
   ['PVUSB_AUDIT', 'Where the audit is; default /var/log/pvusb.'],
+  ['PVUSB_COMMAND_SOCKET', 'Where the daemon takes commands; default /run/pvusb/command.sock.'],
+  ['PVUSB_PROGRAM', 'The full program, which is started where no daemon answers.'],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
   [

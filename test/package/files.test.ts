@@ -8,7 +8,7 @@ import { run } from '../support/packages.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import { assertLinks, installed, toolOrSkip } from './installed.js';
 
-const { deb, root, program } = installed();
+const { deb, root, program, full } = installed();
 const lintian = await toolOrSkip(['lintian'], 'lintian');
 const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
   version: string;
@@ -23,6 +23,7 @@ const FILES = [
   '/usr/lib/pvusb/koffi.node',
   '/usr/lib/pvusb/libgcc_s.so.1',
   '/usr/lib/pvusb/libstdc++.so.6',
+  '/usr/lib/pvusb/pvusb',
   '/usr/share/bash-completion/completions/pvusb',
   '/usr/share/doc/pvusb/changelog.gz',
   '/usr/share/doc/pvusb/copyright',
@@ -71,7 +72,7 @@ describe('the Debian package', () => {
     for (const [mode, owner, , path] of entries) {
       const wanted = path!.endsWith('/')
         ? 'drwxr-xr-x'
-        : path === '/usr/bin/pvusb'
+        : /\/pvusb$/.test(path!) && /^\/usr\/(bin|lib)/.test(path!)
           ? '-rwxr-xr-x'
           : '-rw-r--r--';
       assert.deepEqual([path, mode, owner], [path, wanted, 'root/root']);
@@ -79,11 +80,11 @@ describe('the Debian package', () => {
     assert.equal(new Set(entries.map(([, , time]) => time)).size, 1);
   });
 
-  for (const name of ['usr/bin/pvusb', 'usr/lib/pvusb/koffi.node']) {
+  for (const name of ['usr/lib/pvusb/pvusb', 'usr/lib/pvusb/koffi.node']) {
     it(`has what ${basename(name)} needs besides the C library`, async () => {
       // A process has koffi's libraries already, those of the program.
       const folder = join(root, 'usr/lib/pvusb');
-      const env = name === 'usr/bin/pvusb' ? [] : [`LD_LIBRARY_PATH=${folder}`];
+      const env = name === 'usr/lib/pvusb/pvusb' ? [] : [`LD_LIBRARY_PATH=${folder}`];
       const lines = (await run('env', [...env, 'ldd', join(root, name)])).trim().split('\n');
       const foreign = lines.map((line) =>
         line
@@ -100,8 +101,8 @@ describe('the Debian package', () => {
   }
 
   it('says nothing about the machine that it was made on', () => {
-    const executable = readFileSync(program);
-    assert.ok(!executable.includes(projectRoot()));
+    for (const executable of [program, full])
+      assert.ok(!readFileSync(executable).includes(projectRoot()), executable);
   });
 
   it('says under which licences everything in it may be used', () => {

@@ -10,15 +10,22 @@ interface Installed {
   readonly deb: string;
   /** The folder in place of `/`. */
   readonly root: string;
-  /** The program in it. */
+  /** What is called in it: the launcher. */
   readonly program: string;
+  /** The full program, which that starts. */
+  readonly full: string;
 }
 
 /** What scripts/test-package.js has unpacked. */
 export function installed(): Installed {
   const { PVUSB_DEB: deb, PVUSB_ROOT: root } = process.env;
   if (!deb || !root) throw new Error('there is no package to test: run "npm run test:package"');
-  return { deb, root, program: join(root, 'usr/bin/pvusb') };
+  return {
+    deb,
+    root,
+    program: join(root, 'usr/bin/pvusb'),
+    full: join(root, 'usr/lib/pvusb/pvusb'),
+  };
 }
 
 /** npm's package. */

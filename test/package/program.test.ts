@@ -10,7 +10,7 @@ import { type Env, openStage, type Run } from '../cli/stage.js';
 import { projectRoot } from '../xenstored/fetch.js';
 import { installed, toolOrSkip } from './installed.js';
 
-const { root, program } = installed();
+const { root, program, full } = installed();
 const man = await toolOrSkip(['man'], 'man-db');
 const emulator = await toolOrSkip(['qemu-x86_64', 'qemu-x86_64-static'], 'qemu-user');
 const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
@@ -73,7 +73,7 @@ describe('the packaged program', () => {
   it('runs on the oldest 64-bit processor', { skip: emulator.skip }, async () => {
     await using stage = await openStage();
     const emulated = (...args: readonly string[]): Promise<string> =>
-      prints(emulator.tool, ['-cpu', 'qemu64', program, ...args], stage.env);
+      prints(emulator.tool, ['-cpu', 'qemu64', full, ...args], stage.env);
     assert.equal(await emulated('--version'), `${version}\n`);
     assert.equal(
       await emulated('devices', '--json'),
