@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -29,7 +30,7 @@ export function putCompressed(path, content) {
 export function makeDeb(file, folder, fields, seconds, scripts = {}) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const paths = entries.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
-  const files = paths.filter((path) => statSync(join(folder, path)).isFile());
+  const files = paths.filter((path) => lstatSync(join(folder, path)).isFile());
   const sums = files.map((path) => `${md5(readFileSync(join(folder, path)))}  ${path}\n`);
   // In units of 1024 bytes; a folder counts as one.
   const units = files.map((path) => Math.ceil(statSync(join(folder, path)).size / 1024));

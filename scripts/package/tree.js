@@ -60,10 +60,10 @@ export async function makeTree(architecture, programs, year) {
  * What is started as `pvusb`: it has the daemon run a command, or starts the program. Where no compiler makes it for the
  * processor, the program itself.
  */
-function addLauncher(folder, { name, arch }) {
+function addLauncher(folder, { name }) {
   const launcher = join(folder, 'usr/bin/pvusb');
   mkdirSync(dirname(launcher), { recursive: true });
-  if (makeLauncher(launcher, undefined, COMPILERS[arch ?? name])) {
+  if (makeLauncher(launcher, undefined, COMPILERS[name])) {
     chmodSync(launcher, 0o755);
     return [launcher];
   }
