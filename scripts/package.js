@@ -42,8 +42,19 @@ if (asked.length === 0) {
 
 const sums = join(out, 'SHA256SUMS');
 rmSync(sums, { force: true });
-const made = readdirSync(out).filter((name) => new RegExp(`^pvusb[-_]${version.replaceAll('.', '\\.')}[-_.]`).test(name));
-const sum = (name) => createHash('sha256').update(readFileSync(join(out, name))).digest('hex');
-writeFileSync(sums, made.sort().map((name) => `${sum(name)}  ${name}\n`).join(''));
+const made = readdirSync(out).filter((name) =>
+  new RegExp(`^pvusb[-_]${version.replaceAll('.', '\\.')}[-_.]`).test(name),
+);
+const sum = (name) =>
+  createHash('sha256')
+    .update(readFileSync(join(out, name)))
+    .digest('hex');
+writeFileSync(
+  sums,
+  made
+    .sort()
+    .map((name) => `${sum(name)}  ${name}\n`)
+    .join(''),
+);
 console.log(made.map((name) => `# out/${name}`).join('\n'));
 console.log('# out/SHA256SUMS');

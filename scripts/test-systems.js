@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { root, version } from './bundle.js';
 import { ARCHITECTURES } from './package/architectures.js';
 import { fail, fetchPrograms } from './package/tools.js';
-import { inNamespaces, provideRoot, SYSTEMS } from './systems/roots.js';
 import { tryWithoutGlibc } from './systems/musl.js';
+import { inNamespaces, provideRoot, SYSTEMS } from './systems/roots.js';
 
 const out = join(root, 'out');
 const trials = Object.entries(SYSTEMS).flatMap(([name, { architectures }]) =>
@@ -49,7 +49,9 @@ for (const { name, architecture, title } of chosen) {
   if (!isTried) console.error(printed);
   rows.push({ title, isTried, system: /^SYSTEM: (.*)$/m.exec(printed)?.[1] ?? '?' });
 }
-if (isMuslAsked) rows.push({ title: musl, ...(await tryWithoutGlibc(join(out, `pvusb-${version}-linux-amd64.tar.gz`))) });
+if (isMuslAsked)
+  rows.push({ title: musl, ...(await tryWithoutGlibc(join(out, `pvusb-${version}-linux-amd64.tar.gz`))) });
 
-for (const { title, isTried, system } of rows) console.log(`${isTried ? 'ok  ' : 'FAIL'} ${title.padEnd(20)} ${system}`);
+for (const { title, isTried, system } of rows)
+  console.log(`${isTried ? 'ok  ' : 'FAIL'} ${title.padEnd(20)} ${system}`);
 process.exit(rows.every(({ isTried }) => isTried) ? 0 : 1);

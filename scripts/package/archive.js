@@ -29,7 +29,10 @@ export function makeArchive(file, { folder, licences }, { machine }, seconds) {
   }
   const script = readFileSync(join(root, 'packaging', 'install.sh.in'), 'utf8');
   const values = { version, machine, glibc: GLIBC };
-  const filled = script.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? fail(`install.sh.in asks for ${key}`));
+  const filled = script.replace(
+    /\{(\w+)\}/g,
+    (_, key) => values[key] ?? fail(`install.sh.in asks for ${key}`),
+  );
   writeFileSync(join(stage, 'install.sh'), filled);
   chmodSync(join(stage, 'install.sh'), 0o755);
   const settings = ['--sort=name', '--format=gnu', '--owner=0', '--group=0', '--numeric-owner'];

@@ -25,12 +25,17 @@ export function makeSbom(file, { folder, libraries, packages, node }, architectu
   const own = component(ComponentType.Application, 'pvusb', version, {
     purl: `pkg:generic/pvusb@${version}?arch=${architecture.name}`,
     licenses: licensed('LGPL-2.1-only'),
-    hashes: new Models.HashDictionary([[Enums.HashAlgorithm['SHA-256'], sumOf(join(folder, 'usr/bin/pvusb'))]]),
+    hashes: new Models.HashDictionary([
+      [Enums.HashAlgorithm['SHA-256'], sumOf(join(folder, 'usr/bin/pvusb'))],
+    ]),
   });
   const parts = [
     ...[...packages, 'node_modules/koffi'].map((path) => {
       const { name, version: of, license } = readPackage(path);
-      return component(ComponentType.Library, name, of, { purl: `pkg:npm/${name}@${of}`, licenses: licensed(license) });
+      return component(ComponentType.Library, name, of, {
+        purl: `pkg:npm/${name}@${of}`,
+        licenses: licensed(license),
+      });
     }),
     component(ComponentType.Platform, 'node', node.replace(/^v/, ''), {
       purl: `pkg:generic/node@${node.replace(/^v/, '')}`,

@@ -66,7 +66,8 @@ export async function fetchPrograms() {
     pinned: { package: 'binutils', version: '2.40' },
   });
   const path = (name) => join(place.root, 'usr/bin', name);
-  const binutils = ({ machine }, name, args) => run(...inSuite(place, path(`${machine}-linux-gnu-${name}`), args));
+  const binutils = ({ machine }, name, args) =>
+    run(...inSuite(place, path(`${machine}-linux-gnu-${name}`), args));
   return {
     path,
     /** Where the licences are that Debian's packages only name. */
@@ -94,7 +95,9 @@ export async function fetchKeyring(archive) {
 export async function fetchMusl() {
   const { unpackSuite } = await suites();
   const pinned = { package: 'musl', version: '1.2.5' };
-  return (await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })).root;
+  return (
+    await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })
+  ).root;
 }
 
 /** The libraries that Node needs besides the C library; a Xen host need not have them. */

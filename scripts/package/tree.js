@@ -18,7 +18,10 @@ export const GLIBC = '2.36';
  * libraries. `year` is that of the copyright.
  */
 export async function makeTree(architecture, programs, year) {
-  const { name, runtime, koffiFile } = architecture;
+  const { name, runtime, koffi, koffiFile } = architecture;
+  for (const folder of [koffi, join(root, 'node_modules/koffi')]) versionsOfKoffi.add(versionIn(folder));
+  if (versionsOfKoffi.size > 1)
+    fail(`koffi is there in versions ${[...versionsOfKoffi].join(' and ')}: see packaging/package.json`);
   console.log(`# making the executable for ${name}`);
   const libraries = await fetchLibraries(name);
   const node = join(runtime, 'bin', 'node');
@@ -39,11 +42,25 @@ export async function makeTree(architecture, programs, year) {
     put(join(folder, 'usr/lib/pvusb', basename(file)), readFileSync(file));
   }
   const needed = needsGlibc(programs, architecture, [program, koffiFile, ...libraries.files]);
-  if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0) fail(`the program would need glibc ${needed}`);
-  const made = { folder, libraries, packages, licences: programs.licences, node: runNode(['--version']).trim() };
+  if (needed.localeCompare(GLIBC, 'en', { numeric: true }) > 0)
+    fail(`the program would need glibc ${needed}`);
+  const made = {
+    folder,
+    libraries,
+    packages,
+    licences: programs.licences,
+    node: runNode(['--version']).trim(),
+  };
   addDocuments(made, runtime, year);
   mkdirSync(join(folder, 'etc/pvusb'), { recursive: true });
   return made;
+}
+
+/** Its binary and its JavaScript belong together. */
+const versionsOfKoffi = new Set();
+
+function versionIn(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
 
 function addDocuments({ folder, libraries, packages, node }, runtime, year) {
@@ -55,10 +72,7 @@ function addDocuments({ folder, libraries, packages, node }, runtime, year) {
   put(join(share, 'zsh/vendor-completions/_pvusb'), completion('zsh'));
   put(join(share, 'fish/vendor_completions.d/pvusb.fish'), completion('fish'));
   put(join(documents, 'copyright'), formatCopyright({ year, node, libraries, packages }));
-  putCompressed(
-    join(documents, 'third-party-licences'),
-    formatNotices([...packages, 'node_modules/koffi']),
-  );
+  putCompressed(join(documents, 'third-party-licences'), formatNotices([...packages, 'node_modules/koffi']));
   putCompressed(join(documents, 'nodejs-licences'), readFileSync(join(runtime, 'LICENSE')));
   putCompressed(join(documents, `${libraries.source}-copyright`), readFileSync(libraries.copyright));
   // As in the sources, so that links lead where they should.

@@ -1,5 +1,4 @@
 // A system with musl and busybox and nothing else: the archive says what to do there instead.
-import { join } from 'node:path';
 import { fetchMusl } from '../package/tools.js';
 import { inNamespaces } from './roots.js';
 
@@ -16,7 +15,8 @@ exec chroot /mnt env -i PATH=/bin sh -c 'cd /tmp && tar -xzf archive.tar.gz && s
 /** Whether install.sh refuses there, in the sentence that says what to do. */
 export async function tryWithoutGlibc(archive) {
   const { status, printed } = await inNamespaces(TRIAL, { args: [await fetchMusl(), archive] });
-  const isTried = status === 1 && /this system has musl/.test(printed) && /npm install --global/.test(printed);
+  const isTried =
+    status === 1 && /this system has musl/.test(printed) && /npm install --global/.test(printed);
   if (!isTried) console.error(printed);
   return { isTried, system: 'busybox on musl: install.sh refuses, and names npm' };
 }
