@@ -9,7 +9,7 @@ import { projectRoot } from '../xenstored/fetch.js';
 export const ARCHITECTURES = ['amd64', 'arm64'] as const;
 
 /** One of them. */
-export type Architecture = (typeof ARCHITECTURES)[number];
+type Architecture = (typeof ARCHITECTURES)[number];
 
 /** What is made for a processor. */
 interface Packaged {
