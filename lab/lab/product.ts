@@ -22,12 +22,12 @@ export async function installPvusb(lab: Lab, named = process.env.PVUSB_DEB): Pro
 /** The package of this checkout, made by `npm run package` if there is none, or a source is newer. */
 export async function providePackage(): Promise<string> {
   const sources = (await Promise.all(SOURCES.map(filesOf))).flat();
-  const packages = async () => (await filesOf('out')).filter(({ path }) => path.endsWith('.deb'));
+  const packages = async () => (await filesOf('out')).filter(({ path }) => path.endsWith('_amd64.deb'));
   const isCurrent = ({ ms }: TimedFile) => sources.every((source) => source.ms < ms);
   const there = (await packages()).find(isCurrent);
   if (there) return there.path;
   progress('making the pvusb package');
-  await run(process.execPath, [join(projectFolder(), 'scripts/package.js')]);
+  await run(process.execPath, [join(projectFolder(), 'scripts/package.js'), 'amd64']);
   const [newest] = (await packages()).sort((a, b) => b.ms - a.ms);
   return newest!.path;
 }

@@ -26,7 +26,7 @@ export function makeSbom(file, { folder, libraries, packages, node }, architectu
     purl: `pkg:generic/pvusb@${version}?arch=${architecture.name}`,
     licenses: licensed('LGPL-2.1-only'),
     hashes: new Models.HashDictionary([
-      [Enums.HashAlgorithm['SHA-256'], sumOf(join(folder, 'usr/bin/pvusb'))],
+      [Enums.HashAlgorithm['SHA-256'], sumOf(join(folder, 'usr/lib/pvusb/pvusb'))],
     ]),
   });
   const parts = [

@@ -1,5 +1,5 @@
 // The files of an installation, below `usr` and `etc`: what every package has.
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { root } from '../bundle.js';
 import { makeLauncher } from '../launcher.js';
@@ -19,7 +19,10 @@ export const GLIBC = '2.36';
  * libraries. `year` is that of the copyright.
  */
 export async function makeTree(architecture, programs, year) {
-  const { name, runtime, koffiFile } = architecture;
+  const { name, runtime, koffi, koffiFile } = architecture;
+  for (const folder of [koffi, join(root, 'node_modules/koffi')]) versionsOfKoffi.add(versionIn(folder));
+  if (versionsOfKoffi.size > 1)
+    fail(`koffi is there in versions ${[...versionsOfKoffi].join(' and ')}: see packaging/package.json`);
   console.log(`# making the executable for ${name}`);
   const libraries = await fetchLibraries(name);
   const node = join(runtime, 'bin', 'node');
@@ -58,7 +61,7 @@ export async function makeTree(architecture, programs, year) {
 
 /**
  * What is started as `pvusb`: it has the daemon run a command, or starts the program. Where no compiler makes it for the
- * processor, the program itself.
+ * processor, something that only does the latter.
  */
 function addLauncher(folder, { name }) {
   const launcher = join(folder, 'usr/bin/pvusb');
@@ -68,7 +71,8 @@ function addLauncher(folder, { name }) {
     return [launcher];
   }
   console.error(`# there is no C compiler for ${name}: its package has no launcher`);
-  symlinkSync('../lib/pvusb/pvusb', launcher);
+  put(launcher, '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/../lib/pvusb/pvusb" "$@"\n');
+  chmodSync(launcher, 0o755);
   return [];
 }
 
@@ -80,6 +84,13 @@ function addUnits(folder) {
   for (const unit of readdirSync(from).filter((name) => name.startsWith('pvusb')))
     put(join(folder, 'usr/lib/systemd/system', unit), readFileSync(join(from, unit)));
   put(join(folder, 'usr/lib/tmpfiles.d/pvusb.conf'), readFileSync(join(from, 'tmpfiles.conf')));
+}
+
+/** Its binary and its JavaScript belong together. */
+const versionsOfKoffi = new Set();
+
+function versionIn(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
 
 function addDocuments({ folder, libraries, packages, node }, runtime, year) {

@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { labWorld } from '../../src/sim/index.js';
 import { Program } from '../cli/program.js';
 import { openStage, type Run, type Stage } from '../cli/stage.js';
-import { installed, toolOrSkip } from './installed.js';
+import { packaged, toolOrSkip } from './installed.js';
 
-const { program } = installed();
+const { program } = packaged('amd64');
 const { tool: flock, skip } = await toolOrSkip(['flock'], 'util-linux');
 
 const { domid, uuid } = labWorld().domains[0]!;

@@ -8,14 +8,11 @@ import { gunzipSync } from 'node:zlib';
 import { Program } from '../cli/program.js';
 import { type Env, openStage, type Run } from '../cli/stage.js';
 import { projectRoot } from '../xenstored/fetch.js';
-import { installed, toolOrSkip } from './installed.js';
+import { packaged, toolOrSkip, version } from './installed.js';
 
-const { root, program, full } = installed();
+const { root, program, full } = packaged('amd64');
 const man = await toolOrSkip(['man'], 'man-db');
 const emulator = await toolOrSkip(['qemu-x86_64', 'qemu-x86_64-static'], 'qemu-user');
-const { version } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')) as {
-  version: string;
-};
 
 const runs = (command: string, args: readonly string[], env: Env = {}): Promise<Run> =>
   new Program(command, args, env).ended();
