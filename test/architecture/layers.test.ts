@@ -6,7 +6,7 @@ import { none } from './none.js';
 import { ALL, BESIDE, IMPORTS, namesIn, readProjectFile, SRC_IMPORTS } from './sources.js';
 
 /** The files of other folders that the simulator may use; of some others it may use the types. */
-const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|async\/[a-z]+)\.ts$/;
+const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|usbif\/layout|async\/[a-z]+)\.ts$/;
 const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp|hostuse)\/|^src\/pvusb\/model\/inventory\.ts$/;
 
 /** The library files that load a package, and which package. */
