@@ -1,7 +1,7 @@
 /** Transfers and their memory: what goes from the guest to a device and back, in as few copies as possible. */
 import { PAGE_SIZE, type Packet, TransferType, UsbifStatus } from '../usbif/index.js';
 import type { Blocks } from './blocks.js';
-import type { Block, GuestMemory, LentDevice, Transfer } from './boundary.js';
+import type { Block, GuestMemory, LentDevice, Transfer, TransferPackets } from './boundary.js';
 import { CopyList } from './copy-list.js';
 import { Errno, statusOf } from './errno.js';
 import { copiedPackets, isochronousBytes, listDescriptors, listResults, pack } from './isochronous.js';
@@ -52,6 +52,8 @@ export interface Result {
   readonly endCopy: number;
   /** The bytes that it brought, for traces. */
   readonly bytes: Uint8Array | undefined;
+  /** Isochronous packets, for traces. */
+  readonly packets?: TransferPackets | undefined;
 }
 
 interface Prepared extends Wanted {
@@ -191,7 +193,8 @@ export class Exchange {
         errorCount: transfer.errorCount,
         firstCopy,
         endCopy: this.#outgoing.count,
-        bytes: undefined,
+        bytes: input ? block.bytes.subarray(start, start + transfer.length) : undefined,
+        packets: transfer.packets,
       };
       return { results: [result], again: [], isBroken: false };
     }
@@ -263,8 +266,8 @@ export class Exchange {
   }
 
   /** What a URB takes to the device. */
-  outBytes({ block, start }: Job, urb: Urb): Uint8Array | undefined {
-    return urb.input ? undefined : block.bytes.subarray(start, start + urb.length);
+  outBytes({ block, start, transfer }: Job, urb: Urb): Uint8Array | undefined {
+    return urb.input ? undefined : block.bytes.subarray(start, start + transfer.length);
   }
 
   #copy(list: CopyList): void {

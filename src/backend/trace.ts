@@ -6,6 +6,7 @@ const PCAP_MAGIC = 0xa1b2_c3d4;
 const LINK_TYPE_USB_LINUX_MMAPPED = 220;
 const HEADER_BYTES = 64;
 const RECORD_BYTES = 16;
+const PACKET_BYTES = 16;
 const SNAPSHOT_BYTES = 262_144;
 
 /** `status` of a URB that has not ended. */
@@ -25,6 +26,13 @@ export interface Seen {
   readonly length: number;
   /** The direction, which for a control transfer is that of its setup packet. */
   readonly input: boolean;
+}
+
+/** One packet of an isochronous URB: its place and bytes in the payload, and what became of it. */
+export interface SeenPacket {
+  readonly status: number;
+  readonly offset: number;
+  readonly length: number;
 }
 
 const TYPES = {
@@ -55,13 +63,15 @@ export function pcapRecord(
   seen: Seen,
   end: { readonly status: number; readonly actualLength: number; readonly errorCount: number } | undefined,
   data: Uint8Array | undefined,
+  packets: readonly SeenPacket[] = [],
 ): Buffer {
   const { request } = seen;
   const isIsochronous = request.kind === 'isochronous';
   // An event carries data when they go its way: out when it begins, in when it ends.
   const carries = seen.input === (end !== undefined);
   const payload = carries && data ? data : new Uint8Array(0);
-  const record = Buffer.alloc(RECORD_BYTES + HEADER_BYTES + payload.length);
+  const described = packets.length * PACKET_BYTES;
+  const record = Buffer.alloc(RECORD_BYTES + HEADER_BYTES + described + payload.length);
   record.writeUInt32LE(Math.floor(seen.atUs / 1e6), 0);
   record.writeUInt32LE(seen.atUs % 1e6, 4);
   record.writeUInt32LE(record.length - RECORD_BYTES, 8);
@@ -80,12 +90,19 @@ export function pcapRecord(
   head.writeInt32LE(seen.atUs % 1e6, 24);
   head.writeInt32LE(end?.status ?? IN_PROGRESS, 28);
   head.writeUInt32LE(end ? end.actualLength : seen.length, 32);
-  head.writeUInt32LE(payload.length, 36);
+  head.writeUInt32LE(described + payload.length, 36);
   if (hasSetup) head.set(request.setup, 40);
   else if (isIsochronous) {
     head.writeInt32LE(end?.errorCount ?? 0, 40);
-    head.writeInt32LE(request.packetCount, 44);
+    head.writeInt32LE(packets.length, 44);
   }
-  head.set(payload, HEADER_BYTES);
+  head.writeUInt32LE(packets.length, 60);
+  packets.forEach(({ status, offset, length }, at) => {
+    const where = HEADER_BYTES + at * PACKET_BYTES;
+    head.writeInt32LE(status, where);
+    head.writeUInt32LE(offset, where + 4);
+    head.writeUInt32LE(length, where + 8);
+  });
+  head.set(payload, HEADER_BYTES + described);
   return record;
 }

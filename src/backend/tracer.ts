@@ -1,6 +1,6 @@
 /** Traces of what goes through controllers, as usbmon would see it, into one file. */
-import type { Result } from './exchange.js';
-import { pcapHeader, pcapRecord, type Seen } from './trace.js';
+import type { TransferPackets } from './boundary.js';
+import { pcapHeader, pcapRecord, type Seen, type SeenPacket } from './trace.js';
 import type { Tracer } from './transfers.js';
 import type { Urb } from './urb.js';
 
@@ -36,19 +36,21 @@ export class Trace {
       input: urb.input,
       length: urb.length,
     });
-    const begin = (urb: Urb, bytes: Uint8Array | undefined): number => {
+    const begin = (urb: Urb, bytes?: Uint8Array, packets?: TransferPackets): number => {
       const tag = this.#nextTag++;
-      this.#parts.write(pcapRecord(seen(urb, tag), undefined, this.#payload(urb, bytes)));
+      const record = pcapRecord(seen(urb, tag), undefined, this.#payload(urb, bytes), seenPackets(packets));
+      this.#parts.write(record);
       return tag;
     };
     return {
-      began: (urb, bytes) => tags.set(urb, begin(urb, bytes)),
+      began: (urb, bytes, transfer) => tags.set(urb, begin(urb, bytes, transfer?.packets)),
       ended: (result) => {
         const { urb } = result;
         // What no device was needed for has not been seen before.
-        const tag = tags.get(urb) ?? begin(urb, undefined);
+        const tag = tags.get(urb) ?? begin(urb);
         tags.delete(urb);
-        this.#parts.write(pcapRecord(seen(urb, tag), result, this.#payload(urb, result.bytes)));
+        const packets = seenPackets(result.packets);
+        this.#parts.write(pcapRecord(seen(urb, tag), result, this.#payload(urb, result.bytes), packets));
       },
     };
   }
@@ -56,4 +58,14 @@ export class Trace {
   #payload({ isPrivate }: Urb, bytes: Uint8Array | undefined): Uint8Array | undefined {
     return isPrivate && !this.#parts.withSecrets ? undefined : bytes;
   }
+}
+
+/** Packets as a trace has them. Before the device has had them, nothing is known but their room. */
+function seenPackets(packets: TransferPackets | undefined): SeenPacket[] {
+  let offset = 0;
+  return [...(packets?.lengths ?? [])].map((room, at) => {
+    const seen = { status: packets!.statuses[at]!, offset, length: packets!.actualLengths[at] || room };
+    offset += room;
+    return seen;
+  });
 }

@@ -1,7 +1,7 @@
 /** The transfers of one controller: started as far as the budget goes, reaped, and their results dealt out. */
 import { UsbifStatus } from '../usbif/index.js';
 import type { Blocks } from './blocks.js';
-import type { GuestMemory } from './boundary.js';
+import type { GuestMemory, Transfer } from './boundary.js';
 import type { Budget } from './budget.js';
 import { Errno, statusOf } from './errno.js';
 import { Exchange, type Job, plainResult, type Result, type Starter, type Wanted } from './exchange.js';
@@ -10,8 +10,11 @@ import type { Urb } from './urb.js';
 
 /** Sees URBs as they begin and end. */
 export interface Tracer {
-  /** @param bytes what goes to the device */
-  began(urb: Urb, bytes: Uint8Array | undefined): void;
+  /**
+   * @param bytes what goes to the device
+   * @param transfer undefined when no device is needed for it
+   */
+  began(urb: Urb, bytes: Uint8Array | undefined, transfer: Transfer | undefined): void;
   /** Its bytes are those that came from the device; they are not valid for longer than the call. */
   ended(result: Result): void;
 }
@@ -88,7 +91,7 @@ export class Transfers {
     this.#runningCount++;
     job.port.began(job);
     const { tracer } = this.#parts;
-    if (tracer) for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb));
+    if (tracer) for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb), job.transfer);
   }
 
   #failed(wanted: Wanted, errno: number): void {
