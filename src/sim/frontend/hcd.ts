@@ -30,9 +30,10 @@ export type PlugListener = (port: number, speed: number) => void;
 
 /** The driver. It answers nothing of its backend with an exception: it goes dead, as the real one does. */
 export class SimHcd {
-  /** The pages of the rings. */
-  readonly urbRing = new Uint8Array(PAGE_SIZE);
-  readonly connectionRing = new Uint8Array(PAGE_SIZE);
+  /** The pages of the rings, one behind the other. */
+  readonly rings = new Uint8Array(2 * PAGE_SIZE);
+  readonly urbRing = this.rings.subarray(0, PAGE_SIZE);
+  readonly connectionRing = this.rings.subarray(PAGE_SIZE);
   readonly grants = new GrantTable();
   readonly events = new EventPair(() => this.#onEvent());
   /** Why the controller is dead; undefined while it works. */
@@ -40,8 +41,8 @@ export class SimHcd {
   /** Interrupts without anything new for the guest: it slows its backend down for those. */
   spurious = 0;
   readonly #portCount: number;
-  readonly #urb = new Int32Array(this.urbRing.buffer);
-  readonly #connection = new Int32Array(this.connectionRing.buffer);
+  readonly #urb = new Int32Array(this.rings.buffer, 0, PAGE_SIZE / 4);
+  readonly #connection = new Int32Array(this.rings.buffer, PAGE_SIZE);
   readonly #shadows: (Shadow | undefined)[] = Array.from({ length: URB_RING.entryCount });
   #queue: Queued[] = [];
   #unlinks: GuestUrb[] = [];
