@@ -3,20 +3,10 @@
  * usbfs in `src/linux`, and in tests a simulated guest and virtual devices.
  */
 import type { TransferType } from '../usbif/index.js';
+import type { Block } from './block.js';
 import type { CopyList } from './copy-list.js';
 
-/** Memory that a kernel can write to: page-aligned, and never moved or freed while the engine runs. */
-export interface Block {
-  readonly bytes: Uint8Array;
-  /** Its address in this process, for system calls; 0 where there are none. */
-  readonly address: number;
-}
-
-/** Where blocks come from. */
-export interface LocalMemory {
-  /** @param bytes a multiple of 4096 */
-  allocate(bytes: number): Block;
-}
+export type { Block, LocalMemory } from './block.js';
 
 /** The memory of one guest, as far as it has granted it. */
 export interface GuestMemory {

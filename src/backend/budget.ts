@@ -7,7 +7,7 @@ export interface Limits {
 }
 
 /** usbfs gives 16 MiB to everybody (`usbfs_memory_mb`); some of it is for others. */
-export const DEFAULT_LIMITS: Limits = { perGuest: 8 << 20, inAll: 14 << 20 };
+const DEFAULT_LIMITS: Limits = { perGuest: 8 << 20, inAll: 14 << 20 };
 
 /** What a transfer costs besides its data: the kernel's own structures. */
 const OVERHEAD = 4096;

@@ -10,7 +10,7 @@ import {
 import { type FirewallRule, stallReason } from './firewall.js';
 
 /** What a decision is based on. */
-export interface ControlView {
+interface ControlView {
   /** The address that the guest gave to the device; 0 before. */
   readonly address: number;
   /** The address that the request was sent to: that one, or 0. */

@@ -11,7 +11,7 @@ import type { Tracer } from './transfers.js';
 export type PortProgress = 'opened' | 'configured';
 
 /** What a controller tells. */
-export interface ControllerListener {
+interface ControllerListener {
   /** The guest has broken the protocol: nothing of it is read any more. */
   broken(reason: string): void;
   /** What has become of a port; undefined: its device is gone. */

@@ -1,6 +1,6 @@
 /** What is to be copied from or to a guest's pages, collected so that one call does all of it. */
 import type { Segments } from '../usbif/index.js';
-import type { Block } from './boundary.js';
+import type { Block } from './block.js';
 
 /** Pieces of guest pages and of blocks. Arrays of numbers, not objects: this is made anew for every batch. */
 export class CopyList {

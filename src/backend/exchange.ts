@@ -74,7 +74,7 @@ const TYPES = {
 const SETUP_BYTES = 8;
 
 /** What to do with the outcome of preparing and submitting. */
-export interface Outcomes {
+interface Outcomes {
   /** The device has it. */
   submitted(job: Job): void;
   /** It could not be given to the device; the errno says why. */

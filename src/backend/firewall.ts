@@ -21,7 +21,7 @@ export interface FirewallRule {
 }
 
 /** What a request is for. */
-export interface Aim {
+interface Aim {
   readonly vendor: number;
   readonly product: number;
   /** The settings of the interfaces in use. */

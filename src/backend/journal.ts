@@ -18,7 +18,7 @@ const OPEN = 1 << 16;
 const ANSWERED = 1 << 17;
 
 /** The connection that a journal is of: a guest that connects again has others. */
-export interface Connected {
+interface Connected {
   readonly urbRef: number;
   readonly connectionRef: number;
   readonly eventChannel: number;
@@ -47,7 +47,7 @@ export const EMPTY_PORT: PortRecord = {
 };
 
 /** What is left of an earlier backend. */
-export interface Left {
+interface Left {
   /** Where the responses continue. */
   readonly responseProducer: number;
   /** The requests without an answer. */

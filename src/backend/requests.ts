@@ -30,7 +30,7 @@ export interface RequestHandler {
 }
 
 /** What the ring is made of. */
-export interface RequestParts {
+interface RequestParts {
   readonly ring: BackRing;
   readonly journal: Journal;
   readonly portCount: number;

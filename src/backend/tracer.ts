@@ -5,7 +5,7 @@ import type { Tracer } from './transfers.js';
 import type { Urb } from './urb.js';
 
 /** Where a trace goes, and what it may say. */
-export interface TraceParts {
+interface TraceParts {
   /** Writes bytes, in order. */
   readonly write: (bytes: Uint8Array) => void;
   /** Microseconds since 1970. */

@@ -20,7 +20,7 @@ export interface Tracer {
 }
 
 /** What transfers need. */
-export interface TransferParts {
+interface TransferParts {
   readonly domid: number;
   readonly memory: GuestMemory;
   readonly blocks: Blocks;
@@ -91,7 +91,8 @@ export class Transfers {
     this.#runningCount++;
     job.port.began(job);
     const { tracer } = this.#parts;
-    if (tracer) for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb), job.transfer);
+    if (tracer)
+      for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb), job.transfer);
   }
 
   #failed(wanted: Wanted, errno: number): void {

@@ -2,7 +2,7 @@
 import type { DataRequest } from '../usbif/index.js';
 
 /** An unlink request that waits for the URB it is about: the URB is answered first. */
-export interface WaitingUnlink {
+interface WaitingUnlink {
   readonly slot: number;
   readonly id: number;
 }

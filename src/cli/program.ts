@@ -1,6 +1,7 @@
 /** The command line of pvusb: its own commands in plain words, and xl's. */
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
+import { addBackend } from './backend-command.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
@@ -103,6 +104,7 @@ export function buildProgram(
   addRules(program, terminal, setStatus);
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
+  addBackend(program, terminal);
   addFiles(program, terminal);
   addSimulation(program, terminal, setStatus, runProgram);
   addCompletion(program, terminal);

@@ -4,7 +4,7 @@ import type { Block, LocalMemory } from '../backend/boundary.js';
 import { LinuxError, linuxError } from './errors.js';
 
 /** What a file descriptor waits for. */
-export interface Waited {
+interface Waited {
   readonly readable?: boolean;
   readonly writable?: boolean;
 }
@@ -32,10 +32,11 @@ export interface Libc extends LocalMemory {
   wait(fd: number, waited: Waited, onEvent: () => void, onLost: () => void): () => void;
 }
 
-/** Flags of open(2), and of mmap(2): the same on all Linux systems that Xen runs on. */
+/** open(2): for reading and writing. The numbers are the same on all Linux systems that Xen runs on. */
 export const O_RDWR = 2;
+/** open(2): calls do not wait. */
 export const O_NONBLOCK = 0o4000;
-export const O_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;

@@ -10,7 +10,7 @@ const URBS_PER_BLOCK = 16;
 const SETUP_BYTES = 8;
 
 /** Memory that can be given back. */
-export interface UrbMemory extends LocalMemory {
+interface UrbMemory extends LocalMemory {
   unmap(block: Block): void;
 }
 

@@ -73,7 +73,7 @@ export class ControllerServer {
     return this.#isGone;
   }
 
-  /** The engine while the guest is connected. */
+  /** The engine, while the guest is connected. */
   get engine(): Controller | undefined {
     return this.#controller;
   }
@@ -139,7 +139,7 @@ export class ControllerServer {
   async #followFrontend(frontend: number, isOnline: boolean): Promise<void> {
     switch (frontend) {
       case XenbusState.initialising:
-        // The guest is starting (again). One that never connected has nothing to close.
+        // The guest starts (again). One that never connected has nothing to close.
         if (this.#state === XenbusState.closed && isOnline) await this.#switch(XenbusState.initWait);
         else if (!isOnline) await this.#disconnect(XenbusState.closed);
         return;
@@ -151,10 +151,8 @@ export class ControllerServer {
       case XenbusState.closing:
         if (this.#state < XenbusState.closing) await this.#switch(XenbusState.closing);
         return;
-      case XenbusState.closed:
-      case XenbusState.unknown:
+      default:
         if (this.#state !== XenbusState.closed) await this.#disconnect(XenbusState.closed);
-        return;
     }
   }
 
@@ -221,11 +219,11 @@ export class ControllerServer {
     const { client, virtual, machine } = this.#shared;
     const again = this.#isPlugged;
     this.#isPlugged = false;
-    const numbers = Array.from({ length: this.#portCount }, (_, at) => at + 1);
-    const names = await client.readMany(numbers.map((port) => portPath(this.#path, port)));
-    for (const [at, number] of numbers.entries()) {
+    const paths = Array.from({ length: this.#portCount }, (_, at) => portPath(this.#path, at + 1));
+    const names = await client.readMany(paths);
+    for (let number = 1; number <= paths.length; number++) {
       const make = virtual(this.domid, this.devid, number);
-      const name = make ? `virtual device of port ${number}` : (names[at] ?? '');
+      const name = make ? `virtual device of port ${number}` : (names[number - 1] ?? '');
       const known = this.#ports.get(number);
       if (!known && name === '') {
         // What an earlier backend had there has left it since.
@@ -248,29 +246,31 @@ export class ControllerServer {
   }
 
   async #showPort(number: number, state: PortState | '', reason: string): Promise<void> {
-    const [statePath, reasonPath] = [portStatePath(this.#path, number), portReasonPath(this.#path, number)];
     await this.#shared.client.transaction(async (view) => {
       // Not into a directory that is being removed.
       if ((await view.read(`${this.#path}/state`)) === undefined) return;
       if (state === '') {
-        await view.rm(statePath);
-        await view.rm(reasonPath);
+        await view.rm(portStatePath(this.#path, number));
+        await view.rm(portReasonPath(this.#path, number));
         return;
       }
-      await view.write(reasonPath, reason);
-      await view.write(statePath, String(state));
+      await view.write(portReasonPath(this.#path, number), reason);
+      await view.write(portStatePath(this.#path, number), String(state));
     });
   }
 
   /** Ends the connection to the guest; its devices stay open. */
   async #disconnect(state: number): Promise<void> {
-    const controller = this.#controller;
-    this.#controller = undefined;
-    await controller?.close();
+    await this.#letGo();
     await this.#switch(state);
   }
 
-  /** `__xenbus_switch_state`: not into a node that is gone. */
+  async #letGo(): Promise<void> {
+    const controller = this.#controller;
+    this.#controller = undefined;
+    await controller?.close();
+  }
+
   async #switch(state: number): Promise<void> {
     if (this.#state === state) return;
     this.#state = state;
@@ -283,10 +283,8 @@ export class ControllerServer {
   /** The directory is gone, or the domain: everything is given back. */
   async #end(): Promise<void> {
     this.#isGone = true;
-    const controller = this.#controller;
     await Promise.all([...this.#ports.values()].map((port) => port.close()));
-    this.#controller = undefined;
-    await controller?.close();
+    await this.#letGo();
     await this.#frontendWatch?.close();
     this.#shared.machine.forget(this.domid, this.devid);
   }
@@ -294,9 +292,7 @@ export class ControllerServer {
   /** The domain has died: its memory must be let go of at once, or it stays a zombie. */
   async domainDied(): Promise<void> {
     this.#isDead = true;
-    const controller = this.#controller;
-    this.#controller = undefined;
-    await controller?.close();
+    await this.#letGo();
   }
 
   #log(message: string): void {

@@ -7,7 +7,7 @@ import { showDevice } from '../backend/shown.js';
 import { PortState } from '../pvusb/model/layout.js';
 
 /** What a port needs. */
-export interface PortParts {
+interface PortParts {
   readonly number: number;
   open(name: string): Promise<LentDevice>;
   /** The engine, while the guest is connected. */

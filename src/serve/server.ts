@@ -12,7 +12,7 @@ import { ControllerServer, type Shared } from './controller-server.js';
 import type { Machine } from './machine.js';
 
 /** How a backend serves. */
-export interface ServerOptions {
+interface ServerOptions {
   /** Says that it is there: see `isProcess` of pvusb/hostuse. */
   readonly announcement: string;
   readonly limits?: Limits | undefined;

@@ -61,7 +61,7 @@ export interface DeviceDescriptors {
 }
 
 /** One descriptor in a row of them: its type, and all of its bytes. */
-export interface RawDescriptor {
+interface RawDescriptor {
   readonly type: number;
   readonly bytes: Uint8Array;
 }

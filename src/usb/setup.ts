@@ -21,7 +21,7 @@ export const StandardRequest = {
 export const Feature = { endpointHalt: 0, testMode: 2, u1Enable: 48, u2Enable: 49, ltmEnable: 50 } as const;
 
 /** Who a request is for. */
-export type Recipient = 'device' | 'interface' | 'endpoint' | 'other';
+type Recipient = 'device' | 'interface' | 'endpoint' | 'other';
 
 /** A setup packet. */
 export interface Setup {

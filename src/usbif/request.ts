@@ -31,14 +31,14 @@ interface TransferRequest {
 }
 
 /** A control transfer. */
-export interface ControlRequest extends TransferRequest {
+interface ControlRequest extends TransferRequest {
   readonly kind: 'control';
   /** The 8 bytes of its setup packet. */
   readonly setup: Uint8Array;
 }
 
 /** A bulk or interrupt transfer. */
-export interface PlainRequest extends TransferRequest {
+interface PlainRequest extends TransferRequest {
   readonly kind: 'bulk' | 'interrupt';
 }
 
@@ -59,7 +59,7 @@ export interface UnlinkRequest {
 }
 
 /** A request that is answered without being carried out. */
-export interface RefusedRequest {
+interface RefusedRequest {
   readonly kind: 'refused';
   readonly id: number;
   readonly status: UsbifStatus;
@@ -71,7 +71,7 @@ export interface RefusedRequest {
 export type DataRequest = ControlRequest | PlainRequest | IsochronousRequest;
 
 /** What a guest can ask for. */
-export type UrbRequest = DataRequest | UnlinkRequest | RefusedRequest;
+type UrbRequest = DataRequest | UnlinkRequest | RefusedRequest;
 
 const KINDS = {
   [TransferType.isochronous]: 'isochronous',

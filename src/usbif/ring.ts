@@ -4,7 +4,7 @@ import { RingOffset } from './layout.js';
 const WORD = 4;
 
 /** What a ring looks like. */
-export interface RingShape {
+interface RingShape {
   readonly entryBytes: number;
   readonly entryCount: number;
 }

@@ -10,7 +10,10 @@ const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|usbif\/l
 const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp|hostuse)\/|^src\/pvusb\/model\/inventory\.ts$/;
 
 /** The library files that load a package, and which package. */
-const PACKAGES: Readonly<Record<string, string>> = { 'src/libxl/flock.ts': 'koffi' };
+const PACKAGES: Readonly<Record<string, string>> = {
+  'src/libxl/flock.ts': 'koffi',
+  'src/linux/libc.ts': 'koffi',
+};
 
 function roomOf({ rooms }: Floor, path: string): Room | undefined {
   return rooms.find((room) => path.startsWith(`${room.path}/`));

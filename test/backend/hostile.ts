@@ -14,7 +14,7 @@ import { Stage } from './stage.js';
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What can be plugged in. */
-export function anyDevice(dice: Dice): VirtualDevice {
+function anyDevice(dice: Dice): VirtualDevice {
   const image = new Uint8Array(65_536);
   return new VirtualDevice(
     dice.pick([() => new Stick(memoryStorage(image), 'A1'), () => new Keyboard(), () => new SourceSink()])(),

@@ -13,9 +13,7 @@ import { SimUsbGuest } from '../../src/sim/frontend/index.js';
 const CONNECTED = { urbRef: 8, connectionRef: 9, eventChannel: 3 };
 
 /** What is set differently from the usual. */
-export type StageOptions = Partial<
-  Pick<ControllerParts, 'domid' | 'version' | 'budget' | 'rules' | 'tracer'>
->;
+type StageOptions = Partial<Pick<ControllerParts, 'domid' | 'version' | 'budget' | 'rules' | 'tracer'>>;
 
 /** One guest with one controller, and whatever serves it at the moment. */
 export class Stage {

@@ -3,23 +3,13 @@
  * headers. Its guest is a simulated one, its devices are virtual.
  */
 import assert from 'node:assert/strict';
-import type { Block, LentDevice, Transfer } from '../../src/backend/boundary.js';
+import type { Block, LentDevice } from '../../src/backend/boundary.js';
 import type { Libc } from '../../src/linux/libc.js';
 import type { EventPair, SimHcd } from '../../src/sim/frontend/index.js';
+import { type OpenFile, usbfsFile } from './fake-usbfs.js';
 
-const ENODEV = -19;
 const EAGAIN = -11;
 const EINVAL = -22;
-
-/** What stands behind a descriptor. */
-interface OpenFile {
-  ioctl(request: number, argument: number): number;
-  later?(request: number, argument: number): Promise<number>;
-  read?(address: number, bytes: number): number;
-  write?(address: number, bytes: number): number;
-  onWait?(onEvent: () => void, onLost: () => void): void;
-  close(): void;
-}
 
 /** The kernel. */
 export class FakeKernel implements Libc {
@@ -61,7 +51,7 @@ export class FakeKernel implements Libc {
   }
 
   /** The memory at an address, up to the end of its block. */
-  #at(address: number, bytes: number): DataView {
+  at(address: number, bytes: number): DataView {
     const block = this.#blocks.find(
       (one) => address >= one.address && address < one.address + one.bytes.length,
     );
@@ -69,7 +59,8 @@ export class FakeKernel implements Libc {
     return new DataView(block.bytes.buffer, block.bytes.byteOffset + address - block.address, bytes);
   }
 
-  #blockOf(address: number): { block: Block; place: number } {
+  /** The block that an address is in. */
+  blockOf(address: number): { block: Block; place: number } {
     const block = this.#blocks.find(
       (one) => address >= one.address && address < one.address + one.bytes.length,
     )!;
@@ -90,7 +81,7 @@ export class FakeKernel implements Libc {
         ? this.#gntdev()
         : path === '/dev/xen/evtchn'
           ? this.#evtchn()
-          : make && this.#usbfs(make());
+          : make && usbfsFile(this, make());
     if (!file) throw Object.assign(new Error(`open ${path}: ENOENT`), { code: 'ENOENT' });
     const fd = this.#nextFd++;
     this.#files.set(fd, file);
@@ -144,13 +135,13 @@ export class FakeKernel implements Libc {
     return {
       ioctl: (request, argument) => {
         if (request === 0x184700) {
-          const view = this.#at(argument, 32);
+          const view = this.at(argument, 32);
           const refs = [view.getUint32(20, true), view.getUint32(28, true)];
           if (view.getUint32(0, true) !== 2 || refs.some((ref, at) => ref !== this.#refs[at])) return EINVAL;
           view.setBigUint64(8, 4096n, true);
           return 0;
         }
-        if (request === 0x104701) return this.#at(argument, 16).getUint32(8, true) === 2 ? 0 : EINVAL;
+        if (request === 0x104701) return this.at(argument, 16).getUint32(8, true) === 2 ? 0 : EINVAL;
         assert.equal(request, 0x104708);
         this.#copy(argument);
         return 0;
@@ -161,12 +152,12 @@ export class FakeKernel implements Libc {
 
   #copy(argument: number): void {
     this.calls.push('copy');
-    const head = this.#at(argument, 16);
-    const segments = this.#at(Number(head.getBigUint64(8, true)), 24 * head.getUint32(0, true));
+    const head = this.at(argument, 16);
+    const segments = this.at(Number(head.getBigUint64(8, true)), 24 * head.getUint32(0, true));
     for (let at = 0; at < segments.byteLength; at += 24) {
       const toGuest = segments.getUint16(at + 18, true) === 2;
       const [guest, local] = toGuest ? [at + 8, at] : [at, at + 8];
-      const { block, place } = this.#blockOf(Number(segments.getBigUint64(local, true)));
+      const { block, place } = this.blockOf(Number(segments.getBigUint64(local, true)));
       assert.equal(segments.getUint16(guest + 6, true), 5, 'the domain');
       const list = {
         count: 1,
@@ -193,10 +184,10 @@ export class FakeKernel implements Libc {
     };
     return {
       ioctl: (request, argument) => {
-        const first = this.#at(argument, 8).getUint32(0, true);
+        const first = this.at(argument, 8).getUint32(0, true);
         if (request === 0x84501) {
           if (end) return -16;
-          assert.deepEqual([first, this.#at(argument, 8).getUint32(4, true)], [5, 9]);
+          assert.deepEqual([first, this.at(argument, 8).getUint32(4, true)], [5, 9]);
           end = events.bind();
           end.start(() => {
             isPending = true;
@@ -217,11 +208,11 @@ export class FakeKernel implements Libc {
       read: (address) => {
         if (!isPending || isMasked) return EAGAIN;
         [isPending, isMasked] = [false, true];
-        this.#at(address, 4).setUint32(0, 3, true);
+        this.at(address, 4).setUint32(0, 3, true);
         return 4;
       },
       write: (address) => {
-        assert.equal(this.#at(address, 4).getUint32(0, true), 3);
+        assert.equal(this.at(address, 4).getUint32(0, true), 3);
         isMasked = false;
         setImmediate(raise);
         return 4;
@@ -231,122 +222,5 @@ export class FakeKernel implements Libc {
       },
       close: () => end?.close(),
     };
-  }
-
-  #usbfs(device: LentDevice): OpenFile {
-    const running = new Map<number, Transfer>();
-    const claimed = new Set<number>();
-    let [wake, lose]: (() => void)[] = [() => undefined, () => undefined];
-    device.start({ ready: () => wake!(), gone: () => lose!() });
-    const ioctl = (request: number, argument: number): number => {
-      if (request === 0x551f) return { low: 1, full: 2, high: 3, super: 5 }[device.speed];
-      if (request === 0x8038550a) {
-        this.calls.push('submit');
-        const { transfer, endpoint } = this.#decode(argument);
-        if (endpoint !== 0 && claimed.size === 0) return -2;
-        running.set(argument, transfer);
-        return device.submit(transfer);
-      }
-      if (request === 0x550b) {
-        const transfer = running.get(argument);
-        if (!transfer) return EINVAL;
-        device.cancel(transfer);
-        setImmediate(() => wake!());
-        return 0;
-      }
-      if (request !== 0x4008550d) return EINVAL;
-      const transfer = device.reap();
-      if (!transfer) return EAGAIN;
-      const [address] = [...running].find(([, one]) => one === transfer)!;
-      running.delete(address);
-      this.#encode(address, transfer);
-      this.#at(argument, 8).setBigUint64(0, BigInt(address), true);
-      return 0;
-    };
-    const later = async (request: number, argument: number): Promise<number> => {
-      if (request === 0x5514) return device.reset();
-      if (request === 0xc0185500) return this.#control(device, argument);
-      const view = this.#at(argument, 8);
-      const [first, second] = [view.getUint32(0, true), view.getUint32(4, true)];
-      this.calls.push(`${request.toString(16)} ${first}`);
-      if (request === 0x8108551b) {
-        if (claimed.has(first)) return -16;
-        claimed.add(first);
-        return 0;
-      }
-      if (request === 0x80045510) return claimed.delete(first) ? 0 : EINVAL;
-      if (request === 0x80085504) return device.setInterface(first, second);
-      if (request === 0x80045515) return device.clearHalt(first);
-      if (request === 0x80045505) return claimed.size > 0 ? -16 : device.setConfiguration(first);
-      return EINVAL;
-    };
-    return {
-      ioctl,
-      later,
-      read: (address, bytes) => {
-        const kept = device.untrustedDescriptors.subarray(0, bytes);
-        const { block, place } = this.#blockOf(address);
-        block.bytes.set(kept, place);
-        return kept.length;
-      },
-      onWait: (onEvent, onLost) => {
-        [wake, lose] = [onEvent, onLost];
-      },
-      close: () => void device.close(),
-    };
-  }
-
-  #control(device: LentDevice, argument: number): number {
-    const view = this.#at(argument, 24);
-    if (view.getUint8(0) !== 0x80) return -32;
-    const { block, place } = this.#blockOf(Number(view.getBigUint64(16, true)));
-    if (view.getUint8(1) === 8) {
-      block.bytes[place] = device.configuration;
-      return 1;
-    }
-    return -32;
-  }
-
-  #decode(address: number): { transfer: Transfer; endpoint: number } {
-    const view = this.#at(address, 56);
-    const type = view.getUint8(0) as Transfer['type'];
-    const { block, place } = this.#blockOf(Number(view.getBigUint64(16, true)));
-    const length = view.getInt32(24, true);
-    const count = view.getInt32(36, true);
-    const packets = this.#at(address, 56 + 12 * count);
-    const endpoint = view.getUint8(1);
-    const isControl = type === 2;
-    const transfer: Transfer = {
-      type,
-      endpoint,
-      block,
-      start: isControl ? place + 8 : place,
-      length: isControl ? length - 8 : length,
-      shortNotOk: (view.getUint32(8, true) & 1) !== 0,
-      packets:
-        type === 0
-          ? {
-              lengths: Int32Array.from({ length: count }, (_, at) => packets.getUint32(56 + 12 * at, true)),
-              actualLengths: new Int32Array(count),
-              statuses: new Int32Array(count),
-            }
-          : undefined,
-      status: 0,
-      actualLength: 0,
-      startFrame: 0,
-      errorCount: 0,
-    };
-    return { transfer, endpoint };
-  }
-
-  #encode(address: number, { status, actualLength, packets }: Transfer): void {
-    const count = packets?.lengths.length ?? 0;
-    const view = this.#at(address, 56 + 12 * count);
-    view.setInt32(4, status === ENODEV ? -108 : status, true);
-    view.setInt32(28, actualLength, true);
-    for (let at = 0; at < count; at++) {
-      view.setUint32(60 + 12 * at, packets!.actualLengths[at]!, true);
-      view.setInt32(64 + 12 * at, packets!.statuses[at]!, true);
-    }
   }
 }

@@ -11,7 +11,7 @@ export interface EndpointSpec {
 }
 
 /** A setting of an interface that it has. */
-export interface SettingSpec {
+interface SettingSpec {
   readonly interface: number;
   readonly setting?: number;
   readonly class: number;
@@ -23,7 +23,7 @@ export interface SettingSpec {
 }
 
 /** A device with one configuration. */
-export interface DeviceSpec {
+interface DeviceSpec {
   readonly vendor: number;
   readonly product: number;
   readonly version: number;

@@ -1,7 +1,7 @@
 /** The SCSI commands that hosts send to a stick (SPC-4, SBC-3), as far as they answer without its bytes. Pure. */
 
 /** Bytes of a block. */
-export const BLOCK_BYTES = 512;
+const BLOCK_BYTES = 512;
 
 /** Operation codes. */
 const Code = {
@@ -37,7 +37,7 @@ export const SENSE = {
 } as const satisfies Record<string, Sense>;
 
 /** What a command is to do. */
-export type ScsiAction =
+type ScsiAction =
   | { readonly do: 'reply'; readonly bytes: Uint8Array }
   | { readonly do: 'read' | 'write'; readonly at: number; readonly length: number }
   | { readonly do: 'flush' }

@@ -82,6 +82,11 @@ export const ERROR_KINDS = {
     remedy:
       'Load the kernel module usbback (modprobe usbback); if the kernel has none, like mainline Linux, use type qusb, which needs a QEMU.',
   },
+  'backend-impossible': {
+    group: 'host',
+    remedy:
+      'Run it as root in domain 0, with the modules xen-gntdev and xen-evtchn loaded, and without usbback.',
+  },
   'no-device-model': {
     group: 'refused',
     remedy:

@@ -74,6 +74,8 @@ export interface Host {
    * address), or by anything else if it is not known which. Absent: nothing reports it.
    */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'>>;
+  /** Whether our own backend lives, whose process announces itself so. Absent: it does not. */
+  readonly isServing?: (announcement: string) => Promise<boolean>;
   /**
    * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
    */

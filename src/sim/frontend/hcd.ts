@@ -26,7 +26,7 @@ interface Queued {
 const SHUTDOWN = -108;
 
 /** Whoever wants to know that something was plugged in or out. */
-export type PlugListener = (port: number, speed: number) => void;
+type PlugListener = (port: number, speed: number) => void;
 
 /** The driver. It answers nothing of its backend with an exception: it goes dead, as the real one does. */
 export class SimHcd {
