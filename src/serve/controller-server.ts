@@ -156,6 +156,7 @@ export class ControllerServer {
     }
   }
 
+  /** Reads once what the guest has written: what it writes later means nothing. */
   async #connect(): Promise<void> {
     const { client, clock } = this.#shared;
     const nowMs = clock.nowMs();
@@ -165,7 +166,6 @@ export class ControllerServer {
       return;
     }
     this.#connects.push(nowMs);
-    // Read once for each connection: what the guest writes later means nothing.
     const frontend = frontendPath(this);
     const untrusted = await client.readMany(
       ['urb-ring-ref', 'conn-ring-ref', 'event-channel'].map((key) => `${frontend}/${key}`),

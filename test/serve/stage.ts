@@ -79,10 +79,17 @@ export class ServedHost implements AsyncDisposable {
         if (!device) throw new Error(`${busid} is not there`);
         assert.ok(!this.open.has(busid), `${busid} is open already`);
         this.open.set(busid, device);
+        const { usb } = this.sim;
+        const interfaces = usb.device(busid)?.interfaces.map(({ id }) => id) ?? [];
+        for (const id of interfaces) {
+          await usb.disconnect(id);
+          await usb.claim(id);
+        }
         const close = device.close.bind(device);
         device.close = async () => {
           this.open.delete(busid);
           await close();
+          for (const id of interfaces) await usb.release(id);
         };
         return device;
       },

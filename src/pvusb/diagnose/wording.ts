@@ -13,7 +13,7 @@ export function describeFinding(finding: Finding): string {
     case 'missing-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
+      return `${describePlace(finding.place)} holds ${finding.busid}, but the guest does not have it: ${finding.notTaken ?? servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
       return `${describePlace(finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':

@@ -10,6 +10,7 @@ import type { Action } from '../model/plan.js';
 import { nameController } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { commit } from './commit.js';
+import { awaitOwnBackend } from './own-backend.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
 import { stillHeld } from './still-held.js';
@@ -46,6 +47,9 @@ export async function perform(host: Host, action: Action, signal: AbortSignal | 
       return forget(host, action, signal);
     case 'await':
       return awaitState(host, action, signal);
+    case 'served':
+    case 'unserved':
+      return awaitOwnBackend(host, action, signal);
     default:
       return performInQemu(host, action, signal);
   }

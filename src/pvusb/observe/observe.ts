@@ -8,6 +8,7 @@ import type { Domain, Inventory } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
+import { observeOwnBackend } from './own-backend.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
@@ -76,7 +77,9 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
     host.sysfs.hasDriver(USBBACK, call),
   ]);
   const rules = ruleFiles === undefined ? {} : { ruleFiles };
-  return { format: 'pvusb-inventory-1', usbback, devices, ...xenstore, qemus: [], saved: [], ...rules };
+  const backend = await observeOwnBackend(host, usbback, xenstore.controllers, call);
+  const own = backend === undefined ? {} : { backend };
+  return { format: 'pvusb-inventory-1', usbback, ...own, devices, ...xenstore, qemus: [], saved: [], ...rules };
 }
 
 /** Most hosts have no rules: then devices need no details for them. */
@@ -97,9 +100,11 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
     host.sysfs.hasDriver(USBBACK, call),
     observeSavedOf(host.xenstore, [...new Set(wanted)], call),
   ]);
+  const backend = await observeOwnBackend(host, usbback, controllers, call);
   return {
     format: 'pvusb-inventory-1',
     usbback,
+    ...(backend === undefined ? {} : { backend }),
     devices,
     domains,
     controllers,

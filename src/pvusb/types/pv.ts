@@ -17,8 +17,8 @@ const BACKEND = 'vusb';
 /** The record of type pv. */
 export const PV: ServedType = {
   server: SERVER,
-  summary: "served by the host's usbback",
-  needs: 'needs a kernel with usbback (not in mainline Linux)',
+  summary: "served by the host's usbback, or by pvusb itself",
+  needs: 'needs a kernel with usbback (not in mainline Linux), or "pvusb backend"',
   notTaken: 'its interfaces are not on usbback',
   backend: BACKEND,
   isOfQemu: false,
@@ -27,10 +27,10 @@ export const PV: ServedType = {
   hasClashingPorts: false,
   lentDriver: USBBACK,
 
-  isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && usbback,
+  isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && (usbback || backend !== undefined),
 
-  serviceProblem({ usbback }, controller) {
-    if (usbback) return undefined;
+  serviceProblem({ usbback, backend }, controller) {
+    if (usbback || backend) return undefined;
     const { domid, devid } = controller;
     const sentence = `The kernel driver usbback, which would serve ${nameController(controller)}, is not loaded.`;
     return new PvusbError('no-usbback', sentence, { where: { domid, devid } });

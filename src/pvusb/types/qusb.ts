@@ -39,7 +39,7 @@ export const QUSB: ServedType = {
   hasClashingPorts: true,
   lentDriver: USBFS,
 
-  isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && !usbback,
+  isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && !usbback && backend === undefined,
 
   // It is served through xenstore, and sysfs shows what becomes of it: its QEMU may be silent.
   serviceProblem: (inventory, controller) => modelProblem(inventory, controller, 'qusb', true),
