@@ -62,6 +62,10 @@ put(join(share, 'bash-completion/completions/pvusb'), completion('bash'));
 put(join(share, 'zsh/vendor-completions/_pvusb'), completion('zsh'));
 put(join(share, 'fish/vendor_completions.d/pvusb.fish'), completion('fish'));
 put(join(share, 'lintian/overrides/pvusb'), readFileSync(join(root, 'packaging/lintian-overrides')));
+put(
+  join(folder, 'usr/lib/systemd/system/pvusb-backend.service'),
+  readFileSync(join(root, 'packaging/pvusb-backend.service')),
+);
 const year = new Date(seconds * 1000).getUTCFullYear();
 const node = run(join(runtime, 'bin/node'), ['--version']).trim();
 put(join(documents, 'copyright'), formatCopyright({ year, node, libraries, packages }));

@@ -106,6 +106,7 @@ export type {
   DomainType,
   Inventory,
   OrphanBackend,
+  OwnBackend,
   Port,
   QemuAnswer,
   QemuDevice,

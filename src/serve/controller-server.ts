@@ -112,7 +112,7 @@ export class ControllerServer {
       `${frontend}/state`,
     ]);
     if (state === undefined) return this.#end();
-    if (type !== undefined && type !== 'pv') return;
+    if (type !== 'pv') return;
     this.#portCount = Math.min(parseNumber(ports) ?? 0, 31);
     this.#version = parseNumber(version) ?? 2;
     this.#frontendWatch ??= await this.#watchFrontend(`${frontend}/state`);
@@ -240,7 +240,6 @@ export class ControllerServer {
           log: (message) => this.#log(message),
         });
       this.#ports.set(number, port);
-      // A device that takes long to open keeps no other waiting.
       void port.follow(name, again);
     }
   }

@@ -23,6 +23,7 @@ const FILES = [
   '/usr/lib/pvusb/koffi.node',
   '/usr/lib/pvusb/libgcc_s.so.1',
   '/usr/lib/pvusb/libstdc++.so.6',
+  '/usr/lib/systemd/system/pvusb-backend.service',
   '/usr/share/bash-completion/completions/pvusb',
   '/usr/share/doc/pvusb/changelog.gz',
   '/usr/share/doc/pvusb/copyright',

@@ -21,7 +21,10 @@ async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { 
   const served = await ServedHost.create();
   await served.serve();
   const isAlive = { value: true };
-  const host = { ...hostOf(served.sim), isServing: async (text: string) => isAlive.value && text === '4711 100' };
+  const host = {
+    ...hostOf(served.sim),
+    isServing: async (text: string) => isAlive.value && text === '4711 100',
+  };
   return { served, host, isAlive };
 }
 
@@ -30,11 +33,7 @@ describe('a device', () => {
     const { served, host } = await operated();
     await using _ = served;
     const before = served.sim.usb.device('4-1')?.interfaces.map(({ driver }) => driver);
-    const { plan, result } = await attachDevice(
-      host,
-      { domain: 'u1', device: '4-1' },
-      { watchMs: 0 },
-    );
+    const { plan, result } = await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
     assert.deepEqual([result.type, result.devid, result.port], ['pv', 0, 1]);
     assert.ok(plan.steps.some(({ why }) => why === 'let the backend of pvusb open 4-1'));
     await served.settle();

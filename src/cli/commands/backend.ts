@@ -19,6 +19,7 @@ export async function runBackendCommand(terminal: Terminal, options: BackendOpti
     ...options,
     signal,
     environment,
+    sysfsRoot: options.sysfsRoot || environment.PVUSB_SYSFS,
     log: (message) => terminal.out(`${printable(message)}\n`),
   });
 }

@@ -88,8 +88,7 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   if (untrustedJunk !== undefined) return [{ finding: 'bad-port', place }];
   if (busid === undefined) return [];
   const places = placesOf(inventory, busid);
-  const keeper =
-    places.find((other) => typeOf(inventory, other)?.isOpen(inventory, other)) ?? places[0]!;
+  const keeper = places.find((other) => typeOf(inventory, other)?.isOpen(inventory, other)) ?? places[0]!;
   if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];

@@ -35,7 +35,7 @@ export function describeFinding(finding: Finding): string {
     case 'half-removed':
       return `${describeController(finding.controller)} is half removed.`;
     case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: start the backend of pvusb (systemctl start pvusb-backend), or modprobe usbback.`;
     case 'unserved-controller':
       return `${describeController(finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'no-frontend':

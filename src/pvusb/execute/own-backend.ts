@@ -1,7 +1,13 @@
 /** Waiting for our own backend: it follows the ports in xenstore, and shows there what became of each. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
 import { PvusbError } from '../model/errors.js';
-import { BACKEND_ANNOUNCEMENT, parseNumber, PortState, portReasonPath, portStatePath } from '../model/layout.js';
+import {
+  BACKEND_ANNOUNCEMENT,
+  PortState,
+  parseNumber,
+  portReasonPath,
+  portStatePath,
+} from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import { namePort } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
@@ -13,7 +19,11 @@ type Wait = Extract<Action, { do: 'served' | 'unserved' }>;
  *
  * @throws {PvusbError} `not-opened` with the backend's reason, `state-timeout`
  */
-export async function awaitOwnBackend(host: Host, action: Wait, signal: AbortSignal | undefined): Promise<void> {
+export async function awaitOwnBackend(
+  host: Host,
+  action: Wait,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { domid, devid, port, busid, portsAt, withinMs } = action;
   const where = { domid, devid, port, busid };
   const paths = [portStatePath(portsAt, port), portReasonPath(portsAt, port)];

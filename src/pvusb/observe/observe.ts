@@ -8,8 +8,8 @@ import type { Domain, Inventory } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
-import { observeOwnBackend } from './own-backend.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
+import { observeOwnBackend } from './own-backend.js';
 import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
 import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
@@ -79,7 +79,16 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
   const rules = ruleFiles === undefined ? {} : { ruleFiles };
   const backend = await observeOwnBackend(host, usbback, xenstore.controllers, call);
   const own = backend === undefined ? {} : { backend };
-  return { format: 'pvusb-inventory-1', usbback, ...own, devices, ...xenstore, qemus: [], saved: [], ...rules };
+  return {
+    format: 'pvusb-inventory-1',
+    usbback,
+    ...own,
+    devices,
+    ...xenstore,
+    qemus: [],
+    saved: [],
+    ...rules,
+  };
 }
 
 /** Most hosts have no rules: then devices need no details for them. */

@@ -22,6 +22,7 @@ export const PV_OWN: ServedType = {
   server: SERVER,
   notTaken: 'the backend of pvusb does not have it open',
   needsUsbback: false,
+  hasOneDeviceEach: true,
   lentDriver: USBFS,
 
   speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),

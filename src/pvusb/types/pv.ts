@@ -24,6 +24,7 @@ export const PV: ServedType = {
   isOfQemu: false,
   isEmulated: false,
   needsUsbback: true,
+  hasOneDeviceEach: false,
   hasClashingPorts: false,
   lentDriver: USBBACK,
 

@@ -35,6 +35,7 @@ export const QUSB: ServedType = {
   isOfQemu: true,
   isEmulated: false,
   needsUsbback: false,
+  hasOneDeviceEach: false,
   // QEMU 7.2 aborts when two of its devices have the same one (vmstate_register_with_alias_id).
   hasClashingPorts: true,
   lentDriver: USBFS,

@@ -46,6 +46,8 @@ export interface ControllerTraits {
   readonly isEmulated: boolean;
   /** The kernel driver usbback serves it. */
   readonly needsUsbback: boolean;
+  /** A device for which no controller is named gets one of its own. */
+  readonly hasOneDeviceEach: boolean;
   /** Two controllers of a guest never get devices in ports with the same number. */
   readonly hasClashingPorts: boolean;
 }

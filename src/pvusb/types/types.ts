@@ -40,7 +40,10 @@ export function servedType(type: ControllerType): ServedType {
 }
 
 /** The record of a type on a host: type pv is served by the kernel's usbback, or by our own backend. */
-export function servedTypeOn(inventory: Pick<Inventory, 'usbback' | 'backend'>, type: ControllerType): ServedType {
+export function servedTypeOn(
+  inventory: Pick<Inventory, 'usbback' | 'backend'>,
+  type: ControllerType,
+): ServedType {
   return type === 'pv' && !inventory.usbback && inventory.backend ? PV_OWN : TYPES[type];
 }
 

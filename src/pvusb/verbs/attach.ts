@@ -69,7 +69,10 @@ export async function attachDevice(
     const usedByHost = (inventory.uses ?? []).filter((use) => use.busid === busid);
     const at = { domid, devid, port, busid, type };
     const isOwn = plan.steps.some(({ act }) => act.do === 'served');
-    return { plan, result: { isOwn, attachment: usedByHost.length === 0 ? at : { ...at, usedByHost }, target } };
+    return {
+      plan,
+      result: { isOwn, attachment: usedByHost.length === 0 ? at : { ...at, usedByHost }, target },
+    };
   };
   const { plan, result } = await operate(host, options, planner, {
     rules: true,

@@ -58,7 +58,11 @@ export async function watchAttachment(
       ]);
       const isOther = device && identity !== undefined && !hasIdentity(device, identity);
       const guest = parseNumber(frontend);
-      seen = isOther ? 'other-device' : !device ? 'missing' : type.lentState(device, guest, parseNumber(shown));
+      seen = isOther
+        ? 'other-device'
+        : !device
+          ? 'missing'
+          : type.lentState(device, guest, parseNumber(shown));
       const mayCome = watched.isNew || type.mayTake(guest);
       if (seen !== 'waiting' || !mayCome || host.clock.nowMs() >= endMs) return seen;
       await host.clock.sleep(PAUSE_MS, signal);

@@ -104,7 +104,8 @@ export async function controllerInfo(
     const reason = busid && savedFor(inventory, busid)?.forced;
     return busid === undefined || reason === undefined ? [] : { busid, reason };
   });
-  const server = inventory.backend && found.type === 'pv' ? { server: servedTypeOn(inventory, 'pv').server } : {};
+  const server =
+    inventory.backend && found.type === 'pv' ? { server: servedTypeOn(inventory, 'pv').server } : {};
   const controller = { ...found, ...server, ...(forced.length === 0 ? {} : { forced }) };
   if (!alive || !isOfQemu(controller)) return controller;
   try {
