@@ -104,9 +104,10 @@ export class Exchange {
 
   /** Gets memory for URBs that are one transfer, and lists what is to be copied from the guest for it. */
   prepare(wanted: Wanted): void {
-    const { urbs } = wanted;
-    const [{ request, input }] = urbs as [Urb];
-    const length = urbs.reduce((sum, urb) => sum + urb.length, 0);
+    const { port, urbs, cost } = wanted;
+    const { request, input } = urbs[0]!;
+    let length = 0;
+    for (const urb of urbs) length += urb.length;
     const block = this.#blocks.take(request.kind === 'isochronous' ? isochronousBytes(request) : length);
     // At the same place in its page as the guest has it: then no piece has to be cut at a page of ours.
     const offset = request.data.count > 0 ? request.data.offsetOf(0) % PAGE_SIZE : 0;
@@ -115,7 +116,8 @@ export class Exchange {
     if (!input && length > 0) this.#incoming.add(request.data, 0, length, block, start, false);
     if (request.kind === 'isochronous') listDescriptors(this.#incoming, request, block, start);
     if (request.kind === 'control') block.bytes.set(request.setup, start - SETUP_BYTES);
-    this.#prepared.push({ ...wanted, block, start, length, firstCopy, endCopy: this.#incoming.count });
+    const endCopy = this.#incoming.count;
+    this.#prepared.push({ port, urbs, cost, block, start, length, firstCopy, endCopy });
   }
 
   /** Copies what was listed, and gives each transfer to its device. */
@@ -140,7 +142,7 @@ export class Exchange {
   }
 
   #job({ port, urbs, cost, block, start, length }: Prepared): Job | undefined {
-    const [{ request, input }] = urbs as [Urb];
+    const { request, input } = urbs[0]!;
     let packets: Packet[] | undefined;
     if (request.kind === 'isochronous') {
       packets = copiedPackets(request, block, start);
@@ -179,7 +181,7 @@ export class Exchange {
   deal(job: Job): { readonly results: Result[]; readonly again: Urb[]; readonly isBroken: boolean } {
     const { transfer, urbs, block, start, packets } = job;
     this.#used.push(block);
-    const [first] = urbs as [Urb];
+    const first = urbs[0]!;
     const { request } = first;
     if (request.kind === 'isochronous' && packets && transfer.packets) {
       const firstCopy = this.#outgoing.count;

@@ -44,7 +44,8 @@ interface RequestParts {
 export class Requests {
   readonly #parts: RequestParts;
   readonly #answers: Answers;
-  readonly #open = new Map<number, Urb>();
+  /** By slot. */
+  readonly #open: (Urb | undefined)[] = Array.from({ length: URB_RING.entryCount });
   readonly #freeSlots: number[];
   #unlinked: { readonly slot: number; readonly id: number }[] = [];
   #isStarved = false;
@@ -58,8 +59,8 @@ export class Requests {
   }
 
   /** URBs without an answer. */
-  get open(): Iterable<Urb> {
-    return this.#open.values();
+  get open(): Urb[] {
+    return this.#open.filter((urb) => urb !== undefined);
   }
 
   /** Takes what the guest has sent, and begins it. */
@@ -108,34 +109,41 @@ export class Requests {
   }
 
   #begin(slot: number, request: DataRequest): void {
-    for (const { request: other } of this.#open.values()) {
-      if (other.id !== request.id) continue;
+    if (this.#withId(request.id)) {
       this.#refuse(slot, request.id, UsbifStatus.invalid);
       return;
     }
     const urb = openUrb(slot, request);
-    this.#open.set(slot, urb);
+    this.#open[slot] = urb;
     this.#parts.handler.begin(urb);
   }
 
   #unlink(slot: number, { id, unlinkId }: UnlinkRequest): void {
     this.#parts.counters.unlinks++;
-    for (const urb of this.#open.values()) {
-      if (urb.request.id !== unlinkId) continue;
+    const urb = this.#withId(unlinkId);
+    if (urb) {
       urb.unlinks.push({ slot, id });
       this.#parts.handler.unlink(urb);
-      return;
+    } else {
+      // It has ended: its answer is on the way, or was never one of ours.
+      this.#unlinked.push({ slot, id });
     }
-    // It has ended: its answer is on the way, or was never one of ours.
-    this.#unlinked.push({ slot, id });
+  }
+
+  #withId(id: number): Urb | undefined {
+    for (let slot = 0; slot < this.#open.length; slot++) {
+      const urb = this.#open[slot];
+      if (urb?.request.id === id) return urb;
+    }
+    return undefined;
   }
 
   /** Answers a URB, and then whoever wanted it to end. */
   finish({ urb, status, actualLength, startFrame, errorCount }: Result): void {
     const { slot, request, unlinks } = urb;
-    this.#open.delete(slot);
+    this.#open[slot] = undefined;
     this.#answers.add(slot, { id: request.id, status, actualLength, startFrame, errorCount });
-    this.#unlinked.push(...unlinks);
+    for (const unlink of unlinks) this.#unlinked.push(unlink);
   }
 
   /** Answers the wishes to end something that has ended. */

@@ -53,7 +53,8 @@ export class Transfers {
   /** Starts URBs as one transfer, as soon as the guest's budget has room. */
   run(port: Starter, urbs: readonly Urb[]): void {
     const { budget, domid, wake } = this.#parts;
-    const cost = urbs.reduce((sum, { length }) => sum + length, 0);
+    let cost = 0;
+    for (const { length } of urbs) cost += length;
     const go = (): void => {
       const waiting = urbs.filter(({ state }) => state === 'waiting');
       if (waiting.length > 0 && !port.isBusy) this.#prepare({ port, urbs: waiting, cost });
