@@ -176,8 +176,17 @@ export class Controller implements PortOwner, RequestHandler {
   #onEvent(): void {
     if (this.#isClosed || this.#isBroken) return;
     this.counters.events++;
-    this.#requests.take();
+    this.#guarded(() => this.#requests.take());
     this.#settle();
+  }
+
+  /** A fault of ours that one guest has found must not end what serves the others. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.broken(`a fault of the backend: ${error instanceof Error ? error.stack : String(error)}`);
+    }
   }
 
   later(): void {
@@ -251,6 +260,12 @@ export class Controller implements PortOwner, RequestHandler {
   #settle(): void {
     if (this.#isSettling || this.#isClosed) return;
     this.#isSettling = true;
+    this.#guarded(() => this.#settleAll());
+    this.#isSettling = false;
+    for (const resolve of this.#onQuiet.splice(0)) resolve();
+  }
+
+  #settleAll(): void {
     do {
       this.#isWoken = false;
       for (const port of this.#ports.values()) {
@@ -267,8 +282,6 @@ export class Controller implements PortOwner, RequestHandler {
         this.#isWoken = true;
       }
     } while (this.#isWoken || this.#transfers.hasWork);
-    this.#isSettling = false;
-    for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
   #show(): void {

@@ -56,15 +56,23 @@ export async function openUsbfs(libc: Libc, place: UsbfsPlace): Promise<LentDevi
   }
 }
 
-/** Reserves a hub's port: no driver binds to what is plugged in there, until the descriptor is closed. */
+/**
+ * Reserves a hub's port: no driver binds to what is plugged in there, until the descriptor is closed. Undefined when the
+ * kernel does not allow it: then drivers are only taken off what is there now.
+ */
 function claimPort(libc: Libc, socket: { node: string; port: number }, scratch: Block): number | undefined {
-  const hub = libc.open(socket.node, O_RDWR);
+  let hub: number;
+  try {
+    hub = libc.open(socket.node, O_RDWR);
+  } catch {
+    return undefined;
+  }
   const view = new DataView(scratch.bytes.buffer);
   view.setUint32(0, socket.port, true);
   const errno = libc.ioctl(hub, UsbfsRequest.claimPort, scratch.address);
   if (errno >= 0) return hub;
   libc.close(hub);
-  throw linuxError(errno, `reserving port ${socket.port} of ${socket.node}`);
+  return undefined;
 }
 
 async function readBos(
@@ -155,14 +163,19 @@ class UsbfsDevice implements LentDevice {
 
   #ready(): void {
     this.#isReady = true;
-    this.#listener?.ready();
+    // Nothing of ours can have ended: it was reaped already, or the device itself has ended.
+    const { libc, fd, scratch } = this.#parts;
+    const isIdle = this.#urbs.count === 0 && !this.#isGone;
+    if (isIdle && libc.ioctl(fd, UsbfsRequest.reapUrbNow, scratch.address) === ENODEV) this.#lost();
+    else this.#listener?.ready();
   }
 
   #lost(): void {
     this.#endWait();
     this.#isGone = true;
     // What it had is there to be reaped, also now.
-    this.#ready();
+    this.#isReady = true;
+    this.#listener?.ready();
     this.#listener?.gone();
   }
 
@@ -191,7 +204,10 @@ class UsbfsDevice implements LentDevice {
       return undefined;
     }
     const address = Number(new DataView(scratch.bytes.buffer).getBigUint64(0, true));
-    return this.#urbs.finish(address);
+    const transfer = this.#urbs.finish(address);
+    // One call less: nothing more can be there.
+    if (this.#urbs.count === 0) this.#isReady = false;
+    return transfer;
   }
 
   async setConfiguration(value: number): Promise<number> {

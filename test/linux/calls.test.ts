@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../src/async/index.js';
 import { Blocks, plainMemory } from '../../src/backend/blocks.js';
@@ -14,6 +16,7 @@ import { memoryStorage } from '../../src/backend/virtual/storage.js';
 import { LinuxError } from '../../src/linux/errors.js';
 import { EventChannels } from '../../src/linux/evtchn.js';
 import { GrantDevice } from '../../src/linux/gntdev.js';
+import { openJournal, removeJournal } from '../../src/linux/journal-file.js';
 import { loadLibc } from '../../src/linux/libc.js';
 import { openUsbfs } from '../../src/linux/usbfs.js';
 import { UsbfsRequest } from '../../src/linux/usbfs-numbers.js';
@@ -208,6 +211,22 @@ describe('the C library of this machine', () => {
     assert.ok((await libc.ioctlLater(fd, UsbfsRequest.reset, 0)) < 0);
     libc.close(fd);
     libc.unmap(block);
+  });
+
+  it('keeps a journal in a file, for whoever maps it next', async () => {
+    const libc = await loadLibc();
+    const folder = mkdtempSync(join(tmpdir(), 'pvusb-journal-'));
+    const path = join(folder, 'run/3-0.journal');
+    const connected = { urbRef: 8, connectionRef: 9, eventChannel: 3 };
+    new Journal(openJournal(libc, path)).begin(connected);
+    new Journal(openJournal(libc, path)).open(5, 77);
+    const left = new Journal(openJournal(libc, path));
+    assert.ok(left.isOf(connected));
+    assert.deepEqual(left.left(0)?.open, [{ slot: 5, id: 77 }]);
+    assert.equal(readFileSync(path).length, JOURNAL_BYTES);
+    removeJournal(path);
+    assert.equal(new Journal(openJournal(libc, path)).isOf(connected), false);
+    rmSync(folder, { recursive: true });
   });
 
   it('refuses to wait for other files, and names what is missing', async () => {
