@@ -17,8 +17,8 @@ const BACKEND = 'vusb';
 /** The record of type pv. */
 export const PV: ServedType = {
   server: SERVER,
-  summary: "served by the host's usbback, or by pvusb itself",
-  needs: 'needs a kernel with usbback (not in mainline Linux), or "pvusb backend"',
+  summary: "served by pvusb itself, or the host's usbback",
+  needs: 'needs "pvusb backend", or a kernel with usbback',
   notTaken: 'its interfaces are not on usbback',
   backend: BACKEND,
   isOfQemu: false,
