@@ -12,7 +12,8 @@ const TYPES = CONTROLLER_TRAITS.flatMap(({ type, summary, needs }) => [
 export const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type determines who serves it:
 ${TYPES.join('\n')}
   auto         what libxl would choose: devicemodel for an HVM guest, otherwise
-               pv if usbback is loaded, otherwise qusb`;
+               pv if usbback is loaded or "pvusb backend" runs,
+               otherwise qusb`;
 
 /** `auto, pv, qusb, devicemodel`. */
 export const TYPE_NAMES = ['auto', ...CONTROLLER_TRAITS.map(({ type }) => type)].join(', ');

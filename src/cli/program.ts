@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { USUAL_VERSION } from '../libxl/index.js';
 import { addAudit } from './audit-commands.js';
+import { addBackend } from './backend-command.js';
 import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDaemon } from './daemon-commands.js';
@@ -108,6 +109,7 @@ export function buildProgram(
   addGuests(program, terminal);
   addDaemon(program, terminal, runProgram);
   addQuiesce(program, terminal, setStatus);
+  addBackend(program, terminal);
   addFiles(program, terminal);
   addAudit(program, terminal, setStatus);
   addSimulation(program, terminal, setStatus, runProgram);

@@ -6,7 +6,7 @@ export const PORT_STATES: Readonly<Record<PortState, { readonly word: string; re
   'in-use': { word: '', meaning: 'the guest is using the device' },
   waiting: {
     word: 'WAITING for the guest',
-    meaning: 'usbback or QEMU has it; the guest has not taken it yet',
+    meaning: 'the host side has it; the guest has not taken it yet',
   },
   'not-opened': {
     word: 'NOT TAKEN',

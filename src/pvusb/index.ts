@@ -117,6 +117,7 @@ export type {
   DomainType,
   Inventory,
   OrphanBackend,
+  OwnBackend,
   Port,
   QemuAnswer,
   QemuDevice,
@@ -131,7 +132,7 @@ export { quiescedDomains } from './model/quiesced.js';
 export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
 export type { ControllerTraits } from './types/served-type.js';
-export { CONTROLLER_TRAITS, traitsOf } from './types/types.js';
+export { CONTROLLER_TRAITS, traitsOf, traitsOn } from './types/types.js';
 
 // Plans. What an operation will do, as plain data: it can be inspected before it is executed.
 

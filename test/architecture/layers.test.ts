@@ -6,7 +6,7 @@ import { none } from './none.js';
 import { ALL, BESIDE, IMPORTS, namesIn, readProjectFile, SRC_IMPORTS } from './sources.js';
 
 /** The files of other folders that the simulator may use; of some others it may use the types. */
-const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|async\/[a-z]+)\.ts$/;
+const SIM_MAY_USE = /^src\/(xenstore\/(wire|path|permissions)|qmp\/wire|usbif\/layout|async\/[a-z]+)\.ts$/;
 const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp|hostuse)\/|^src\/pvusb\/model\/inventory\.ts$/;
 
 /** The library files that load a package, and which package. */
@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'src/linux/peer.ts': 'koffi',
   'src/linux/datagram.ts': 'koffi',
   'src/linux/uevents.ts': 'koffi',
+  'src/linux/libc.ts': 'koffi',
 };
 
 function roomOf({ rooms }: Floor, path: string): Room | undefined {

@@ -125,13 +125,13 @@ describe('the man page', () => {
       };
       isThere('detach [options] device', 'detach [options] domain controller port');
       isThere('xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1');
-      isThere("pv served by the host's usbback, needs a kernel with usbback");
+      isThere("pv served by pvusb itself, or the host's usbback, needs");
       isThere('auto what libxl would choose: devicemodel for an HVM guest,');
       isThere('zsh pvusb completion zsh >', '/usr/local/share/zsh/site-functions/_pvusb');
       isThere('fish pvusb completion fish >', '~/.config/fish/completions/pvusb.fish');
       isThere('pvusb devices', 'pvusb attach u1 4-1 --dry-run', 'pvusb attach u1 4-1', 'pvusb list u1');
       isThere('eval "$(grep ^export /tmp/host.env)"');
-      isThere('WAITING for the guest', 'usbback or QEMU has it; the guest has not taken it yet');
+      isThere('WAITING for the guest', 'the host side has it; the guest has not taken it yet');
       isThere('/var/run/xen/qmp-libxl-DOMID');
       for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what cannot be pasted');
     });

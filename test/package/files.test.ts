@@ -21,6 +21,7 @@ const FILES = [
   '/usr/lib/pvusb/libstdc++.so.6',
   '/usr/lib/pvusb/pvusb',
   '/usr/lib/systemd/system/pvusb-api.socket',
+  '/usr/lib/systemd/system/pvusb-backend.service',
   '/usr/lib/systemd/system/pvusb-command.socket',
   '/usr/lib/systemd/system/pvusb.service',
   '/usr/lib/tmpfiles.d/pvusb.conf',

@@ -103,7 +103,7 @@ function formatController(controller: ControllerDetails): string {
     ['USB version', String(controller.version)],
     ['ports', `${controller.portCount}${taken.length === 0 ? ', all free' : `: ${taken.join(', ')}`}`],
     ...forced,
-    ...(type ? [['served by', type.server] satisfies [string, string]] : []),
+    ...(type ? [['served by', controller.server ?? type.server] satisfies [string, string]] : []),
     ...(qemu ? [['QEMU', describeQemu(qemu, controller)] satisfies [string, string]] : []),
     ...(type?.isEmulated ? [] : xenbusLines(controller, guest)),
   ];

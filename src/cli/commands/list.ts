@@ -15,6 +15,7 @@ import {
   portState,
   savedFor,
   traitsOf,
+  traitsOn,
 } from '../../pvusb/index.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
@@ -113,19 +114,20 @@ function formatLent(view: View, place: Place, title: string): string {
   if (!device) return `${title}${PORT_STATES.missing.word}: pulled out (see "pvusb doctor")`;
   const serial = serials.has(busid) ? `:${serials.get(busid)}` : '';
   const ids = `${device.vendorId}:${device.productId}${serial}`;
-  const state = describePortState(portState(inventory, place), place.controller);
+  const server = traitsOn(inventory, place.controller)?.server;
+  const state = describePortState(portState(inventory, place), server);
   const forced = savedFor(inventory, busid)?.forced;
   const why = forced === undefined ? '' : `, forced: ${printable(forced)}`;
   return fitEnd(`${title}${state}${ids}  `, `${describeDevice(device, names)}${why}`, columns);
 }
 
-function describePortState(state: PortState | undefined, controller: Controller): string {
+function describePortState(state: PortState | undefined, server = 'the host'): string {
   const { word } = PORT_STATES[state ?? 'in-use'];
   switch (state) {
     case 'waiting':
       return `${word}: `;
     case 'not-opened':
-      return `${word} by ${traitsOf(controller)?.server ?? 'the host'} (see "pvusb doctor"): `;
+      return `${word} by ${server} (see "pvusb doctor"): `;
     case 'other-device':
       return `${word} is in that socket now: `;
     default:

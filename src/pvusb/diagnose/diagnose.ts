@@ -27,14 +27,14 @@ import { XenbusState } from '../model/inventory.js';
 import { isServed } from '../model/served.js';
 import { portState } from '../types/port-state.js';
 import type { ServedType } from '../types/served-type.js';
-import { isOfQemu, servedType, servedTypeOf } from '../types/types.js';
+import { isOfQemu, servedType, servedTypeOf, servedTypeOn } from '../types/types.js';
 
 /** Everything that is wrong with a host; none for a healthy one. */
 export function diagnose(inventory: Inventory): Finding[] {
   const controllers = inventory.controllers.flatMap((controller) =>
     controllerFindings(inventory, controller),
   );
-  const idle = inventory.usbback ? [] : inventory.controllers.filter(isWaiting);
+  const idle = inventory.usbback || inventory.backend ? [] : inventory.controllers.filter(isWaiting);
   return [
     ...(idle.length === 0 ? [] : [{ finding: 'no-usbback', count: idle.length } as const]),
     ...controllers,
@@ -57,7 +57,7 @@ function isWaiting(controller: Controller): boolean {
 function controllerFindings(inventory: Inventory, controller: Controller): Finding[] {
   const { domid, devid } = controller;
   if (!isServed(controller)) return [];
-  const type = servedType(controller.type);
+  const type = servedTypeOn(inventory, controller.type);
   if (!isAlive(inventory, domid)) return [{ finding: 'dead-domain', controller }];
   // A backend that is Closed while online is waiting for its guest to come back (the driver restarts).
   if (!controller.online) return [{ finding: 'half-removed', controller }];
@@ -89,13 +89,14 @@ function portFindings(inventory: Inventory, type: ServedType, place: Place): Fin
   if (untrustedJunk !== undefined) return [{ finding: 'bad-port', place }];
   if (busid === undefined) return [];
   const places = placesOf(inventory, busid);
-  const keeper =
-    places.find((other) => servedTypeOf(other.controller)?.isOpen(inventory, other)) ?? places[0]!;
+  const keeper = places.find((other) => typeOf(inventory, other)?.isOpen(inventory, other)) ?? places[0]!;
   if (!isSamePort(keeper, place)) return [{ finding: 'claimed-twice', place, busid }];
   const device = deviceAt(inventory, busid);
   if (!device) return [{ finding: 'missing-device', place, busid }];
   const fault = type.examine(inventory, place, device, portState(inventory, place));
   if (!fault) return [];
+  if (fault === 'port-without-binding' && inventory.backend && place.controller.type === 'pv')
+    return [{ finding: fault, place, busid, notTaken: type.notTaken }];
   if (fault !== 'unnoticed-device') return [{ finding: fault, place, busid }];
   return [{ finding: fault, place, busid, isReplugged: isReplugged(inventory, place, device) }];
 }
@@ -149,6 +150,10 @@ export function findIdle({ devices, ...inventory }: Inventory): UsbDevice[] {
       placesOf(inventory, busid).length === 0 &&
       !saved.has(busid),
   );
+}
+
+function typeOf(inventory: Inventory, { controller: { type } }: Place): ServedType | undefined {
+  return type === 'unknown' ? undefined : servedTypeOn(inventory, type);
 }
 
 function isSamePort(a: Place, b: Place): boolean {

@@ -19,7 +19,7 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'missing-device':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
-      return `${describePlace(named, finding.place)} holds ${finding.busid}, but the guest does not have it: ${servedTypeOf(finding.place.controller)?.notTaken}.`;
+      return `${describePlace(named, finding.place)} holds ${finding.busid}, but the guest does not have it: ${finding.notTaken ?? servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'other-device':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':
@@ -41,7 +41,7 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'half-removed':
       return `${describeController(named, finding.controller)} is half removed.`;
     case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: modprobe usbback.`;
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: start the backend of pvusb (systemctl start pvusb-backend), or modprobe usbback.`;
     case 'unserved-controller':
       return `${describeController(named, finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'no-frontend':

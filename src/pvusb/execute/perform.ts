@@ -10,6 +10,7 @@ import type { Action } from '../model/plan.js';
 import { type Named, nameController, nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { commit } from './commit.js';
+import { awaitOwnBackend } from './own-backend.js';
 import type { Performing } from './performing.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
@@ -48,6 +49,9 @@ export async function perform(host: Host, action: Action, call: Performing): Pro
       return forget(host, action, signal);
     case 'await':
       return awaitState(host, action, call);
+    case 'served':
+    case 'unserved':
+      return awaitOwnBackend(host, action, call);
     default:
       return performInQemu(host, action, call);
   }

@@ -95,12 +95,17 @@ export const ERROR_KINDS = {
   'no-usbback': {
     group: 'refused',
     remedy:
-      'Load the kernel module usbback (modprobe usbback); if the kernel has none, like mainline Linux, use type qusb, which needs a QEMU.',
+      'Start the backend of pvusb (systemctl start pvusb-backend), which needs no kernel module; or load usbback (modprobe usbback), which mainline Linux does not have; or use type qusb, which needs a QEMU.',
+  },
+  'backend-impossible': {
+    group: 'host',
+    remedy:
+      'Run it as root in domain 0, with the modules xen-gntdev and xen-evtchn loaded, and without usbback.',
   },
   'no-device-model': {
     group: 'refused',
     remedy:
-      'Put usbctrl=["type=qusb"] into the configuration of the guest and create it again, or load usbback for type pv.',
+      'Start the backend of pvusb (systemctl start pvusb-backend), which serves type pv to every guest; or put usbctrl=["type=qusb"] into the configuration of the guest and create it again.',
   },
   'unsupported-type': {
     group: 'refused',

@@ -10,7 +10,13 @@ export type Finding =
   /** A port names a device that has been pulled out. */
   | { readonly finding: 'missing-device'; readonly place: Place; readonly busid: Busid }
   /** A port names a device whose interfaces are not (all) on usbback, or that QEMU does not have. */
-  | { readonly finding: 'port-without-binding'; readonly place: Place; readonly busid: Busid }
+  | {
+      readonly finding: 'port-without-binding';
+      readonly place: Place;
+      readonly busid: Busid;
+      /** Why the guest does not have it, where that is not what is usual for the controller's type. */
+      readonly notTaken?: string;
+    }
   /** A port names one device, but another one is in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
   /** A device is in this port and in another one, which keeps it: the port where a QEMU has it open, or else the first. */

@@ -157,11 +157,25 @@ export interface OrphanBackend {
   readonly backend: string;
 }
 
+/** Our own backend, which serves controllers of type pv where the kernel has no usbback. */
+export interface OwnBackend {
+  /** What it shows of ports that name a device: the states of `port-state`. */
+  readonly ports: readonly {
+    readonly domid: number;
+    readonly devid: number;
+    readonly port: number;
+    /** 2: it is open; 4: the guest has configured it; 6: it cannot be opened. */
+    readonly state: number;
+  }[];
+}
+
 /** The whole host: read once, never changed. */
 export interface Inventory {
   readonly format: 'pvusb-inventory-1';
   /** True when the kernel driver that serves type `pv` is there (`/sys/bus/usb/drivers/usbback`). */
   readonly usbback: boolean;
+  /** Our own backend; absent when it does not run, or usbback serves. */
+  readonly backend?: OwnBackend;
   readonly devices: readonly UsbDevice[];
   readonly domains: readonly Domain[];
   readonly controllers: readonly Controller[];

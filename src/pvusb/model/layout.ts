@@ -57,6 +57,32 @@ export function portPath(portsAt: string, port: number): string {
   return `${portsAt}/port/${port}`;
 }
 
+/** Where our own backend says that it is there: its process, and when that began. Domain 0 alone can write it. */
+export const BACKEND_ANNOUNCEMENT = `${LIBXL}/pvusb/backend`;
+
+/** What our own backend shows of a port that names a device. The numbers of xenbus states: a plan can wait for them. */
+export const PortState = {
+  /** The device is open; the guest has not configured it (yet). */
+  opened: 2,
+  /** The guest has configured it. */
+  configured: 4,
+  /** It cannot be opened, or has been pulled out. */
+  failed: 6,
+} as const;
+
+/** What our own backend shows of a port. */
+export type PortState = (typeof PortState)[keyof typeof PortState];
+
+/** `.../port-state/P`, next to the ports that our own backend serves. */
+export function portStatePath(portsAt: string, port: number): string {
+  return `${portsAt}/port-state/${port}`;
+}
+
+/** `.../port-reason/P`: why a port is in the state `failed`. */
+export function portReasonPath(portsAt: string, port: number): string {
+  return `${portsAt}/port-reason/${port}`;
+}
+
 /** Below it, per domain, what is announced about the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 

@@ -94,7 +94,14 @@ export type Action =
       readonly orGone: boolean;
       readonly withinMs: number;
     } & ControllerId)
-  | QemuAction;
+  | QemuAction
+  /** Waits until our own backend has opened the device of a port (`served`), or has let go of it. */
+  | ({
+      readonly do: 'served' | 'unserved';
+      readonly busid: Busid;
+      readonly portsAt: string;
+      readonly withinMs: number;
+    } & QemuPort);
 
 /** A change to what libxl stores about a domain, made together with the transaction: both, or neither. */
 export interface ConfigChange {
@@ -128,7 +135,7 @@ export type ConfigEdit =
       readonly only?: { readonly hostbus: number; readonly hostaddr: number };
     };
 
-/** A port of a controller that a QEMU serves. */
+/** A port of a controller that a process serves. */
 export interface QemuPort extends ControllerId {
   readonly port: number;
 }
@@ -207,6 +214,11 @@ export function formatAction(action: Action): string {
       return `forget the drivers saved for ${action.busid}`;
     case 'await':
       return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
+    case 'served':
+    case 'unserved': {
+      const what = action.do === 'served' ? 'opened' : 'let go of';
+      return `wait up to ${action.withinMs / 1000} s until the backend of pvusb has ${what} ${action.busid}`;
+    }
     case 'commit':
       return formatCommit(action);
     default:

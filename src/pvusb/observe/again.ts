@@ -9,6 +9,7 @@ import { observeBackendsOf } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { type DomainNumbers, describeDomains, observeNumbers, observeNumbersOf } from './domains.js';
 import type { CallOptions, Host } from './host.js';
+import { observeOwnBackend } from './own-backend.js';
 import { observeSavedOf } from './saved-drivers.js';
 
 /** What may have changed since a look. */
@@ -61,19 +62,23 @@ export async function observeAgain(
     ]);
     const recorded = new Set(devids.map(({ domid, devid }) => `${domid}/${devid}`));
     const orphans = backends.filter(({ domid, devid }) => !recorded.has(`${domid}/${devid}`));
+    const all = [...before.controllers.filter((one) => !isDirty(one)), ...controllers].sort(
+      (a, b) => a.domid - b.domid || a.devid - b.devid,
+    );
+    const { backend: _, ...rest } = before;
+    const backend = await observeOwnBackend(host, usbback, all, call);
     const isAsBefore = ({ busid }: { readonly busid: Busid }): boolean => !busids.has(busid);
     return {
-      ...before,
+      ...rest,
       usbback,
+      ...(backend === undefined ? {} : { backend }),
       devices: [...before.devices.filter(isAsBefore), ...devices].sort(
         (a, b) => a.bus - b.bus || a.address - b.address,
       ),
       domains: [...before.domains.filter((one) => !isDirty(one)), ...domains].sort(
         (a, b) => a.domid - b.domid,
       ),
-      controllers: [...before.controllers.filter((one) => !isDirty(one)), ...controllers].sort(
-        (a, b) => a.domid - b.domid || a.devid - b.devid,
-      ),
+      controllers: all,
       savedDrivers: [...before.savedDrivers.filter(isAsBefore), ...savedDrivers],
       orphanBackends: [...before.orphanBackends.filter((one) => !isDirty(one)), ...orphans],
     };

@@ -79,6 +79,8 @@ export interface Host {
    * all means that reports were lost. `isComplete`: nothing changes without a report. Absent: nothing reports it.
    */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'> & { readonly isComplete?: boolean }>;
+  /** Whether our own backend lives, whose process announces itself so. Absent: it does not. */
+  readonly isServing?: (announcement: string) => Promise<boolean>;
   /**
    * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
    */

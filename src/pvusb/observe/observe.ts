@@ -11,6 +11,7 @@ import { observeBackends } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
+import { observeOwnBackend } from './own-backend.js';
 import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
 import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
@@ -81,9 +82,11 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
     host.sysfs.hasDriver(USBBACK, call),
     options.rules || options.quiesced ? host.quiesced?.list() : undefined,
   ]);
+  const backend = await observeOwnBackend(host, usbback, xenstore.controllers, call);
   return {
     format: 'pvusb-inventory-1',
     usbback,
+    ...(backend === undefined ? {} : { backend }),
     devices,
     ...xenstore,
     qemus: [],
@@ -103,7 +106,13 @@ async function complete(host: Host, from: Inventory, options: ObserveOptions): P
       : details || !hasDetails
         ? from.devices
         : from.devices.map(withoutDetails);
-  const seen = { ...from, devices, ...(ruleFiles === undefined ? {} : { ruleFiles }) };
+  const quiesced = options.rules || options.quiesced ? await host.quiesced?.list() : undefined;
+  const seen = {
+    ...from,
+    devices,
+    ...(ruleFiles === undefined ? {} : { ruleFiles }),
+    ...(quiesced?.length ? { quiesced } : {}),
+  };
   return options.scope === 'controllers' ? someOf(seen, options.only) : seen;
 }
 
@@ -139,9 +148,11 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
     host.sysfs.hasDriver(USBBACK, call),
     observeSavedOf(host.xenstore, [...new Set(wanted)], call),
   ]);
+  const backend = await observeOwnBackend(host, usbback, controllers, call);
   return {
     format: 'pvusb-inventory-1',
     usbback,
+    ...(backend === undefined ? {} : { backend }),
     devices,
     domains,
     controllers,

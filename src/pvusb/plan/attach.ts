@@ -9,7 +9,7 @@ import type { Plan, Step } from '../model/plan.js';
 import type { Target } from '../model/request.js';
 import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
-import { servedType } from '../types/types.js';
+import { servedTypeOn } from '../types/types.js';
 import { claimStep, lookStep, verifyStep } from './claim.js';
 import { addSteps } from './controller.js';
 import { denialProblem } from './denied.js';
@@ -55,7 +55,7 @@ export function planAttach(
         ...(target.created ? addSteps(inventory, target.created) : serveSteps(inventory, target)),
         claimStep(inventory, device, target, forced),
         verifyStep(device),
-        ...servedType(target.type).handOver(inventory, device, target),
+        ...servedTypeOn(inventory, target.type).handOver(inventory, device, target),
         lookStep(inventory, device, target),
       ],
       onFailure: 'undo',
@@ -154,5 +154,7 @@ function thereAlready({ code, message, where }: PvusbError): PvusbError {
 /** The controller may not have been taken yet, or its QEMU may no longer have it. */
 function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
   const controller = findControllerOf(inventory, id);
-  return controller && isServed(controller) ? servedType(type).serveRecorded(inventory, controller) : [];
+  return controller && isServed(controller)
+    ? servedTypeOn(inventory, type).serveRecorded(inventory, controller)
+    : [];
 }

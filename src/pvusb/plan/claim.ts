@@ -17,7 +17,7 @@ import type { Action, ConfigEdit, Edit, Fact, Step } from '../model/plan.js';
 import type { Target } from '../model/request.js';
 import { savedDevice, telling } from '../model/saved-config.js';
 import { type Named, namePort } from '../model/wording.js';
-import { servedType } from '../types/types.js';
+import { servedType, servedTypeOn } from '../types/types.js';
 import { forgetAction, restoreActions } from './detach.js';
 import { unclaimedFact } from './facts.js';
 
@@ -58,7 +58,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
       edits: [{ edit: 'clear', path: port, from: busid }],
       ...telling(inventory, target.domid, [taken], { ifPossible: true }),
     },
-    ...servedType(target.type).takeBack(target, device),
+    ...servedTypeOn(inventory, target.type).takeBack(target, device),
     ...restoreActions(drivers, addressOf(device)),
     forgetAction(busid, drivers, addressOf(device)),
   ];

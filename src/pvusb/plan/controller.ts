@@ -19,7 +19,7 @@ import type { NewController, RemoveRequest } from '../model/request.js';
 import { telling } from '../model/saved-config.js';
 import { requireServed } from '../model/served.js';
 import { nameController, nameDomain } from '../model/wording.js';
-import { portsAtOf, servedType } from '../types/types.js';
+import { portsAtOf, servedType, servedTypeOn } from '../types/types.js';
 import { planDetachSteps } from './detach.js';
 
 /** Creates the trees in one transaction, then waits until usbback or QEMU has taken the controller. */
@@ -47,7 +47,7 @@ export function addSteps(inventory: Inventory, controller: NewController): Step[
       },
       undo: [removeUnused(inventory, controller)],
     },
-    servedType(controller.type).serve(inventory, controller),
+    servedTypeOn(inventory, controller.type).serve(inventory, controller),
   ];
 }
 
@@ -146,7 +146,7 @@ export function planRemoveController(
     title: `${request.destroy ? 'destroy' : 'remove'} USB ${name}`,
     steps: [
       ...ports.flatMap((port) => planDetachSteps(inventory, { controller, port })),
-      ...servedType(served.type).close(inventory, served, request),
+      ...servedTypeOn(inventory, served.type).close(inventory, served, request),
       {
         why: `remove ${name}`,
         act: {

@@ -12,7 +12,7 @@ import type { Action, Edit, Fact, Plan, Step } from '../model/plan.js';
 import { telling } from '../model/saved-config.js';
 import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
-import { SERVED_TYPES, servedType, servedTypeOf, typesOfPort } from '../types/types.js';
+import { SERVED_TYPES, servedTypeOn, typesOfPort } from '../types/types.js';
 import { unclaimedFact } from './facts.js';
 
 /** Empties one port and gives its device back to the host. */
@@ -60,7 +60,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   };
   // Another port that claims the same device keeps what it has.
   const isShared = placesOf(inventory, busid).length > 1;
-  const { before, after } = servedType(controller.type).letGo(inventory, place, isShared);
+  const { before, after } = servedTypeOn(inventory, controller.type).letGo(inventory, place, isShared);
   const origin: Edit = { edit: 'write', path: savedOriginPath(busid), value: path };
   return [
     ...(before.length === 0 ? [] : [look, ...before]),
@@ -124,7 +124,9 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
   const isKnown = same && saved !== undefined && interfaces.some(({ id }) => drivers.has(id));
   if (!isKnown && !(same && saved?.identity !== undefined && saved.drivers.length === 0)) {
     const lentBy = [
-      ...placesOf(inventory, busid).flatMap(({ controller }) => servedTypeOf(controller) ?? []),
+      ...placesOf(inventory, busid).flatMap(({ controller: { type } }) =>
+        type === 'unknown' ? [] : servedTypeOn(inventory, type),
+      ),
       ...(saved?.origin === undefined ? [] : typesOfPort(saved.origin)),
     ];
     const isLent = (driver: DriverName | undefined): boolean =>

@@ -4,7 +4,7 @@ import { allPorts, findControllerOf, savedFor } from '../model/find.js';
 import { type Controller, type Inventory, type QemuAnswer, XenbusState } from '../model/inventory.js';
 import { type ControllerId, frontendPath, portPath } from '../model/layout.js';
 import type { NewController, Target } from '../model/request.js';
-import { portsAtOf, servedType } from '../types/types.js';
+import { portsAtOf, servedType, servedTypeOn } from '../types/types.js';
 
 /** With a controller that is served but not yet used by the guest. */
 export function withController(inventory: Inventory, controller: NewController): Inventory {
@@ -60,7 +60,7 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
   const { domid, devid, port, type } = target;
   const { busid } = device;
   const seen = target.created ? withController(inventory, target.created) : inventory;
-  const { isOfQemu, lentDriver } = servedType(type);
+  const { isOfQemu, lentDriver } = servedTypeOn(inventory, type);
   const has = (qemu: QemuAnswer): QemuAnswer =>
     !isOfQemu
       ? qemu

@@ -17,7 +17,14 @@ import { portPath } from '../model/layout.js';
 import type { Target } from '../model/request.js';
 import { isServed, requireServed, type Served } from '../model/served.js';
 import { capitalise, nameController, nameDomain } from '../model/wording.js';
-import { portsAtOf, servedType, servedTypeOf, serviceProblem, speedProblem } from '../types/types.js';
+import {
+  portsAtOf,
+  servedType,
+  servedTypeOf,
+  servedTypeOn,
+  serviceProblem,
+  speedProblem,
+} from '../types/types.js';
 import { resolveController, resolveType, usualPorts } from './resolve.js';
 
 /** Where a device should go; what is absent is chosen. */
@@ -61,6 +68,9 @@ export function chooseTarget(
   for (const controller of controllersOf(inventory, domid)) {
     if (!isUsable(inventory, controller) || speedProblem(controller, device)) continue;
     const served = requireServed(inventory, controller);
+    // All ports of a controller share 16 requests: with our own backend each device gets them for itself.
+    const isShared = controller.ports.some(isTaken);
+    if (isShared && servedTypeOn(inventory, served.type).hasOneDeviceEach) continue;
     const free = freePort(inventory, served);
     if (free !== undefined) return targetAt(inventory, served, free);
   }

@@ -35,6 +35,7 @@ export const DEVICEMODEL: ServedType = {
   isOfQemu: true,
   isEmulated: true,
   needsUsbback: false,
+  hasOneDeviceEach: false,
   hasClashingPorts: false,
   lentDriver: USBFS,
 

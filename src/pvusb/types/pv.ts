@@ -17,20 +17,21 @@ const BACKEND = 'vusb';
 /** The record of type pv. */
 export const PV: ServedType = {
   server: SERVER,
-  summary: "served by the host's usbback",
-  needs: 'needs a kernel with usbback (not in mainline Linux)',
+  summary: "served by pvusb itself, or the host's usbback",
+  needs: 'needs "pvusb backend", or a kernel with usbback',
   notTaken: 'its interfaces are not on usbback',
   backend: BACKEND,
   isOfQemu: false,
   isEmulated: false,
   needsUsbback: true,
+  hasOneDeviceEach: false,
   hasClashingPorts: false,
   lentDriver: USBBACK,
 
-  isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && usbback,
+  isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && (usbback || backend !== undefined),
 
   serviceProblem(inventory, controller) {
-    if (inventory.usbback) return undefined;
+    if (inventory.usbback || inventory.backend) return undefined;
     const { domid, devid } = controller;
     const sentence = `The kernel driver usbback, which would serve ${nameController(inventory, controller)}, is not loaded.`;
     return new PvusbError('no-usbback', sentence, { where: { domid, devid } });

@@ -36,11 +36,12 @@ export const QUSB: ServedType = {
   isOfQemu: true,
   isEmulated: false,
   needsUsbback: false,
+  hasOneDeviceEach: false,
   // QEMU 7.2 aborts when two of its devices have the same one (vmstate_register_with_alias_id).
   hasClashingPorts: true,
   lentDriver: USBFS,
 
-  isUsualFor: ({ usbback }, { type }) => type !== 'hvm' && !usbback,
+  isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && !usbback && backend === undefined,
 
   // It is served through xenstore, and sysfs shows what becomes of it: its QEMU may be silent.
   serviceProblem: (inventory, controller) => modelProblem(inventory, controller, 'qusb', true),

@@ -46,6 +46,8 @@ export interface ControllerTraits {
   readonly isEmulated: boolean;
   /** The kernel driver usbback serves it. */
   readonly needsUsbback: boolean;
+  /** A device for which no controller is named gets one of its own. */
+  readonly hasOneDeviceEach: boolean;
   /** Two controllers of a guest never get devices in ports with the same number. */
   readonly hasClashingPorts: boolean;
 }
@@ -86,8 +88,8 @@ export interface ServedType extends ControllerTraits {
   /** Whether a driver (or none) on a lent device's interface means that it was taken for the guest. */
   isTakenBy(driver: DriverName | undefined): boolean;
 
-  /** What has become of a plugged-in device, judging by its drivers and the guest's frontend. */
-  lentState(device: UsbDevice, frontendState: number | undefined): PortState;
+  /** What has become of a plugged-in device, judging by its drivers, the guest's frontend, and what our backend shows. */
+  lentState(device: UsbDevice, frontendState: number | undefined, shown?: number): PortState;
   /** Whether a guest whose frontend says this has a driver that may take a device at any moment. */
   mayTake(frontendState: number | undefined): boolean;
   /** Whether the device of a port is open; undefined when QEMU was not asked, or it is not known. */

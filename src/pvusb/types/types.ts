@@ -6,6 +6,7 @@ import type { Controller, ControllerType, Domain, Inventory } from '../model/inv
 import { backendPath, backendsPath, type ControllerId, LIBXL, recordPath } from '../model/layout.js';
 import { DEVICEMODEL } from './devicemodel.js';
 import { PV } from './pv.js';
+import { PV_OWN } from './pv-own.js';
 import { QUSB } from './qusb.js';
 import type { ControllerTraits, ServedType } from './served-type.js';
 
@@ -25,9 +26,25 @@ export function traitsOf(controller: Pick<Controller, 'type'>): ControllerTraits
   return servedTypeOf(controller);
 }
 
+/** The same on a host: who serves type pv depends on its kernel. */
+export function traitsOn(
+  inventory: Pick<Inventory, 'usbback' | 'backend'>,
+  { type }: Pick<Controller, 'type'>,
+): ControllerTraits | undefined {
+  return type === 'unknown' ? undefined : servedTypeOn(inventory, type);
+}
+
 /** The record of a type. */
 export function servedType(type: ControllerType): ServedType {
   return TYPES[type];
+}
+
+/** The record of a type on a host: type pv is served by the kernel's usbback, or by our own backend. */
+export function servedTypeOn(
+  inventory: Pick<Inventory, 'usbback' | 'backend'>,
+  type: ControllerType,
+): ServedType {
+  return type === 'pv' && !inventory.usbback && inventory.backend ? PV_OWN : TYPES[type];
 }
 
 /** The record of a controller's type; undefined for one that we do not know. */

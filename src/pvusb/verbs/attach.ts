@@ -56,7 +56,11 @@ export async function attachDevice(
   request: AttachRequest & { readonly domain: DomainName; readonly device: DeviceName },
   options: AttachOptions = {},
 ): Promise<Outcome<Attached>> {
-  const planner: Planner<{ readonly attachment: Attached; readonly target: Target }> = (inventory) => {
+  const planner: Planner<{
+    readonly attachment: Attached;
+    readonly target: Target;
+    readonly isOwn: boolean;
+  }> = (inventory) => {
     const domain = findDomain(inventory, request.domain);
     const device = namedDevice(inventory, request.device);
     const { plan, target } = planAttach(inventory, domain, device, request);
@@ -64,7 +68,11 @@ export async function attachDevice(
     const { busid } = device;
     const usedByHost = (inventory.uses ?? []).filter((use) => use.busid === busid);
     const at = { domid, devid, port, busid, type };
-    return { plan, result: { attachment: usedByHost.length === 0 ? at : { ...at, usedByHost }, target } };
+    const isOwn = plan.steps.some(({ act }) => act.do === 'served');
+    return {
+      plan,
+      result: { isOwn, attachment: usedByHost.length === 0 ? at : { ...at, usedByHost }, target },
+    };
   };
   const { plan, result } = await operate(host, options, planner, {
     rules: true,
@@ -79,9 +87,9 @@ export async function attachDevice(
     },
     lends: (seen) => [namedDevice(seen, request.device).busid],
   });
-  const { attachment, target } = result;
+  const { attachment, target, isOwn } = result;
   if (options.dryRun) return { plan, result: attachment };
-  const watched = { ...attachment, isNew: target.created !== undefined };
+  const watched = { ...attachment, isOwn, isNew: target.created !== undefined };
   const { signal, watchMs } = options;
   const state = await watchAttachment(host, watched, { signal, withinMs: watchMs });
   return { plan, result: { ...attachment, ...(state === undefined ? {} : { state }) } };

@@ -3,8 +3,16 @@
 import type { Busid } from '../../sysfs/busid.js';
 import { hasIdentity } from '../../sysfs/identity.js';
 import type { ControllerType } from '../model/inventory.js';
-import { type ControllerId, frontendPath, parseNumber, savedIdentityPath } from '../model/layout.js';
+import {
+  backendPath,
+  type ControllerId,
+  frontendPath,
+  parseNumber,
+  portStatePath,
+  savedIdentityPath,
+} from '../model/layout.js';
 import type { CallOptions, Host } from '../observe/host.js';
+import { PV_OWN } from '../types/pv-own.js';
 import type { PortState } from '../types/served-type.js';
 import { servedType } from '../types/types.js';
 
@@ -12,6 +20,9 @@ import { servedType } from '../types/types.js';
 interface Watched extends ControllerId {
   readonly type: ControllerType;
   readonly busid: Busid;
+  readonly port: number;
+  /** Our own backend serves it. */
+  readonly isOwn: boolean;
   /** The controller was added for it: the guest has not connected to it yet. */
   readonly isNew: boolean;
 }
@@ -31,18 +42,27 @@ export async function watchAttachment(
 ): Promise<PortState | undefined> {
   const { signal, withinMs = GUEST_WITHIN_MS } = options;
   const endMs = host.clock.nowMs() + withinMs;
-  const paths = [`${frontendPath(watched)}/state`, savedIdentityPath(watched.busid)];
-  const type = servedType(watched.type);
+  const shownAt = portStatePath(backendPath(watched, 'vusb'), watched.port);
+  const paths = [
+    `${frontendPath(watched)}/state`,
+    savedIdentityPath(watched.busid),
+    ...(watched.isOwn ? [shownAt] : []),
+  ];
+  const type = watched.isOwn ? PV_OWN : servedType(watched.type);
   let seen: PortState | undefined;
   try {
     for (;;) {
-      const [[frontend, identity], [device]] = await Promise.all([
+      const [[frontend, identity, shown], [device]] = await Promise.all([
         host.xenstore.readMany(paths, { signal }),
         host.sysfs.devices({ signal, wanted: [watched.busid] }),
       ]);
       const isOther = device && identity !== undefined && !hasIdentity(device, identity);
       const guest = parseNumber(frontend);
-      seen = isOther ? 'other-device' : !device ? 'missing' : type.lentState(device, guest);
+      seen = isOther
+        ? 'other-device'
+        : !device
+          ? 'missing'
+          : type.lentState(device, guest, parseNumber(shown));
       const mayCome = watched.isNew || type.mayTake(guest);
       if (seen !== 'waiting' || !mayCome || host.clock.nowMs() >= endMs) return seen;
       await host.clock.sleep(PAUSE_MS, signal);

@@ -18,7 +18,7 @@ import { observe } from '../observe/observe.js';
 import { askQemu } from '../observe/qemu.js';
 import { portState } from '../types/port-state.js';
 import type { PortState } from '../types/served-type.js';
-import { isOfQemu } from '../types/types.js';
+import { isOfQemu, servedTypeOn } from '../types/types.js';
 import type { Attachment } from './attach.js';
 
 /** What to list: one domain, or all. */
@@ -83,6 +83,8 @@ export async function listInventory(
 /** A controller, and what its QEMU says when it has one. */
 export interface ControllerDetails extends Controller {
   readonly qemu?: QemuAnswer;
+  /** Who serves it, where that is our own backend. */
+  readonly server?: string;
   /** Its devices that were lent although the host needed them, and why. Unescaped: escape it before printing. */
   readonly forced?: readonly { readonly busid: Busid; readonly reason: string }[];
 }
@@ -104,7 +106,9 @@ export async function controllerInfo(
     const reason = busid && savedFor(inventory, busid)?.forced;
     return busid === undefined || reason === undefined ? [] : { busid, reason };
   });
-  const controller = forced.length === 0 ? found : { ...found, forced };
+  const server =
+    inventory.backend && found.type === 'pv' ? { server: servedTypeOn(inventory, 'pv').server } : {};
+  const controller = { ...found, ...server, ...(forced.length === 0 ? {} : { forced }) };
   if (!alive || !isOfQemu(controller)) return controller;
   try {
     return { ...controller, qemu: await askQemu(host, domid, options) };

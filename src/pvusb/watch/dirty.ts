@@ -3,6 +3,7 @@ import { type Busid, busidOf, parseDeviceName, parseInterfaceId } from '../../sy
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from '../../xenstore/path.js';
 import type { Inventory } from '../model/inventory.js';
 import {
+  BACKEND_ANNOUNCEMENT,
   BACKEND_KINDS,
   backendsPath,
   controllersPath,
@@ -55,7 +56,7 @@ export class DirtySet {
       this.#domains = true;
       return;
     }
-    if (path === SAVED_DRIVERS || WATCHED.includes(path)) {
+    if (path === SAVED_DRIVERS || path === BACKEND_ANNOUNCEMENT || WATCHED.includes(path)) {
       this.markEverything();
       return;
     }

@@ -1,0 +1,128 @@
+/** What a guest may ask of a device, besides what the host controller does itself. Pure. */
+import { type AlternateSetting, Feature, type Setup, StandardRequest } from '../usb/index.js';
+
+/** A rule on control requests. What it does not name matches everything. */
+export interface FirewallRule {
+  readonly verdict: 'allow' | 'stall';
+  readonly vendor?: number;
+  readonly product?: number;
+  /** The class of the interface that the request is for; with {@link subClass} and {@link protocol}. */
+  readonly class?: number;
+  readonly subClass?: number;
+  readonly protocol?: number;
+  readonly kind?: Setup['kind'];
+  readonly recipient?: Setup['recipient'];
+  readonly request?: number;
+  /** The high byte of `wValue`: the type of a descriptor or of a report. */
+  readonly valueHigh?: number;
+  readonly value?: number;
+  /** For the log and the person who reads it. */
+  readonly reason: string;
+}
+
+/** What a request is for. */
+interface Aim {
+  readonly vendor: number;
+  readonly product: number;
+  /** The settings of the interfaces in use. */
+  readonly interfaces: readonly AlternateSetting[];
+}
+
+const FEATURE_REPORT = 3;
+const APPLICATION = 0xfe;
+
+/** Stalled unless a rule before allows it: what only a host may set, and what replaces the firmware of a device. */
+export const DEFAULT_RULES: readonly FirewallRule[] = [
+  {
+    verdict: 'stall',
+    kind: 'standard',
+    request: StandardRequest.setDescriptor,
+    reason: 'it would change what the device is',
+  },
+  ...[StandardRequest.setSel, StandardRequest.setIsochDelay].map(
+    (request): FirewallRule => ({
+      verdict: 'stall',
+      kind: 'standard',
+      request,
+      reason: 'only the host sets link timing',
+    }),
+  ),
+  ...[Feature.testMode, Feature.u1Enable, Feature.u2Enable, Feature.ltmEnable].map(
+    (value): FirewallRule => ({
+      verdict: 'stall',
+      kind: 'standard',
+      recipient: 'device',
+      request: StandardRequest.setFeature,
+      value,
+      reason: 'only the host sets test modes and link power',
+    }),
+  ),
+  {
+    verdict: 'stall',
+    kind: 'class',
+    class: APPLICATION,
+    subClass: 1,
+    request: 0,
+    reason: 'it would detach the device to its firmware loader (DFU)',
+  },
+  {
+    verdict: 'stall',
+    kind: 'class',
+    class: APPLICATION,
+    subClass: 1,
+    request: 1,
+    reason: 'it would write firmware (DFU)',
+  },
+  {
+    verdict: 'stall',
+    kind: 'class',
+    class: 3,
+    protocol: 1,
+    request: 9,
+    valueHigh: FEATURE_REPORT,
+    reason: 'feature reports of keyboards can change their firmware',
+  },
+];
+
+/** Why a request is stalled; undefined when it may go to the device. The first rule that matches decides. */
+export function stallReason(rules: readonly FirewallRule[], aim: Aim, setup: Setup): string | undefined {
+  const { interfaces } = aim;
+  const target =
+    setup.recipient === 'interface'
+      ? interfaces.find((one) => one.interface === (setup.index & 0xff))
+      : setup.recipient === 'endpoint'
+        ? interfaces.find(({ endpoints }) =>
+            endpoints.some(({ address }) => address === (setup.index & 0x8f)),
+          )
+        : undefined;
+  const rule = rules.find((each) => matches(each, aim, target, setup));
+  if (rule) return rule.verdict === 'stall' ? rule.reason : undefined;
+  const isForInterface = setup.recipient === 'interface' && setup.kind !== 'standard';
+  if (isForInterface && !target && interfaces.length > 0) return 'the device has no such interface';
+  return undefined;
+}
+
+function matches(rule: FirewallRule, aim: Aim, target: AlternateSetting | undefined, setup: Setup): boolean {
+  const isSame = (wanted: number | string | undefined, is: number | string | undefined): boolean =>
+    wanted === undefined || wanted === is;
+  // A class request to the device itself is one to any interface of that class.
+  const candidates = target ? [target] : setup.recipient === 'device' ? aim.interfaces : [];
+  const isOfClass =
+    (rule.class === undefined && rule.subClass === undefined && rule.protocol === undefined) ||
+    candidates.some(
+      (one) =>
+        isSame(rule.class, one.class) &&
+        isSame(rule.subClass, one.subClass) &&
+        isSame(rule.protocol, one.protocol),
+    );
+  return (
+    isOfClass &&
+    isSame(rule.vendor, aim.vendor) &&
+    isSame(rule.product, aim.product) &&
+    isSame(rule.kind, setup.kind) &&
+    isSame(rule.recipient, setup.recipient) &&
+    isSame(rule.request, setup.request) &&
+    isSame(rule.value, setup.value) &&
+    isSame(rule.valueHigh, setup.value >> 8)
+  );
+}

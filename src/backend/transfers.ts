@@ -1,0 +1,160 @@
+/** The transfers of one controller: started as far as the budget goes, reaped, and their results dealt out. */
+import { UsbifStatus } from '../usbif/index.js';
+import type { Blocks } from './blocks.js';
+import type { GuestMemory, Transfer } from './boundary.js';
+import type { Budget } from './budget.js';
+import { Errno, statusOf } from './errno.js';
+import { Exchange, type Job, plainResult, type Result, type Starter, type Wanted } from './exchange.js';
+import type { Counters } from './metrics.js';
+import type { Urb } from './urb.js';
+
+/** Sees URBs as they begin and end. */
+export interface Tracer {
+  /**
+   * @param bytes what goes to the device
+   * @param transfer undefined when no device is needed for it
+   */
+  began(urb: Urb, bytes: Uint8Array | undefined, transfer: Transfer | undefined): void;
+  /** Its bytes are those that came from the device; they are not valid for longer than the call. */
+  ended(result: Result): void;
+}
+
+/** What transfers need. */
+interface TransferParts {
+  readonly domid: number;
+  readonly memory: GuestMemory;
+  readonly blocks: Blocks;
+  readonly budget: Budget;
+  readonly counters: Counters;
+  readonly tracer: Tracer | undefined;
+  /** There is work that nothing from outside will start. */
+  readonly wake: () => void;
+}
+
+/** Starts, reaps and ends transfers. */
+export class Transfers {
+  readonly #parts: TransferParts;
+  readonly #exchange: Exchange;
+  #results: Result[] = [];
+  // What the kernel had no memory for.
+  #refused: Wanted[] = [];
+  #runningCount = 0;
+
+  constructor(parts: TransferParts) {
+    this.#parts = parts;
+    this.#exchange = new Exchange(parts.memory, parts.blocks, parts.counters);
+  }
+
+  /** Whether there is something to submit or to deliver. */
+  get hasWork(): boolean {
+    return this.#exchange.hasPrepared || this.#results.length > 0;
+  }
+
+  /** Starts URBs as one transfer, as soon as the guest's budget has room. */
+  run(port: Starter, urbs: readonly Urb[]): void {
+    const { budget, domid, wake } = this.#parts;
+    let cost = 0;
+    for (const { length } of urbs) cost += length;
+    const go = (): void => {
+      const waiting = urbs.filter(({ state }) => state === 'waiting');
+      if (waiting.length > 0 && !port.isBusy) this.#prepare({ port, urbs: waiting, cost });
+      else {
+        budget.give(domid, cost);
+        port.postponed(urbs, waiting);
+      }
+      wake();
+    };
+    if (budget.take(domid, cost, go)) this.#prepare({ port, urbs, cost });
+  }
+
+  #prepare(wanted: Wanted): void {
+    for (const urb of wanted.urbs) urb.state = 'running';
+    this.#exchange.prepare(wanted);
+  }
+
+  /** Ends a URB without a device; once is enough. */
+  end(urb: Urb, status: UsbifStatus, bytes?: Uint8Array): void {
+    if (urb.state === 'ended') return;
+    urb.state = 'ended';
+    this.#results.push(bytes ? this.#exchange.reply(urb, bytes) : plainResult(urb, status));
+  }
+
+  /** Gives what was prepared to its devices. */
+  submit(): void {
+    if (!this.#exchange.hasPrepared) return;
+    this.#exchange.submit({
+      submitted: (job) => this.#submitted(job),
+      failed: (wanted, errno) => this.#failed(wanted, errno),
+    });
+  }
+
+  #submitted(job: Job): void {
+    this.#runningCount++;
+    job.port.began(job);
+    const { tracer } = this.#parts;
+    if (tracer)
+      for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb), job.transfer);
+  }
+
+  #failed(wanted: Wanted, errno: number): void {
+    const { port, urbs, cost } = wanted;
+    this.#parts.budget.give(this.#parts.domid, cost);
+    if (errno === Errno.noMemory && this.#runningCount > 0) {
+      for (const urb of urbs) urb.state = 'waiting';
+      this.#refused.push(wanted);
+      return;
+    }
+    for (const urb of urbs) this.end(urb, statusOf(errno));
+    port.ended(urbs, [], true);
+  }
+
+  /** Takes back what a device has done. */
+  reap(port: Starter): void {
+    if (port.isBusy) return;
+    for (let transfer = port.device.reap(); transfer; transfer = port.device.reap()) {
+      const job = port.running.get(transfer);
+      if (!job) continue;
+      port.running.delete(transfer);
+      this.#runningCount--;
+      const { results, again, isBroken } = this.#exchange.deal(job);
+      for (const result of results) {
+        result.urb.state = 'ended';
+        this.#results.push(result);
+      }
+      this.#parts.budget.give(this.#parts.domid, job.cost);
+      port.ended(job.urbs, again, isBroken);
+      for (const { port: other, urbs } of this.#refused.splice(0)) {
+        const waiting = urbs.filter(({ state }) => state === 'waiting');
+        if (waiting.length > 0) this.run(other, waiting);
+      }
+    }
+  }
+
+  /** Whatever a device that is gone has not given back never comes. Its memory may still be written to: it is lost. */
+  abandon(port: Starter): void {
+    for (const job of port.running.values()) {
+      this.#runningCount--;
+      this.#parts.budget.give(this.#parts.domid, job.cost);
+      for (const urb of job.urbs) this.end(urb, UsbifStatus.shutdown);
+    }
+    port.running.clear();
+  }
+
+  /** Copies to the guest what has ended, and tells each result. */
+  deliver(answer: (result: Result) => void): void {
+    const results = this.#results;
+    if (results.length === 0) return;
+    this.#results = [];
+    this.#exchange.deliver(results);
+    const { tracer, counters } = this.#parts;
+    for (const result of results) {
+      const { urb, status, actualLength } = result;
+      if (status !== UsbifStatus.ok) counters.failed++;
+      if (urb.input) counters.bytesIn += actualLength;
+      else counters.bytesOut += actualLength;
+      tracer?.ended(result);
+      answer(result);
+    }
+    this.#exchange.recycle();
+  }
+}

@@ -1,0 +1,39 @@
+/** Processes by number and start, so that another one with the same number is not taken for it (proc(5)). */
+import type { HostFiles } from './files.js';
+import { type HostRoots, nodeHostFiles } from './node-files.js';
+
+/** The 22nd field of `/proc/PID/stat`: when the process began, in ticks since the machine did. */
+const START_FIELD = 22;
+
+/** The processes of a host. */
+interface Processes {
+  /** `<pid> <start>` of a process; undefined when there is none. */
+  announcementOf(pid: number): Promise<string | undefined>;
+  /** Whether the process is alive that an announcement is of. */
+  isAlive(announcement: string): Promise<boolean>;
+}
+
+/** The processes of the host whose files are below `roots`. */
+export function openProcesses(roots: HostRoots): Processes {
+  const files = nodeHostFiles(roots);
+  return {
+    announcementOf: (pid) => announcementOf(files, pid),
+    async isAlive(announcement) {
+      const [, pid] = /^([1-9]\d{0,9}) \d+$/.exec(announcement) ?? [];
+      return pid !== undefined && (await announcementOf(files, Number(pid))) === announcement;
+    },
+  };
+}
+
+async function announcementOf(files: HostFiles, pid: number): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = await files.readText(`proc/${pid}/stat`);
+  } catch {
+    return undefined;
+  }
+  // The name is in parentheses, and can hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const start = fields[START_FIELD - 3];
+  return start !== undefined && /^\d+$/.test(start) ? `${pid} ${start}` : undefined;
+}

@@ -1,0 +1,117 @@
+/** Pages of guests, by Xen's `/dev/xen/gntdev` (`xen/gntdev.h`). */
+import type { Block, GuestMemory } from '../backend/boundary.js';
+import type { CopyList } from '../backend/copy-list.js';
+import { PAGE_SIZE } from '../usbif/index.js';
+import { linuxError } from './errors.js';
+import { type Libc, O_RDWR } from './libc.js';
+
+const MAP_GRANT_REF = 0x0018_4700;
+const UNMAP_GRANT_REF = 0x0010_4701;
+const GRANT_COPY = 0x0010_4708;
+
+const MAP_ATTEMPTS = 20;
+
+/** `struct gntdev_grant_copy_segment`, and how many go into one call. */
+const SEGMENT_BYTES = 24;
+const SEGMENTS_MAX = 512;
+const SOURCE_IS_GUEST = 1;
+const TARGET_IS_GUEST = 2;
+
+const PATH = '/dev/xen/gntdev';
+
+/** The grants of dom0. One for all guests. */
+export class GrantDevice {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #segments: Block;
+  readonly #argument: Block;
+
+  /** @throws {LinuxError} there is no such device, or it may not be opened */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#fd = libc.open(PATH, O_RDWR);
+    this.#segments = libc.allocate(Math.ceil((SEGMENTS_MAX * SEGMENT_BYTES) / PAGE_SIZE) * PAGE_SIZE);
+    this.#argument = libc.allocate(PAGE_SIZE);
+  }
+
+  /**
+   * Maps the two ring pages of a guest.
+   *
+   * @throws {LinuxError} the guest has not granted them
+   */
+  open(domid: number, urbRef: number, connectionRef: number): GuestMemory {
+    const view = viewOf(this.#argument);
+    view.setUint32(0, 2, true);
+    [urbRef, connectionRef].forEach((ref, at) => {
+      view.setUint32(16 + 8 * at, domid, true);
+      view.setUint32(20 + 8 * at, ref, true);
+    });
+    const errno = this.#libc.ioctl(this.#fd, MAP_GRANT_REF, this.#argument.address);
+    if (errno < 0) throw linuxError(errno, `mapping the rings of domain ${domid}`);
+    const index = Number(view.getBigUint64(8, true));
+    const rings = this.#map(index);
+    return {
+      urbRing: rings.bytes.subarray(0, PAGE_SIZE),
+      connectionRing: rings.bytes.subarray(PAGE_SIZE),
+      copy: (list) => this.#copy(domid, list),
+      close: () => {
+        this.#libc.unmap(rings);
+        this.#unmap(index);
+      },
+    };
+  }
+
+  #map(index: number): Block {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return this.#libc.map(this.#fd, 2 * PAGE_SIZE, index);
+      } catch (error) {
+        // A page that its guest has swapped out comes back.
+        const again = (error as { code?: unknown }).code === 'EAGAIN' && attempt < MAP_ATTEMPTS;
+        if (again) continue;
+        this.#unmap(index);
+        throw error;
+      }
+    }
+  }
+
+  #unmap(index: number): void {
+    const view = viewOf(this.#argument);
+    view.setBigUint64(0, BigInt(index), true);
+    view.setUint32(8, 2, true);
+    this.#libc.ioctl(this.#fd, UNMAP_GRANT_REF, this.#argument.address);
+  }
+
+  #copy(domid: number, list: CopyList): void {
+    for (let first = 0; first < list.count; first += SEGMENTS_MAX) {
+      this.#copySome(domid, list, first, Math.min(list.count, first + SEGMENTS_MAX));
+    }
+  }
+
+  #copySome(domid: number, list: CopyList, first: number, end: number): void {
+    const view = viewOf(this.#segments);
+    for (let at = first; at < end; at++) {
+      const base = (at - first) * SEGMENT_BYTES;
+      const toGuest = list.toGuest[at]!;
+      const [guest, local] = toGuest ? [base + 8, base] : [base, base + 8];
+      view.setBigUint64(local, BigInt(list.blocks[at]!.address + list.places[at]!), true);
+      view.setUint32(guest, list.refs[at]!, true);
+      view.setUint16(guest + 4, list.offsets[at]!, true);
+      view.setUint16(guest + 6, domid, true);
+      view.setUint16(base + 16, list.lengths[at]!, true);
+      view.setUint16(base + 18, toGuest ? TARGET_IS_GUEST : SOURCE_IS_GUEST, true);
+      view.setInt16(base + 20, 0, true);
+    }
+    const argument = viewOf(this.#argument);
+    argument.setUint32(0, end - first, true);
+    argument.setBigUint64(8, BigInt(this.#segments.address), true);
+    const errno = this.#libc.ioctl(this.#fd, GRANT_COPY, this.#argument.address);
+    for (let at = first; at < end; at++) {
+      list.statuses[at] = errno < 0 ? errno : view.getInt16((at - first) * SEGMENT_BYTES + 20, true);
+    }
+  }
+}
+
+function viewOf({ bytes }: Block): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

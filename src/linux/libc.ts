@@ -1,0 +1,110 @@
+/** The C library's calls that Node lacks. Loaded only by whoever serves guests. */
+import { fstatSync } from 'node:fs';
+import type { Block, LocalMemory } from '../backend/boundary.js';
+import { LinuxError, linuxError } from './errors.js';
+
+/** What a file descriptor waits for. */
+interface Waited {
+  readonly readable?: boolean;
+  readonly writable?: boolean;
+}
+
+/** The calls. Numbers are results, or negative errnos. Addresses are plain numbers: they have 47 bits. */
+export interface Libc extends LocalMemory {
+  /** @throws {LinuxError} */
+  open(path: string, flags: number): number;
+  close(fd: number): void;
+  ioctl(fd: number, request: number, argument: number): number;
+  /** The same in another thread, for calls that take long. */
+  ioctlLater(fd: number, request: number, argument: number): Promise<number>;
+  read(fd: number, address: number, bytes: number): number;
+  write(fd: number, address: number, bytes: number): number;
+  /** Maps a file. @throws {LinuxError} */
+  map(fd: number, bytes: number, offset: number): Block;
+  unmap(block: Block): void;
+  /**
+   * Calls `onEvent` whenever a descriptor has what is waited for, in the event loop of this process, without a thread.
+   * Only for event channels and usbfs: other kinds of files do not fail gently.
+   *
+   * @param onLost the descriptor can no longer be waited for: its device is gone
+   * @returns ends it
+   */
+  wait(fd: number, waited: Waited, onEvent: () => void, onLost: () => void): () => void;
+}
+
+/** open(2): for reading and writing. The numbers are the same on all Linux systems that Xen runs on. */
+export const O_RDWR = 2;
+/** open(2): calls do not wait. */
+export const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+
+/**
+ * Loads koffi and the calls of this process' C library.
+ *
+ * @throws {LinuxError} `unsupported`: the package has no binary for this machine
+ */
+export async function loadLibc(): Promise<Libc> {
+  const koffi = await import('koffi').catch((cause: unknown) => {
+    throw new LinuxError('unsupported', 'system calls cannot be made on this machine', { cause });
+  });
+  // The functions of this process, and not those of a file: what is loaded before them (LD_PRELOAD) counts.
+  const library = koffi.load(null);
+  const ioctl = library.func('int ioctl(int, unsigned long, uintptr_t)');
+  const open = library.func('int open(const char *, int, int)');
+  const close = library.func('int close(int)');
+  const read = library.func('intptr_t read(int, uintptr_t, size_t)');
+  const write = library.func('intptr_t write(int, uintptr_t, size_t)');
+  const mmap = library.func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
+  const munmap = library.func('int munmap(uintptr_t, size_t)');
+  const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
+
+  // What is collected as garbage hears nothing any more.
+  const handles = new Set<unknown>();
+
+  const mapped = (fd: number, bytes: number, offset: number, flags: number): Block => {
+    const address = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
+    // MAP_FAILED is -1 as an unsigned number.
+    if (address > Number.MAX_SAFE_INTEGER) throw linuxError(-koffi.errno(), `mmap of ${bytes} bytes`);
+    return { address, bytes: new Uint8Array(koffi.view(BigInt(address), bytes)) };
+  };
+
+  return {
+    open(path, flags) {
+      const fd = open(path, flags | O_CLOEXEC, 0) as number;
+      if (fd < 0) throw linuxError(-koffi.errno(), `open ${path}`);
+      return fd;
+    },
+    close: (fd) => void close(fd),
+    ioctl: (fd, request, argument) => result(ioctl(fd, request, argument)),
+    ioctlLater: (fd, request, argument) =>
+      new Promise((resolve, reject) => {
+        ioctl.async(fd, request, argument, (error: unknown, value: number) => {
+          if (error) reject(error);
+          else resolve(result(value));
+        });
+      }),
+    read: (fd, address, bytes) => result(Number(read(fd, address, bytes))),
+    write: (fd, address, bytes) => result(Number(write(fd, address, bytes))),
+    allocate: (bytes) => mapped(-1, bytes, 0, MAP_PRIVATE_ANONYMOUS),
+    map: (fd, bytes, offset) => mapped(fd, bytes, offset, MAP_SHARED),
+    unmap: ({ address, bytes }) => void munmap(address, bytes.byteLength),
+    wait(fd, { readable = false, writable = false }, onEvent, onLost) {
+      if (!fstatSync(fd).isCharacterDevice()) {
+        throw new LinuxError('unsupported', 'only character devices are waited for');
+      }
+      // The package's types say that it is called with the events alone.
+      const called = (...[status]: unknown[]): void => {
+        if (typeof status === 'number' && status < 0) onLost();
+        else onEvent();
+      };
+      const handle = koffi.node.poll(fd, { readable, writable, disconnect: false }, called);
+      handles.add(handle);
+      return () => {
+        if (handles.delete(handle)) handle.close();
+      };
+    },
+  };
+}

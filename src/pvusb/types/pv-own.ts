@@ -1,0 +1,83 @@
+/** Type pv where pvusb's own backend serves it: a process that opens what a port names, and shows what became of it. */
+import type { Busid } from '../../sysfs/busid.js';
+import type { UsbDevice } from '../../sysfs/device.js';
+import { USBFS } from '../model/drivers.js';
+import { isAlive, isOf, type Place, savedFor } from '../model/find.js';
+import { type Inventory, XenbusState } from '../model/inventory.js';
+import { backendPath, PortState as Shown } from '../model/layout.js';
+import type { QemuPort, Step } from '../model/plan.js';
+import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './backend.js';
+import { PV } from './pv.js';
+import type { ServedType } from './served-type.js';
+
+const SERVER = 'the backend of pvusb';
+const BACKEND = 'vusb';
+
+/** Mbit/s of the fastest device that a guest with a USB 1.1 controller can be told of. */
+const FULL_SPEED = 12;
+
+/** The record of type pv on a host whose kernel has no usbback. */
+export const PV_OWN: ServedType = {
+  ...PV,
+  server: SERVER,
+  notTaken: 'the backend of pvusb does not have it open',
+  needsUsbback: false,
+  hasOneDeviceEach: true,
+  lentDriver: USBFS,
+
+  speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),
+
+  serve: (inventory, controller) => servedStep(inventory, SERVER, BACKEND, controller),
+  serveRecorded: (inventory, controller) =>
+    isNew(controller) ? [servedStep(inventory, SERVER, BACKEND, controller)] : [],
+  close: (inventory, controller, request) =>
+    closingSteps(inventory, SERVER, controller, request, isAlive(inventory, controller.domid)),
+
+  isThere: isOnline,
+  handOver: (_, { busid }, { domid, devid, port }) => [
+    {
+      why: `let ${SERVER} open ${busid}`,
+      act: { do: 'served', ...at({ domid, devid, port }, busid) },
+    },
+  ],
+  takeBack: (target, { busid }) => [{ do: 'unserved', ...at(target, busid) }],
+  letGo(_, { controller: { domid, devid }, port: { port, busid } }) {
+    return { before: [], after: busid === undefined ? [] : [unservedStep({ domid, devid, port }, busid)] };
+  },
+  letGoLate: () => [],
+  isTakenBy: (driver) => driver === undefined || driver === USBFS,
+
+  lentState: (device, frontendState, shown) => {
+    if (!isOnUsbfs(device)) return 'not-opened';
+    const isUsed = shown === undefined || shown === Shown.configured;
+    return isUsed && frontendState === XenbusState.connected ? 'in-use' : 'waiting';
+  },
+  isOpen: (inventory, place) => {
+    const shown = shownOf(inventory, place);
+    return shown === Shown.opened || shown === Shown.configured;
+  },
+  examine(inventory, place, device) {
+    if (!isOf(savedFor(inventory, device.busid), device, true)) return 'other-device';
+    return PV_OWN.isOpen(inventory, place) ? undefined : 'port-without-binding';
+  },
+};
+
+/** What the backend shows of a port; undefined when it shows nothing. */
+export function shownOf({ backend }: Inventory, { controller, port }: Place): number | undefined {
+  const { domid, devid } = controller;
+  return backend?.ports.find((one) => one.domid === domid && one.devid === devid && one.port === port.port)
+    ?.state;
+}
+
+function isOnUsbfs({ interfaces }: UsbDevice): boolean {
+  return interfaces.length > 0 && interfaces.every(({ driver }) => driver === USBFS);
+}
+
+function unservedStep(place: QemuPort, busid: Busid): Step {
+  return { why: `let ${SERVER} let go of ${busid}`, act: { do: 'unserved', ...at(place, busid) } };
+}
+
+function at({ domid, devid, port }: QemuPort, busid: Busid) {
+  const portsAt = backendPath({ domid, devid }, BACKEND);
+  return { domid, devid, port, busid, portsAt, withinMs: BACKEND_WITHIN_MS };
+}

@@ -1,0 +1,56 @@
+/** Files of a running backend: images of virtual sticks, a trace, and a socket that tells its metrics. */
+import { createWriteStream, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { Storage } from '../backend/virtual/storage.js';
+
+/** A stick in an image file. */
+export async function openImage(path: string, isReadOnly: boolean): Promise<Storage> {
+  const file: FileHandle = await open(path, isReadOnly ? 'r' : 'r+');
+  const { size } = await file.stat();
+  return {
+    size: size - (size % 512),
+    isReadOnly,
+    async read(at, length) {
+      const bytes = new Uint8Array(length);
+      await file.read(bytes, 0, length, at);
+      return bytes;
+    },
+    async write(at, bytes) {
+      // A copy: what is in the block changes before the file has it.
+      const kept = bytes.slice();
+      await file.write(kept, 0, kept.length, at);
+    },
+    flush: () => file.datasync(),
+  };
+}
+
+/** Where a trace is written to, in order. */
+interface TraceFile {
+  write(bytes: Uint8Array): void;
+  /** Resolves when all of it is in the file. */
+  close(): Promise<void>;
+}
+
+/** Opens a file for a trace; what was in it is gone. */
+export function openTrace(path: string, onError: (error: Error) => void): TraceFile {
+  const stream = createWriteStream(path, { mode: 0o600 });
+  stream.on('error', onError);
+  return {
+    write: (bytes) => void stream.write(bytes),
+    close: () => new Promise((resolve) => stream.end(() => resolve())),
+  };
+}
+
+/** Tells `text` to everyone who connects to a socket; costs nothing while nobody does. Gives what ends it. */
+export function serveText(path: string, text: () => string, onError: (error: Error) => void): () => void {
+  // Left by a process that was killed.
+  rmSync(path, { force: true });
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(text());
+  });
+  server.on('error', onError);
+  server.listen(path);
+  return () => server.close();
+}

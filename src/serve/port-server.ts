@@ -1,0 +1,144 @@
+/** One port of a controller: the device that its node names, opened, given to the guest, and closed again. */
+
+import type { LentDevice } from '../backend/boundary.js';
+import type { Controller } from '../backend/controller.js';
+import type { PortProgress } from '../backend/controller-parts.js';
+import { showDevice } from '../backend/shown.js';
+import { PortState } from '../pvusb/model/layout.js';
+
+/** What a port needs. */
+interface PortParts {
+  readonly number: number;
+  open(name: string): Promise<LentDevice>;
+  /** The engine, while the guest is connected. */
+  controller(): Controller | undefined;
+  /** Shows what has become of it; `''` when it names nothing. */
+  show(state: PortState | '', reason: string): Promise<void>;
+  log(message: string): void;
+}
+
+/** Follows one port node. Everything happens in order: {@link PortServer.follow} waits for what was asked before. */
+export class PortServer {
+  readonly #parts: PortParts;
+  #name = '';
+  #device: LentDevice | undefined;
+  /** The engine that has it, or has refused it. */
+  #pluggedInto: Controller | undefined;
+  /** Of the device that was approved by attaching it: what is plugged in later under its name must be the same. */
+  #fingerprint: number | undefined;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(parts: PortParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The port names a device, or none: `''`.
+   *
+   * @param again something was plugged in: what could not be opened is tried again
+   */
+  follow(name: string, again: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      if (name !== this.#name) await this.#letGo();
+      const isNew = name !== this.#name;
+      this.#name = name;
+      if (name === '') {
+        if (isNew) await this.#parts.show('', '');
+        return;
+      }
+      if (!this.#device && (isNew || again)) await this.#open(isNew);
+      await this.#plug();
+    });
+  }
+
+  /** The guest has connected: a device that is open is plugged in. */
+  connected(): Promise<void> {
+    return this.#inTurn(() => this.#plug());
+  }
+
+  /** What the engine tells about this port. */
+  progressed(progress: PortProgress | undefined): void {
+    if (progress) {
+      void this.#show(progress === 'configured' ? PortState.configured : PortState.opened);
+      return;
+    }
+    // Pulled out, unless we take it out ourselves.
+    void this.#inTurn(async () => {
+      if (!this.#pluggedInto || this.#pluggedInto.ports.has(this.#parts.number)) return;
+      this.#pluggedInto = undefined;
+      await this.#close();
+      await this.#show(PortState.failed, 'it has been pulled out');
+    });
+  }
+
+  /** Gives the device back. */
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#letGo());
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work).catch((error: unknown) => {
+      this.#parts.log(`port ${this.#parts.number}: ${messageOf(error)}`);
+    });
+    return this.#turn;
+  }
+
+  async #open(isNew: boolean): Promise<void> {
+    const { number, open, log } = this.#parts;
+    if (isNew) this.#fingerprint = undefined;
+    try {
+      const device = await open(this.#name);
+      const shown = showDevice(device);
+      const isApproved = this.#fingerprint === undefined || shown?.fingerprint === this.#fingerprint;
+      if (!shown || !isApproved) {
+        await device.close();
+        throw new Error(
+          isApproved ? 'it has no descriptors' : 'it is another device than the one that was lent',
+        );
+      }
+      this.#fingerprint = shown.fingerprint;
+      this.#device = device;
+      log(`port ${number}: ${this.#name} is open`);
+      await this.#show(PortState.opened);
+    } catch (error) {
+      if (isNew) log(`port ${number}: ${this.#name} cannot be opened: ${messageOf(error)}`);
+      await this.#show(PortState.failed, messageOf(error));
+    }
+  }
+
+  async #plug(): Promise<void> {
+    const controller = this.#parts.controller();
+    const { number } = this.#parts;
+    if (!controller) return;
+    if (!this.#device) {
+      controller.empty(number);
+      return;
+    }
+    if (this.#pluggedInto === controller) return;
+    this.#pluggedInto = controller;
+    const refused = controller.plug(number, this.#device);
+    if (refused !== undefined) await this.#show(PortState.failed, refused);
+  }
+
+  async #letGo(): Promise<void> {
+    const controller = this.#pluggedInto;
+    this.#pluggedInto = undefined;
+    await controller?.unplug(this.#parts.number);
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const device = this.#device;
+    this.#device = undefined;
+    await device?.close();
+  }
+
+  async #show(state: PortState, reason = ''): Promise<void> {
+    await this.#parts.show(state, reason);
+  }
+}
+
+/** The words of an error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,98 @@
+/** `pvusb backend`: everything of this machine that serves guests, until it is told to stop. */
+import { Trace } from '../backend/tracer.js';
+import { openProcesses } from '../hostuse/index.js';
+import { LinuxError } from '../linux/errors.js';
+import { PvusbError, USBBACK } from '../pvusb/index.js';
+import { openPlugs, openSysfs } from '../sysfs/index.js';
+import { openXenstore, type XenstoreEnvironment } from '../xenstore/index.js';
+import { openTrace, serveText } from './files.js';
+import { openMachine } from './real.js';
+import { BackendServer } from './server.js';
+import { parseVirtual, VIRTUAL_FORM } from './virtual.js';
+
+/** How this machine serves guests. */
+interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly environment?: XenstoreEnvironment | undefined;
+  readonly sysfsRoot?: string | undefined;
+  /** As {@link VIRTUAL_FORM} says. */
+  readonly virtual?: readonly string[] | undefined;
+  /** A file for a trace of all URBs. */
+  readonly trace?: string | undefined;
+  /** Also what keyboards and smart cards say. */
+  readonly traceSecrets?: boolean | undefined;
+  /** A socket that tells metrics. */
+  readonly metrics?: string | undefined;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
+ *
+ * @throws {PvusbError} `invalid-argument`; `backend-impossible`: there is a usbback, or this machine cannot serve;
+ *   those of xenstore
+ */
+export async function runBackend(options: RunOptions): Promise<void> {
+  const { signal, environment, sysfsRoot = '/sys', log } = options;
+  const sysfs = openSysfs(sysfsRoot);
+  if (await sysfs.hasDriver(USBBACK)) {
+    throw new PvusbError(
+      'backend-impossible',
+      'The kernel driver usbback serves the controllers of this host.',
+    );
+  }
+  const virtual = await Promise.all((options.virtual ?? []).map(requireVirtual));
+  const stop = new AbortController();
+  const machine = await openMachine(sysfs, () => stop.abort()).catch((error: unknown) => {
+    if (!(error instanceof LinuxError)) throw error;
+    throw new PvusbError('backend-impossible', `This machine cannot serve guests: ${error.message}.`, {
+      cause: error,
+    });
+  });
+  const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
+  const failed = (error: Error): void => log(error.message);
+  const file = options.trace === undefined ? undefined : openTrace(options.trace, failed);
+  const trace = file && new Trace({ write: file.write, nowUs, withSecrets: options.traceSecrets ?? false });
+  const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
+  const server = await BackendServer.start(client, machine, {
+    announcement: (await processes.announcementOf(process.pid)) ?? '',
+    trace,
+    virtual: (domid, devid, port) =>
+      virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
+    log,
+  });
+  const endMetrics = options.metrics && serveText(options.metrics, () => server.metrics, failed);
+  const plugs = await openPlugs(sysfsRoot);
+  void (async () => {
+    while (!(await plugs.next()).done) await server.plugged();
+  })();
+  log('serving');
+  const aborted = new Promise<void>((resolve) => {
+    const end = (): void => resolve();
+    AbortSignal.any([signal, stop.signal]).addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  });
+  await Promise.race([aborted, server.ended]);
+  const isLost = client.closed;
+  if (endMetrics) endMetrics();
+  await plugs.close();
+  await server.close();
+  client.close();
+  await file?.close();
+  if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
+}
+
+async function requireVirtual(text: string) {
+  const device = await parseVirtual(text).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PvusbError('invalid-argument', `The image of a virtual device cannot be opened: ${why}.`, {
+      cause,
+    });
+  });
+  if (device) return device;
+  throw new PvusbError('invalid-argument', `A virtual device is given as ${VIRTUAL_FORM}.`);
+}
+
+function nowUs(): number {
+  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+}

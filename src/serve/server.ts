@@ -1,0 +1,141 @@
+/** The backend as a process: follows xenstore, and serves every controller of type pv that domain 0 has. */
+import { systemClock } from '../async/index.js';
+import { Blocks } from '../backend/blocks.js';
+import type { LentDevice } from '../backend/boundary.js';
+import { Budget, type Limits } from '../backend/budget.js';
+import { DEFAULT_RULES, type FirewallRule } from '../backend/firewall.js';
+import { formatMetrics } from '../backend/metrics.js';
+import type { Trace } from '../backend/tracer.js';
+import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '../pvusb/model/layout.js';
+import type { Watch, XenstoreClient } from '../xenstore/index.js';
+import { ControllerServer, type Shared } from './controller-server.js';
+import type { Machine } from './machine.js';
+
+/** How a backend serves. */
+interface ServerOptions {
+  /** Says that it is there: see `isProcess` of pvusb/hostuse. */
+  readonly announcement: string;
+  readonly limits?: Limits | undefined;
+  /** Before the usual rules. */
+  readonly rules?: readonly FirewallRule[] | undefined;
+  readonly trace?: Trace | undefined;
+  readonly virtual?:
+    | ((domid: number, devid: number, port: number) => (() => LentDevice) | undefined)
+    | undefined;
+  readonly log: (message: string) => void;
+}
+
+const ROOT = backendsPath('vusb');
+
+/** A running backend. */
+export class BackendServer {
+  readonly #shared: Shared;
+  readonly #options: ServerOptions;
+  readonly #controllers = new Map<string, ControllerServer>();
+  readonly #watches: Watch[] = [];
+  #running: Promise<unknown> = Promise.resolve();
+
+  private constructor(client: XenstoreClient, machine: Machine, options: ServerOptions) {
+    const { limits, rules = [], trace, virtual, log } = options;
+    this.#options = options;
+    this.#shared = {
+      client,
+      machine,
+      blocks: new Blocks(machine.memory),
+      budget: new Budget(limits),
+      rules: [...rules, ...DEFAULT_RULES],
+      clock: systemClock,
+      virtual: virtual ?? (() => undefined),
+      tracer: (domid) => trace?.of(domid),
+      log,
+    };
+  }
+
+  /** Starts serving: what exists is served, or taken over, when this resolves. */
+  static async start(
+    client: XenstoreClient,
+    machine: Machine,
+    options: ServerOptions,
+  ): Promise<BackendServer> {
+    const server = new BackendServer(client, machine, options);
+    const [controllers, deaths] = await Promise.all([client.watch(ROOT), client.watch('@releaseDomain')]);
+    server.#watches.push(controllers, deaths);
+    await server.#lookAt([ROOT]);
+    await client.write(BACKEND_ANNOUNCEMENT, options.announcement);
+    server.#running = Promise.all([
+      server.#follow(controllers, (paths) => server.#lookAt(paths)),
+      server.#follow(deaths, () => server.#lookForDeaths()),
+    ]);
+    return server;
+  }
+
+  /** Resolves when the connection to xenstored is lost, or the server was closed. */
+  get ended(): Promise<unknown> {
+    return this.#running;
+  }
+
+  async #follow(watch: Watch, look: (paths: readonly string[]) => Promise<void>): Promise<void> {
+    try {
+      for await (const paths of watch) await look(paths);
+    } catch (error) {
+      if (!this.#shared.client.closed) throw error;
+    }
+  }
+
+  async #lookAt(paths: readonly string[]): Promise<void> {
+    const named = new Set<string>();
+    let isVague = false;
+    for (const path of paths) {
+      const [domid, devid] = path.slice(ROOT.length + 1).split('/');
+      if (domid && devid) named.add(`${domid}/${devid}`);
+      else isVague = true;
+    }
+    if (isVague) for (const key of [...(await this.#existing()), ...this.#controllers.keys()]) named.add(key);
+    await Promise.all([...named].map((key) => this.#lookAtOne(key)));
+  }
+
+  async #existing(): Promise<string[]> {
+    const { client } = this.#shared;
+    const domids = sortedNumbers(await client.directory(ROOT));
+    const devids = await client.directoryMany(domids.map((domid) => `${ROOT}/${domid}`));
+    return domids.flatMap((domid, at) => sortedNumbers(devids[at]).map((devid) => `${domid}/${devid}`));
+  }
+
+  async #lookAtOne(key: string): Promise<void> {
+    const [domid, devid] = key.split('/').map(parseNumber);
+    if (domid === undefined || devid === undefined) return;
+    const server = this.#controllers.get(key) ?? new ControllerServer(this.#shared, domid, devid);
+    this.#controllers.set(key, server);
+    await server.look();
+    if (server.isGone && this.#controllers.get(key) === server) this.#controllers.delete(key);
+  }
+
+  async #lookForDeaths(): Promise<void> {
+    const { client } = this.#shared;
+    const served = [...this.#controllers.values()].filter(({ engine }) => engine);
+    const alive = await Promise.all(served.map(({ domid }) => client.isIntroduced(domid)));
+    await Promise.all(served.map((one, at) => (alive[at] ? undefined : one.domainDied())));
+  }
+
+  /** Something was plugged in or pulled out: ports whose devices were missing are looked at again. */
+  async plugged(): Promise<void> {
+    await Promise.all([...this.#controllers.values()].map((controller) => controller.look(true)));
+  }
+
+  /** The counters of all controllers, in Prometheus' text format. */
+  get metrics(): string {
+    const engines = [...this.#controllers.values()].flatMap(({ domid, devid, engine }) =>
+      engine ? { domid, devid, counters: engine.counters } : [],
+    );
+    return formatMetrics(engines);
+  }
+
+  /** Stops following. Guests stay connected: the next backend takes them over. */
+  async close(): Promise<void> {
+    const { client } = this.#shared;
+    if (client.closed) return;
+    const announced = await client.read(BACKEND_ANNOUNCEMENT);
+    if (announced === this.#options.announcement) await client.rm(BACKEND_ANNOUNCEMENT);
+    await Promise.all(this.#watches.map((watch) => watch.close()));
+  }
+}

@@ -1,0 +1,93 @@
+/** attach, detach, list and doctor on a host that pvusb's own backend serves. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  addController,
+  attachDevice,
+  controllerInfo,
+  detachDevice,
+  doctor,
+  type Host,
+  listDevices,
+  observe,
+  removeController,
+} from '../../src/pvusb/index.js';
+import { GuestStorage } from '../../src/sim/frontend/index.js';
+import { hostOf } from '../../src/testing/index.js';
+import { failure } from '../core/support/test-host.js';
+import { ServedHost } from './stage.js';
+
+async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { value: boolean } }> {
+  const served = await ServedHost.create();
+  await served.serve();
+  const isAlive = { value: true };
+  const host = {
+    ...hostOf(served.sim),
+    isServing: async (text: string) => isAlive.value && text === '4711 100',
+  };
+  return { served, host, isAlive };
+}
+
+describe('a device', () => {
+  it('is lent through a controller of type pv, used, and given back to its driver', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const before = served.sim.usb.device('4-1')?.interfaces.map(({ driver }) => driver);
+    const { plan, result } = await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    assert.deepEqual([result.type, result.devid, result.port], ['pv', 0, 1]);
+    assert.ok(plan.steps.some(({ why }) => why === 'let the backend of pvusb open 4-1'));
+    await served.settle();
+    const guest = await served.guest(1);
+    await guest.waitFor(1, true);
+    assert.equal((await listDevices(host))[0]?.state, 'waiting');
+    const storage = new GuestStorage(guest, await guest.enumerate(1));
+    assert.equal(Buffer.compare(await storage.read(512, 512), served.image.subarray(512, 1024)), 0);
+    await served.settle();
+    assert.equal((await listDevices(host))[0]?.state, 'in-use');
+    const info = await controllerInfo(host, { domain: 'u1', devid: 0 });
+    assert.equal(info.server, 'the backend of pvusb');
+    assert.deepEqual((await doctor(host)).findings, []);
+    assert.deepEqual((await observe(host)).backend?.ports, [{ domid: 1, devid: 0, port: 1, state: 4 }]);
+
+    await detachDevice(host, { device: '4-1' });
+    await served.settle();
+    assert.deepEqual(
+      served.sim.usb.device('4-1')?.interfaces.map(({ driver }) => driver),
+      before,
+    );
+    assert.equal(guest.plugged.size, 0);
+    await removeController(host, { domain: 'u1', devid: 0 });
+    assert.deepEqual((await observe(host)).controllers, []);
+    assert.deepEqual((await doctor(host)).findings, []);
+  });
+
+  it('that the backend cannot open stays with the host, and the reason is told', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    served.devices.delete('4-1');
+    const error = await failure(() => attachDevice(host, { domain: 'u1', device: '4-1' }));
+    assert.equal(error.code, 'not-opened');
+    assert.match(error.message, /4-1 is not there/);
+    await served.settle();
+    assert.deepEqual((await observe(host)).controllers, []);
+    assert.equal(served.sim.usb.device('4-1')?.interfaces[0]?.driver, 'usb-storage');
+  });
+
+  it('can be detached after the backend was killed: the doctor says that nobody serves', async () => {
+    const { served, host, isAlive } = await operated();
+    await using _ = served;
+    await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    await served.settle();
+    await served.kill();
+    isAlive.value = false;
+    const { findings } = await doctor(host);
+    assert.deepEqual(
+      findings.map(({ finding }) => finding),
+      ['no-usbback'],
+    );
+    const refused = await failure(() => addController(host, { domain: 'u1', type: 'pv' }));
+    assert.equal(refused.code, 'no-usbback');
+    await detachDevice(host, { device: '4-1' });
+    assert.equal(served.sim.usb.device('4-1')?.interfaces[0]?.driver, 'usb-storage');
+  });
+});

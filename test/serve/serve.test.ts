@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GuestStorage } from '../../src/sim/frontend/index.js';
+import { controllerOf } from '../core/support/test-host.js';
+import { ServedHost } from './stage.js';
+
+const BACKEND = '/local/domain/0/backend/vusb/1/0';
+
+async function connected(): Promise<ServedHost> {
+  const host = await ServedHost.create();
+  await host.serve();
+  await host.sim.addController(controllerOf({ domid: 1, devid: 0 }));
+  await host.settle();
+  assert.equal(await host.states(1), '4 4', host.messages.join('\n'));
+  return host;
+}
+
+describe('the backend, seen from xenstore', () => {
+  it('serves a controller that appears, and a device from its port to the guest and back', async () => {
+    await using host = await connected();
+    await host.setPort(1, 0, 2, '4-1');
+    assert.equal(await host.portState(1, 0, 2), '2');
+    const guest = await host.guest(1);
+    await guest.waitFor(2, true);
+    const storage = new GuestStorage(guest, await guest.enumerate(2));
+    await host.settle();
+    assert.equal(await host.portState(1, 0, 2), '4');
+    assert.equal(Buffer.compare(await storage.read(0, 8192), host.image.subarray(0, 8192)), 0);
+    await host.setPort(1, 0, 2, '');
+    assert.equal(await host.portState(1, 0, 2), undefined);
+    assert.equal(guest.plugged.size, 0);
+    assert.deepEqual([...host.open.keys()], []);
+    assert.equal(guest.hcd.dead, undefined);
+  });
+
+  it('serves what was there before it, several guests at once', async () => {
+    await using host = await ServedHost.create();
+    for (const domid of [1, 2]) {
+      await host.sim.addController(
+        controllerOf({ domid, devid: 0, ports: new Map([[1, domid === 1 ? '4-1' : '3-2']]) }),
+      );
+    }
+    await host.settle();
+    assert.equal(await host.states(1), '1 1');
+    await host.serve();
+    for (const domid of [1, 2]) {
+      assert.equal(await host.states(domid), '4 4');
+      const guest = await host.guest(domid);
+      await guest.waitFor(1, true);
+      await guest.enumerate(1);
+    }
+    assert.deepEqual([...host.open.keys()].sort(), ['3-2', '4-1']);
+  });
+
+  it('says why a device cannot be opened, and opens it when it is plugged in', async () => {
+    await using host = await ServedHost.create();
+    const server = await host.serve();
+    await host.sim.addController(controllerOf({ domid: 1, devid: 0 }));
+    await host.setPort(1, 0, 1, '1-7');
+    assert.equal(await host.portState(1, 0, 1), '6');
+    assert.match((await host.client.read(`${BACKEND}/port-reason/1`)) ?? '', /1-7 is not there/);
+    host.devices.set('1-7', host.devices.get('3-2')!);
+    await server.plugged();
+    await host.settle();
+    assert.equal(await host.portState(1, 0, 1), '2');
+    assert.ok((await host.guest(1)).plugged.has(1));
+  });
+
+  it('shows a device that was pulled out, and takes it back only if it is the same', async () => {
+    await using host = await ServedHost.create();
+    const server = await host.serve();
+    await host.sim.addController(controllerOf({ domid: 1, devid: 0, ports: new Map([[1, '4-1']]) }));
+    await host.settle();
+    const guest = await host.guest(1);
+    await guest.waitFor(1, true);
+    const stick = host.devices.get('4-1')!;
+    host.open.get('4-1')!.pullOut();
+    await host.settle();
+    assert.equal(await host.portState(1, 0, 1), '6');
+    assert.equal(guest.plugged.size, 0);
+    host.devices.set('4-1', host.devices.get('3-2')!);
+    await server.plugged();
+    await host.settle();
+    assert.match((await host.client.read(`${BACKEND}/port-reason/1`)) ?? '', /another device/);
+    assert.deepEqual([...host.open.keys()], []);
+    host.devices.set('4-1', stick);
+    await server.plugged();
+    await host.settle();
+    await guest.waitFor(1, true);
+    assert.equal(await host.portState(1, 0, 1), '2');
+  });
+
+  it('is taken over after kill -9: the guest notices nothing', async () => {
+    await using host = await connected();
+    await host.setPort(1, 0, 1, '4-1');
+    const guest = await host.guest(1);
+    await guest.waitFor(1, true);
+    const storage = new GuestStorage(guest, await guest.enumerate(1));
+    await host.kill();
+    const reading = storage.read(4096, 16_384);
+    await host.serve();
+    assert.equal(Buffer.compare(await reading, host.image.subarray(4096, 20_480)), 0);
+    assert.equal(await host.states(1), '4 4');
+    assert.deepEqual(guest.plugs, [{ port: 1, speed: 3 }]);
+    await host.settle();
+    assert.equal(await host.portState(1, 0, 1), '4');
+    assert.equal(guest.hcd.dead, undefined);
+  });
+
+  it('tells the guest what was pulled out of a port while it was dead', async () => {
+    await using host = await connected();
+    await host.setPort(1, 0, 1, '4-1');
+    const guest = await host.guest(1);
+    await guest.waitFor(1, true);
+    await host.kill();
+    await host.client.write(`${BACKEND}/port/1`, '');
+    await host.serve();
+    await guest.waitFor(1, false);
+  });
+
+  it('lets go of a controller that is removed, and of a guest that dies', async () => {
+    await using host = await connected();
+    await host.setPort(1, 0, 1, '4-1');
+    await host.client.write(`${BACKEND}/online`, '0');
+    await host.client.write(`${BACKEND}/state`, '5');
+    await host.settle();
+    assert.equal(await host.states(1), '6 6');
+    assert.equal(host.mapped.size, 0);
+    await host.client.rm(BACKEND);
+    await host.settle();
+    assert.deepEqual([...host.open.keys()], []);
+    assert.equal(host.journals.size, 0);
+    await host.sim.addController(controllerOf({ domid: 2, devid: 0, ports: new Map([[1, '4-1']]) }));
+    await host.settle();
+    assert.equal(host.mapped.size, 1);
+    await host.sim.killDomain(2, { leaveRecords: true });
+    await host.settle();
+    assert.equal(host.mapped.size, 0);
+  });
+
+  it('leaves alone a guest that breaks the protocol, and one that speaks another', async () => {
+    await using host = await connected();
+    const guest = await host.guest(1);
+    const ring = new Int32Array(guest.hcd.rings.buffer);
+    ring[0] = 100;
+    guest.hcd.events.notifyBackend();
+    await host.settle();
+    assert.equal(await host.states(1), '6 6', 'closed by both');
+    assert.ok(host.messages.some((message) => /impossible index/.test(message)));
+    await host.sim.addController(controllerOf({ domid: 2, devid: 0, frontendState: 4 }));
+    await host.client.rm('/local/domain/2/device/vusb/0/conn-ring-ref');
+    await host.settle();
+    assert.equal(await host.client.read('/libxl/pvusb/backend'), '4711 100');
+  });
+});
