@@ -30,9 +30,7 @@ export function nodeFiles(root: string, elsewhere: Readonly<Record<string, strin
   };
   return {
     readText: async (path) =>
-      AT_ONCE.test(path)
-        ? readFileSync(at(path), 'utf8')
-        : limit.run(() => readText(at(path), 'utf8')),
+      AT_ONCE.test(path) ? readFileSync(at(path), 'utf8') : limit.run(() => readText(at(path), 'utf8')),
     readBytes: (path) => limit.run(() => readBytes(at(path))),
     list: async (path) => readdirSync(at(path)),
     readLink: async (path) => readlinkSync(at(path)),
