@@ -2,6 +2,7 @@
  * Work in a thread of its own. node:test hooks every promise of the thread that its tests run in, which costs those
  * that make millions of them a third of their time.
  */
+import { once } from 'node:events';
 import { parentPort, Worker } from 'node:worker_threads';
 
 interface Order<T> {
@@ -43,14 +44,19 @@ export class Thread<T, A> implements AsyncDisposable {
     return new Promise((resolve, reject) => this.#waiting.set(number, { resolve, reject }));
   }
 
+  /** The thread ends as a process does, so that what is to be cleaned up at the end is. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    const ended = once(this.#worker, 'exit');
+    this.#worker.postMessage('end');
+    await ended;
   }
 }
 
 /** In the module of a {@link Thread}: what it does with each task. */
 export function answerTasks<T, A>(perform: (task: T) => Promise<A>): void {
-  parentPort?.on('message', async ({ number, task }: Order<T>) => {
+  parentPort?.on('message', async (order: Order<T> | 'end') => {
+    if (order === 'end') process.exit();
+    const { number, task } = order;
     let reply: Reply<A>;
     try {
       reply = { number, done: await perform(task) };

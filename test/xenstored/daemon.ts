@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { HANG_MS } from '../support/hang.js';
 import { inSuite, type Suite } from '../support/suites.js';
+import { Bridge } from './bridge.js';
 import { dumpStore } from './dump.js';
 import { fetchXenstored, type Kit, toolCommand } from './fetch.js';
 import { connectRaw, type Raw } from './raw.js';
@@ -41,6 +42,11 @@ const DOMAIN_CHANGED_PORT = 1;
 
 const running = new Set<Daemon>();
 
+/** The paths in a dump, parents first. */
+function pathsOf(dump: string): string[] {
+  return dump.split('\n').flatMap((line) => /^(\S+) = /.exec(line)?.[1] ?? []);
+}
+
 /** A running daemon. Every client of {@link socket} is domain 0. */
 export class Daemon {
   readonly kind: DaemonKind;
@@ -51,8 +57,12 @@ export class Daemon {
   readonly tools: Tools;
   readonly #kit: Kit;
   readonly #process: ChildProcess;
-  readonly #bridges = new Map<number, ChildProcess>();
+  /** Plays all guests. */
+  #bridge: Bridge | undefined;
+  readonly #guests = new Set<number>();
   #control: Raw | undefined;
+  /** The store as it is without guests. */
+  #fresh = '';
 
   /** For {@link startDaemon} only. */
   constructor(kind: DaemonKind, folder: string, kit: Kit, child: ChildProcess) {
@@ -92,6 +102,23 @@ export class Daemon {
     // What xen-init-dom0 does in a real domain 0.
     await this.request(MessageType.write, '/local/domain/0/name\0Domain-0');
     await this.request(MessageType.write, '/local/domain/0/domid\x000');
+    this.#fresh = await this.dump();
+  }
+
+  /**
+   * Makes it as good as new, which takes a tenth of the time of a start: ends the guests and removes what was written.
+   * All clients must be closed. Rejects if something stays: then it can only be stopped.
+   */
+  async clear(): Promise<void> {
+    for (const domid of this.#guests) await this.kill(domid);
+    const kept = new Set(pathsOf(this.#fresh));
+    for (const path of pathsOf(await this.dump())) {
+      const parent = path.slice(0, path.lastIndexOf('/'));
+      if (!kept.has(path) && (parent === '' || kept.has(parent)))
+        await this.request(MessageType.rm, `${path}\0`);
+    }
+    const left = await this.dump();
+    if (left !== this.#fresh) throw new Error(`the ${this.kind} xenstored could not be cleared:\n${left}`);
   }
 
   /** Introduces a domain as the toolstack does, and opens a Unix socket whose clients are that domain. */
@@ -100,15 +127,10 @@ export class Daemon {
     await this.request(MessageType.introduce, `${domid}\0${domid}\x003\0`);
     await this.request(MessageType.mkdir, `/local/domain/${domid}\0`);
     await this.request(MessageType.setPermissions, `/local/domain/${domid}\0n${domid}\0`);
-    const socket = join(this.folder, `guest${domid}`);
-    const args = [this.folder, String(domid), socket];
-    const bridge = spawn(this.#kit.bridge, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#bridges.set(domid, bridge);
-    const [first] = await Promise.race([once(bridge.stdout, 'data'), once(bridge, 'exit')]);
-    if (!Buffer.isBuffer(first)) throw new Error(`the bridge of domain ${domid} ended with status ${first}`);
-    bridge.stdout.destroy();
-    bridge.unref();
-    return { socket };
+    this.#guests.add(domid);
+    this.#bridge ??= new Bridge(this.#kit.bridge, this.folder);
+    await this.#bridge.add(domid);
+    return { socket: join(this.folder, `guest${domid}`) };
   }
 
   /** Makes a domain shut down: it still exists, and the daemon learns that it ended. */
@@ -121,8 +143,7 @@ export class Daemon {
     await this.#change(domid, 'dying');
     const question = () => this.request(MessageType.isDomainIntroduced, `${domid}\0`);
     while ((await question()).startsWith('T')) await sleep(1);
-    this.#bridges.get(domid)?.kill('SIGKILL');
-    this.#bridges.delete(domid);
+    if (this.#guests.delete(domid)) await this.#bridge!.drop(domid);
     const leftovers = [`dom/${domid}`, `ring.${domid}`, `evt.${domid}`, `guest${domid}`];
     await Promise.all(leftovers.map((name) => rm(join(this.folder, name), { force: true })));
   }
@@ -141,7 +162,7 @@ export class Daemon {
     return dumpStore(this.#control!);
   }
 
-  /** Ends the daemon and its bridges, and removes its folder. */
+  /** Ends the daemon and its guests, and removes its folder. */
   async stop(): Promise<void> {
     const ended = this.#process.exitCode === null && this.#process.signalCode === null;
     const exit = ended ? once(this.#process, 'exit') : undefined;
@@ -154,7 +175,8 @@ export class Daemon {
   stopNow(): void {
     running.delete(this);
     this.#control?.close();
-    for (const child of [this.#process, ...this.#bridges.values()]) child.kill('SIGKILL');
+    this.#process.kill('SIGKILL');
+    this.#bridge?.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

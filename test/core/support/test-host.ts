@@ -15,7 +15,7 @@ import { connectSocket, XenstoreClient } from '../../../src/xenstore/index.js';
 import { clientStore } from '../../support/client-store.js';
 import { Plugs } from '../../support/plugs.js';
 import { qemusOf } from '../../support/qemus.js';
-import { type DaemonKind, startDaemon } from '../../xenstored/daemon.js';
+import { type Daemon, type DaemonKind, startDaemon } from '../../xenstored/daemon.js';
 import {
   checkInvariants,
   compareWorlds,
@@ -190,10 +190,13 @@ export const openSimulated: OpenLab = async (options = {}) => {
   });
 };
 
+/** Daemons that a host was on, cleared. */
+const free: Record<DaemonKind, Daemon[]> = { c: [], o: [] };
+
 /** A host on one of Debian's daemons; its guests have their own sockets, with a guest's rights. */
 export function openOnDaemon(kind: DaemonKind): OpenLab {
   return async (options = {}) => {
-    const daemon = await startDaemon(kind);
+    const daemon = free[kind].pop() ?? (await startDaemon(kind));
     const clients: XenstoreClient[] = [];
     const connect = async (socket = daemon.socket): Promise<XenstoreClient> => {
       const client = new XenstoreClient(await connectSocket(socket));
@@ -223,7 +226,8 @@ export function openOnDaemon(kind: DaemonKind): OpenLab {
       close: async () => {
         await sim.close();
         for (const client of clients) client.close();
-        await daemon.stop();
+        await daemon.clear();
+        free[kind].push(daemon);
       },
     };
     return Lab.on(ground);
