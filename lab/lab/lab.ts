@@ -34,7 +34,7 @@ interface CommandOptions {
   readonly input?: string | Buffer;
   /** An exit status other than 0 is also an answer. */
   readonly mayFail?: boolean;
-  /** How long a guest may take; default 60 s. */
+  /** How long a guest may take; default 300 s. */
   readonly withinSeconds?: number;
 }
 
@@ -102,7 +102,7 @@ export class Lab implements AsyncDisposable {
    * @throws {LabError} when there is no such guest or it does not answer; otherwise as {@link dom0}
    */
   async guest(name: string, command: string, options: CommandOptions = {}): Promise<Outcome> {
-    const { mayFail = false, withinSeconds = 60 } = options;
+    const { mayFail = false, withinSeconds = 300 } = options;
     const outcome = await this.#ssh.run(`guest-exec ${quote(name)} ${quote(command)} ${withinSeconds}`);
     if (outcome.status === NO_ANSWER && outcome.stderr !== '') throw new LabError(outcome.stderr.trim());
     if (outcome.status !== 0 && !mayFail) throw failed(name, command, outcome);

@@ -97,7 +97,7 @@ async function makeSnapshot(
     for (const guest of guests) await lab.startGuest(guest);
     // Emulated hardware virtualization is not perfect: a PVH guest may crash while an HVM guest boots, and is then
     // restarted.
-    for (const guest of guests) await lab.guest(guest, 'true', { withinSeconds: 120 });
+    for (const guest of guests) await lab.guest(guest, 'true');
   }
   for (const [id] of unsavedDevices()) await lab.unplug(id);
   await lab.dom0('sync');

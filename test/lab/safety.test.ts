@@ -40,8 +40,6 @@ describe('what the host needs', { concurrency: 1 }, () => {
   before(async () => {
     cases = await CasesLab.start({ name: 'safety' }, async (lab) => {
       await lab.dom0('modprobe -a vfat nls_cp437 nls_ascii xen-blkback');
-      // Xen's script for disks looks at its lock through it, and tries forever without.
-      await lab.dom0('ln -sf /proc/self/fd/0 /dev/stdin');
       await lab.startGuest('pv2');
     });
   });
@@ -100,6 +98,15 @@ describe('what the host needs', { concurrency: 1 }, () => {
       // The machine's network gives it an address and a route of IPv6, too.
       await lab.dom0(`ip address flush dev ${name}; ip link set ${name} down`);
       await isFree(ground, '3-7');
+    }));
+
+  it('a keyboard is lent while the host has another one, and the last one is refused', () =>
+    play(async (ground) => {
+      await isFree(ground, '3-2');
+      await ground.lab.unplug('keyboard2');
+      await needs(ground, "it is the host's only keyboard", 'attach pv2 3-2');
+      await ground.lab.plug('keyboard2');
+      await isFree(ground, '3-2');
     }));
 
   it('a rule brings a stick back after a replug and after a reboot', () =>

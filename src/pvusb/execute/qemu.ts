@@ -6,6 +6,7 @@ import {
   controllerId,
   hostDeviceId,
   isQmpError,
+  type QmpCallOptions,
   removeDevice,
 } from '../../qmp/index.js';
 import { USBFS } from '../model/drivers.js';
@@ -32,8 +33,9 @@ type Release = Extract<QemuAction, { do: 'release' }>;
 const FIRST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 400;
 
-/** How long QEMU may take to say what it has; it is asked again soon after. */
+/** How long QEMU may take to say what it has; it is asked again soon after, except the last time. */
 const ASK_WITHIN_MS = 1_000;
+const LAST_ASK_WITHIN_MS = 5_000;
 
 /** How long QEMU may have a device in a port without having it open before it counts as unable to open it. */
 const OPEN_WITHIN_MS = 2_000;
@@ -183,23 +185,27 @@ async function unlend(host: Host, action: Unlend, signal: AbortSignal | undefine
   }
 }
 
-/** Follows what QEMU does on its own until `look` is satisfied; false when that takes too long. */
+/**
+ * Follows what QEMU does on its own until `look` is satisfied; false when that takes too long. On a busy host it may be
+ * this process that had no time: what counts is a look that begins when time is up, and QEMU, which answers in between
+ * its work, may take longer for that one.
+ */
 async function follow(
   host: Host,
   withinMs: number,
   signal: AbortSignal | undefined,
-  look: (signal: AbortSignal) => Promise<boolean>,
+  look: (call: QmpCallOptions) => Promise<boolean>,
 ): Promise<boolean> {
   try {
     return await withDeadline(host.clock, { withinMs, signal }, async (limited) => {
       for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
-        if (await look(limited)) return true;
+        if (await look({ signal: limited, withinMs: ASK_WITHIN_MS })) return true;
         await host.clock.sleep(pauseMs, limited);
       }
     });
   } catch (error) {
     if (signal?.aborted || !(error instanceof DeadlineError)) throw error;
-    return false;
+    return look({ signal, withinMs: LAST_ASK_WITHIN_MS });
   }
 }
 
@@ -217,11 +223,11 @@ async function hold(host: Host, action: Hold, call: Performing): Promise<void> {
   };
   let closedSinceMs: number | undefined;
   const taken = await follow(host, withinMs, signal, async (limited) => {
-    const answer = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
+    const answer = await askQemu(host, domid, limited);
     if (answer.health === 'dead') throw deadError(call, domid, where);
     if (answer.health === 'silent') {
-      await requireAlive(host, action, { ...call, signal: limited });
-      return isOffDrivers(host, action, limited);
+      await requireAlive(host, action, { ...call, signal: limited.signal });
+      return isOffDrivers(host, action, limited.signal);
     }
     const device = answer.devices.find(isMeant(action));
     if (!device || device.open) return device !== undefined;
@@ -247,7 +253,7 @@ async function requireAlive(
 }
 
 /** All that can be seen of a QEMU that does not answer: it takes a device's interfaces from their drivers. */
-async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal): Promise<boolean> {
+async function isOffDrivers(host: Host, { busid }: Hold, signal: AbortSignal | undefined): Promise<boolean> {
   const [device] = await host.sysfs.devices({ signal, wanted: [busid] });
   return device?.interfaces.every(({ driver }) => driver === undefined || driver === USBFS) ?? true;
 }
@@ -256,10 +262,10 @@ async function release(host: Host, action: Release, call: Performing): Promise<v
   const { signal } = call;
   const { domid, devid, port, busid, withinMs } = action;
   const gone = await follow(host, withinMs, signal, async (limited) => {
-    const { health, devices } = await askQemu(host, domid, { signal: limited, withinMs: ASK_WITHIN_MS });
+    const { health, devices } = await askQemu(host, domid, limited);
     if (health === 'alive') return !devices.some(isMeant(action));
     if (health === 'dead') return true;
-    const [device] = await host.sysfs.devices({ signal: limited, wanted: [busid] });
+    const [device] = await host.sysfs.devices({ signal: limited.signal, wanted: [busid] });
     return device?.interfaces.every(({ driver }) => driver !== USBFS) ?? true;
   });
   if (gone) return;

@@ -115,10 +115,10 @@ export const troubleCases: readonly Case[] = [
     sentence: 'devices that programs attach at the same time get a port each',
     run: async (ground) => {
       const { guest, lab } = ground;
-      const { stdout } = await lab.dom0(
+      const { stdout, stderr } = await lab.dom0(
         `for busid in 3-2 3-6 1-1; do pvusb attach ${guest} $busid & done; wait`,
       );
-      assert.equal(stdout.match(/ is attached to port /g)?.length, 3, stdout);
+      assert.equal(stdout.match(/ is attached to port /g)?.length, 3, `${stdout}${stderr}`);
       const lent = await ground.lent();
       assert.equal(new Set(lent.map(({ devid, port }) => `${devid}/${port}`)).size, 3);
       for (const { busid } of lent) await ground.pvusb(`detach ${busid}`);
