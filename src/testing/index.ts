@@ -4,7 +4,7 @@
  */
 import { systemClock } from '../async/index.js';
 import { HostUses } from '../hostuse/index.js';
-import type { OpenHost, RuleFiles } from '../pvusb/index.js';
+import type { OpenHost, QuiescedFiles, QuiescedGuest, RuleFiles } from '../pvusb/index.js';
 import { QmpClient, QmpError } from '../qmp/index.js';
 import { type HostOptions, SimHost, type World } from '../sim/index.js';
 import { Sysfs } from '../sysfs/index.js';
@@ -19,7 +19,7 @@ export interface SimulatedHost extends OpenHost {
 /** Starts a world and opens it as a program opens its host. Closing it ends the world. */
 export async function simulatedHost(world: World, options: HostOptions = {}): Promise<SimulatedHost> {
   const sim = await SimHost.create(world, options);
-  const host = { ...hostOf(sim), rules: rulesInMemory(world) };
+  const host = { ...hostOf(sim), rules: rulesInMemory(world), quiesced: quiescedInMemory() };
   const close = async (): Promise<void> => {
     await host.close();
     await sim.close();
@@ -66,6 +66,20 @@ function rulesInMemory({ ruleFiles = [] }: World): RuleFiles {
     async change(path, change) {
       const text = change(texts.get(path) ?? '');
       if (text !== undefined) texts.set(path, text);
+    },
+  };
+}
+
+/** What quiesced guests had, in memory. */
+function quiescedInMemory(): QuiescedFiles {
+  const guests = new Map<string, QuiescedGuest>();
+  return {
+    list: async () => [...guests.values()],
+    async write(guest) {
+      guests.set(guest.token, guest);
+    },
+    async remove(token) {
+      guests.delete(token);
     },
   };
 }
