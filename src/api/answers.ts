@@ -1,18 +1,23 @@
 /** What is answered: the answers and their schemas. */
 import { z } from 'zod';
-import type { AddedRule, Exported, ListedDevice, ListedDomain } from '../commands/index.js';
+import type {
+  AddedRule,
+  Exported,
+  ListedDevice,
+  ListedDomain,
+  ToldDiagnosis,
+  ToldFinding,
+} from '../commands/index.js';
 import type {
   AddedController,
   Adjustment,
   Attached,
   Attachment,
   ControllerDetails,
-  Finding,
   Released,
-  Severity,
 } from '../pvusb/index.js';
 import type { Busid } from '../sysfs/index.js';
-import { addedRule, adjustment, changed, place, plan, type ToldPlan } from './changes.js';
+import { addedRule, adjustment, changed, place, plan } from './changes.js';
 import {
   controllerFields,
   deviceFields,
@@ -122,40 +127,19 @@ export const exportAnswer: z.ZodType<Exported> = named(
   }),
 );
 
-/** Something that no finished operation leaves behind. */
-export interface ToldFinding {
-  readonly finding: Finding['finding'];
-  readonly severity: Severity;
-  readonly sentence: string;
-  readonly plan?: ToldPlan | undefined;
-}
-
-/** What the doctor found and did. */
-export interface DoctorAnswer {
-  readonly healthy: boolean;
-  readonly findings: readonly ToldFinding[];
-  readonly remaining: readonly ToldFinding[];
-  /** Failures of repairs, a sentence each. */
-  readonly failures: readonly string[];
-  /** Devices that nobody has and no driver serves. */
-  readonly idle: readonly Busid[];
-  /** Those of them for which a driver was found. */
-  readonly revived: readonly Busid[];
-}
-
 const finding = named(
   'Finding',
-  'Something half done or left over, and the plan that repairs it. `note`: it does no harm.',
-  z.object({
+  'Something half done or left over, and the plan that repairs it. `note`: it does no harm. What else is in it depends on the finding.',
+  z.looseObject({
     finding: z.string(),
     severity: z.enum(['wrong', 'note']),
     sentence: z.string(),
     plan: plan.optional(),
   }),
-) as z.ZodType<ToldFinding>;
+) as unknown as z.ZodType<ToldFinding>;
 
 /** The answer of `doctor`. */
-export const doctorAnswer: z.ZodType<DoctorAnswer> = named(
+export const doctorAnswer: z.ZodType<ToldDiagnosis> = named(
   'Diagnosis',
   'What is half done or left over.',
   z.object({

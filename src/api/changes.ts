@@ -1,7 +1,7 @@
 /** What every change answers, and how errors are told. */
 import { z } from 'zod';
-import type { AddedRule, ErrorJson } from '../commands/index.js';
-import type { Adjustment, Plan } from '../pvusb/index.js';
+import type { AddedRule, ErrorJson, ToldPlan } from '../commands/index.js';
+import type { Adjustment } from '../pvusb/index.js';
 import { NAMED_BY, type NamedBy } from '../rules/suggest.js';
 import { errorCode } from './host.js';
 import { at, busid, controllerType, count, named } from './parts.js';
@@ -26,11 +26,6 @@ export const errorAnswer: z.ZodType<ErrorJson> = named(
     changes: z.array(z.unknown()).optional(),
   }),
 );
-
-/** A plan, and the same as text. */
-export interface ToldPlan extends Plan {
-  readonly text: string;
-}
 
 const act = z.looseObject({ do: z.string() });
 /** A plan. */

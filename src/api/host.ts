@@ -11,6 +11,7 @@ import type {
   Port,
   PortState,
   QemuAnswer,
+  QuiescedGuest,
   SavedDrivers,
   SavedSettings,
 } from '../pvusb/index.js';
@@ -199,6 +200,23 @@ const savedSettings: z.ZodType<SavedSettings> = named(
   }),
 );
 
+/** A quiesced guest. */
+export const quiescedGuest: z.ZodType<QuiescedGuest> = named(
+  'QuiescedGuest',
+  'A guest that is quiesced, and what it gets back. `isIncomplete`: it was restored, but not completely.',
+  z.object({
+    token: z.string(),
+    time: z.string(),
+    domid: count,
+    name: z.string().optional(),
+    uuid: z.string().optional(),
+    isIncomplete: z.boolean(),
+    controllers: z.array(z.object({ devid: count, type: controllerType, version: count, ports: count })),
+    devices: z.array(
+      z.object({ busid, identity: z.string(), socket: z.string().optional(), devid: count, port: count }),
+    ),
+  }),
+);
 /** A whole host. */
 export const inventory: z.ZodType<Inventory> = named(
   'Inventory',
@@ -215,5 +233,6 @@ export const inventory: z.ZodType<Inventory> = named(
     orphanBackends: z.array(orphanBackend),
     uses: z.array(hostUse).optional(),
     ruleFiles: z.array(z.object({ path: z.string(), text: z.string() })).optional(),
+    quiesced: z.array(quiescedGuest).optional(),
   }),
 );

@@ -4,6 +4,7 @@ import * as answers from './answers.js';
 import { streamEvent } from './events.js';
 import { inventory } from './host.js';
 import type { Role } from './model.js';
+import * as quiesce from './quiesce.js';
 import * as requests from './requests.js';
 import * as ruleAnswers from './rule-answers.js';
 import * as ruleRequests from './rule-requests.js';
@@ -123,6 +124,12 @@ export const ROUTES = {
   ),
   check: read('check', none, ruleAnswers.checkAnswer, 'Mistakes in the rules.'),
   requests: read('requests', none, ruleAnswers.requestsAnswer, 'The devices that wait for a word.'),
+  quiesced: read(
+    'quiesced',
+    none,
+    quiesce.quiescedAnswer,
+    'The guests that are quiesced, and what each gets back.',
+  ),
   events: read(
     'events',
     ruleRequests.eventsRequest,
@@ -197,6 +204,27 @@ export const ROUTES = {
     requests.fixRequest,
     answers.fixAnswer,
     'Repairs what is half done or left over.',
+  ),
+  quiesce: change(
+    'quiesce',
+    'operator',
+    quiesce.quiesceRequest,
+    quiesce.quiesceAnswer,
+    'Takes all devices off a guest for a while, and answers with a token.',
+  ),
+  restore: change(
+    'restore',
+    'operator',
+    quiesce.restoreRequest,
+    quiesce.restoreAnswer,
+    'Gives a quiesced guest back what it had.',
+  ),
+  forget: change(
+    'restore/forget',
+    'operator',
+    quiesce.restoreRequest,
+    quiesce.forgetAnswer,
+    'Gives up what a quiesced guest had.',
   ),
   answer: change(
     'requests/answer',

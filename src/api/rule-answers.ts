@@ -39,7 +39,15 @@ export const reconcileAnswer = changed<Omit<ReconciledJson, 'plans'>>(
   'What guests have got, what they have not, and what has become of the assignments.',
   z.object({
     changes: z.array(adjustment),
-    unmet: z.array(z.object({ domid: count, busid, code: errorCode, message: z.string() })),
+    unmet: z.array(
+      z.object({
+        domid: count,
+        busid,
+        code: errorCode,
+        message: z.string(),
+        remedy: z.string().describe('what to do next'),
+      }),
+    ),
     assignments: z.array(assignment),
   }),
 );

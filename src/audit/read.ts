@@ -14,7 +14,7 @@ import {
 const READ_MAX = LINE_MAX + 1024;
 
 /** Which changes to read; all unless given. */
-interface AuditFilter {
+export interface AuditFilter {
   /** By number, name or uuid. */
   readonly guest?: string | undefined;
   /** By busid. */
@@ -37,7 +37,8 @@ export async function* readAudit(folder: string, filter: AuditFilter = {}): Asyn
   }
 }
 
-function isMeant({ time, guests = [], devices = [] }: ChangeLine, filter: AuditFilter): boolean {
+/** Whether a change is one of those. */
+export function isMeant({ time, guests = [], devices = [] }: ChangeLine, filter: AuditFilter): boolean {
   const { guest, device, since } = filter;
   if (since && Date.parse(time) < since.getTime()) return false;
   if (device !== undefined && !devices.includes(device)) return false;

@@ -35,6 +35,7 @@ type Kind =
   | 'format'
   | 'mode'
   | 'token'
+  | 'request'
   | 'libxl'
   | 'xenstore'
   | 'file'
@@ -62,6 +63,8 @@ const OPTION_KINDS: Readonly<Record<string, Kind>> = {
   '--guest': 'domain',
   '--mode': 'mode',
   '--type': 'type',
+  '--token-file': 'file',
+  '--ca': 'file',
   '--world': 'file',
   '--file': 'file',
   '--dir': 'folder',
@@ -76,6 +79,7 @@ const ARGUMENT_KINDS: Readonly<Record<string, Kind>> = {
   file: 'file',
   shell: 'shell',
   token: 'token',
+  id: 'request',
   format: 'format',
 };
 
@@ -190,6 +194,8 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
       ];
     case 'token':
       return observeTokens(terminal);
+    case 'request':
+      return askForRequests(terminal);
     case 'shell':
       return [...COMPLETION_SCRIPTS.keys()].map((value) => ({
         value,
@@ -240,6 +246,19 @@ function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]
     const inventory = await observe(host, { signal });
     return kind === 'domain' ? describeDomains(inventory) : describeDevices(inventory, kind);
   });
+}
+
+async function askForRequests(terminal: Terminal): Promise<readonly Offer[]> {
+  try {
+    const { daemonOf } = await import('./remote/address.js');
+    const requests = await daemonOf(terminal).requests({}, { signal: AbortSignal.timeout(WITHIN_MS) });
+    return requests.map(({ id, busid, domid, guest = `domain ${domid}` }) => ({
+      value: printable(id),
+      description: `${busid} for ${guest}`,
+    }));
+  } catch {
+    return [];
+  }
 }
 
 function observeTokens(terminal: Terminal): Promise<readonly Offer[]> {

@@ -1,13 +1,7 @@
 /** What all our commands share: options, the host, printing and errors. */
 
-import {
-  formatPlan,
-  type Host,
-  type OperationOptions,
-  openHost,
-  type Plan,
-  type Progress,
-} from '../pvusb/index.js';
+import { barePlan, type ToldPlan } from '../commands/index.js';
+import { type Host, type OperationOptions, openHost, type Progress } from '../pvusb/index.js';
 import { printableJsonText, readUsbNames, type UsbDevice, type UsbNames } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
 import { ProgressLine } from './progress.js';
@@ -59,14 +53,27 @@ export function printJsonText(terminal: Terminal, untrustedText: string): void {
   terminal.out(`${printableJsonText(untrustedText)}\n`);
 }
 
+/** The end of every dry run. */
+const UNCHANGED = 'Nothing was changed (--dry-run).\n';
+
+/** What a dry run says. */
+export function formatDryRun(plans: readonly ToldPlan[]): string {
+  return `${plans.map(({ text }) => text).join('')}${UNCHANGED}`;
+}
+
+/** What an operation of one plan would do, as data. */
+export function planned<T>([plan]: readonly ToldPlan[], result: T) {
+  return { plan: plan && barePlan(plan), result };
+}
+
 /** Prints what an operation did or would do. */
 export function printOutcome<T>(
   terminal: Terminal,
   options: CommonOptions,
-  outcome: { readonly plan: Plan; readonly result: T },
+  { plans, result }: { readonly plans: readonly ToldPlan[]; readonly result: T },
   sentence: (result: T) => string,
 ): void {
-  if (options.json) printJson(terminal, options.dryRun ? outcome : outcome.result);
-  else if (options.dryRun) terminal.out(`${formatPlan(outcome.plan)}Nothing was changed (--dry-run).\n`);
-  else terminal.out(`${sentence(outcome.result)}\n`);
+  if (options.json) printJson(terminal, options.dryRun ? planned(plans, result) : result);
+  else if (options.dryRun) terminal.out(formatDryRun(plans));
+  else terminal.out(`${sentence(result)}\n`);
 }

@@ -13,6 +13,9 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['PVUSB_AUDIT', 'Where the audit is; default /var/log/pvusb.'],
   ['PVUSB_COMMAND_SOCKET', 'Where the daemon takes commands; default /run/pvusb/command.sock.'],
   ['PVUSB_PROGRAM', 'The full program, which is started where no daemon answers.'],
+  ['PVUSB_HOST', 'The daemon that runs commands, as with --host.'],
+  ['PVUSB_TOKEN', 'The token for it.'],
+  ['PVUSB_API_SOCKET', "The socket of this host's daemon; default /run/pvusb/api.sock."],
   ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
   [
@@ -93,6 +96,14 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
   {
     what: 'Let devices follow their guests through reboots:',
     lines: ['pvusb watch'],
+  },
+  {
+    what: 'The same on another host, where a daemon runs:',
+    lines: [
+      'export PVUSB_HOST=https://usb.example:8443 PVUSB_TOKEN=...',
+      'pvusb list',
+      'pvusb attach u1 4-1',
+    ],
   },
   {
     what: 'Record this host, and try pvusb on its image, without Xen (bash):',

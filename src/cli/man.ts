@@ -41,6 +41,9 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.SH OPTIONS',
     ...prose('Most commands take these; those that change something take all of them.'),
     ...list(COMMON.map(formatOption)),
+    '.PP',
+    ...prose('Before the command, to have it run by a daemon on another host:'),
+    ...list(optionsOf(program).filter(isForHost).map(formatOption)),
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
@@ -77,6 +80,11 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     ...prose('More is in /usr/share/doc/pvusb: README.md and what it names.'),
     '',
   ].join('\n');
+}
+
+/** `--version` is told where it is known. */
+function isForHost({ long }: Option): boolean {
+  return long !== '--version';
 }
 
 /** Options that many commands have are told once. */

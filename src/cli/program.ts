@@ -9,7 +9,9 @@ import { addDaemon } from './daemon-commands.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { addQuiesce } from './quiesce-commands.js';
-import { reportError, usageError } from './report.js';
+import { aim, HOST_OPTIONS } from './remote/aim.js';
+import { asksForJson, reportError, usageError } from './report.js';
+import { addRequests } from './request-commands.js';
 import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
@@ -18,9 +20,18 @@ import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 
 /** Runs a command line (without the program's name) and gives its exit status. */
 export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
+  try {
+    const aimed = await aim(terminal, () => buildProgram(terminal), argv);
+    return await runWords(aimed.terminal, aimed.argv);
+  } catch (error) {
+    return reportError(terminal, error, asksForJson(argv));
+  }
+}
+
+async function runWords(terminal: Terminal, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
-  if (first === 'help' && rest.length > 0) return runProgram(terminal, [...rest, '--help']);
+  if (first === 'help' && rest.length > 0) return runWords(terminal, [...rest, '--help']);
   // What follows "--" is not an option, whatever it looks like.
   const end = argv.indexOf('--');
   const options = end === -1 ? argv : argv.slice(0, end);
@@ -47,8 +58,8 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
   } catch (error) {
     const isHelp = error instanceof CommanderError;
     if (isHelp && error.exitCode === 0) return 0;
-    const json = options.some((word) => /^--json(=libxl)?$/.test(word));
-    return reportError(terminal, isHelp ? usageError('A command is missing.', 'pvusb') : error, json);
+    const refused = isHelp ? usageError('A command is missing.', 'pvusb') : error;
+    return reportError(terminal, refused, asksForJson(options));
   }
 }
 
@@ -101,6 +112,7 @@ export function buildProgram(
     .configureHelp({ helpWidth: 80, showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride();
+  for (const [flags, description] of HOST_OPTIONS) program.option(flags, description);
   addReading(program, terminal);
   addWriting(program, terminal);
   addController(program, terminal);
@@ -108,6 +120,7 @@ export function buildProgram(
   addDoctor(program, terminal, setStatus);
   addGuests(program, terminal);
   addDaemon(program, terminal, runProgram);
+  addRequests(program, terminal);
   addQuiesce(program, terminal, setStatus);
   addBackend(program, terminal);
   addFiles(program, terminal);

@@ -9,6 +9,12 @@ const AFTER_MS = 300;
 /** Width assumed for a terminal of unknown width. */
 const WIDTH = 80;
 
+/** As much of a step as is shown. */
+interface ShownStep {
+  readonly step: { readonly why: string };
+  readonly phase: Progress['phase'];
+}
+
 /** A line that appears when something takes long and disappears when it is over. */
 export class ProgressLine {
   readonly #terminal: Terminal;
@@ -20,7 +26,7 @@ export class ProgressLine {
   }
 
   /** For the `onStep` of an operation. */
-  readonly onStep = ({ step, phase }: Progress): void => {
+  readonly onStep = ({ step, phase }: ShownStep): void => {
     if (phase === 'begin') this.show(`${step.why} ...`);
     else if (phase === 'undo') this.show(`undoing: ${step.why} ...`);
     else this.clear();

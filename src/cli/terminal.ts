@@ -1,4 +1,5 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
+import type { Daemon } from '../client/index.js';
 import type { Host, Progress } from '../pvusb/index.js';
 import { type Outputs, processOutputs } from './output.js';
 
@@ -22,6 +23,8 @@ export interface Terminal {
   readonly signal: AbortSignal;
   /** A host that somebody follows, so that little has to be read; it stays open. Absent: it is opened. */
   readonly host?: Host | undefined;
+  /** The daemon that carries commands out, where one was named; `host` is then what it sees. */
+  readonly daemon?: Daemon | undefined;
   /** Told about steps, besides the person at the terminal. */
   readonly onStep?: ((progress: Progress) => void) | undefined;
 }

@@ -18,7 +18,6 @@ import type {
   DetachCall,
   DetachedAnswer,
   DevicesRequest,
-  DoctorAnswer,
   DoctorQuery,
   DomainQuery,
   DomainRequest,
@@ -27,8 +26,11 @@ import type {
   ImportCall,
   NoRequest,
   PrepareCall,
+  QuiesceCall,
+  QuiescedAnswer,
   ReconcileCall,
   ReleaseCall,
+  RestoreCall,
   ServiceState,
   Streamed,
   UnassignCall,
@@ -44,8 +46,16 @@ import type {
   ListedDomain,
   ReconciledJson,
   RemovedRules,
+  RestoredJson,
+  ToldDiagnosis,
 } from '../commands/index.js';
-import type { AddedController, ControllerDetails, Inventory, Released } from '../pvusb/index.js';
+import type {
+  AddedController,
+  ControllerDetails,
+  Inventory,
+  QuiescedGuest,
+  Released,
+} from '../pvusb/index.js';
 import type { EventsOptions } from './events.js';
 
 /** Options of each call. */
@@ -60,17 +70,17 @@ export interface CallOptions {
  * among the events.
  */
 export interface Daemon {
-  /** Says whether the daemon serves: status 503 if not. */
+  /** Says that the daemon runs. */
   health(request?: NoRequest, options?: CallOptions): Promise<{ readonly status: 'ok' }>;
   /** Says whether the daemon serves: status 503 if not. */
   readiness(request?: NoRequest, options?: CallOptions): Promise<{ readonly state: ServiceState }>;
   /** Metrics in the text format of Prometheus. */
   metrics(request?: NoRequest, options?: CallOptions): Promise<string>;
-  /** The host's USB devices, who has them, and whether they can be attached. */
+  /** The description of the API, in OpenAPI 3.1. */
   openapi(request?: NoRequest, options?: CallOptions): Promise<ApiDocument>;
-  /** The host's USB devices, who has them, and whether they can be attached. */
+  /** Says which version answers. */
   version(request?: NoRequest, options?: CallOptions): Promise<VersionAnswer>;
-  /** The host's USB devices, who has them, and whether they can be attached. */
+  /** The whole host as it is now. */
   inventory(request?: NoRequest, options?: CallOptions): Promise<Inventory>;
   /** The host's USB devices, who has them, and whether they can be attached. */
   devices(request?: DevicesRequest, options?: CallOptions): Promise<readonly ListedDevice[]>;
@@ -81,20 +91,22 @@ export interface Daemon {
   /** What a guest has, as the settings of its xl.cfg file. */
   export(request: DomainRequest, options?: CallOptions): Promise<Exported>;
   /** What is half done or left over. Takes two seconds if there is something. */
-  doctor(request?: DoctorQuery, options?: CallOptions): Promise<DoctorAnswer>;
+  doctor(request?: DoctorQuery, options?: CallOptions): Promise<ToldDiagnosis>;
   /** The rules that give devices to guests, and what has become of them. */
   assignments(request?: NoRequest, options?: CallOptions): Promise<readonly AssignmentJson[]>;
   /** Which rules apply to a device, and why. */
   explain(request: ExplainRequest, options?: CallOptions): Promise<Explanation>;
-  /** A stream of server-sent events: how the host changes, and the steps of operations. */
+  /** Mistakes in the rules. */
   check(request?: NoRequest, options?: CallOptions): Promise<CheckedRules>;
-  /** A stream of server-sent events: how the host changes, and the steps of operations. */
+  /** The devices that wait for a word. */
   requests(request?: NoRequest, options?: CallOptions): Promise<readonly AskRequest[]>;
+  /** The guests that are quiesced, and what each gets back. */
+  quiesced(request?: NoRequest, options?: CallOptions): Promise<readonly QuiescedGuest[]>;
   /** Who has changed what. */
   audit(request?: AuditQuery, options?: CallOptions): Promise<AuditAnswer>;
   /** Lends a device to a domain. */
   attach(request: AttachCall, options?: CallOptions): Promise<Changed<AttachedAnswer>>;
-  /** Adds a USB controller to a domain. */
+  /** Takes a device back. */
   detach(request: DetachCall, options?: CallOptions): Promise<Changed<DetachedAnswer>>;
   /** Adds a USB controller to a domain. */
   controllerAdd(request: ControllerAddCall, options?: CallOptions): Promise<Changed<AddedController>>;
@@ -117,13 +129,19 @@ export interface Daemon {
   /** Gives guests what the rules assign to them. */
   reconcile(request?: ReconcileCall, options?: CallOptions): Promise<Changed<Omit<ReconciledJson, 'plans'>>>;
   /** Repairs what is half done or left over. */
-  doctorFix(request?: ChangeOptions, options?: CallOptions): Promise<Changed<DoctorAnswer>>;
+  doctorFix(request?: ChangeOptions, options?: CallOptions): Promise<Changed<ToldDiagnosis>>;
+  /** Takes all devices off a guest for a while, and answers with a token. */
+  quiesce(request: QuiesceCall, options?: CallOptions): Promise<Changed<QuiescedAnswer>>;
+  /** Gives a quiesced guest back what it had. */
+  restore(request: RestoreCall, options?: CallOptions): Promise<Changed<Omit<RestoredJson, 'plans'>>>;
+  /** Gives up what a quiesced guest had. */
+  forget(request: RestoreCall, options?: CallOptions): Promise<Changed<QuiescedGuest>>;
   /** Says whether a guest gets a device that waits for a word. */
   answer(
     request: AnswerCall,
     options?: CallOptions,
   ): Promise<Changed<{ readonly id: string; readonly granted: boolean }>>;
-  /** Removes rules. */
+  /** Makes a rule. */
   assign(request: AssignCall, options?: CallOptions): Promise<Changed<AddedRule>>;
   /** Removes rules. */
   unassign(request: UnassignCall, options?: CallOptions): Promise<Changed<RemovedRules>>;

@@ -1,6 +1,7 @@
 /** Errors that a daemon tells of. */
 import type { IncomingMessage } from 'node:http';
 import { errorAnswer } from '../api/index.js';
+import { type ErrorJson, HalfDoneError } from '../commands/index.js';
 import { PvusbError } from '../pvusb/index.js';
 
 /** The error that a daemon tells of. */
@@ -14,7 +15,12 @@ export function errorOf({ statusCode }: Pick<IncomingMessage, 'statusCode'>, tex
   const { success, data } = errorAnswer.safeParse(told);
   if (!success) return notUnderstood(`it answers with status ${statusCode}`);
   const { code, message, ...details } = data.error;
-  return new PvusbError(code, message, details);
+  return new PvusbError(code, message, { ...details, ...causeOf(data) });
+}
+
+/** What an operation of several changes had done before it failed is its cause. */
+function causeOf({ changes }: ErrorJson) {
+  return changes === undefined ? {} : { cause: new HalfDoneError(undefined, changes) };
 }
 
 /** Something other than our daemon, or another version of it, has answered. */

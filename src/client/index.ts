@@ -30,8 +30,10 @@ export type {
   ImportCall,
   NoRequest,
   PrepareCall,
+  QuiesceCall,
   ReconcileCall,
   ReleaseCall,
+  RestoreCall,
   UnassignCall,
 } from '../api/index.js';
 
@@ -47,15 +49,13 @@ export type {
   Changed,
   DaemonEvent,
   DetachedAnswer,
-  DoctorAnswer,
   ImportAnswer,
   ImportRemark,
   OperationPhase,
+  QuiescedAnswer,
   ServiceState,
   StreamEvent,
   Streamed,
-  ToldFinding,
-  ToldPlan,
   VersionAnswer,
 } from '../api/index.js';
 export type {
@@ -71,6 +71,10 @@ export type {
   ListedPort,
   ReconciledJson,
   RemovedRules,
+  RestoredJson,
   RuleRemark,
+  ToldDiagnosis,
+  ToldFinding,
+  ToldPlan,
 } from '../commands/index.js';
 export type { ControllerSetting, DeviceSetting } from '../xlcfg/index.js';

@@ -1,7 +1,9 @@
 /** Assignments and what `reconcile` did about them, as data. */
-import type { Adjustment, Assignment, Plan, PvusbErrorCode, Reconciled } from '../pvusb/index.js';
+import type { Adjustment, Assignment, PvusbErrorCode, Reconciled } from '../pvusb/index.js';
 import { formatRule, type Mode } from '../rules/index.js';
 import type { Busid } from '../sysfs/index.js';
+import { type ToldPlan, toldPlan } from './plans.js';
+import { remedyOf } from './remedies.js';
 
 /** An assignment: its rule as it is written, and what has become of it. */
 export interface AssignmentJson extends Omit<Assignment, 'rule' | 'want'> {
@@ -21,12 +23,14 @@ export function assignmentJson({ rule, want: _, ...rest }: Assignment): Assignme
 /** What `reconcile` did. */
 export interface ReconciledJson {
   readonly changes: readonly Adjustment[];
-  readonly plans: readonly Plan[];
+  readonly plans: readonly ToldPlan[];
   readonly unmet: readonly {
     readonly domid: number;
     readonly busid: Busid;
     readonly code: PvusbErrorCode;
     readonly message: string;
+    /** What to do next. */
+    readonly remedy: string;
   }[];
   readonly assignments: readonly AssignmentJson[];
 }
@@ -35,12 +39,13 @@ export interface ReconciledJson {
 export function reconciledJson({ assignments, changes, plans, unmet }: Reconciled): ReconciledJson {
   return {
     changes,
-    plans,
+    plans: plans.map(toldPlan),
     unmet: unmet.map(({ domid, device, error }) => ({
       domid,
       busid: device.busid,
       code: error.code,
       message: error.message,
+      remedy: remedyOf(error),
     })),
     assignments: assignments.map(assignmentJson),
   };

@@ -1,31 +1,69 @@
 /** What the doctor found and did, as data. */
-import { type Diagnosis, type Finding, type Severity, severityOf } from '../pvusb/index.js';
+import {
+  type Diagnosis,
+  describeFinding,
+  type Finding,
+  type Plan,
+  type Severity,
+  severityOf,
+} from '../pvusb/index.js';
+import type { Busid } from '../sysfs/index.js';
+import { barePlan, type ToldPlan, toldPlan } from './plans.js';
 
-/** A finding, and how bad it is. */
-type RatedFinding = Finding & { readonly severity: Severity };
+/** A finding, how bad it is, and in words; of what it is made depends on the finding. */
+export interface ToldFinding {
+  readonly finding: Finding['finding'];
+  readonly severity: Severity;
+  readonly sentence: string;
+  /** What repairs it; absent where it was not planned. */
+  readonly plan?: ToldPlan | undefined;
+  readonly [more: string]: unknown;
+}
 
-/** A diagnosis as data. */
-interface DiagnosisJson extends Omit<Diagnosis, 'domains'> {
+/** What the doctor found and did. */
+export interface ToldDiagnosis {
   readonly healthy: boolean;
-  readonly findings: readonly RatedFinding[];
-  readonly remaining: readonly RatedFinding[];
+  readonly findings: readonly ToldFinding[];
+  readonly remaining: readonly ToldFinding[];
+  /** Failures of repairs, a sentence each. */
+  readonly failures: readonly string[];
+  /** Devices that nobody has and no driver serves. */
+  readonly idle: readonly Busid[];
+  /** Those of them for which a driver was found. */
+  readonly revived: readonly Busid[];
+}
+
+/** A diagnosis with sentences. */
+export function toldDiagnosis(diagnosis: Diagnosis): ToldDiagnosis {
+  const { findings, plans, remaining, failures, idle, revived } = diagnosis;
+  const told = (finding: Finding, plan?: Plan): ToldFinding => ({
+    ...finding,
+    severity: severityOf(finding),
+    sentence: describeFinding(finding, diagnosis),
+    ...(plan ? { plan: toldPlan(plan) } : {}),
+  });
+  return {
+    healthy: !findings.some((finding) => severityOf(finding) === 'wrong'),
+    findings: findings.map((finding, at) => told(finding, plans[at])),
+    remaining: remaining.map((finding) => told(finding)),
+    failures,
+    idle,
+    revived,
+  };
 }
 
 /** Whether someone lacks something, or will. */
-export function isWrong(finding: Finding): boolean {
-  return severityOf(finding) === 'wrong';
+export function isWrong({ severity }: Pick<ToldFinding, 'severity'>): boolean {
+  return severity === 'wrong';
 }
 
-/** A diagnosis as data. */
-export function diagnosisJson(diagnosis: Diagnosis): DiagnosisJson {
-  const { domains: _, ...shown } = diagnosis;
-  const { findings, remaining } = diagnosis;
-  const rated = (all: readonly Finding[]): RatedFinding[] =>
-    all.map((finding) => ({ severity: severityOf(finding), ...finding }));
+/** A diagnosis for programs: without the sentences, plans by themselves. */
+export function diagnosisJson({ findings, remaining, ...rest }: ToldDiagnosis) {
+  const rated = ({ sentence: _, plan: __, ...finding }: ToldFinding) => finding;
   return {
-    healthy: !findings.some(isWrong),
-    ...shown,
-    findings: rated(findings),
-    remaining: rated(remaining),
+    ...rest,
+    findings: findings.map(rated),
+    plans: findings.flatMap(({ plan }) => (plan ? barePlan(plan) : [])),
+    remaining: remaining.map(rated),
   };
 }

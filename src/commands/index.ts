@@ -8,7 +8,7 @@ export {
 } from './assignments.js';
 export { type CheckedRules, checkRules, type RuleRemark } from './check.js';
 export { type ListedDevice, listedDevices, secondName, shownDevices } from './devices.js';
-export { diagnosisJson, isWrong } from './doctor.js';
+export { diagnosisJson, isWrong, type ToldDiagnosis, type ToldFinding, toldDiagnosis } from './doctor.js';
 export { type Explanation, explain, explanationJson, type RulePart } from './explain.js';
 export { type Exported, type ExportedSettings, exportUsb } from './export.js';
 export { describeGuests, describeHolder, whyNotAttachable } from './holders.js';
@@ -19,6 +19,8 @@ export {
   listedDomains,
   shownDomains,
 } from './list.js';
+export { barePlan, type ToldPlan, toldPlan } from './plans.js';
+export { type RestoredJson, restoredJson } from './quiesced.js';
 export { commandRemedy, type ErrorJson, errorJson, HalfDoneError, remedyOf } from './remedies.js';
 export { parseSettings } from './settings.js';
 export { type RemovedRules, unassign } from './unassign.js';

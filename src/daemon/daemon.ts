@@ -13,6 +13,7 @@ import {
   type OpenHost,
   type OperationOptions,
   observe,
+  type Plan,
   type Progress,
   PvusbError,
   subjectsOf,
@@ -97,12 +98,9 @@ export class Daemon implements Service {
     return (await host.latest?.({ signal })) ?? observe(host, { signal });
   }
 
-  /**
-   * Gives the host to what only looks.
-   *
-   * @throws {PvusbError} `xenstore-unreachable` while xenstored is gone
-   */
-  readonly reading = async <T>(body: (host: Host) => Promise<T>): Promise<T> => body(this.#reached());
+  async reading<T>(body: (host: Host) => Promise<T>): Promise<T> {
+    return body(this.#reached());
+  }
 
   async operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T> {
     const host = this.#reached();
@@ -120,7 +118,11 @@ export class Daemon implements Service {
     }
   }
 
-  async answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<void> {
+  async answer(
+    id: string,
+    isGranted: boolean,
+    asked: Omit<Asked, 'what' | 'request'>,
+  ): Promise<readonly Plan[]> {
     const request = this.requests.find((one) => one.id === id);
     if (!request)
       throw new PvusbError('no-such-request', `No request "${id}" is waiting; it may have been answered.`);
@@ -132,10 +134,15 @@ export class Daemon implements Service {
       request,
       why: asked.why ?? `${rule} asks`,
     };
-    await this.operate(whole, async (host, options) => {
-      if (isGranted) await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
-      else if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();
+    const { plans } = await this.operate(whole, async (host, options) => {
+      if (isGranted) {
+        const { plan } = await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
+        return { plans: [plan] };
+      }
+      if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();
+      return { plans: [] };
     });
+    return plans;
   }
 
   #reached(): Host {

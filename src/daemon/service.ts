@@ -1,7 +1,7 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
 import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
 import type { AuditEntry } from '../audit/index.js';
-import type { Host, Inventory, OperationOptions, Subjects } from '../pvusb/index.js';
+import type { Host, Inventory, OperationOptions, Plan, Subjects } from '../pvusb/index.js';
 
 export type { AskRequest, DaemonEvent, Numbered, OperationPhase, Role, ServiceState } from '../api/index.js';
 
@@ -74,15 +74,21 @@ export interface Service {
    */
   inventory(signal?: AbortSignal): Promise<Inventory>;
   /**
+   * Gives the host to what only looks.
+   *
+   * @throws {PvusbError} `xenstore-unreachable` while xenstored is gone
+   */
+  reading<T>(body: (host: Host) => Promise<T>): Promise<T>;
+  /**
    * Runs an operation: its steps are events, and it is audited. `body` gets the host and the options to pass on.
    *
    * @throws what `body` throws; {PvusbError} `xenstore-unreachable` while xenstored is gone
    */
   operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T>;
   /**
-   * Answers a request: the guest gets the device, or not until it is plugged in again.
+   * Answers a request: the guest gets the device, or not until it is plugged in again. Gives the plans.
    *
    * @throws {PvusbError} `no-such-request`, or why it could not be attached
    */
-  answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<void>;
+  answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<readonly Plan[]>;
 }

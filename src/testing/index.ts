@@ -57,6 +57,19 @@ export function hostOf(sim: SimHost): OpenHost {
   };
 }
 
+/** The files of rules of a world, in memory. */
+function rulesInMemory({ ruleFiles = [] }: World): RuleFiles {
+  const texts = new Map(ruleFiles.map(({ path, text }) => [path, text]));
+  return {
+    root: '/etc/pvusb',
+    read: async () => [...texts].map(([path, text]) => ({ path, text })),
+    async change(path, change) {
+      const text = change(texts.get(path) ?? '');
+      if (text !== undefined) texts.set(path, text);
+    },
+  };
+}
+
 /** What quiesced guests had, in memory. */
 function quiescedInMemory(): QuiescedFiles {
   const guests = new Map<string, QuiescedGuest>();
@@ -67,19 +80,6 @@ function quiescedInMemory(): QuiescedFiles {
     },
     async remove(token) {
       guests.delete(token);
-    },
-  };
-}
-
-/** The files of rules of a world, in memory. */
-function rulesInMemory({ ruleFiles = [] }: World): RuleFiles {
-  const texts = new Map(ruleFiles.map(({ path, text }) => [path, text]));
-  return {
-    root: '/etc/pvusb',
-    read: async () => [...texts].map(([path, text]) => ({ path, text })),
-    async change(path, change) {
-      const text = change(texts.get(path) ?? '');
-      if (text !== undefined) texts.set(path, text);
     },
   };
 }

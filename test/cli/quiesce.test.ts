@@ -30,7 +30,7 @@ describe('pvusb quiesce and restore', () => {
     assert.match(await stage.done('complete', 'restore', ''), new RegExp(`^${token}\twhat u1 had\n$`));
     assert.match(
       await stage.done('restore', token, '--dry-run'),
-      /^attach 4-1 to port 1 of controller 0 of domain 1\n/,
+      /^attach 4-1 to port 1 of controller 0 of u1 \(domain 1\)\n/,
     );
     assert.equal(
       await stage.done('restore', token),
@@ -55,7 +55,13 @@ describe('pvusb quiesce and restore', () => {
     );
     const json = JSON.parse((await stage.run('restore', token, '--json')).stdout) as { unrestored: unknown };
     assert.deepEqual(json.unrestored, [
-      { devid: 0, busid: '4-1', code: 'no-such-device', message: '4-1 is not plugged in any more.' },
+      {
+        devid: 0,
+        busid: '4-1',
+        code: 'no-such-device',
+        message: '4-1 is not plugged in any more.',
+        remedy: 'Plug it in and restore the guest again.',
+      },
     ]);
     assert.match(await stage.done('quiesced'), / incomplete /);
     assert.equal(await stage.done('restore', token, '--forget'), 'What u1 had is forgotten.\n');

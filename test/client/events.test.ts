@@ -174,7 +174,6 @@ describe('events', { timeout: 60_000 }, () => {
     const { service } = stage;
     await using api = await openApi({
       service,
-      reading: service.reading,
       audit: async () => [],
       version: '1',
       doors: [
@@ -212,9 +211,8 @@ describe('events', { timeout: 60_000 }, () => {
     const { service } = stage;
     const listen = { host: '0.0.0.0', port: 0 };
     const door = { kind: 'tcp', listen, tokens: async () => [], hosts: [] } as const;
-    await assert.rejects(
-      openApi({ service, reading: service.reading, audit: async () => [], version: '1', doors: [door] }),
-      (error) => isPvusbError(error, 'invalid-argument'),
+    await assert.rejects(openApi({ service, audit: async () => [], version: '1', doors: [door] }), (error) =>
+      isPvusbError(error, 'invalid-argument'),
     );
   });
 });

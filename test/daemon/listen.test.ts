@@ -22,7 +22,6 @@ it('takes the place of a daemon that was killed, and not of one that lives', {
   const openAt = (listen: Parameters<typeof openApi>[0]['doors'][number]['listen']) =>
     openApi({
       service,
-      reading: service.reading,
       audit: async () => [],
       version: '1',
       doors: [{ kind: 'unix', listen, peerOf }],

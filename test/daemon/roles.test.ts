@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ROUTE_NAMES, ROUTES, type Route, type RouteName } from '../../src/api/index.js';
 import { openDaemon } from '../../src/client/index.js';
-import { attachDevice, isPvusbError, listDevices } from '../../src/pvusb/index.js';
+import { attachDevice, type Busid, isPvusbError, listDevices } from '../../src/pvusb/index.js';
 import { type ApiStage, apiStage, GROUP, NOBODY, TOKENS } from './stage.js';
 
 type Person = keyof typeof TOKENS;
@@ -30,6 +30,9 @@ const BODIES: Partial<Record<RouteName, object>> = {
   reconcile: { dryRun },
   doctorFix: { dryRun },
   answer: { id: 'q1', grant: true, dryRun },
+  quiesce: { domain: 'u1', dryRun },
+  restore: { token: 'q-token', dryRun },
+  forget: { token: 'q-token', dryRun },
   assign: { domain: 'u1', device: '1-1', dryRun },
   unassign: { domain: 'u1', device: '1-1', dryRun },
   import: { format: 'xapi', text: 'ALLOW:' },
@@ -54,6 +57,9 @@ const MAY: Partial<Record<RouteName, readonly Person[]>> = {
   reconcile: ['all', 'admin'],
   doctorFix: ['all', 'admin'],
   answer: ['all', 'admin'],
+  quiesce: ['all', 'u1', 'stick', 'admin'],
+  restore: ['all', 'u1', 'stick', 'admin'],
+  forget: ['all', 'u1', 'stick', 'admin'],
   assign: ['admin'],
   unassign: ['admin'],
   audit: ['admin'],
@@ -64,6 +70,18 @@ describe('who may do what', () => {
   before(async () => {
     stage = await apiStage();
     await attachDevice(stage.host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    const { uuid } = (await stage.root.list({ domain: 'u1' }))[0]!;
+    const at = { devid: 0, port: 1 };
+    await stage.host.quiesced!.write({
+      token: 'q-token',
+      time: '2026-11-28T12:00:00Z',
+      domid: 1,
+      name: 'u1',
+      uuid,
+      isIncomplete: true,
+      controllers: [],
+      devices: [{ busid: '4-1' as Busid, identity: '46f4:0001;LAB0001;08/06/50', ...at }],
+    });
     stage.service.requests = [{ id: 'q1', busid: '1-1', domid: 2, guest: 'u2', rule: 'assignments.conf:2' }];
   });
   after(() => stage[Symbol.asyncDispose]());
@@ -160,6 +178,7 @@ describe('who may do what', () => {
     await attachDevice(stage.host, { domain: 'u1', device: '1-1' }, { watchMs: 0 });
     for (const [path, body] of [
       ['release', { domain: 'u1' }],
+      ['quiesce', { domain: 'u1' }],
       ['controller/destroy', { domain: 'u1', devid: 0 }],
       ['apply', { domain: 'u1', settings: 'usbctrl=[]\nusbdev=[]\n' }],
       ['detach', { device: '1-1' }],

@@ -184,6 +184,30 @@ describe('the API, route by route', () => {
     called.add('answer');
   });
 
+  it('quiesces a guest, and restores it', async () => {
+    const { root, host } = stage;
+    await root.controllerAdd({ domain: 'u2' });
+    await root.attach({ domain: 'u2', device: '3-6' });
+    const planned = await root.quiesce({ domain: 'u2', dryRun: true });
+    const { result } = await root.quiesce({ domain: 'u2' });
+    assert.deepEqual(result, planned.result);
+    assert.deepEqual([result.busids, await listDevices(host, { domain: 'u2' })], [['3-6'], []]);
+    assert.equal((await root.quiesced())[0]?.token, result.token);
+    await sent('quiesced', '/api/v1/quiesced');
+    await sent('inventory', '/api/v1/inventory');
+    const restored = await root.restore({ token: result.token });
+    assert.deepEqual(
+      restored.result.changes.map(({ change }) => change),
+      ['attached'],
+    );
+    assert.deepEqual([restored.result.unrestored, await root.quiesced()], [[], []]);
+    const { token } = (await root.quiesce({ domain: 'u2', controllers: true })).result;
+    assert.equal((await root.forget({ token: 'u2', dryRun: true })).result.token, token);
+    assert.equal((await root.forget({ token: 'u2' })).result.token, token);
+    await assert.rejects(root.restore({ token }), (error) => isPvusbError(error, 'no-such-token'));
+    called.add('quiesce').add('quiesced').add('restore').add('forget');
+  });
+
   it('sends events: the steps of an operation, by its id', async () => {
     const { root } = stage;
     const told: string[] = [];

@@ -116,7 +116,6 @@ export async function apiStage(
   const page: Page = new Map([['/app.js', { type: 'text/javascript', body: Buffer.from('// page') }]]);
   const options: ApiOptions = {
     service,
-    reading: service.reading,
     audit,
     version: '0.0.0',
     usbIds: [],

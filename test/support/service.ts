@@ -54,7 +54,6 @@ export interface TestService extends Service {
   requests: AskRequest[];
   readonly events: EventsInMemory;
   readonly asked: Asked[];
-  readonly reading: <T>(body: (host: Host) => Promise<T>) => Promise<T>;
 }
 
 /** Makes a service of a host. */
@@ -106,10 +105,10 @@ export function serviceOf(host: Host): TestService {
         throw error;
       }
     },
-    async answer(id, isGranted) {
+    async answer(id, isGranted, { dryRun }) {
       const { domid, busid } = service.requests.find((one) => one.id === id)!;
-      service.requests = service.requests.filter((one) => one.id !== id);
-      if (isGranted) await attachDevice(host, { domain: domid, device: busid });
+      if (!dryRun) service.requests = service.requests.filter((one) => one.id !== id);
+      return isGranted ? [(await attachDevice(host, { domain: domid, device: busid }, { dryRun })).plan] : [];
     },
   };
   return service;

@@ -1,19 +1,13 @@
 /** `pvusb apply` and `pvusb prepare`: a guest gets what a file names. */
 
-import { HalfDoneError } from '../../commands/index.js';
-import {
-  type Adjustment,
-  type Applied,
-  applyUsb,
-  formatPlan,
-  PvusbError,
-  prepareDomain,
-} from '../../pvusb/index.js';
+import { barePlan, HalfDoneError, parseSettings, type ToldPlan, toldPlan } from '../../commands/index.js';
+import { type Adjustment, type Applied, applyUsb, PvusbError, prepareDomain } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { act } from '../act.js';
+import { type CommonOptions, formatDryRun, printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
-import { readSettingsFile } from '../settings-file.js';
+import { readBytes, readSettingsFile } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped } from '../wording.js';
 
@@ -30,14 +24,28 @@ export async function runApply(
 ): Promise<void> {
   const { domain, file } = args;
   const request = { domain, takesAll: options.takeAll };
-  const { usb, notes } = await readSettingsFile(file, domain);
+  const untrusted = await readBytes(file);
+  const { usb, notes } = parseSettings(untrusted, file, domain);
   tellNotes(terminal, notes);
-  await withHost(terminal, options, async (host, operation) => {
-    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
-      applyUsb(host, { ...request, usb }, { ...operation, onChange }),
-    );
-    tell(terminal, options, applied, `Domain ${asTyped(domain)} matches ${printable(file)}.`);
-  });
+  const applied = await telling(terminal, { ...options, domain }, (onChange) =>
+    act(terminal, options, {
+      here: async (host, operation) =>
+        told(await applyUsb(host, { ...request, usb }, { ...operation, onChange })),
+      async there(daemon, asked, call) {
+        const settings = untrusted.toString('utf8');
+        const { result, plans } = await daemon
+          .apply({ ...request, settings, ...asked }, call)
+          .catch((error: unknown) => {
+            changesBefore(error).forEach(onChange);
+            throw error;
+          });
+        const { domid, changes } = result;
+        if (!asked.dryRun) changes.forEach(onChange);
+        return { domid, changes, plans };
+      },
+    }),
+  );
+  tell(terminal, options, applied, `Domain ${asTyped(domain)} matches ${printable(file)}.`);
 }
 
 /** Options of `prepare`. */
@@ -62,8 +70,8 @@ export async function runPrepare(
       if (!options.json) terminal.err(`${printable(message)} Waiting for it ...\n`);
     };
     const request = { domain, usb };
-    const applied = await telling(terminal, { ...options, domain }, (onChange) =>
-      prepareDomain(host, request, { ...operation, withinMs, onWait, onChange }),
+    const applied = await telling(terminal, { ...options, domain }, async (onChange) =>
+      told(await prepareDomain(host, request, { ...operation, withinMs, onWait, onChange })),
     );
     const what = file === undefined ? 'the rules assign to it' : `${printable(file)} names`;
     tell(terminal, options, applied, `Domain ${asTyped(domain)} has all that ${what}.`);
@@ -92,6 +100,12 @@ function parseWait(text: string | undefined): number | undefined {
   return Number(text) * 1000;
 }
 
+/** What a daemon had done before it failed. */
+function changesBefore(error: unknown): readonly Adjustment[] {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof HalfDoneError ? (cause.changes as readonly Adjustment[]) : [];
+}
+
 /** Reports each change as it is made, or all with the error: when a later one fails, it is known what was done. */
 async function telling<T>(
   terminal: Terminal,
@@ -109,11 +123,21 @@ async function telling<T>(
   }
 }
 
-function tell(terminal: Terminal, options: CommonOptions, applied: Applied, done: string): void {
+/** What a domain has got and lost, with plans in words. */
+interface ToldChanges extends Omit<Applied, 'plans'> {
+  readonly plans: readonly ToldPlan[];
+}
+
+function told({ plans, ...applied }: Applied): ToldChanges {
+  return { ...applied, plans: plans.map(toldPlan) };
+}
+
+function tell(terminal: Terminal, options: CommonOptions, applied: ToldChanges, done: string): void {
   const { domid, changes, plans } = applied;
-  if (options.json) printJson(terminal, options.dryRun ? applied : { domid, changes });
+  if (options.json)
+    printJson(terminal, options.dryRun ? { domid, changes, plans: plans.map(barePlan) } : { domid, changes });
   else if (plans.length === 0 || !options.dryRun) terminal.out(`${done}\n`);
-  else terminal.out(`${plans.map((plan) => formatPlan(plan)).join('')}Nothing was changed (--dry-run).\n`);
+  else terminal.out(formatDryRun(plans));
 }
 
 /** A change that was made, as a sentence; the domain is called what it was called on the command line, if it was. */

@@ -2,7 +2,8 @@
 import { type AddedRule, assign, unassign } from '../../commands/index.js';
 import { type Mode, NAMED_BY, type NamedBy } from '../../rules/index.js';
 import { printable } from '../../sysfs/index.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { act } from '../act.js';
+import { type CommonOptions, printJson } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
@@ -34,18 +35,20 @@ export async function runAssign(
   args: { readonly domain: string; readonly device: string },
   options: AssignOptions,
 ): Promise<void> {
-  const { every, uuid, controller, port, dryRun } = options;
+  const { every, uuid, controller, port } = options;
   const by = options.by === undefined ? undefined : parseBy(options.by);
   const mode = modeOf(options);
-  await withHost(terminal, options, async (host, { signal }) => {
-    const at = {
-      devid: controller === undefined ? undefined : parseDevid(controller),
-      port: port === undefined ? undefined : parsePort(port),
-    };
-    const added = await assign(host, { ...args, ...at, by, mode, every, uuid }, { signal, dryRun });
-    if (options.json) printJson(terminal, added);
-    else terminal.out(describeAdded(added, options));
+  const at = {
+    devid: controller === undefined ? undefined : parseDevid(controller),
+    port: port === undefined ? undefined : parsePort(port),
+  };
+  const request = { ...args, ...at, by, mode, every, uuid };
+  const added = await act(terminal, options, {
+    here: (host, { signal, dryRun }) => assign(host, request, { signal, dryRun }),
+    there: async (daemon, asked, call) => (await daemon.assign({ ...request, ...asked }, call)).result,
   });
+  if (options.json) printJson(terminal, added);
+  else terminal.out(describeAdded(added, options));
 }
 
 /** The rule, whether it was added, and by what it names its device. */
@@ -83,13 +86,11 @@ export async function runUnassign(
       'pvusb unassign',
     );
   const request = second === undefined ? { rule: first! } : { domain: first!, device: second };
-  await withHost(terminal, options, async (host, { signal, dryRun }) => {
-    const { removed, rules } = await unassign(host, request, { signal, dryRun });
-    if (options.json) {
-      printJson(terminal, { removed, rules });
-      return;
-    }
-    const done = dryRun ? 'Nothing was written (--dry-run)' : 'Removed';
-    terminal.out(`${rules.map((line) => `${printable(line)}\n`).join('')}${done}.\n`);
+  const { removed, rules } = await act(terminal, options, {
+    here: (host, { signal, dryRun }) => unassign(host, request, { signal, dryRun }),
+    there: async (daemon, asked, call) => (await daemon.unassign({ ...request, ...asked }, call)).result,
   });
+  if (options.json) return printJson(terminal, { removed, rules });
+  const done = options.dryRun ? 'Nothing was written (--dry-run)' : 'Removed';
+  terminal.out(`${rules.map((line) => `${printable(line)}\n`).join('')}${done}.\n`);
 }

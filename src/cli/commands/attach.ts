@@ -1,8 +1,10 @@
 /** `pvusb attach` and `pvusb detach`. */
 
+import type { AttachedAnswer, DetachedAnswer } from '../../client/index.js';
 import { assign } from '../../commands/index.js';
 import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
-import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
+import { act, type Done, done } from '../act.js';
+import { type CommonOptions, planned, printJson, printOutcome } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped, nameDevice } from '../wording.js';
@@ -27,19 +29,31 @@ export async function runAttach(
 ): Promise<void> {
   const devid = options.controller === undefined ? undefined : parseDevid(options.controller);
   const port = options.port === undefined ? undefined : parsePort(options.port);
-  const { force } = options;
-  await withHost(terminal, options, async (host, operation) => {
-    const outcome = await attachDevice(host, { ...args, devid, port, force }, operation);
-    const sentence = (attached: Attached): string => describeAttached(attached, args);
-    if (!options.always) return printOutcome(terminal, options, outcome, sentence);
-    // By what was attached, and where: not by the names that were typed, which may mean something else by now.
-    const { busid, domid } = outcome.result;
-    const named = { domain: `${domid}`, device: busid };
-    if (!options.json) printOutcome(terminal, options, outcome, sentence);
-    const rule = await assign(host, { ...named, mode: 'auto' }, operation);
-    if (options.json) printJson(terminal, { ...(options.dryRun ? outcome : outcome.result), rule });
-    else terminal.out(describeAdded(rule, options));
+  const { force, always } = options;
+  const request = { ...args, devid, port, force };
+  const tell = (outcome: Done<Attached>): void =>
+    printOutcome(terminal, options, outcome, (attached) => describeAttached(attached, args));
+  const { plans, result } = await act<Done<AttachedAnswer>>(terminal, options, {
+    async here(host, operation) {
+      const outcome = done(await attachDevice(host, request, operation));
+      if (!always) return outcome;
+      // Even if there can be no rule, it is attached.
+      if (!options.json) tell(outcome);
+      // By what was attached, and where: not by the names that were typed, which may mean something else by now.
+      const { busid, domid } = outcome.result;
+      const rule = await assign(host, { domain: `${domid}`, device: busid, mode: 'auto' }, operation);
+      return { ...outcome, result: { ...outcome.result, rule } };
+    },
+    async there(daemon, asked, call) {
+      const outcome = await daemon.attach({ ...request, always, ...asked }, call);
+      if (always && !options.json) tell(outcome);
+      return outcome;
+    },
   });
+  const { rule, ...attached } = result;
+  if (!rule) tell({ plans, result: attached });
+  else if (!options.json) terminal.out(describeAdded(rule, options));
+  else printJson(terminal, { ...(options.dryRun ? planned(plans, attached) : attached), rule });
 }
 
 /**
@@ -81,13 +95,14 @@ export async function runDetach(
   options: DetachOptions,
 ): Promise<void> {
   const request = detachRequest(names, options);
-  await withHost(terminal, options, async (host, operation) => {
-    const outcome = await detachDevice(host, request, operation);
-    printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
-      const device = busid === undefined ? 'What was there' : nameDevice(busid, request.device ?? busid);
-      const domain = asTyped(request.domain ?? domid);
-      return `${device} is detached from port ${port} of controller ${devid} of domain ${domain}.`;
-    });
+  const outcome = await act<Done<DetachedAnswer>>(terminal, options, {
+    here: async (host, operation) => done(await detachDevice(host, request, operation)),
+    there: (daemon, asked, call) => daemon.detach({ ...request, ...asked }, call),
+  });
+  printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
+    const device = busid === undefined ? 'What was there' : nameDevice(busid, request.device ?? busid);
+    const domain = asTyped(request.domain ?? domid);
+    return `${device} is detached from port ${port} of controller ${devid} of domain ${domain}.`;
   });
 }
 

@@ -3,10 +3,13 @@ import {
   AUDIT_ROOT,
   type AuditCheck,
   AuditError,
+  type AuditFilter,
   type ChangeLine,
+  isMeant,
   readAudit,
   verifyAudit,
 } from '../../audit/index.js';
+import type { Daemon } from '../../client/index.js';
 import { PvusbError } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { printJson } from '../context.js';
@@ -29,7 +32,7 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
   const filter = { guest, device, since: since === undefined ? undefined : parseSince(since, new Date()) };
   const found: ChangeLine[] = [];
   await reading(async () => {
-    for await (const change of readAudit(folderOf(terminal), filter)) {
+    for await (const change of changesIn(terminal, filter)) {
       if (json) terminal.out(`${printableJsonLine(change)}\n`);
       else found.push(change);
     }
@@ -39,6 +42,30 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
       found.length === 0 ? 'There are no such changes.\n' : formatChanges(found, terminal.columns),
     );
 }
+
+function changesIn(terminal: Terminal, filter: AuditFilter): AsyncIterable<ChangeLine> {
+  const { daemon, signal } = terminal;
+  return daemon ? changesOf(daemon, filter, signal) : readAudit(folderOf(terminal), filter);
+}
+
+/** The same from a daemon, some at a time. */
+async function* changesOf(
+  daemon: Daemon,
+  filter: AuditFilter,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeLine> {
+  for (let after = 0; ; ) {
+    const { entries } = await daemon.audit({ after, limit: ENTRIES_MAX }, { signal });
+    const changes = entries as readonly unknown[] as readonly ChangeLine[];
+    for (const change of changes) if (isMeant(change, filter)) yield change;
+    const last = changes.at(-1)?.seq;
+    if (last === undefined || last <= after || changes.length < ENTRIES_MAX) return;
+    after = last;
+  }
+}
+
+/** So many are asked for at a time. */
+const ENTRIES_MAX = 1000;
 
 /** Checks the chain; gives the exit status: 1 if it is broken, or if there is none. */
 export async function runAuditVerify(

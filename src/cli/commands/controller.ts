@@ -12,7 +12,8 @@ import {
   type UntrustedFrontend,
 } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
-import { type CommonOptions, printJson, printOutcome, withHost } from '../context.js';
+import { act, done } from '../act.js';
+import { type CommonOptions, printJson, printOutcome } from '../context.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped, describeState } from '../wording.js';
@@ -45,11 +46,12 @@ export async function runControllerAdd(
   );
   const devid = options.devid === undefined ? undefined : parseDevid(options.devid);
   const request = { domain, devid, ...parseControllerSpec(pairs) };
-  await withHost(terminal, options, async (host, operation) => {
-    const outcome = await addController(host, request, operation);
-    printOutcome(terminal, options, outcome, ({ devid: made, type, version, ports }) => {
-      return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
-    });
+  const outcome = await act(terminal, options, {
+    here: async (host, operation) => done(await addController(host, request, operation)),
+    there: (daemon, asked, call) => daemon.controllerAdd({ ...request, ...asked }, call),
+  });
+  printOutcome(terminal, options, outcome, ({ devid: made, type, version, ports }) => {
+    return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
   });
 }
 
@@ -59,16 +61,21 @@ export async function runControllerRemove(
   args: { readonly domain: string; readonly devid: string; readonly destroy: boolean },
   options: CommonOptions,
 ): Promise<void> {
-  const request = { ...args, devid: parseDevid(args.devid) };
-  await withHost(terminal, options, async (host, operation) => {
-    const outcome = await removeController(host, request, operation);
-    printOutcome(
-      terminal,
-      options,
-      outcome,
-      ({ devid }) => `Controller ${devid} of domain ${asTyped(args.domain)} is removed.`,
-    );
+  const { domain, destroy } = args;
+  const request = { domain, devid: parseDevid(args.devid) };
+  const outcome = await act(terminal, options, {
+    here: async (host, operation) => done(await removeController(host, { ...request, destroy }, operation)),
+    there: (daemon, asked, call) =>
+      destroy
+        ? daemon.controllerDestroy({ ...request, ...asked }, call)
+        : daemon.controllerRemove({ ...request, ...asked }, call),
   });
+  printOutcome(
+    terminal,
+    options,
+    outcome,
+    ({ devid }) => `Controller ${devid} of domain ${asTyped(domain)} is removed.`,
+  );
 }
 
 /** Shows everything about a controller. */
@@ -77,13 +84,14 @@ export async function runControllerInfo(
   args: { readonly domain: string; readonly devid: string },
   options: CommonOptions,
 ): Promise<void> {
-  const devid = parseDevid(args.devid);
-  await withHost(terminal, options, async (host, { signal }) => {
-    const controller = await controllerInfo(host, { domain: args.domain, devid }, { signal });
-    if (options.jsonLibxl) printJson(terminal, libxlControllerInfo(controller));
-    else if (options.json) printJson(terminal, controller);
-    else terminal.out(formatController(controller));
+  const request = { domain: args.domain, devid: parseDevid(args.devid) };
+  const controller = await act(terminal, options, {
+    here: (host, { signal }) => controllerInfo(host, request, { signal }),
+    there: (daemon, _, call) => daemon.controllerInfo(request, call),
   });
+  if (options.jsonLibxl) printJson(terminal, libxlControllerInfo(controller));
+  else if (options.json) printJson(terminal, controller);
+  else terminal.out(formatController(controller));
 }
 
 function formatController(controller: ControllerDetails): string {

@@ -19,6 +19,7 @@ import {
 } from '../../pvusb/index.js';
 import { type Busid, describeDevice, escapeText, printable, type UsbNames } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, printJsonText, usbNames, withHost } from '../context.js';
+import { requireHere } from '../report.js';
 import { CONTROLLER_STATES, PORT_STATES } from '../states.js';
 import { fitEnd } from '../table.js';
 import type { Terminal } from '../terminal.js';
@@ -32,6 +33,7 @@ export async function runList(
 ): Promise<void> {
   await withHost(terminal, options, async (host, { signal }) => {
     if (options.jsonLibxl) {
+      requireHere(terminal, 'list --json=libxl');
       const domains = await libxlDomains(host, { domain }, { signal });
       printJsonText(terminal, formatLibxl(domains));
       for (const { problem } of domains) if (problem) terminal.err(`pvusb: ${printable(problem)}\n`);

@@ -1,19 +1,21 @@
 /** `pvusb quiesce`, `pvusb restore` and `pvusb quiesced`: a guest without its devices for a while. */
 
-import { remedyOf } from '../../commands/index.js';
+import type { QuiescedAnswer } from '../../client/index.js';
+import { barePlan, type RestoredJson, restoredJson, toldPlan } from '../../commands/index.js';
 import {
+  type Adjustment,
   forgetQuiesced,
-  formatPlan,
   listQuiesced,
   observe,
   type QuiescedGuest,
   quiesceDomain,
   quiescedDomains,
-  type Restored,
   restoreDomain,
 } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { act, type Done } from '../act.js';
+import { type CommonOptions, formatDryRun, printJson, withHost } from '../context.js';
+import { tellFailures } from '../report.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped } from '../wording.js';
@@ -26,20 +28,23 @@ export interface QuiesceOptions extends CommonOptions {
 
 /** Takes all devices off a guest, and prints the token: alone on standard output, so that a script can keep it. */
 export async function runQuiesce(terminal: Terminal, domain: string, options: QuiesceOptions): Promise<void> {
-  await withHost(terminal, options, async (host, operation) => {
-    const quiesced = await quiesceDomain(host, { domain, controllers: options.controllers }, operation);
-    const { token, busids, plans } = quiesced;
-    if (options.json) printJson(terminal, quiesced);
-    else if (options.dryRun) terminal.out(`${plans.map((plan) => formatPlan(plan)).join('')}${UNCHANGED}`);
-    else {
-      const had = busids.length === 0 ? 'it had no device' : `${busids.join(', ')} will be put back`;
-      terminal.err(`${asTyped(domain)} is quiesced: ${had} by "pvusb restore ${token}".\n`);
-      terminal.out(`${token}\n`);
-    }
+  const request = { domain, controllers: options.controllers };
+  const { plans, result } = await act<Done<QuiescedAnswer>>(terminal, options, {
+    async here(host, operation) {
+      const { plans: carriedOut, ...quiesced } = await quiesceDomain(host, request, operation);
+      return { plans: carriedOut.map(toldPlan), result: quiesced };
+    },
+    there: (daemon, asked, call) => daemon.quiesce({ ...request, ...asked }, call),
   });
+  const { token, busids } = result;
+  if (options.json) printJson(terminal, { ...result, plans: plans.map(barePlan) });
+  else if (options.dryRun) terminal.out(formatDryRun(plans));
+  else {
+    const had = busids.length === 0 ? 'it had no device' : `${busids.join(', ')} will be put back`;
+    terminal.err(`${asTyped(domain)} is quiesced: ${had} by "pvusb restore ${token}".\n`);
+    terminal.out(`${token}\n`);
+  }
 }
-
-const UNCHANGED = 'Nothing was changed (--dry-run).\n';
 
 /** Options of `restore`. */
 export interface RestoreCommandOptions extends CommonOptions {
@@ -52,45 +57,44 @@ export async function runRestore(
   token: string,
   options: RestoreCommandOptions,
 ): Promise<number> {
-  return withHost(terminal, options, async (host, operation) => {
-    if (options.forget) {
-      const guest = await forgetQuiesced(host, token, operation);
-      if (options.json) printJson(terminal, { forgotten: guest });
-      else terminal.out(options.dryRun ? UNCHANGED : `What ${nameOf(guest)} had is forgotten.\n`);
-      return 0;
-    }
-    const restored = await restoreDomain(host, token, {
-      ...operation,
-      onChange(adjustment) {
-        if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
-      },
-    });
-    const { unrestored } = restored;
-    const [first, ...others] = unrestored;
-    if (options.json) printJson(terminal, restoredJson(restored));
-    else terminal.out(formatRestored(restored, options));
-    if (options.json || !first) return first?.error.exitStatus ?? 0;
-    for (const { error } of others)
-      terminal.err(`pvusb: ${printable(error.message)}\n${printable(remedyOf(error))} (${error.code})\n`);
-    throw first.error;
+  if (options.forget) {
+    await forget(terminal, token, options);
+    return 0;
+  }
+  const onChange = (adjustment: Adjustment): void => {
+    if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
+  };
+  const restored = await act<RestoredJson>(terminal, options, {
+    here: async (host, operation) =>
+      restoredJson(await restoreDomain(host, token, { ...operation, onChange })),
+    async there(daemon, asked, call) {
+      const { plans, result } = await daemon.restore({ token, ...asked }, call);
+      if (!asked.dryRun) result.changes.forEach(onChange);
+      return { ...result, plans };
+    },
   });
+  const { plans, unrestored } = restored;
+  if (options.json) printJson(terminal, { ...restored, plans: plans.map(barePlan) });
+  else terminal.out(formatRestored(restored, options));
+  return tellFailures(terminal, unrestored, options);
 }
 
-function formatRestored({ domid, token, plans, unrestored }: Restored, { dryRun }: CommonOptions): string {
-  if (dryRun) return `${plans.map((plan) => formatPlan(plan)).join('')}${UNCHANGED}`;
+async function forget(terminal: Terminal, token: string, options: RestoreCommandOptions): Promise<void> {
+  const forgotten = await act(terminal, options, {
+    here: (host, operation) => forgetQuiesced(host, token, operation),
+    there: async (daemon, asked, call) => (await daemon.forget({ token, ...asked }, call)).result,
+  });
+  if (options.json) printJson(terminal, { forgotten });
+  else terminal.out(options.dryRun ? formatDryRun([]) : `What ${nameOf(forgotten)} had is forgotten.\n`);
+}
+
+function formatRestored(
+  { domid, token, plans, unrestored }: RestoredJson,
+  { dryRun }: CommonOptions,
+): string {
+  if (dryRun) return formatDryRun(plans);
   if (unrestored.length === 0) return `Domain ${domid} has everything back.\n`;
   return `Not everything is back; "pvusb restore ${token}" tries the rest again, with --forget it is given up.\n`;
-}
-
-function restoredJson({ unrestored, ...restored }: Restored) {
-  return {
-    ...restored,
-    unrestored: unrestored.map(({ error, ...what }) => ({
-      ...what,
-      code: error.code,
-      message: error.message,
-    })),
-  };
 }
 
 function nameOf({ name, domid }: QuiescedGuest): string {

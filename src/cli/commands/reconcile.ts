@@ -1,8 +1,9 @@
 /** `pvusb reconcile`: guests get what the rules assign to them. */
-import { reconciledJson, remedyOf } from '../../commands/index.js';
-import { formatPlan, type Reconciled, reconcile } from '../../pvusb/index.js';
-import { printable } from '../../sysfs/index.js';
-import { type CommonOptions, printJson, withHost } from '../context.js';
+import { barePlan, type ReconciledJson, reconciledJson } from '../../commands/index.js';
+import { type Adjustment, reconcile } from '../../pvusb/index.js';
+import { act, type Done } from '../act.js';
+import { type CommonOptions, formatDryRun, printJson } from '../context.js';
+import { tellFailures } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { describeAdjustment } from './apply.js';
 
@@ -10,6 +11,8 @@ import { describeAdjustment } from './apply.js';
 export interface ReconcileCommandOptions extends CommonOptions {
   readonly move?: boolean;
 }
+
+type Reconciled = Done<Omit<ReconciledJson, 'plans'>>;
 
 /**
  * Runs the command; gives the exit status. It fails with the first error if anything did not work, after everything else
@@ -20,33 +23,40 @@ export async function runReconcile(
   domain: string | undefined,
   options: ReconcileCommandOptions,
 ): Promise<number> {
-  return withHost(terminal, options, async (host, operation) => {
-    const reconciled = await reconcile(host, {
-      ...operation,
-      domain,
-      moves: options.move,
-      onChange(adjustment) {
-        if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
-      },
-    });
-    if (options.json) printJson(terminal, reconciledJson(reconciled));
-    else terminal.out(formatReconciled(reconciled, options));
-    const [first, ...others] = reconciled.unmet;
-    if (options.json || !first) return first?.error.exitStatus ?? 0;
-    for (const { error } of others)
-      terminal.err(`pvusb: ${printable(error.message)}\n${printable(remedyOf(error))} (${error.code})\n`);
-    throw first.error;
+  const onChange = (adjustment: Adjustment): void => {
+    if (!options.json) terminal.out(`${describeAdjustment(adjustment)}\n`);
+  };
+  const request = { domain, moves: options.move };
+  const reconciled = await act<Reconciled>(terminal, options, {
+    async here(host, operation) {
+      const { plans, ...result } = reconciledJson(
+        await reconcile(host, { ...operation, ...request, onChange }),
+      );
+      return { plans, result };
+    },
+    async there(daemon, asked, call) {
+      const outcome = await daemon.reconcile({ ...request, ...asked }, call);
+      if (!asked.dryRun) outcome.result.changes.forEach(onChange);
+      return outcome;
+    },
   });
+  const { plans, result } = reconciled;
+  const { changes, unmet, assignments } = result;
+  if (options.json) printJson(terminal, { changes, plans: plans.map(barePlan), unmet, assignments });
+  else terminal.out(formatReconciled(reconciled, options));
+  return tellFailures(terminal, unmet, options);
 }
 
-function formatReconciled({ assignments, changes, plans }: Reconciled, { dryRun }: CommonOptions): string {
-  const waiting = assignments.filter(({ status, want }) => status !== 'present' && want === undefined);
+function formatReconciled({ plans, result }: Reconciled, { dryRun }: CommonOptions): string {
+  const { assignments, changes, unmet } = result;
+  if (dryRun && changes.length > 0) return formatDryRun(plans);
+  const waiting = assignments.filter(
+    ({ status, domid, busid }) =>
+      status !== 'present' && !unmet.some((one) => one.domid === domid && one.busid === busid),
+  );
   const others =
     waiting.length === 0
       ? ''
       : ` "pvusb assignments" shows why ${waiting.length} more ${waiting.length === 1 ? 'is' : 'are'} not.`;
-  const settled = `Guests have what the rules give them now.${others}\n`;
-  if (changes.length === 0) return settled;
-  if (!dryRun) return settled;
-  return `${plans.map((plan) => formatPlan(plan)).join('')}Nothing was changed (--dry-run).\n`;
+  return `Guests have what the rules give them now.${others}\n`;
 }

@@ -21,14 +21,14 @@ import { printable } from '../../sysfs/index.js';
 import { takeActivation } from '../activation.js';
 import type { CommonOptions } from '../context.js';
 import { printableJsonLine } from '../printable.js';
+import { apiSocketOf } from '../remote/address.js';
 import { usageError } from '../report.js';
 import { type RunProgram, runServed } from '../served-command.js';
 import type { Terminal } from '../terminal.js';
 import { VERSION } from '../version.js';
 import { describeEvent } from './watch.js';
 
-/** Where the API and the launcher's commands are, unless told otherwise. */
-const API_SOCKET = '/run/pvusb/api.sock';
+/** Where the launcher's commands are, unless told otherwise. */
 const COMMAND_SOCKET = '/run/pvusb/command.sock';
 
 /** Options of the command. */
@@ -72,7 +72,6 @@ export async function runServe(
     const api = await openApi({
       doors,
       service: daemon,
-      reading: daemon.reading,
       audit: auditReader(folder),
       version: VERSION,
       onFault: (error) => tell(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
@@ -111,13 +110,14 @@ interface Parts {
 
 async function doorsOf(terminal: Terminal, options: ServeOptions, parts: Parts): Promise<Door[]> {
   const { activated, peerOf, tell } = parts;
-  const path = options.socket || terminal.env.PVUSB_API_SOCKET || API_SOCKET;
+  const path = apiSocketOf(terminal.env, options.socket);
   const fd = activated.get('api');
   if (fd === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const unix: Door = {
     kind: 'unix',
     listen: fd === undefined ? { path } : { fd },
     peerOf,
+    owner: process.getuid?.(),
     group: await groupOf(options),
   };
   if (options.listen === undefined) return [unix];

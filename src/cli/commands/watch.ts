@@ -9,6 +9,7 @@ import {
   watchDomains,
 } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
+import { act, done } from '../act.js';
 import { type CommonOptions, printOutcome, withHost } from '../context.js';
 import { printableJsonLine } from '../printable.js';
 import type { Terminal } from '../terminal.js';
@@ -71,10 +72,11 @@ export function describeEvent(event: WatchEvent): string {
 
 /** Takes everything from a domain. */
 export async function runRelease(terminal: Terminal, domain: string, options: CommonOptions): Promise<void> {
-  await withHost(terminal, options, async (host, operation) => {
-    const outcome = await releaseDomain(host, { domain }, operation);
-    printOutcome(terminal, options, outcome, (released) => describeReleased(released, domain));
+  const outcome = await act(terminal, options, {
+    here: async (host, operation) => done(await releaseDomain(host, { domain }, operation)),
+    there: (daemon, asked, call) => daemon.release({ domain, ...asked }, call),
   });
+  printOutcome(terminal, options, outcome, (released) => describeReleased(released, domain));
 }
 
 function describeReleased({ devids, busids }: Released, typed: string): string {

@@ -15,7 +15,7 @@ import {
 } from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { reportError, usageError } from '../report.js';
+import { reportError, requireHere, usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
 import { formatUsbList } from './list.js';
@@ -126,7 +126,7 @@ export async function runXl(terminal: Terminal, name: string, argv: readonly str
     terminal.err(`${misuse}\n\n${usageOf(name, command)}`);
     return error.exitStatus;
   }
-  return perform(terminal, command, parsed);
+  return perform(terminal, name, command, parsed);
 }
 
 /** What is wrong with a command line by itself; undefined when nothing is. */
@@ -141,9 +141,10 @@ function misuseOf(
   return args.length > maxArgs ? `'pvusb ${name}' takes ${count(maxArgs)}.` : undefined;
 }
 
-async function perform(terminal: Terminal, command: XlCommand, argv: Argv): Promise<number> {
+async function perform(terminal: Terminal, name: string, command: XlCommand, argv: Argv): Promise<number> {
   const { args, json, dryRun } = argv;
   try {
+    requireHere(terminal, name);
     const act = command.prepare(args);
     const { text, data, plan } = await withHost(terminal, argv, (host, operation) =>
       act(host, { ...operation, dryRun }),

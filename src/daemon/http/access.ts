@@ -13,11 +13,14 @@ import {
   type Inventory,
   PvusbError,
   placesOf,
+  type QuiescedGuest,
+  quiescedDomains,
   type UsbDevice,
   type WantedUsb,
   type Where,
 } from '../../pvusb/index.js';
 import { busidNamed } from '../../pvusb/model/find.js';
+import { findQuiesced } from '../../pvusb/plan/quiesce.js';
 import type { Actor } from '../service.js';
 import { ROLES } from './tokens.js';
 
@@ -161,6 +164,16 @@ export function touchedByApply(
   const { guests, devices } = touchedByRemove(seen, { domain: request.domain });
   const wanted = (request.usb.devices ?? []).map(({ device }) => findDevice(seen, device).busid);
   return { guests, devices: devices === 'all' ? devices : [...devices, ...wanted] };
+}
+
+/** What giving a guest back what it had touches; nobody knows what that would be where it is not known. */
+export function touchedByRestore(seen: Inventory, guest: QuiescedGuest | undefined): Touched {
+  if (!guest) return { guests: 'all', devices: 'all' };
+  const guests = quiescedDomains(seen, guest);
+  return {
+    guests: guests.length === 0 ? 'all' : guests,
+    devices: guest.devices.map((one) => findQuiesced(seen, one)?.busid ?? one.busid),
+  };
 }
 
 /** What the rules may touch: a guest or all, and any device. */

@@ -1,8 +1,8 @@
 /** What a handler works with, and how a change is asked for. */
 import { randomUUID } from 'node:crypto';
-import type { AnswerOf, Changed, RequestOf, RouteName, ToldPlan } from '../../api/index.js';
+import type { AnswerOf, Changed, RequestOf, RouteName } from '../../api/index.js';
+import { toldPlan } from '../../commands/index.js';
 import {
-  formatPlan,
   type Host,
   type Inventory,
   type ObserveOptions,
@@ -19,8 +19,6 @@ export type AuditReader = (query: RequestOf<'audit'>) => Promise<AnswerOf<'audit
 /** What the API is made of besides the service. */
 export interface ApiParts {
   readonly service: Service;
-  /** Gives the host to what only looks. @throws {PvusbError} `xenstore-unreachable` while xenstored is gone */
-  readonly reading: <T>(body: (host: Host) => Promise<T>) => Promise<T>;
   readonly audit: AuditReader;
   /** Of the program. */
   readonly version: string;
@@ -49,7 +47,7 @@ export function look<T>(
   needs: Needs,
   body: (inventory: Inventory, host: Host) => T | Promise<T>,
 ): Promise<T> {
-  return parts.reading(async (host) => {
+  return parts.service.reading(async (host) => {
     const seen = await parts.service.inventory(signal);
     const from = hasRead(seen, needs) ? seen : undefined;
     return body(await observe(host, { ...needs, signal, from }), host);
@@ -100,9 +98,4 @@ function both(one: OnLook, other: OnLook): OnLook {
     one(seen);
     other(seen);
   };
-}
-
-/** A plan, and the same as text. */
-export function toldPlan(plan: Plan): ToldPlan {
-  return { ...plan, text: formatPlan(plan) };
 }

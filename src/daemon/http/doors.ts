@@ -29,6 +29,8 @@ interface UnixDoor {
   readonly kind: 'unix';
   readonly listen: Listen;
   readonly peerOf: PeerOf;
+  /** Whose daemon it is, if not root's: admin, too. A simulated host's is whoever's who has started it. */
+  readonly owner?: number | undefined;
   readonly group?: DoorGroup | undefined;
 }
 
@@ -50,12 +52,13 @@ export type Door = UnixDoor | TcpDoor;
 export type Connected = { readonly actor: Actor } | { readonly problem: string };
 
 /** Asks the kernel who has connected. */
-export function connectedTo({ peerOf, group }: UnixDoor, socket: Socket): Connected {
+export function connectedTo({ peerOf, owner, group }: UnixDoor, socket: Socket): Connected {
   try {
     const { pid, uid, gid, groups } = peerOf(socket);
     const peer = { via: 'unix', pid, uid, gid } as const;
     if (uid === 0) return { actor: { ...peer, name: 'root', role: 'admin' } };
     const name = `uid ${uid}`;
+    if (uid === owner) return { actor: { ...peer, name, role: 'admin' } };
     if (group && (gid === group.gid || groups.includes(group.gid))) {
       const { role, guests, devices } = group;
       return { actor: { ...peer, name, role, guests, devices } };

@@ -6,7 +6,7 @@ import type { Busid } from '../../sysfs/busid.js';
 import { withoutDetails } from '../../sysfs/details.js';
 import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
-import type { Domain, Inventory } from '../model/inventory.js';
+import type { Domain, Inventory, QemuAnswer } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
@@ -59,7 +59,7 @@ export async function observe(host: Host, options: ObserveOptions = {}): Promise
     const asks = options.asks === 'all' ? qemusToAsk : options.asks;
     const domids = asks?.(seen) ?? [];
     const [qemus, saved, uses] = await Promise.all([
-      Promise.all(domids.map((domid) => askQemu(host, domid, call))),
+      Promise.all(domids.map((domid) => answerIn(from, domid) ?? askQemu(host, domid, call))),
       options.saved === undefined ? [] : readSaved(host, domainsOf(seen, options.saved), call),
       options.uses === undefined ? undefined : observeUses(host, seen, options.uses, call),
     ]);
@@ -67,6 +67,11 @@ export async function observe(host: Host, options: ObserveOptions = {}): Promise
   } catch (error) {
     throw toPvusbError(error, { doing: 'observing the host', signal: options.signal });
   }
+}
+
+/** What somebody else has asked for this very look. */
+function answerIn(from: Inventory | undefined, domid: number): QemuAnswer | undefined {
+  return from?.qemus.find((answer) => answer.domid === domid);
 }
 
 function domainsOf({ domains }: Inventory, wanted: 'all' | readonly number[]): readonly Domain[] {
@@ -99,6 +104,7 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
 /** A look that was made for something else: what it lacks is added, and what it has too much is left out. */
 async function complete(host: Host, from: Inventory, options: ObserveOptions): Promise<Inventory> {
   const { ruleFiles, details } = await observeRules(host, options);
+  const quiesced = options.rules || options.quiesced ? await host.quiesced?.list() : from.quiesced;
   const hasDetails = from.devices.some(({ hash }) => hash !== undefined);
   const devices =
     details && !hasDetails
@@ -106,9 +112,9 @@ async function complete(host: Host, from: Inventory, options: ObserveOptions): P
       : details || !hasDetails
         ? from.devices
         : from.devices.map(withoutDetails);
-  const quiesced = options.rules || options.quiesced ? await host.quiesced?.list() : undefined;
-  const seen = {
-    ...from,
+  const { quiesced: _, ...rest } = from;
+  const seen: Inventory = {
+    ...rest,
     devices,
     ...(ruleFiles === undefined ? {} : { ruleFiles }),
     ...(quiesced?.length ? { quiesced } : {}),

@@ -44,7 +44,7 @@ export async function quiesceDomain(
   request: QuiesceRequest,
   options: OperationOptions = {},
 ): Promise<Quiesced> {
-  const { signal, dryRun } = options;
+  const { signal, dryRun, onLook } = options;
   const look = async (name: DomainName) => {
     const needs = { ...needsOf(name), details: true, quiesced: true };
     const planner = (seen: Inventory) => {
@@ -53,7 +53,7 @@ export async function quiesceDomain(
       const plan = planQuiesce(seen, domain, { kept: had, controllers: request.controllers });
       return { plan, result: { domain, known, had } };
     };
-    return operate(host, { signal, dryRun: true }, planner, needs);
+    return operate(host, { signal, onLook, dryRun: true }, planner, needs);
   };
   const plans: Plan[] = [];
   let seen = await look(request.domain);

@@ -57,6 +57,7 @@ export async function restoreDomain(
   const guest = await findGuest(host, name);
   const { token } = guest;
   const seen = await observe(host, { signal, details: true, rules: true, asks: 'all', uses: 'all' });
+  options.onLook?.(seen);
   const domain = findAgain(seen, guest);
   const { domid } = domain;
   const units = unitsOf(seen, domain, guest);

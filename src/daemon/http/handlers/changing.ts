@@ -1,6 +1,14 @@
 /** What changes the host or the rules. */
 import type { RouteName } from '../../../api/index.js';
-import { assign, HalfDoneError, parseSettings, reconciledJson, unassign } from '../../../commands/index.js';
+import {
+  assign,
+  HalfDoneError,
+  parseSettings,
+  reconciledJson,
+  toldDiagnosis,
+  toldPlan,
+  unassign,
+} from '../../../commands/index.js';
 import {
   type Adjustment,
   addController,
@@ -30,13 +38,15 @@ import {
   touchedByRules,
 } from '../access.js';
 import { type Ask, change, type Handler } from '../ask.js';
-import { doctorAnswer, type ReadingName } from './reading.js';
+import { QUIESCING } from './quiescing.js';
+import type { ReadingName } from './reading.js';
 
 /** The routes that change something. */
 type ChangingName = Exclude<RouteName, ReadingName | 'metrics' | 'events'>;
 
 /** Answers them. */
 export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
+  ...QUIESCING,
   async attach(ask) {
     const { domain, device, devid, port, force, always } = ask.request;
     // Both go beyond one guest and one device: over what the host needs, and over what is to come.
@@ -121,7 +131,7 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     await refuseNow(ask, () => ({ guests: 'all', devices: 'all' }));
     return change(ask, { what: 'doctor --fix' }, async (host, { signal, onStep, dryRun }) => {
       const diagnosis = await doctor(host, { signal, onStep, fix: !dryRun });
-      return { plans: diagnosis.plans, result: doctorAnswer(diagnosis) };
+      return { plans: diagnosis.plans, result: toldDiagnosis(diagnosis) };
     });
   },
   async answer(ask) {
@@ -135,8 +145,8 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
       return { guests: guest ? [guest] : 'all', devices: [busid as Busid] };
     });
     const operation = request.operation ?? id;
-    if (!dryRun) await parts.service.answer(id, grant, { by: actor, operation, signal });
-    return { operation, dryRun, result: { id, granted: grant }, plans: [] };
+    const plans = await parts.service.answer(id, grant, { by: actor, operation, dryRun, signal });
+    return { operation, dryRun, result: { id, granted: grant }, plans: plans.map(toldPlan) };
   },
   assign(ask) {
     const { dryRun: _, operation: __, mode = 'auto', ...request } = ask.request;

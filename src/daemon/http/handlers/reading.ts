@@ -1,5 +1,5 @@
 /** What only looks. */
-import { type AnswerOf, openApiDocument, type RouteName } from '../../../api/index.js';
+import { openApiDocument, type RouteName } from '../../../api/index.js';
 import {
   assignmentJson,
   checkRules,
@@ -8,21 +8,19 @@ import {
   exportUsb,
   listedDevices,
   listedDomains,
+  toldDiagnosis,
 } from '../../../commands/index.js';
 import {
   assignmentsOf,
   controllerInfo,
-  type Diagnosis,
-  describeFinding,
   doctor,
-  type Finding,
   listInventory,
+  listQuiesced,
   PvusbError,
-  severityOf,
 } from '../../../pvusb/index.js';
 import { formatImported, importFile, isGuestName } from '../../../rules/imports/index.js';
 import { readUsbNames } from '../../../sysfs/index.js';
-import { type Handler, look, toldPlan } from '../ask.js';
+import { type Handler, look } from '../ask.js';
 
 /** The routes that only look, except for those that do not answer with JSON. */
 export type ReadingName = Extract<
@@ -41,6 +39,7 @@ export type ReadingName = Extract<
   | 'explain'
   | 'check'
   | 'requests'
+  | 'quiesced'
   | 'audit'
   | 'import'
 >;
@@ -58,25 +57,25 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
       return listedDevices(seen, names, ask.request);
     }),
   list: ({ parts, request, signal }) =>
-    parts.reading(async (host) => {
+    parts.service.reading(async (host) => {
       const from = await parts.service.inventory(signal);
       return listedDomains(await listInventory(host, request, { signal, from }), request.domain);
     }),
   controllerInfo: ({ parts, request, signal }) =>
-    parts.reading(async (host) => {
+    parts.service.reading(async (host) => {
       const from = await parts.service.inventory(signal);
       return controllerInfo(host, request, { signal, from });
     }),
   export: ({ parts, request, signal }) =>
-    parts.reading(async (host) => {
+    parts.service.reading(async (host) => {
       const from = await parts.service.inventory(signal);
       const seen = await listInventory(host, request, { signal, asksQemu: false, from });
       const { inventory: _, ...exported } = exportUsb(seen, request.domain);
       return exported;
     }),
   doctor: ({ parts, request, signal }) =>
-    parts.reading(async (host) =>
-      doctorAnswer(await doctor(host, { signal, ...(request.quick ? { settleMs: 0 } : {}) })),
+    parts.service.reading(async (host) =>
+      toldDiagnosis(await doctor(host, { signal, ...(request.quick ? { settleMs: 0 } : {}) })),
     ),
   assignments: (ask) =>
     look(ask, { asks: 'all', uses: 'all', rules: true }, (seen) => assignmentsOf(seen).map(assignmentJson)),
@@ -86,6 +85,7 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
     ),
   check: (ask) => look(ask, { rules: true, details: true }, checkRules),
   requests: async ({ parts }) => parts.service.requests,
+  quiesced: ({ parts }) => parts.service.reading(listQuiesced),
   audit: async ({ parts, request }) => ({ entries: await parts.audit(request) }),
   async import({ request }) {
     const { format, text, path = 'the file', guest, mode } = request;
@@ -100,21 +100,3 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
     return { text: made, complete: isComplete, problems, warnings, reports };
   },
 };
-
-/** A diagnosis in the words of the API. */
-export function doctorAnswer(diagnosis: Diagnosis): AnswerOf<'doctor'> {
-  const { findings, plans, remaining, failures, idle, revived } = diagnosis;
-  const told = (finding: Finding) => ({
-    finding: finding.finding,
-    severity: severityOf(finding),
-    sentence: describeFinding(finding),
-  });
-  return {
-    healthy: !findings.some((finding) => severityOf(finding) === 'wrong'),
-    findings: findings.map((finding, at) => ({ ...told(finding), plan: toldPlan(plans[at]!) })),
-    remaining: remaining.map(told),
-    failures,
-    idle,
-    revived,
-  };
-}
