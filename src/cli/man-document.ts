@@ -24,7 +24,7 @@ interface ManDocument {
 /** Formats a page in roff (`man(7)`). Its first heading is left out: the name says it. */
 export function formatManDocument({ name, section, summary, text, version, date }: ManDocument): string {
   const [, ...rest] = lexer(text).filter(({ type }) => type !== 'space');
-  return [
+  const lines = [
     `.TH ${name.toUpperCase()} ${section} ${date} "pvusb ${roff(version)}" "Xen"`,
     NO_HYPHENS,
     '.ad l',
@@ -35,7 +35,9 @@ export function formatManDocument({ name, section, summary, text, version, date 
     '.SH SEE ALSO',
     ...prose('pvusb(1), pvusb-serve(8), pvusb-rules(5), xl(1)'),
     '',
-  ].join('\n');
+  ];
+  // A section begins with a paragraph anyway.
+  return lines.filter((line, at) => line !== '.PP' || !lines[at - 1]?.startsWith('.S')).join('\n');
 }
 
 function formatBlock(token: Token): string[] {

@@ -36,7 +36,7 @@ describe('pvusb sim', () => {
     assert.deepEqual([status, stderr], [0, '']);
     assert.equal(
       stdout,
-      `export XENSTORED_PATH=${quoted('socket')}\nexport PVUSB_SYSFS=${quoted('sys')}\nexport PVUSB_QMP=${quoted('')}\nexport PVUSB_USERDATA=${quoted('userdata')}\nexport PVUSB_PROC=${quoted('proc')}\nexport PVUSB_DEV=${quoted('dev')}\nexport PVUSB_RULES=${quoted('rules')}\nexport PVUSB_STATE=${quoted('state')}\nexport PVUSB_AUDIT=${quoted('audit')}\nexport PVUSB_USBIDS=${quoted('usb.ids')}\nready\n`,
+      `export XENSTORED_PATH=${quoted('socket')}\nexport PVUSB_SYSFS=${quoted('sys')}\nexport PVUSB_QMP=${quoted('')}\nexport PVUSB_USERDATA=${quoted('userdata')}\nexport PVUSB_PROC=${quoted('proc')}\nexport PVUSB_DEV=${quoted('dev')}\nexport PVUSB_RULES=${quoted('rules')}\nexport PVUSB_STATE=${quoted('state')}\nexport PVUSB_AUDIT=${quoted('audit')}\nexport PVUSB_API_SOCKET=${quoted('api')}\nexport PVUSB_COMMAND_SOCKET=${quoted('command')}\nexport PVUSB_USBIDS=${quoted('usb.ids')}\nready\n`,
     );
     const [first] = stdout.split('\n');
     assert.equal(

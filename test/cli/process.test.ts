@@ -40,7 +40,7 @@ describe('pvusb sim as a process', () => {
     const dir = join(base, 'host');
     assert.equal(
       sim.stdout,
-      `export XENSTORED_PATH=${dir}/socket\nexport PVUSB_SYSFS=${dir}/sys\nexport PVUSB_QMP=${dir}\nexport PVUSB_USERDATA=${dir}/userdata\nexport PVUSB_PROC=${dir}/proc\nexport PVUSB_DEV=${dir}/dev\nexport PVUSB_RULES=${dir}/rules\nexport PVUSB_STATE=${dir}/state\nexport PVUSB_AUDIT=${dir}/audit\nexport PVUSB_USBIDS=${dir}/usb.ids\nready\n`,
+      `export XENSTORED_PATH=${dir}/socket\nexport PVUSB_SYSFS=${dir}/sys\nexport PVUSB_QMP=${dir}\nexport PVUSB_USERDATA=${dir}/userdata\nexport PVUSB_PROC=${dir}/proc\nexport PVUSB_DEV=${dir}/dev\nexport PVUSB_RULES=${dir}/rules\nexport PVUSB_STATE=${dir}/state\nexport PVUSB_AUDIT=${dir}/audit\nexport PVUSB_API_SOCKET=${dir}/api\nexport PVUSB_COMMAND_SOCKET=${dir}/command\nexport PVUSB_USBIDS=${dir}/usb.ids\nready\n`,
     );
     assert.equal(sim.stderr, '');
   });

@@ -123,6 +123,10 @@ describe('the commands about rules', () => {
     );
     await refused('rules-invalid', 'assign', 'u2', '3-2');
     await refused('rules-invalid', 'reconcile');
+    assert.equal(
+      await stage.done('check', '--rules', join(stage.dir, 'none')),
+      '0 rules, nothing is wrong.\n',
+    );
     const check = await stage.run('check');
     assert.equal(check.status, 1);
     assert.match(

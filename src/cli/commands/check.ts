@@ -5,6 +5,7 @@ import { formatPlace } from '../../rules/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
 import type { Terminal } from '../terminal.js';
+import { withRules } from './explain.js';
 
 /** Options of the command. */
 export interface CheckOptions extends CommonOptions {
@@ -17,7 +18,7 @@ const WRONG_STATUS = 1;
 /** Runs the command; gives the exit status. */
 export async function runCheck(terminal: Terminal, options: CheckOptions): Promise<number> {
   return withHost(terminal, options, async (host, { signal }) => {
-    const inventory = await observe(host, { signal, rules: true, details: true });
+    const inventory = await observe(withRules(host, options), { signal, rules: true, details: true });
     const checked = checkRules(inventory);
     const { rules, problems, doubts } = checked;
     if (options.json) printJson(terminal, checked);

@@ -72,6 +72,8 @@ export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
       PVUSB_STATE: join(dir, 'state'),
       PVUSB_AUDIT: join(dir, 'audit'),
       PVUSB_USBIDS: join(dir, 'usb.ids'),
+      // A daemon elsewhere has nothing to do with it.
+      PVUSB_HOST: undefined,
     };
     terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');
     for (const scene of SCENES) {

@@ -39,19 +39,19 @@ async function withExplained(
   body: (inventory: Inventory) => void,
 ): Promise<void> {
   const look = async (host: Host): Promise<void> => {
-    const rules = options.rules === undefined ? host.rules : openRuleFiles(options.rules, systemClock);
-    body(
-      await observe(
-        { ...host, ...(rules ? { rules } : {}) },
-        { signal: terminal.signal, rules: true, details: true, uses: 'all' },
-      ),
-    );
+    const { signal } = terminal;
+    body(await observe(withRules(host, options), { signal, rules: true, details: true, uses: 'all' }));
   };
   if (options.host === undefined) return withHost(terminal, options, look);
   const { readWorld } = await import('./sim.js');
   const { simulatedHost } = await import('../../testing/index.js');
   await using host = await simulatedHost(await readWorld(options.host));
   await look(host);
+}
+
+/** A host with the rules of another folder, if one was named. */
+export function withRules(host: Host, { rules }: { readonly rules?: string | undefined }): Host {
+  return rules === undefined ? host : { ...host, rules: openRuleFiles(rules, systemClock) };
 }
 
 function formatParts(parts: readonly RulePart[], columns: number | undefined): string {

@@ -64,8 +64,12 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
       PVUSB_RULES: join(dir, RULES),
       PVUSB_STATE: join(dir, 'state'),
       PVUSB_AUDIT: join(dir, 'audit'),
+      PVUSB_API_SOCKET: join(dir, 'api'),
+      PVUSB_COMMAND_SOCKET: join(dir, 'command'),
       // Does not exist unless someone creates it: what the host prints is the same on every machine.
       PVUSB_USBIDS: join(dir, 'usb.ids'),
+      // Commands would go to a daemon elsewhere instead.
+      ...(terminal.env.PVUSB_HOST ? { PVUSB_HOST: '' } : {}),
     };
     for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
