@@ -24,13 +24,13 @@ const WAYS: readonly { readonly name: string; readonly start: string; readonly s
   {
     name: 'zsh',
     start: '-i',
-    setup: `fpath+=("$FUNCTIONS"); autoload -U compinit; compinit -u -D; bindkey '^I' complete-word; PS1='${PROMPT}'`,
+    setup: `fpath+=("$FUNCTIONS"); autoload -U compinit; compinit -u -d "$DUMP"; bindkey '^I' complete-word; PS1='${PROMPT}'`,
   },
   {
     name: 'zsh',
     start: '-i',
     setup:
-      "autoload -U compinit; compinit -u -D; bindkey '^I' complete-word\n" +
+      `autoload -U compinit; compinit -u -d "$DUMP"; bindkey '^I' complete-word\n` +
       `source "$SCRIPT"; source "$SCRIPT"; PS1='${PROMPT}'`,
   },
   {
@@ -123,6 +123,8 @@ for (const { name, start, setup } of WAYS) {
         RC: join(folder, 'rc'),
         SCRIPT: join(folder, 'script'),
         FUNCTIONS: join(folder, 'functions'),
+        // zsh has looked through its thousand functions the first time.
+        DUMP: join(folder, 'dump'),
         WORK: join(folder, 'work'),
         SHELL_PROGRAM: kit!.program,
         ...more,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Program, SHELL_COMMAND, shell } from './program.js';
+import { SHELL_COMMAND, shell, startShell } from './program.js';
 import { openStage, type Stage } from './stage.js';
 
 const FULL = 'no space left on device (ENOSPC)';
@@ -88,7 +88,7 @@ describe('output that cannot be written', () => {
   });
 
   it('is told at once by what runs on', async () => {
-    const watch = new Program('bash', ['-c', `exec ${SHELL_COMMAND} watch > /dev/full`], stage.env);
+    const watch = startShell(`exec ${SHELL_COMMAND} watch > /dev/full`, stage.env);
     await watch.complains(`pvusb: Standard output cannot be written any more: ${FULL}.\n`);
     watch.child.kill('SIGTERM');
     const { status, stderr } = await watch.ended();

@@ -92,7 +92,12 @@ export function pvusb(argv: readonly string[], env: Env = {}): Promise<Run> {
 
 /** Runs a shell command to its end; in it `pvusb` is the program. */
 export function shell(command: string, env: Env = {}): Promise<Run> {
-  return new Program('bash', ['-c', `pvusb() { ${SHELL_COMMAND} "$@"; }\n${command}`], env).ended();
+  return startShell(`pvusb() { ${SHELL_COMMAND} "$@"; }\n${command}`, env).ended();
+}
+
+/** Starts a shell command. To bash a pipe of Node's looks like a connection from elsewhere: it would read ~/.bashrc. */
+export function startShell(command: string, env: Env): Program {
+  return new Program('bash', ['--norc', '-c', command], env);
 }
 
 /** Starts `pvusb sim` and waits until it is ready. */

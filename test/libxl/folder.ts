@@ -71,7 +71,7 @@ export class Actor implements AsyncDisposable {
   /** The same, with files of at most this many bytes (whole kibibytes). */
   static limited(bytes: number, name: string, ...args: string[]): Actor {
     const command = `ulimit -f ${bytes / 1024}; exec "$@"`;
-    return new Actor('bash', ['-c', command, 'bash', process.execPath, scriptPath(name), ...args]);
+    return new Actor('bash', ['--norc', '-c', command, 'bash', process.execPath, scriptPath(name), ...args]);
   }
 
   /** Resolves when the process has printed a line. */
