@@ -62,7 +62,16 @@ printf '%s' '${ARM_PROGRAM}${emulator}:F' > /proc/sys/fs/binfmt_misc/register`;
   return { status, printed };
 }
 
-/** The root file system of a system, made unless the cache has it. It is not changed: trials are made on top of it. */
+/** Devices cannot be made in a user namespace, as in a container of LXC: they are the machine's. */
+const SECOND_STAGE = `
+mount -t tmpfs none "$1/dev"
+for name in null zero full random urandom tty; do
+  touch "$1/dev/$name"
+  mount --bind "/dev/$name" "$1/dev/$name"
+done
+exec env container=lxc chroot "$1" /debootstrap/debootstrap --second-stage`;
+
+/** The root file system of a system, made unless the cache has it. It is not changed: trials are made in copies. */
 export async function provideRoot(name, architecture, { isNative, emulator }) {
   const { suite, archive } = SYSTEMS[name];
   const folder = join(cache, `${suite}-${architecture}`);
@@ -80,7 +89,7 @@ export async function provideRoot(name, architecture, { isNative, emulator }) {
   if (!isNative) first.push('--foreign');
   await mustRun('exec debootstrap "$@"', { args: [...first, suite, made, ARCHIVES[archive], recipe] });
   if (!isNative) {
-    await mustRun('exec chroot "$1" /debootstrap/debootstrap --second-stage', { args: [made], emulator });
+    await mustRun(SECOND_STAGE, { args: [made], emulator });
   }
   await mustRun('rm -rf "$1"/var/cache/apt/archives/*.deb', { args: [made] });
   renameSync(made, folder);

@@ -28,7 +28,7 @@ works() {
 echo "SYSTEM: $PRETTY_NAME, glibc $(ldd --version | sed -n '1s/.* //p')"
 files > /tmp/before
 
-dpkg -i "$deb" > /tmp/dpkg 2>&1 || fail "dpkg: $(tail -n 3 /tmp/dpkg)"
+dpkg -i "$deb" > /tmp/dpkg 2>&1 || fail "dpkg: $(tail -n 8 /tmp/dpkg)"
 works /usr/bin/pvusb
 [ -z "$(dpkg --verify pvusb)" ] || fail 'dpkg --verify'
 [ "$(dpkg-query -W -f '${Status}' pvusb)" = 'install ok installed' ] || fail 'dpkg-query'
