@@ -75,6 +75,7 @@ export const ROUTES = {
   }),
   openapi: read('/openapi.json', none, answers.documentAnswer, 'This document.'),
   version: read('version', none, answers.versionAnswer, 'Says which version answers.'),
+  whoami: read('whoami', none, answers.whoamiAnswer, 'Says who asks, and what they may do.'),
   inventory: read('inventory', none, inventory, 'The whole host as it is now.'),
   devices: read(
     'devices',

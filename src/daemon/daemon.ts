@@ -13,6 +13,7 @@ import {
   type OpenHost,
   type OperationOptions,
   observe,
+  type Plan,
   type Progress,
   PvusbError,
   subjectsOf,
@@ -120,7 +121,11 @@ export class Daemon implements Service {
     }
   }
 
-  async answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<void> {
+  async answer(
+    id: string,
+    isGranted: boolean,
+    asked: Omit<Asked, 'what' | 'request'>,
+  ): Promise<readonly Plan[]> {
     const request = this.requests.find((one) => one.id === id);
     if (!request)
       throw new PvusbError('no-such-request', `No request "${id}" is waiting; it may have been answered.`);
@@ -132,9 +137,13 @@ export class Daemon implements Service {
       request,
       why: asked.why ?? `${rule} asks`,
     };
-    await this.operate(whole, async (host, options) => {
-      if (isGranted) await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
-      else if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();
+    return this.operate(whole, async (host, options) => {
+      if (isGranted) {
+        const { plan } = await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
+        return [plan];
+      }
+      if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();
+      return [];
     });
   }
 

@@ -1,7 +1,7 @@
 /** The daemon as its doors see it: the API, the command line's socket, the duties. */
 import type { AskRequest, Numbered, Role, ServiceState } from '../api/index.js';
 import type { AuditEntry } from '../audit/index.js';
-import type { Host, Inventory, OperationOptions, Subjects } from '../pvusb/index.js';
+import type { Host, Inventory, OperationOptions, Plan, Subjects } from '../pvusb/index.js';
 
 export type { AskRequest, DaemonEvent, Numbered, OperationPhase, Role, ServiceState } from '../api/index.js';
 
@@ -80,9 +80,10 @@ export interface Service {
    */
   operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T>;
   /**
-   * Answers a request: the guest gets the device, or not until it is plugged in again.
+   * Answers a request: the guest gets the device, or not until it is plugged in again. Gives the plans that it took, or
+   * in a dry run would take.
    *
    * @throws {PvusbError} `no-such-request`, or why it could not be attached
    */
-  answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<void>;
+  answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<readonly Plan[]>;
 }

@@ -106,10 +106,12 @@ export function serviceOf(host: Host): TestService {
         throw error;
       }
     },
-    async answer(id, isGranted) {
+    async answer(id, isGranted, { dryRun }) {
       const { domid, busid } = service.requests.find((one) => one.id === id)!;
-      service.requests = service.requests.filter((one) => one.id !== id);
-      if (isGranted) await attachDevice(host, { domain: domid, device: busid });
+      if (!dryRun) service.requests = service.requests.filter((one) => one.id !== id);
+      if (!isGranted) return [];
+      const { plan } = await attachDevice(host, { domain: domid, device: busid }, { dryRun });
+      return [plan];
     },
   };
   return service;

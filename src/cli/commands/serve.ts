@@ -20,6 +20,7 @@ import { openHost, PvusbError } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { takeActivation } from '../activation.js';
 import type { CommonOptions } from '../context.js';
+import { findPage } from '../page-folder.js';
 import { printableJsonLine } from '../printable.js';
 import { usageError } from '../report.js';
 import { runServed } from '../served-command.js';
@@ -71,6 +72,7 @@ export async function runServe(terminal: Terminal, options: ServeOptions): Promi
       reading: daemon.reading,
       audit: auditReader(folder),
       version: VERSION,
+      page: await findPage(env),
       onFault: (error) => tell(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
     });
     closers.unshift(() => api.close());

@@ -29,7 +29,7 @@ import {
   touchedByRemove,
   touchedByRules,
 } from '../access.js';
-import { type Ask, change, type Handler } from '../ask.js';
+import { type Ask, change, type Handler, toldPlan } from '../ask.js';
 import { doctorAnswer, type ReadingName } from './reading.js';
 
 /** The routes that change something. */
@@ -135,8 +135,8 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
       return { guests: guest ? [guest] : 'all', devices: [busid as Busid] };
     });
     const operation = request.operation ?? id;
-    if (!dryRun) await parts.service.answer(id, grant, { by: actor, operation, signal });
-    return { operation, dryRun, result: { id, granted: grant }, plans: [] };
+    const plans = await parts.service.answer(id, grant, { by: actor, operation, signal, dryRun });
+    return { operation, dryRun, result: { id, granted: grant }, plans: plans.map(toldPlan) };
   },
   assign(ask) {
     const { dryRun: _, operation: __, mode = 'auto', ...request } = ask.request;

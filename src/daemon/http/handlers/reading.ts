@@ -31,6 +31,7 @@ export type ReadingName = Extract<
   | 'readiness'
   | 'openapi'
   | 'version'
+  | 'whoami'
   | 'inventory'
   | 'devices'
   | 'list'
@@ -51,6 +52,7 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   readiness: async ({ parts }) => ({ state: parts.service.state }),
   openapi: async ({ parts }) => openApiDocument(parts.version),
   version: async ({ parts }) => ({ version: parts.version, api: 1 }),
+  whoami: async ({ actor: { name, role, guests, devices } }) => ({ name, role, guests, devices }),
   inventory: (ask) => look(ask, { asks: 'all', uses: 'all', rules: true, details: true }, (seen) => seen),
   devices: (ask) =>
     look(ask, { uses: 'all', rules: true }, async (seen) => {
