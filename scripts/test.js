@@ -21,6 +21,7 @@ const made = await Promise.allSettled([
   does('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']),
   does('build', process.execPath, ['scripts/build.js']),
   does('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']),
+  does('check the page', bin('tsc'), ['-p', 'web/tsconfig.json']),
 ]);
 const faults = made.filter(({ status }) => status === 'rejected');
 for (const { reason } of faults) console.error(`# ${reason.message}`);

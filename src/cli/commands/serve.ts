@@ -45,8 +45,12 @@ export interface ServeOptions extends CommonOptions {
   readonly tokens?: string;
 }
 
-/** Runs until it is stopped. */
-export async function runServe(terminal: Terminal, options: ServeOptions): Promise<void> {
+/** Runs until it is stopped. `onOpen` is called when the doors are open; it is told whether there is a page. */
+export async function runServe(
+  terminal: Terminal,
+  options: ServeOptions,
+  onOpen?: (hasPage: boolean) => void,
+): Promise<void> {
   const { env, signal } = terminal;
   const activated = takeActivation(process.env, process.pid);
   const systemd = openNotifier(process.env, process.pid);
@@ -64,6 +68,7 @@ export async function runServe(terminal: Terminal, options: ServeOptions): Promi
     },
     onWatch: (event) => terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`),
   });
+  const page = await findPage(env);
   const closers: (() => Promise<unknown>)[] = [() => audit.close()];
   try {
     const api = await openApi({
@@ -72,12 +77,13 @@ export async function runServe(terminal: Terminal, options: ServeOptions): Promi
       reading: daemon.reading,
       audit: auditReader(folder),
       version: VERSION,
-      page: await findPage(env),
+      page,
       onFault: (error) => tell(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
     });
     closers.unshift(() => api.close());
     const commands = await openCommands(terminal, options, { activated, peerOf, daemon });
     closers.unshift(() => commands.close());
+    onOpen?.(page !== undefined);
     const stop = feedWatchdog(systemd, daemon);
     daemon.events.listen(({ event }) => {
       if (event.event === 'state') void systemd.notify(statusOf(event.state)).catch(() => undefined);
