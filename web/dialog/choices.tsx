@@ -24,9 +24,10 @@ export function Choices({ giving }: { readonly giving: Giving }) {
   );
   return (
     <div class="choices">
-      <label>
-        Guest
+      <div class="field">
+        <label for="choice-guest">Guest</label>
         <select
+          id="choice-guest"
           autofocus={domid === undefined}
           value={domid === undefined ? '' : `${domid}`}
           onChange={({ currentTarget: { value } }) =>
@@ -44,10 +45,11 @@ export function Choices({ giving }: { readonly giving: Giving }) {
             </option>
           ))}
         </select>
-      </label>
-      <label>
-        Port
+      </div>
+      <div class="field">
+        <label for="choice-port">Port</label>
         <select
+          id="choice-port"
           value={port === undefined ? '' : `${devid} ${port}`}
           onChange={({ currentTarget: { value } }) => {
             const [chosen, at] = value.split(' ').map(Number);
@@ -63,7 +65,7 @@ export function Choices({ giving }: { readonly giving: Giving }) {
             </option>
           ))}
         </select>
-      </label>
+      </div>
       {isAdmin && (
         <label class="check">
           <input

@@ -45,26 +45,26 @@ export type Kind =
   | 'usb';
 
 const KINDS: readonly (readonly [classes: RegExp, kind: Kind, word: string])[] = [
-  [/\b08\/../, 'storage', 'storage'],
-  [/\b0b\/../, 'card', 'smart card reader'],
-  [/\b07\/../, 'printer', 'printer'],
-  [/\b0e\/../, 'video', 'camera'],
-  [/\b01\/../, 'audio', 'audio'],
-  [/\be0\/01\/01/, 'wireless', 'Bluetooth'],
-  [/\b02\/0[26-f]|\b02\/0d|\be0\/../, 'network', 'network'],
-  [/\b02\/02|\b0a\/../, 'serial', 'serial'],
-  [/\b03\/01\/01/, 'keyboard', 'keyboard'],
-  [/\b03\/01\/02/, 'mouse', 'mouse'],
-  [/\b03\/../, 'keyboard', 'input'],
-  [/\b09/, 'hub', 'hub'],
+  [/^08/, 'storage', 'storage'],
+  [/^0b/, 'card', 'smart card reader'],
+  [/^07/, 'printer', 'printer'],
+  [/^0e/, 'video', 'camera'],
+  [/^01/, 'audio', 'audio'],
+  [/^e0\/01\/01/, 'wireless', 'Bluetooth'],
+  [/^02\/0[6-9a-f]|^e0/, 'network', 'network'],
+  [/^02|^0a/, 'serial', 'serial'],
+  [/^03\/01\/01/, 'keyboard', 'keyboard'],
+  [/^03\/01\/02/, 'mouse', 'mouse'],
+  [/^03/, 'keyboard', 'input'],
+  [/^09/, 'hub', 'hub'],
 ];
 
 /** The kind of a device, and a word for it. */
 export function kindOf(device: Device | Gone): { readonly kind: Kind; readonly word: string } {
   if ('kind' in device && device.kind === 'root-hub') return { kind: 'controller', word: 'USB controller' };
   if ('kind' in device && device.kind === 'hub') return { kind: 'hub', word: 'hub' };
-  const classes = 'classes' in device ? device.classes : classesOf(device);
-  const [, kind, word] = KINDS.find(([pattern]) => pattern.test(classes)) ?? [];
+  const classes = ('classes' in device ? device.classes : classesOf(device)).split(' ');
+  const [, kind, word] = KINDS.find(([pattern]) => classes.some((one) => pattern.test(one))) ?? [];
   return { kind: kind ?? 'usb', word: word ?? 'USB device' };
 }
 

@@ -124,6 +124,7 @@ export function createStore(api: Api): Store {
       refresh.later();
       diagnose.later();
     } else if (event.event === 'requests') setShared(requests, event.requests);
+    else if (event.event === 'assignments') refresh.later();
     else if (event.event === 'state') service.value = event.state;
     else if (event.event === 'start' || event.event === 'reset' || event.event === 'renewed') lookAgain();
     else if (event.event === 'operation' && event.phase !== 'begin') {

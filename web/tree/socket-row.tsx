@@ -23,19 +23,28 @@ export function SocketRow({ node, isOperator }: { readonly node: Node; readonly 
   const row = useDrag(dragged);
   const { kind, word } =
     device || gone ? kindOf((device ?? gone)!) : { kind: 'usb' as const, word: 'device' };
+  const trouble = place && portTrouble(place.port);
   const name = device?.name ?? gone?.name ?? place?.port.device?.product ?? busid;
   return (
     <div ref={row} class={`row${device ? '' : ' absent'}${dragged ? ' can-drag' : ''}`} data-busid={busid}>
       <Icon of={device ? kind : 'unplugged'} />
       <div class="what">
-        <span class="name">{shown(name)}</span>
+        <span class="head-line">
+          <span class="name">{shown(name)}</span> <Holder node={node} />
+        </span>
         <span class="meta">
           socket {socket} · {word}
           {device && ` · ${device.vendorId}:${device.productId}`}
           {device?.serial && ` · ${shown(device.serial)}`}
           {device && device.speedMbps > 0 && ` · ${formatSpeed(device.speedMbps)}`}
+          {device && !place && device.kind === 'device' && (
+            <> · {device.usedBy === '-' ? 'no driver has it' : `used by ${shown(device.usedBy)}`}</>
+          )}
         </span>
-        <Holder node={node} />
+        {trouble && <span class="why">{`${trouble.word}: ${trouble.why}`}</span>}
+        {place?.port.forced !== undefined && (
+          <span class="why">given although the host needs it: {shown(place.port.forced)}</span>
+        )}
       </div>
       {isOperator && <Actions node={node} name={name} isFree={isFree} />}
     </div>
@@ -48,33 +57,15 @@ function canBeGiven({ assignable, uses = [] }: Device): boolean {
 }
 
 function Holder({ node: { device, place } }: { readonly node: Node }) {
-  if (place) {
-    const trouble = portTrouble(place.port);
+  if (place)
     return (
-      <span class="holder">
-        <Chip tone={trouble ? 'wait' : 'good'}>
-          {shown(guestName(place.guest))}, port {place.port.port}
-        </Chip>
-        {trouble && <span class="why">{`${trouble.word}: ${trouble.why}`}</span>}
-        {place.port.forced !== undefined && (
-          <span class="why">given although the host needs it: {shown(place.port.forced)}</span>
-        )}
-      </span>
+      <Chip tone={portTrouble(place.port) ? 'wait' : 'good'}>
+        {shown(guestName(place.guest))}, port {place.port.port}
+      </Chip>
     );
-  }
-  if (!device)
-    return (
-      <span class="holder">
-        <Chip tone="still">pulled out</Chip>
-      </span>
-    );
-  if (device.kind !== 'device') return null;
-  return (
-    <span class="holder">
-      <span class="who">{device.usedBy === '-' ? 'nobody has it' : `host: ${shown(device.usedBy)}`}</span>
-      {device.reason !== undefined && <Chip tone="still">stays here: {shown(device.reason)}</Chip>}
-    </span>
-  );
+  if (!device) return <Chip tone="still">pulled out</Chip>;
+  if (device.kind !== 'device' || device.reason === undefined) return null;
+  return <Chip tone="still">stays here: {shown(device.reason)}</Chip>;
 }
 
 function Actions({
