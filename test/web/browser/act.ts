@@ -63,14 +63,20 @@ export async function beginGiving(
 /** Confirms what is planned, and waits until it is done. */
 export async function confirm(hand: Hand, page: Page, verb: RegExp | string): Promise<void> {
   const button = page.getByRole('dialog').getByRole('button', { name: verb });
-  await page.locator('.dialog-buttons .main:not([aria-disabled="true"])').waitFor();
+  const told = async (error: unknown): Promise<never> =>
+    assert.fail(`${error}\nThe dialog says: ${await page.getByRole('dialog').innerText()}`);
+  await page.locator('.dialog-buttons .main:not([aria-disabled="true"])').waitFor().catch(told);
   await press(hand, page, button);
-  await page.locator('.outcome.good').waitFor();
+  await page.locator('.outcome.good').waitFor().catch(told);
 }
 
 /** Closes the dialog. */
 export async function close(hand: Hand, page: Page): Promise<void> {
-  if (hand === 'mouse') await page.getByRole('dialog').getByRole('button', { name: /^(Close|Cancel)$/ }).click();
+  if (hand === 'mouse')
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^(Close|Cancel)$/ })
+      .click();
   else await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
 }

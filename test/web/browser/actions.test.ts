@@ -53,11 +53,19 @@ for (const hand of HANDS) {
       await undo(hand, page, 'Give it to frontdesk');
       await deviceRow(page, '1-2').getByText('frontdesk, port 5').waitFor();
       // The mouse can drag it back as well.
-      if (hand === 'mouse') await guestCard(page, 2).locator('[data-busid="1-2"]').dragTo(page.locator('#devices-title'));
-      else await press(hand, page, guestCard(page, 2).getByRole('button', { name: /^Take back… Memory Stick 32 GB/ }));
+      if (hand === 'mouse')
+        await guestCard(page, 2).locator('[data-busid="1-2"]').dragTo(page.locator('#devices-title'));
+      else
+        await press(
+          hand,
+          page,
+          guestCard(page, 2).getByRole('button', { name: /^Take back… Memory Stick 32 GB/ }),
+        );
       await confirm(hand, page, 'Take it back');
       await close(hand, page);
-      await deviceRow(page, '1-2').getByRole('button', { name: /^Give to…/ }).waitFor();
+      await deviceRow(page, '1-2')
+        .getByRole('button', { name: /^Give to…/ })
+        .waitFor();
     });
 
     it('brings a controller along, and takes it away when that is undone', async () => {
@@ -84,7 +92,11 @@ for (const hand of HANDS) {
     });
 
     it('removes a rule; the guest keeps what it has', async () => {
-      await press(hand, page, page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }));
+      await press(
+        hand,
+        page,
+        page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }),
+      );
       await page.getByText('This rule is removed.').waitFor();
       await confirm(hand, page, 'Remove the rule');
       await close(hand, page);
@@ -111,13 +123,18 @@ for (const hand of HANDS) {
       await confirm(hand, page, 'Do not give it');
       await close(hand, page);
       await page.getByText('Waiting for your word').waitFor({ state: 'detached' });
-      await deviceRow(page, '3-3').getByRole('button', { name: /^Give to…/ }).waitFor();
+      await deviceRow(page, '3-3')
+        .getByRole('button', { name: /^Give to…/ })
+        .waitFor();
     });
 
     it('refuses what the host needs, says what for, and lets an admin give a reason', async () => {
       await press(hand, page, deviceRow(page, '1-3.1').getByRole('button', { name: /^Give to…/ }));
       await page.getByLabel('Guest', { exact: true }).selectOption('accounting');
-      await page.getByRole('alert').getByText(/only keyboard/).waitFor();
+      await page
+        .getByRole('alert')
+        .getByText(/only keyboard/)
+        .waitFor();
       await page.getByLabel('Reason to give it all the same').fill('a spare one is in the drawer');
       await press(hand, page, page.getByRole('button', { name: 'Plan with this reason' }));
       await confirm(hand, page, 'Give it to accounting');
