@@ -155,7 +155,8 @@ function put(guests: readonly Guest[], guest: Guest): readonly Guest[] {
 }
 
 /** The view with what the daemon answered; what has not changed stays the same object. */
-export function withAnswers(view: View, answers: Omit<View, 'gone'>): View {
-  const plugged = new Set(answers.devices.map(({ busid }) => busid as string));
+export function withAnswers(view: View, answers: Partial<View>): View {
+  const { devices = view.devices } = answers;
+  const plugged = new Set(devices.map(({ busid }) => busid as string));
   return { ...view, ...answers, gone: view.gone.filter(({ busid }) => !plugged.has(busid)) };
 }

@@ -92,20 +92,26 @@ export function createStore(api: Api): Store {
   };
 
   const refresh = soon(REFRESH_MS, async (ended) => {
-    const [devices, guests, assignments, waiting] = await Promise.all([
+    const asked = api.call('assignments', {}, ended);
+    // Its failure is that of all.
+    asked.catch(() => undefined);
+    const [devices, guests, waiting] = await Promise.all([
       api.call('devices', { all: true }, ended),
       api.call('list', {}, ended),
-      api.call('assignments', {}, ended),
       api.call('requests', {}, ended),
     ]);
-    // What happened meanwhile is looked at again.
-    if (refresh.isDue()) return;
+    const show = (answers: Partial<View>): void => {
+      // What happened meanwhile is looked at again; but something is shown in any case.
+      if (refresh.isDue() && isLoaded.value) return;
+      view.value = share(view.value, withAnswers(view.value, answers));
+    };
     batch(() => {
-      view.value = share(view.value, withAnswers(view.value, { devices, guests, assignments }));
+      show({ devices, guests });
       setShared(requests, waiting);
       isLoaded.value = true;
       service.value = 'ready';
     });
+    show({ assignments: await asked });
   });
   const diagnose = soon(DIAGNOSE_MS, async (ended) => {
     const { findings: found } = await api.call('doctor', {}, ended);

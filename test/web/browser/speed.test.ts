@@ -47,7 +47,9 @@ describe('the speed of the page', { skip }, () => {
   it('is measured, and nothing flickers', async () => {
     await using stage = await Stage.open(browser as Browser, largeWorld());
     const page = await stage.page('viewer', { isBare: true });
-    await page.getByText(`${DEVICES} devices`).waitFor();
+    // The daemon has much to do right after its start.
+    await page.getByText(`${DEVICES} devices`).waitFor({ timeout: 60_000 });
+    await page.getByText('In order: nothing is half done').waitFor({ timeout: 60_000 });
     const paints: number[] = [];
     for (let round = 0; round < 5; round++) {
       // From the beginning of the navigation until the last device and the last guest have been painted.
