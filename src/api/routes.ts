@@ -82,7 +82,7 @@ export const ROUTES = {
     requests.devicesRequest,
     answers.devicesAnswer,
     "The host's USB devices, who has them, and whether they can be attached.",
-    { query: { all: 'boolean' } },
+    { query: { all: 'boolean', quick: 'boolean' } },
   ),
   list: read(
     'list',

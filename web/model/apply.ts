@@ -56,8 +56,9 @@ export function applyChange(view: View, change: Change): View {
 
 function plugged(view: View, device: Omit<Device, 'name' | 'usedBy' | 'assignable'>): View {
   const { busid } = device;
-  // Whether it may be given away is not known yet: until then it may not.
-  const listed = { ...device, name: deviceName(device), usedBy: '-', assignable: false };
+  // Whether it may be given away is not known yet; the plan says so if it may not.
+  const assignable = device.kind === 'device';
+  const listed = { ...device, name: deviceName(device), usedBy: '-', assignable };
   return {
     ...view,
     devices: [...view.devices.filter((one) => one.busid !== busid), listed],

@@ -57,6 +57,8 @@ const JOURNAL_MAX = 200;
 
 /** After a change the daemon is asked for the rest: what is shown at once is in the event. */
 const REFRESH_MS = 120;
+/** What takes long to answer for a large host: what the host does with its devices, and what the rules say. */
+const DETAILS_MS = 400;
 /** The doctor looks twice, two seconds apart: later, and more rarely. */
 const DIAGNOSE_MS = 1_000;
 
@@ -91,35 +93,44 @@ export function createStore(api: Api): Store {
     journal.value = [...added.reverse(), ...journal.value].slice(0, JOURNAL_MAX);
   };
 
+  const show = (answers: Partial<View>): void => {
+    view.value = share(view.value, withAnswers(view.value, answers));
+  };
   const refresh = soon(REFRESH_MS, async (ended) => {
-    const asked = api.call('assignments', {}, ended);
-    // Its failure is that of all.
-    asked.catch(() => undefined);
-    const [devices, guests, waiting] = await Promise.all([
-      api.call('devices', { all: true }, ended),
+    const [quick, guests, waiting] = await Promise.all([
+      // What takes long comes after the first picture.
+      isLoaded.value ? undefined : api.call('devices', { all: true, quick: true }, ended),
       api.call('list', {}, ended),
       api.call('requests', {}, ended),
     ]);
-    const show = (answers: Partial<View>): void => {
-      // What happened meanwhile is looked at again; but something is shown in any case.
-      if (refresh.isDue() && isLoaded.value) return;
-      view.value = share(view.value, withAnswers(view.value, answers));
-    };
+    // What happened meanwhile is looked at again; but something is shown in any case.
+    if (refresh.isDue() && isLoaded.value) return;
     batch(() => {
-      show({ devices, guests });
+      show(quick ? { devices: quick, guests } : { guests });
       setShared(requests, waiting);
       isLoaded.value = true;
       service.value = 'ready';
     });
-    show({ assignments: await asked });
+  });
+  const refreshDetails = soon(DETAILS_MS, async (ended) => {
+    const [devices, assignments] = await Promise.all([
+      api.call('devices', { all: true }, ended),
+      api.call('assignments', {}, ended),
+    ]);
+    if (!refreshDetails.isDue()) show({ devices, assignments });
   });
   const diagnose = soon(DIAGNOSE_MS, async (ended) => {
     const { findings: found } = await api.call('doctor', {}, ended);
     findings.value = share(findings.value, found);
   });
+  const parts = [refresh, refreshDetails, diagnose];
   const lookAgain = (): void => {
     refresh.now();
+    refreshDetails.later();
     diagnose.later();
+  };
+  const lookSoon = (): void => {
+    for (const part of parts) part.later();
   };
 
   const hear = (event: StreamEvent): void => {
@@ -127,16 +138,12 @@ export function createStore(api: Api): Store {
     if (entry) write(entry);
     if (event.event === 'change') {
       view.value = applyChange(view.value, event.change);
-      refresh.later();
-      diagnose.later();
+      lookSoon();
     } else if (event.event === 'requests') setShared(requests, event.requests);
-    else if (event.event === 'assignments') refresh.later();
+    else if (event.event === 'assignments') refreshDetails.later();
     else if (event.event === 'state') service.value = event.state;
     else if (event.event === 'start' || event.event === 'reset' || event.event === 'renewed') lookAgain();
-    else if (event.event === 'operation' && event.phase !== 'begin') {
-      refresh.later();
-      diagnose.later();
-    }
+    else if (event.event === 'operation' && event.phase !== 'begin') lookSoon();
     for (const listener of listeners) listener(event);
   };
 
@@ -147,6 +154,11 @@ export function createStore(api: Api): Store {
       ...journal.value,
       ...known.reverse().map(({ time, ...entry }) => ({ ...entry, time: new Date(time), key: lines++ })),
     ];
+  };
+
+  const introduce = async (ended: AbortSignal): Promise<void> => {
+    self.value = await api.call('whoami', {}, ended);
+    if (self.value.role === 'admin') readHistory(ended).catch(() => undefined);
   };
 
   /** One connection; gives the id of the last event. */
@@ -175,22 +187,23 @@ export function createStore(api: Api): Store {
   const follow = async (ended: AbortSignal): Promise<void> => {
     let last: string | undefined;
     let pauseMs = PAUSE_MIN_MS;
-    refresh.until(ended);
-    diagnose.until(ended);
     const troubled = (error: unknown): void => {
       const why = apiError(error);
       if (why.code === 'xenstore-unreachable') service.value = 'unreachable';
     };
-    refresh.onTrouble(troubled);
-    diagnose.onTrouble(troubled);
+    for (const part of parts) {
+      part.until(ended);
+      part.onTrouble(troubled);
+    }
     while (!ended.aborted && connection.value.is !== 'refused') {
       const before = last;
       try {
-        if (!self.value) {
-          self.value = await api.call('whoami', {}, ended);
-          if (self.value.role === 'admin') readHistory(ended).catch(() => undefined);
-        }
-        last = await connected(last, ended);
+        // Both at once: the first picture does not wait for one after the other.
+        const both = new AbortController();
+        const introduced = self.value ? undefined : introduce(ended);
+        introduced?.catch(() => both.abort());
+        last = await connected(last, AbortSignal.any([ended, both.signal]));
+        if (both.signal.aborted) await introduced;
       } catch (error) {
         if (!ended.aborted) connection.value = lostBy(apiError(error));
       }

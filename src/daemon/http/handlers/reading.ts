@@ -55,7 +55,7 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   whoami: async ({ actor: { name, role, guests, devices } }) => ({ name, role, guests, devices }),
   inventory: (ask) => look(ask, { asks: 'all', uses: 'all', rules: true, details: true }, (seen) => seen),
   devices: (ask) =>
-    look(ask, { uses: 'all', rules: true }, async (seen) => {
+    look(ask, ask.request.quick ? {} : { uses: 'all', rules: true }, async (seen) => {
       const names = await readUsbNames(seen.devices, ask.parts.usbIds);
       return listedDevices(seen, names, ask.request);
     }),
