@@ -1,5 +1,5 @@
 // Makes out/pvusb_<version>_amd64.deb, which needs nothing on a host but its C library: `npm run package`.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root, version } from './bundle.js';
 import { formatCopyright } from './package/copyright.js';
@@ -61,6 +61,8 @@ putCompressed(join(share, 'man/man1/pvusb.1'), readFileSync(join(root, 'dist/man
 put(join(share, 'bash-completion/completions/pvusb'), completion('bash'));
 put(join(share, 'zsh/vendor-completions/_pvusb'), completion('zsh'));
 put(join(share, 'fish/vendor_completions.d/pvusb.fish'), completion('fish'));
+for (const name of readdirSync(join(root, 'dist/web')))
+  put(join(share, 'pvusb/web', name), readFileSync(join(root, 'dist/web', name)));
 put(join(share, 'lintian/overrides/pvusb'), readFileSync(join(root, 'packaging/lintian-overrides')));
 const year = new Date(seconds * 1000).getUTCFullYear();
 const node = run(join(runtime, 'bin/node'), ['--version']).trim();

@@ -31,7 +31,13 @@ export function encodeApng(frames) {
   header.set([8, 2, 0, 0, 0], 8);
   const animation = Buffer.alloc(8);
   animation.writeUInt32BE(frames.length, 0);
-  return Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('acTL', animation), ...chunks, chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('acTL', animation),
+    ...chunks,
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 function chunk(type, data) {

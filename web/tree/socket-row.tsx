@@ -38,7 +38,13 @@ export function SocketRow({ node, isOperator }: { readonly node: Node; readonly 
           {device?.serial && ` · ${shown(device.serial)}`}
           {device && device.speedMbps > 0 && ` · ${formatSpeed(device.speedMbps)}`}
           {device && !place && device.kind === 'device' && (
-            <> · {device.usedBy === '-' ? 'no driver has it' : `used by ${shown(device.usedBy)}`}</>
+            <>
+              {' '}
+              ·{' '}
+              <span class="whole">
+                {device.usedBy === '-' ? 'no driver has it' : `used by ${shown(device.usedBy)}`}
+              </span>
+            </>
           )}
         </span>
         {trouble && <span class="why">{`${trouble.word}: ${trouble.why}`}</span>}

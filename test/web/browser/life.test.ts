@@ -219,7 +219,10 @@ describe('a page with hostile devices', { skip }, () => {
     });
     await using stage = await Stage.open(browser as Browser, world);
     const page = await stage.page('admin');
-    await deviceRow(page, '1-1').locator('.name').getByText('<img src=x onerror="document.title=1">').waitFor();
+    await deviceRow(page, '1-1')
+      .locator('.name')
+      .getByText('<img src=x onerror="document.title=1">')
+      .waitFor();
     await guestCard(page, 1).getByText('<i>guest</i>', { exact: true }).first().waitFor();
     assert.equal(await page.title(), 'pvusb');
     assert.equal(await page.locator('#app img, #app script, #app b, #app i').count(), 0);

@@ -146,9 +146,12 @@ describe('the speed of the page', { skip }, () => {
     const names = ['index.html', 'app.js', 'app.css', 'icon.svg'];
     const files = await Promise.all(names.map((name) => readFile(join(projectRoot(), 'dist/web', name))));
     const bytes = files.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0);
+    report(`first paint ${Math.round(first)} ms`);
     report(
-      `first paint ${Math.round(first)} ms; ${DEVICES} devices and ${GUESTS} guests painted after ${Math.round(median(paints))} ms (median of ${paints.length}, ${paints.map(Math.round).join(', ')})`,
+      `${DEVICES} devices and ${GUESTS} guests painted after ${Math.round(median(paints))} ms (median of ` +
+        `${paints.map(Math.round).join(', ')}), with ${Math.round(median(cpu))} ms of CPU for daemon and browser together`,
     );
+    report(`load of the machine meanwhile: ${loadavg()[0]!.toFixed(1)} on ${availableParallelism()} CPUs`);
     report(
       `a change on the host is in the page after ${Math.round(median(delays))} ms (median of ${delays.length}; longest ${Math.round(Math.max(...delays))} ms)`,
     );
