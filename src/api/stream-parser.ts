@@ -1,7 +1,7 @@
 /** Takes a stream of server-sent events apart (HTML Living Standard, 9.2): for clients, and for the page. */
 
 /** A message of the stream. */
-export interface Message {
+interface Message {
   readonly id: string;
   readonly data: string;
 }

@@ -3,7 +3,7 @@ import type { AnswerOf, RequestOf } from '../../src/api/index.js';
 import { type AskRequest, type Assignment, guestName, type Place, type View } from './view.js';
 
 /** The routes that change something here. */
-export type ChangeName =
+type ChangeName =
   | 'attach'
   | 'detach'
   | 'controllerRemove'
@@ -48,7 +48,7 @@ export interface Giving {
 }
 
 /** Names as they are known now. */
-export function names(view: View) {
+function names(view: View) {
   return {
     device: (busid: string): string =>
       view.devices.find((one) => one.busid === busid)?.name ??

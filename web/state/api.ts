@@ -22,7 +22,7 @@ const PATHS = {
 } as const satisfies Partial<Record<RouteName, readonly ['GET' | 'POST', string]>>;
 
 /** The name of a route that is used. */
-export type UsedName = keyof typeof PATHS;
+type UsedName = keyof typeof PATHS;
 
 /** Why something failed, as the daemon says it. */
 export class ApiError extends Error {

@@ -7,21 +7,21 @@ import { soon } from './soon.js';
 import type { Store } from './store.js';
 
 /** A plan. */
-export type Plan =
+type Plan =
   | { readonly is: 'none' }
   | { readonly is: 'planning' }
   | { readonly is: 'planned'; readonly steps: readonly Step[]; readonly results: readonly Result[] }
   | { readonly is: 'refused'; readonly why: ApiError };
 
 /** How far it is. */
-export type Phase =
+type Phase =
   | { readonly is: 'asking' }
   | { readonly is: 'running' }
   | { readonly is: 'done'; readonly sentence: string }
   | { readonly is: 'failed'; readonly why: ApiError };
 
 /** What was done last, and what undoes it. */
-export interface Last {
+interface Last {
   readonly sentence: string;
   readonly isFailure: boolean;
   readonly undo?: Action | undefined;

@@ -1,7 +1,7 @@
 /** Something that is done soon after it was asked for, once for all that asked, and never twice at a time. */
 
 /** It. */
-export interface Soon {
+interface Soon {
   /** Do it at once, or right after what is being done. */
   now(): void;
   /** Do it in a moment, if that is not going to happen anyway. */

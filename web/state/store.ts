@@ -18,7 +18,7 @@ import { type Api, type ApiError, apiError } from './api.js';
 import { soon } from './soon.js';
 
 /** How the page is connected. */
-export type Connection =
+type Connection =
   | { readonly is: 'connecting' }
   | { readonly is: 'live' }
   /** Tried again by itself. */
@@ -27,7 +27,7 @@ export type Connection =
   | { readonly is: 'refused'; readonly why: ApiError };
 
 /** A line of the journal, and when. */
-export interface Line extends Entry {
+interface Line extends Entry {
   readonly key: number;
   readonly time: Date;
 }

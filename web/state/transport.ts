@@ -1,14 +1,14 @@
 /** How the page speaks to the daemon. Another one, of a page that this one is part of, can be given instead. */
 
 /** What was answered. */
-export interface Answered {
+interface Answered {
   readonly status: number;
   /** The body in pieces, as they come. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** What is asked. */
-export interface Asking {
+interface Asking {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** JSON. */

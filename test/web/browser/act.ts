@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Locator, Page } from 'playwright-core';
 
 /** How it is done. */
-export type Hand = 'mouse' | 'keyboard';
+type Hand = 'mouse' | 'keyboard';
 
 /** Both hands. */
 export const HANDS: readonly Hand[] = ['mouse', 'keyboard'];

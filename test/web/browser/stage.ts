@@ -13,7 +13,7 @@ import { HostControl, SimHost, type World } from '../../../src/sim/index.js';
 import { projectRoot } from '../../xenstored/fetch.js';
 
 /** Who uses a page. */
-export type Who = 'admin' | 'operator' | 'viewer';
+type Who = 'admin' | 'operator' | 'viewer';
 
 /** How a page is opened. */
 interface Opening {
