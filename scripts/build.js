@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { bundleProgram, options, requiring, root, version } from './bundle.js';
 import { makeLauncher } from './launcher.js';
+import { buildPage } from './page.js';
 import { sourceSeconds } from './source-date.js';
 import { bundledPackages, formatNotices } from './third-party.js';
 
@@ -23,7 +24,11 @@ rmSync(`${root}/dist/cli`, { recursive: true, force: true });
 rmSync(`${root}/dist/.tsbuildinfo`, { force: true });
 
 const metafiles = await bundleProgram(`${root}/dist/cli`, requiring);
-writeFileSync(`${root}/dist/cli/THIRD-PARTY-LICENCES.txt`, formatNotices(bundledPackages(metafiles)));
+const page = await buildPage();
+writeFileSync(
+  `${root}/dist/cli/THIRD-PARTY-LICENCES.txt`,
+  formatNotices(bundledPackages([...metafiles, page])),
+);
 chmodSync(`${root}/dist/cli/main.cjs`, 0o755);
 
 if (!makeLauncher(`${root}/build/pvusb-launch`, `${root}/dist/cli/main.cjs`))

@@ -1,6 +1,6 @@
 // Runs everything that must pass: format and lint, the compiler, the build, and the tests. `npm test -- core sweep`
 // runs only the named folders. The suites of the lab, which take minutes, are run by `npm run test:lab`, those of the
-// packages by `npm run test:package`.
+// packages by `npm run test:package`, those of the page in a browser by `npm run test:web`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -21,13 +21,14 @@ const made = await Promise.allSettled([
   does('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']),
   does('build', process.execPath, ['scripts/build.js']),
   does('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']),
+  does('check the page', bin('tsc'), ['-p', 'web/tsconfig.json']),
 ]);
 const faults = made.filter(({ status }) => status === 'rejected');
 for (const { reason } of faults) console.error(`# ${reason.message}`);
 if (faults.length > 0) process.exit(1);
 
 const names = testNames()
-  .filter((name) => !/^(lab|package)\//.test(name))
+  .filter((name) => !/^(lab|package|web\/browser)\//.test(name))
   .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)));
 console.log(`# ${names.length} files of tests`);
 // Some suites mostly wait for processes and daemons: one process more than there are CPUs keeps them busy.

@@ -33,7 +33,7 @@ export function formatNotices(folders) {
     const texts = notices.map(({ file, text }) => (file.includes('/') ? `${file}:\n\n` : '') + text.trim());
     return [head, ...texts].join('\n\n');
   });
-  return `The program pvusb has these packages of others inside.\n\n${chapters.join('\n\n\n')}\n`;
+  return `The program pvusb and its page have these packages of others inside.\n\n${chapters.join('\n\n\n')}\n`;
 }
 
 /** Its own files, not those of packages that it needs. */

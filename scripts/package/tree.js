@@ -55,6 +55,7 @@ export async function makeTree(architecture, programs, year) {
   };
   addDocuments(made, runtime, year);
   addUnits(folder);
+  addPage(folder);
   mkdirSync(join(folder, 'etc/pvusb'), { recursive: true });
   return made;
 }
@@ -84,6 +85,13 @@ function addUnits(folder) {
   for (const unit of readdirSync(from).filter((name) => name.startsWith('pvusb')))
     put(join(folder, 'usr/lib/systemd/system', unit), readFileSync(join(from, unit)));
   put(join(folder, 'usr/lib/tmpfiles.d/pvusb.conf'), readFileSync(join(from, 'tmpfiles.conf')));
+}
+
+/** The page of the daemon. */
+function addPage(folder) {
+  const from = join(root, 'dist/web');
+  for (const name of readdirSync(from))
+    put(join(folder, 'usr/share/pvusb/web', name), readFileSync(join(from, name)));
 }
 
 /** Its binary and its JavaScript belong together. */

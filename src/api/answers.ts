@@ -27,7 +27,7 @@ import {
   qemuAnswer,
   device as usbDevice,
 } from './host.js';
-import type { ServiceState } from './model.js';
+import type { Role, ServiceState } from './model.js';
 import { at, busid, controllerType, count, named } from './parts.js';
 
 /** Who answers. */
@@ -38,6 +38,27 @@ export interface VersionAnswer {
 }
 /** The answer of `version`. */
 export const versionAnswer: z.ZodType<VersionAnswer> = z.object({ version: z.string(), api: z.literal(1) });
+
+/** Who asks, as the daemon knows them, and what they may do. */
+export interface WhoamiAnswer {
+  readonly name: string;
+  readonly role: Role;
+  /** An operator's guests, by name or uuid; absent: all. */
+  readonly guests?: readonly string[] | undefined;
+  /** An operator's devices, by busid or ids; absent: all. */
+  readonly devices?: readonly string[] | undefined;
+}
+/** The answer of `whoami`. */
+export const whoamiAnswer: z.ZodType<WhoamiAnswer> = named(
+  'Whoami',
+  'Who asks, and what they may do.',
+  z.object({
+    name: z.string(),
+    role: z.enum(['viewer', 'operator', 'admin']),
+    guests: z.array(z.string()).optional(),
+    devices: z.array(z.string()).optional(),
+  }),
+);
 
 /** The answer of `health`. */
 export const healthAnswer: z.ZodType<{ readonly status: 'ok' }> = z.object({ status: z.literal('ok') });

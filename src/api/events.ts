@@ -75,6 +75,7 @@ export const streamEvent: z.ZodType<StreamEvent> = named(
       steps: count,
     }),
     z.object({ ...what('requests'), requests: z.array(askRequest) }),
+    z.object(what('assignments')),
     z.object({ ...what('state'), state: z.enum(['starting', 'ready', 'unreachable']) }),
     z.object(what('renewed')),
     z.object(what('start')),

@@ -17,3 +17,4 @@ export {
 } from './routes.js';
 export type * from './rule-answers.js';
 export type * from './rule-requests.js';
+export { StreamParser } from './stream-parser.js';

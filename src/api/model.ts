@@ -36,6 +36,8 @@ export type DaemonEvent =
     }
   /** All that wait now. */
   | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
+  /** What has become of the assignments has changed: a rule, or a device or guest that one is about. */
+  | { readonly event: 'assignments' }
   | { readonly event: 'state'; readonly state: ServiceState }
   /** xenstored is back: anything may have changed meanwhile. */
   | { readonly event: 'renewed' };

@@ -46,10 +46,13 @@ export const change = {
 export interface DevicesRequest {
   /** Root hubs too. */
   readonly all?: boolean | undefined;
+  /** At once: without what the host does with them, and without the rules. */
+  readonly quick?: boolean | undefined;
 }
 /** The request of `devices`. */
 export const devicesRequest: z.ZodType<DevicesRequest> = z.strictObject({
   all: flag.describe('root hubs too'),
+  quick: flag.describe('at once: without what the host does with them, and without the rules'),
 });
 
 /** One domain; all unless given. */

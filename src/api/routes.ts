@@ -76,13 +76,14 @@ export const ROUTES = {
   }),
   openapi: read('/openapi.json', none, answers.documentAnswer, 'This document.'),
   version: read('version', none, answers.versionAnswer, 'Says which version answers.'),
+  whoami: read('whoami', none, answers.whoamiAnswer, 'Says who asks, and what they may do.'),
   inventory: read('inventory', none, inventory, 'The whole host as it is now.'),
   devices: read(
     'devices',
     requests.devicesRequest,
     answers.devicesAnswer,
     "The host's USB devices, who has them, and whether they can be attached.",
-    { query: { all: 'boolean' } },
+    { query: { all: 'boolean', quick: 'boolean' } },
   ),
   list: read(
     'list',

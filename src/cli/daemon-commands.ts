@@ -31,7 +31,7 @@ export function addDaemon(program: Command, terminal: Terminal, runProgram: RunP
     .option('--tokens <file>', 'who may come by TCP (default: /etc/pvusb/tokens); see "pvusb token"')
     .option('--json', 'print one JSON object per line')
     .addOption(sysfsRoot())
-    .action(async (options: CommonOptions) => (await load()).runServe(terminal, options, runProgram));
+    .action(async (options: CommonOptions) => (await load()).runServe(terminal, options, { runProgram }));
   program
     .command('token')
     .summary("let somebody use the daemon's TCP port")

@@ -1,7 +1,8 @@
 /** The commands of simulated hosts: sim and demo. */
 import type { Command } from 'commander';
-import type { Run } from './commands/demo.js';
+import type { DemoOptions } from './commands/demo.js';
 import type { SimOptions } from './commands/sim.js';
+import type { Run } from './commands/tour.js';
 import { JSON_OPTION, XENSTORE_HELP } from './options.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
@@ -41,11 +42,18 @@ export function addSimulation(
   addChanges(sim, terminal);
   program
     .command('demo')
-    .summary('run the main job on a simulated host')
+    .summary('the page of the daemon, on a simulated host')
     .description(
-      'Lends a stick to a guest, pulls it out, fixes that, lends another and takes it back, on a simulated host.',
+      'Starts a simulated host and a daemon, and prints an address to open in a browser, until it is stopped. Nothing ' +
+        'of this machine is touched. With --tour it shows the commands instead: it lends a stick to a guest, pulls it ' +
+        'out, fixes that, lends another and takes it back.',
     )
-    .action(async () => setStatus(await (await import('./commands/demo.js')).runDemo(terminal, run)));
+    .option('--tour', 'show the commands, not the page')
+    .option('--port <port>', 'where the page is served, on 127.0.0.1 (default: any that is free)')
+    .action(async ({ tour, ...options }: DemoOptions & { readonly tour?: boolean }) => {
+      if (tour) setStatus(await (await import('./commands/tour.js')).runTour(terminal, run));
+      else await (await import('./commands/demo.js')).runDemo(terminal, options, run);
+    });
 }
 
 /** What is done to a host that runs. */

@@ -35,6 +35,7 @@ import type {
   Streamed,
   UnassignCall,
   VersionAnswer,
+  WhoamiAnswer,
 } from '../api/index.js';
 import type {
   AddedRule,
@@ -80,6 +81,8 @@ export interface Daemon {
   openapi(request?: NoRequest, options?: CallOptions): Promise<ApiDocument>;
   /** Says which version answers. */
   version(request?: NoRequest, options?: CallOptions): Promise<VersionAnswer>;
+  /** Says who asks, and what they may do. */
+  whoami(request?: NoRequest, options?: CallOptions): Promise<WhoamiAnswer>;
   /** The whole host as it is now. */
   inventory(request?: NoRequest, options?: CallOptions): Promise<Inventory>;
   /** The host's USB devices, who has them, and whether they can be attached. */

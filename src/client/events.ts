@@ -1,10 +1,9 @@
 /** The events of a daemon as an iterable that reconnects and resumes. */
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ROUTES, type StreamEvent, type Streamed } from '../api/index.js';
+import { ROUTES, type StreamEvent, type Streamed, StreamParser } from '../api/index.js';
 import { isPvusbError, PvusbError } from '../pvusb/index.js';
 import { errorOf } from './errors.js';
-import { StreamParser } from './stream-parser.js';
 import type { Transport } from './transport.js';
 
 /** How events are followed. */
@@ -22,6 +21,9 @@ const PAUSE_MAX_MS = 10_000;
 
 /** A stream that is silent for so long is dead: the daemon gives a sign of life every 15 seconds. */
 const SILENT_MS = 60_000;
+
+/** Longest message, in characters: one event of the daemon has some kilobytes. */
+const MESSAGE_MAX = 16_000_000;
 
 /** Follows the events, whatever happens to the connection. */
 export async function* followEvents(
@@ -74,6 +76,8 @@ async function* connection(
     const parser = new StreamParser();
     for await (const chunk of response as AsyncIterable<Buffer>) {
       for (const { id, data } of parser.push(chunk)) yield { id, event: eventIn(data) };
+      if (parser.waiting > MESSAGE_MAX)
+        throw new PvusbError('daemon-answer', 'What answers is not understood: an event does not end.');
     }
   } catch (error) {
     if (error instanceof PvusbError) throw error;

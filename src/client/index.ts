@@ -57,6 +57,7 @@ export type {
   StreamEvent,
   Streamed,
   VersionAnswer,
+  WhoamiAnswer,
 } from '../api/index.js';
 export type {
   AddedRule,

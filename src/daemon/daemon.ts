@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, KeyedMutex, systemClock } from '../async/index.js';
 import { StepRecorder } from '../audit/index.js';
 import {
+  type Assignment,
   attachDevice,
   type Busid,
   type Carry,
@@ -54,6 +55,8 @@ export class Daemon implements Service {
   #host: Host | undefined;
   #signal: AbortSignal | undefined;
   #seen: Inventory | undefined;
+  /** What has become of the assignments, to be compared. */
+  #assigned: string | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -172,6 +175,7 @@ export class Daemon implements Service {
         for (const change of changes) this.#tellChange(change);
       },
       onAssignments: (assignments) => {
+        this.#tellAssignments(assignments);
         if (this.#seen && this.#requests.see(this.#seen, assignments)) this.#tellRequests();
       },
       onEvent: (watch) => {
@@ -218,6 +222,15 @@ export class Daemon implements Service {
 
   #tellChange(change: InventoryChange): void {
     this.events.tell({ event: 'change', change });
+  }
+
+  #tellAssignments(assignments: readonly Assignment[]): void {
+    const now = JSON.stringify(
+      assignments.map(({ rule, status, busid, domid }) => [rule.place, status, busid, domid]),
+    );
+    const before = this.#assigned;
+    this.#assigned = now;
+    if (before !== undefined && before !== now) this.events.tell({ event: 'assignments' });
   }
 
   #tellRequests(): void {

@@ -86,7 +86,8 @@ export interface Service {
    */
   operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T>;
   /**
-   * Answers a request: the guest gets the device, or not until it is plugged in again. Gives the plans.
+   * Answers a request: the guest gets the device, or not until it is plugged in again. Gives the plans that it took, or
+   * in a dry run would take.
    *
    * @throws {PvusbError} `no-such-request`, or why it could not be attached
    */

@@ -1,5 +1,5 @@
 /** The sources as text: who imports what, and what each file exports. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { projectRoot } from '../xenstored/fetch.js';
 
@@ -60,13 +60,18 @@ function codeOf(text: string): string {
 const IMPORT =
   /^(import|export)\s+(type\s+)?(?:(\*(?:\s+as\s+\w+)?|\w+|\{[^}]*\})\s+from\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
 
+/** The source of what is imported under a compiled name. */
+function sourceOf(path: string, from: string): string {
+  if (!/\.tsx?$/.test(from)) return path;
+  const bare = path.replace(/\.js$/, '');
+  return existsSync(join(ROOT, `${bare}.tsx`)) ? `${bare}.tsx` : `${bare}.ts`;
+}
+
 /** The imports of a file, including lazy ones. One whose names are all types counts as an import of types. */
 function importsOf({ path, text }: Source): Import[] {
   return [...text.matchAll(IMPORT)].map(([, verb, type, clause = '*', fixed, lazy]) => {
     const written = (fixed ?? lazy)!;
-    const target = written.startsWith('.')
-      ? join(dirname(path), written).replace(/\.js$/, path.endsWith('.ts') ? '.ts' : '.js')
-      : written;
+    const target = written.startsWith('.') ? sourceOf(join(dirname(path), written), path) : written;
     const parts = clause.startsWith('{')
       ? clause
           .slice(1, -1)
@@ -92,13 +97,13 @@ export function exportsOf({ text }: Source): string[] {
 export const SRC = filesBelow('src', /\.ts$/);
 
 /** The folders besides `src` that contain code. */
-export const BESIDE = ['test', 'bench', 'lab', 'launcher', 'scripts', 'examples'] as const;
+export const BESIDE = ['test', 'web', 'bench', 'lab', 'launcher', 'scripts', 'examples'] as const;
 
 /** Every file of code, whatever its language. */
-export const ALL = [...SRC, ...BESIDE.flatMap((folder) => filesBelow(folder, /\.(ts|js|mjs|c|py|sh)$/))];
+export const ALL = [...SRC, ...BESIDE.flatMap((folder) => filesBelow(folder, /\.(tsx?|js|mjs|c|py|sh)$/))];
 
 /** All imports of TypeScript and JavaScript. */
-export const IMPORTS = ALL.filter(({ path }) => /\.(ts|js)$/.test(path)).flatMap(importsOf);
+export const IMPORTS = ALL.filter(({ path }) => /\.(tsx?|js)$/.test(path)).flatMap(importsOf);
 
 /** The imports of the product only. */
 export const SRC_IMPORTS = IMPORTS.filter(({ from }) => from.startsWith('src/'));

@@ -129,12 +129,12 @@ describe('pvusb sim', () => {
   });
 });
 
-describe('pvusb demo', () => {
+describe('pvusb demo --tour', () => {
   it('runs on any system, since the host is a simulated one', async () => {
     const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
     Object.defineProperty(process, 'platform', { ...platform, value: 'darwin' });
     try {
-      const { status, stdout, stderr } = await runPvusb(['demo']);
+      const { status, stdout, stderr } = await runPvusb(['demo', '--tour']);
       assert.equal(status, 0, stderr);
       assert.match(stdout, /That was the demo\./);
     } finally {

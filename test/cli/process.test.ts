@@ -122,9 +122,9 @@ describe('pvusb sim as a process', () => {
   });
 });
 
-describe('pvusb demo', () => {
+describe('pvusb demo --tour', () => {
   it('tells the whole story, also without a terminal', async () => {
-    const { status, stdout, stderr } = await pvusb(['demo']);
+    const { status, stdout, stderr } = await pvusb(['demo', '--tour']);
     assert.equal(status, 0, stderr);
     assert.equal(stderr, 'Looking again in 2 s, in case another program is still at work ...\n');
     const steps = [...stdout.matchAll(/^\$ pvusb (.*)$/gm)].map(([, command]) => command);

@@ -44,6 +44,7 @@ describe('the API, route by route', () => {
       metrics: root.metrics,
       openapi: root.openapi,
       version: root.version,
+      whoami: root.whoami,
       inventory: root.inventory,
       devices: () => root.devices({ all: true }),
       list: () => root.list({ domain: 'u1' }),

@@ -44,7 +44,7 @@ describe("npm's package", () => {
     const program = join(folder, 'dist/cli/main.cjs');
     assert.match(await node(program, '--help'), /^Usage: pvusb/);
     assert.match(await node(program, 'completion', 'bash'), /complete -F _pvusb pvusb/);
-    const { status, stdout } = await new Program(process.execPath, [program, 'demo']).ended();
+    const { status, stdout } = await new Program(process.execPath, [program, 'demo', '--tour']).ended();
     assert.deepEqual([status, /That was the demo/.test(stdout)], [0, true], stdout);
   });
 

@@ -1,95 +1,164 @@
-/** `pvusb demo`: the main job, run with the real commands on a simulated host. */
+/** `pvusb demo`: the daemon and its page, on a simulated host. */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SimHost, World } from '../../sim/index.js';
+import { addToken } from '../../daemon/index.js';
+import type { World } from '../../sim/index.js';
+import { usageError } from '../report.js';
+import type { RunProgram } from '../served-command.js';
 import type { Terminal } from '../terminal.js';
+import { runServe } from './serve.js';
+import { publishHost, simulatedEnvironment } from './sim.js';
 
-/** Runs one command line of pvusb on a terminal. */
-export type Run = (terminal: Terminal, argv: readonly string[]) => Promise<number>;
-
-/** One scene: what is told, and what is done. */
-interface Scene {
-  readonly story: string;
-  readonly argv?: readonly string[];
-  readonly happens?: (host: SimHost) => Promise<void>;
-  /** What the command is expected to answer. */
-  readonly exitStatus?: number;
+/** Options of the command. */
+export interface DemoOptions {
+  readonly port?: string;
 }
 
-const SCENES: readonly Scene[] = [
-  { story: 'The USB devices of the host:', argv: ['devices'] },
-  {
-    story: 'What would lending the stick in socket 4-1 to the guest u1 do?',
-    argv: ['attach', 'u1', '4-1', '--dry-run'],
-  },
-  { story: 'Lend it:', argv: ['attach', 'u1', '4-1'] },
-  { story: 'The guest has it now:', argv: ['list', 'u1'] },
-  {
-    story: 'Someone pulls the stick out.',
-    happens: async (host) => {
-      await host.unplug('4-1');
-      await host.idle();
-    },
-  },
-  { story: 'It is shown as missing:', argv: ['list', 'u1'] },
-  { story: 'The doctor sees it too, and fixes it:', argv: ['doctor', '--fix'] },
-  {
-    story: 'Another stick, this time by its ids and serial number:',
-    argv: ['attach', 'u1', '46f4:0001:LAB0002'],
-  },
-  { story: 'And back to the host:', argv: ['detach', '1-1'] },
-  { story: 'The host has it again, with its own driver:', argv: ['devices'] },
-];
-
-/** Without the device that has no driver: the doctor would take long over it. */
-function demoWorld(world: World): World {
-  return { ...world, devices: world.devices.filter(({ busid }) => busid !== '3-8') };
-}
-
-/** Runs the demo; gives the exit status of the first command that did not end as expected. */
-export async function runDemo(terminal: Terminal, run: Run): Promise<number> {
-  const { SimHost, labWorld, publishStore, publishSysfs } = await import('../../sim/index.js');
+/** Runs until it is stopped. */
+export async function runDemo(
+  terminal: Terminal,
+  options: DemoOptions,
+  runProgram: RunProgram,
+): Promise<void> {
+  const port = options.port ?? `${await freePort()}`;
+  if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
+    throw usageError(`--port takes a port, not ${port}.`, 'pvusb demo');
   const { simError } = await import('./sim-errors.js');
   const dir = await mkdtemp(join(tmpdir(), 'pvusb-demo-')).catch((error: unknown) => {
     throw simError(error, tmpdir());
   });
-  const host = await SimHost.create(demoWorld(labWorld()));
+  const { SimHost } = await import('../../sim/index.js');
+  const world = await demoWorld();
+  const host = await SimHost.create(world);
   const parts: { close(): Promise<void> }[] = [host];
   try {
-    const socket = join(dir, 'socket');
-    parts.push(await publishSysfs(host.usb, dir));
-    parts.push(await publishStore(host.store, socket));
-    const env = {
-      ...terminal.env,
-      XENSTORED_PATH: socket,
-      PVUSB_SYSFS: join(dir, 'sys'),
-      PVUSB_QMP: dir,
-      PVUSB_USERDATA: join(dir, 'userdata'),
-      PVUSB_PROC: join(dir, 'proc'),
-      PVUSB_DEV: join(dir, 'dev'),
-      PVUSB_RULES: join(dir, 'rules'),
-      PVUSB_STATE: join(dir, 'state'),
-      PVUSB_AUDIT: join(dir, 'audit'),
-      PVUSB_USBIDS: join(dir, 'usb.ids'),
+    await publishHost(host, dir, parts, world);
+    const tokens = join(dir, 'tokens');
+    const token = await addToken(tokens, { name: 'demo', role: 'admin' });
+    const listen = `127.0.0.1:${port}`;
+    const quiet: Terminal = {
+      ...terminal,
       // A daemon elsewhere has nothing to do with it.
-      PVUSB_HOST: undefined,
+      env: { ...terminal.env, ...simulatedEnvironment(dir), PVUSB_HOST: undefined },
+      out: () => undefined,
     };
-    terminal.out('A simulated Xen host, made from a recorded one, and the guests u1 and u2.\n');
-    for (const scene of SCENES) {
-      terminal.out(`\n${scene.story}\n`);
-      await scene.happens?.(host);
-      if (!scene.argv) continue;
-      terminal.out(`\n$ pvusb ${scene.argv.join(' ')}\n`);
-      const exitStatus = await run({ ...terminal, env }, scene.argv);
-      if (exitStatus !== (scene.exitStatus ?? 0)) return exitStatus;
-    }
-    terminal.out('\nThat was the demo. On a Xen host the same commands do this for real.\n');
-    return 0;
-  } catch (error) {
-    throw simError(error, dir);
+    const paths = { socket: join(dir, 'api.sock'), commandSocket: join(dir, 'command.sock') };
+    const onOpen = (hasPage: boolean): void => {
+      // What follows the # is not sent to anybody: the page takes it out of the address at once.
+      terminal.out(
+        `A simulated Xen host with its guests; nothing of this machine is touched.\n\n` +
+          (hasPage
+            ? `Open this page, and drag a device to a guest:\n\n  http://${listen}/#token=${token}\n\n`
+            : 'The page is not there: "npm run build" makes it.\n\n') +
+          `In another shell, to pull a stick out and plug it in again:\n\n` +
+          `  pvusb sim unplug 1-2 --dir ${dir}\n  pvusb sim plug 1-2 --dir ${dir}\n\n` +
+          'Ctrl-C ends it.\n',
+      );
+    };
+    await runServe(quiet, { ...paths, tokens, listen }, { runProgram, onOpen });
   } finally {
     for (const part of parts.reverse()) await part.close();
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+/** A small office's host: things that people plug in, and some that it needs itself. */
+export async function demoWorld(): Promise<World> {
+  const { shortWorld } = await import('../../sim/index.js');
+  const world = shortWorld({
+    devices: [
+      {
+        busid: '1-1',
+        id: '0951:1666',
+        speed: 480,
+        product: 'Backup Disk',
+        serial: 'BD2041',
+        interfaces: ['08/06/50'],
+        uses: [{ use: 'mounted', name: 'sdb1', of: '/srv/backup' }],
+      },
+      {
+        busid: '1-2',
+        id: '46f4:0001',
+        speed: 480,
+        product: 'Memory Stick 32 GB',
+        serial: 'MS-7731',
+        interfaces: ['08/06/50'],
+      },
+      { busid: '1-3', id: '05e3:0608', class: '09/00/01', speed: 480, product: 'Desk Hub' },
+      {
+        busid: '1-3.1',
+        id: '046d:c31c',
+        speed: 1.5,
+        product: 'Office Keyboard',
+        interfaces: ['03/01/01'],
+        uses: [{ use: 'keyboard', name: 'Office Keyboard' }],
+      },
+      { busid: '1-3.2', id: '046d:c077', speed: 1.5, product: 'Optical Mouse', interfaces: ['03/01/02'] },
+      {
+        busid: '1-3.3',
+        id: '08e6:3437',
+        speed: 12,
+        product: 'Smart Card Reader',
+        serial: 'SC-0042',
+        interfaces: ['0b/00/00'],
+      },
+      {
+        busid: '1-4',
+        id: '0a5f:0166',
+        speed: 12,
+        product: 'Label Printer',
+        serial: 'LP-118',
+        interfaces: ['07/01/02'],
+      },
+      {
+        busid: '2-1',
+        id: '46f4:0001',
+        speed: 5000,
+        product: 'Memory Stick 128 GB',
+        serial: 'MS-9005',
+        interfaces: ['08/06/50'],
+      },
+      {
+        busid: '3-1',
+        id: '046d:0825',
+        speed: 480,
+        product: 'HD Webcam',
+        interfaces: ['0e/01/00', '0e/02/00'],
+      },
+      { busid: '3-2', id: '0d8c:0014', speed: 12, product: 'Headset', interfaces: ['01/01/00', '01/02/00'] },
+      {
+        busid: '3-3',
+        id: '0403:6001',
+        speed: 12,
+        product: 'Serial Adapter',
+        serial: 'FT-A91',
+        interfaces: ['02/02/01'],
+      },
+    ],
+    domains: [
+      { domid: 1, name: 'accounting', uuid: 'a0b1f6d2-1111-4c3f-9d0e-000000000001' },
+      { domid: 2, name: 'frontdesk', uuid: 'a0b1f6d2-2222-4c3f-9d0e-000000000002' },
+      { domid: 3, name: 'build-server', uuid: 'a0b1f6d2-3333-4c3f-9d0e-000000000003' },
+    ],
+    controllers: [
+      { domid: 1, devid: 0, ports: 4, devices: { '1': '1-3.3' } },
+      { domid: 2, devid: 0, ports: 8 },
+    ],
+  });
+  const rules =
+    'auto accounting id=08e6:3437 serial=SC-0042 name="Smart Card Reader"\nask frontdesk id=0a5f:0166 serial=LP-118 name="Label Printer"\n';
+  return { ...world, ruleFiles: [{ path: 'assignments.conf', text: rules }] };
 }

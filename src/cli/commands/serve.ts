@@ -20,6 +20,7 @@ import { openHost, PvusbError } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { takeActivation } from '../activation.js';
 import type { CommonOptions } from '../context.js';
+import { findPage } from '../page-folder.js';
 import { printableJsonLine } from '../printable.js';
 import { apiSocketOf } from '../remote/address.js';
 import { usageError } from '../report.js';
@@ -44,11 +45,18 @@ export interface ServeOptions extends CommonOptions {
   readonly tokens?: string;
 }
 
+/** What a daemon is started with besides its options. */
+interface ServeParts {
+  readonly runProgram: RunProgram;
+  /** Called when the doors are open; it is told whether there is a page. */
+  readonly onOpen?: ((hasPage: boolean) => void) | undefined;
+}
+
 /** Runs until it is stopped. */
 export async function runServe(
   terminal: Terminal,
   options: ServeOptions,
-  runProgram: RunProgram,
+  { runProgram, onOpen }: ServeParts,
 ): Promise<void> {
   const { env, signal } = terminal;
   const activated = takeActivation(process.env, process.pid);
@@ -67,6 +75,7 @@ export async function runServe(
     },
     onWatch: (event) => terminal.out(`${options.json ? printableJsonLine(event) : describeEvent(event)}\n`),
   });
+  const page = await findPage(env);
   const closers: (() => Promise<unknown>)[] = [() => audit.close()];
   try {
     const api = await openApi({
@@ -74,11 +83,13 @@ export async function runServe(
       service: daemon,
       audit: auditReader(folder),
       version: VERSION,
+      page,
       onFault: (error) => tell(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
     });
     closers.unshift(() => api.close());
     const commands = await openCommands(terminal, options, { activated, peerOf, daemon, runProgram });
     closers.unshift(() => commands.close());
+    onOpen?.(page !== undefined);
     const stop = feedWatchdog(systemd, daemon);
     daemon.events.listen(({ event }) => {
       if (event.event === 'state') void systemd.notify(statusOf(event.state)).catch(() => undefined);

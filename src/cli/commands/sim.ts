@@ -35,7 +35,6 @@ const NAME_MAX = 16;
 /** Serves a simulated host in a folder until it is stopped. */
 export async function runSim(terminal: Terminal, options: SimOptions): Promise<void> {
   const dir = resolve(options.dir);
-  const socket = join(dir, 'socket');
   const { xenstore = '4.17' } = options;
   if (!isXenstoreRelease(xenstore)) {
     const releases = Object.keys(XENSTORE_RELEASES).join(' or ');
@@ -53,30 +52,35 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const host = await SimHost.create(world, { xenstore });
   const parts: Part[] = [host];
   try {
-    await publish(host, dir, parts, world);
-    const exports = {
-      XENSTORED_PATH: socket,
-      PVUSB_SYSFS: join(dir, 'sys'),
-      PVUSB_QMP: dir,
-      PVUSB_USERDATA: join(dir, 'userdata'),
-      PVUSB_PROC: join(dir, 'proc'),
-      PVUSB_DEV: join(dir, 'dev'),
-      PVUSB_RULES: join(dir, RULES),
-      PVUSB_STATE: join(dir, 'state'),
-      PVUSB_AUDIT: join(dir, 'audit'),
-      PVUSB_API_SOCKET: join(dir, 'api'),
-      PVUSB_COMMAND_SOCKET: join(dir, 'command'),
-      // Does not exist unless someone creates it: what the host prints is the same on every machine.
-      PVUSB_USBIDS: join(dir, 'usb.ids'),
-      // Commands would go to a daemon elsewhere instead.
-      ...(terminal.env.PVUSB_HOST ? { PVUSB_HOST: '' } : {}),
-    };
-    for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
+    await publishHost(host, dir, parts, world);
+    // Commands would go to a daemon elsewhere instead.
+    const elsewhere = terminal.env.PVUSB_HOST ? { PVUSB_HOST: '' } : {};
+    for (const [name, value] of Object.entries({ ...simulatedEnvironment(dir), ...elsewhere }))
+      terminal.out(`export ${name}=${quote(value)}\n`);
     terminal.out('ready\n');
     await aborted(terminal.signal);
   } finally {
     for (const part of parts.reverse()) await part.close();
   }
+}
+
+/** The variables by which every command finds the simulated host in a folder. */
+export function simulatedEnvironment(dir: string): Readonly<Record<string, string>> {
+  return {
+    XENSTORED_PATH: join(dir, 'socket'),
+    PVUSB_SYSFS: join(dir, 'sys'),
+    PVUSB_QMP: dir,
+    PVUSB_USERDATA: join(dir, 'userdata'),
+    PVUSB_PROC: join(dir, 'proc'),
+    PVUSB_DEV: join(dir, 'dev'),
+    PVUSB_RULES: join(dir, RULES),
+    PVUSB_STATE: join(dir, 'state'),
+    PVUSB_AUDIT: join(dir, 'audit'),
+    PVUSB_API_SOCKET: join(dir, 'api'),
+    PVUSB_COMMAND_SOCKET: join(dir, 'command'),
+    // Does not exist unless someone creates it: what the host prints is the same on every machine.
+    PVUSB_USBIDS: join(dir, 'usb.ids'),
+  };
 }
 
 /** The folder of rules in the folder of a simulated host. */
@@ -92,7 +96,7 @@ async function writeRules(folder: string, { ruleFiles = [] }: World): Promise<vo
 }
 
 /** Puts the host into the folder, and what ends that into `parts`. */
-async function publish(host: SimHost, dir: string, parts: Part[], world: World): Promise<void> {
+export async function publishHost(host: SimHost, dir: string, parts: Part[], world: World): Promise<void> {
   const { HostControl, publishControl, publishQmp, publishStore, publishSysfs, publishUses } = await import(
     '../../sim/index.js'
   );

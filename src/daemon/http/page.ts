@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A file of the page. */
-interface PageFile {
+export interface PageFile {
   /** `text/html; charset=utf-8`. */
   readonly type: string;
   readonly body: Buffer;

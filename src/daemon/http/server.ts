@@ -181,6 +181,8 @@ class Api {
       const asked = parseRequest(name, query, body);
       await this.#answer(door, name, { actor, asked, request, response, signal: leaving.signal });
     } catch (error) {
+      // Who asked has gone: whatever came of that is told to nobody.
+      if (leaving.signal.aborted) return;
       this.#refuse(response, error);
     }
     if (!response.writableEnded) return;

@@ -17,13 +17,22 @@ export function rulesOf({ ruleFiles = [] }: Pick<Inventory, 'ruleFiles'>): reado
   return rules;
 }
 
+/** An inventory never changes: what is decided about all its devices is not decided anew for each of them. */
+const DECIDED = new WeakMap<object, readonly Decision[]>();
+
 /**
  * What the rules say about every device.
  *
  * @throws {PvusbError} `rules-invalid`
  */
-export function decisionsOf(inventory: Pick<Inventory, 'ruleFiles' | 'devices' | 'domains'>): Decision[] {
-  return decide(rulesOf(inventory), inventory.devices, livingGuests(inventory));
+export function decisionsOf(
+  inventory: Pick<Inventory, 'ruleFiles' | 'devices' | 'domains'>,
+): readonly Decision[] {
+  const known = DECIDED.get(inventory);
+  if (known) return known;
+  const decisions = decide(rulesOf(inventory), inventory.devices, livingGuests(inventory));
+  DECIDED.set(inventory, decisions);
+  return decisions;
 }
 
 /** The decision about a device; undefined for a hub. */

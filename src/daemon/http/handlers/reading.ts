@@ -29,6 +29,7 @@ export type ReadingName = Extract<
   | 'readiness'
   | 'openapi'
   | 'version'
+  | 'whoami'
   | 'inventory'
   | 'devices'
   | 'list'
@@ -50,9 +51,10 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   readiness: async ({ parts }) => ({ state: parts.service.state }),
   openapi: async ({ parts }) => openApiDocument(parts.version),
   version: async ({ parts }) => ({ version: parts.version, api: 1 }),
+  whoami: async ({ actor: { name, role, guests, devices } }) => ({ name, role, guests, devices }),
   inventory: (ask) => look(ask, { asks: 'all', uses: 'all', rules: true, details: true }, (seen) => seen),
   devices: (ask) =>
-    look(ask, { uses: 'all', rules: true }, async (seen) => {
+    look(ask, ask.request.quick ? {} : { uses: 'all', rules: true }, async (seen) => {
       const names = await readUsbNames(seen.devices, ask.parts.usbIds);
       return listedDevices(seen, names, ask.request);
     }),

@@ -1,5 +1,4 @@
-/** Takes a stream of server-sent events apart (HTML Living Standard, 9.2). */
-import { PvusbError } from '../pvusb/index.js';
+/** Takes a stream of server-sent events apart (HTML Living Standard, 9.2): for clients, and for the page. */
 
 /** A message of the stream. */
 interface Message {
@@ -7,13 +6,15 @@ interface Message {
   readonly data: string;
 }
 
-/** Longest message, in characters: one event of the daemon has some kilobytes. */
-const MESSAGE_MAX = 16_000_000;
-
 /** Collects what comes in pieces. */
 export class StreamParser {
   readonly #decoder = new TextDecoder();
   #rest = '';
+
+  /** How much has come of a message that is not complete, in characters. */
+  get waiting(): number {
+    return this.#rest.length;
+  }
 
   /** The messages that are complete with this piece. Signs of life are none. */
   push(chunk: Uint8Array): Message[] {
@@ -21,8 +22,6 @@ export class StreamParser {
     // Messages end with an empty line. Of the three line ends the daemon writes this one.
     const blocks = text.split('\n\n');
     this.#rest = blocks.pop()!;
-    if (this.#rest.length > MESSAGE_MAX)
-      throw new PvusbError('daemon-answer', 'What answers is not understood: an event does not end.');
     return blocks.flatMap((block) => messageIn(block));
   }
 }
