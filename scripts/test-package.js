@@ -14,13 +14,13 @@ process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 function step(what, command, args, { env = {}, cwd = root } = {}) {
   console.log(`# ${what}`);
-  const { status, error } = spawnSync(command, args, {
+  const { status, signal, error } = spawnSync(command, args, {
     cwd,
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });
   if (status === 0) return;
-  console.error(`# ${what} failed${error ? `: ${error.message}` : ''}`);
+  console.error(`# ${what} failed${error ? `: ${error.message}` : signal ? ` (${signal})` : ''}`);
   process.exit(status ?? 1);
 }
 
