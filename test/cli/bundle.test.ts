@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { SRC_IMPORTS } from '../architecture/sources.js';
+import { IMPORTS } from '../architecture/sources.js';
 import { projectRoot } from '../xenstored/fetch.js';
 
 const CLI = join(projectRoot(), 'dist', 'cli');
@@ -22,10 +22,14 @@ function manifestOf(name: string) {
   };
 }
 
+/** The program and its page. What makes the manual is loaded by the build alone. */
+const isBundled = (path: string): boolean => /^(src|web)\//.test(path) && !path.startsWith('src/cli/man');
+
 /** The packages that the sources load, and those that these need. */
 function packages(): string[] {
-  const loaded = SRC_IMPORTS.filter(
-    ({ target, isType }) => !isType && !target.startsWith('node:') && !target.endsWith('.ts'),
+  const loaded = IMPORTS.filter(
+    ({ from, target, isType }) =>
+      isBundled(from) && !isType && !target.startsWith('node:') && !/\.tsx?$/.test(target),
   ).map(({ target }) => /^(@[^/]+\/)?[^/]+/.exec(target)![0]);
   const all = new Set(loaded.filter((name) => !EXTERNAL.includes(name)));
   for (const name of all) for (const more of Object.keys(manifestOf(name).dependencies ?? {})) all.add(more);

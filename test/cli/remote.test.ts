@@ -281,7 +281,7 @@ describe('pvusb --host', () => {
     for (const words of [['sim', '--dir', '/x'], ['demo'], ['completion', 'bash']])
       assert.equal((await there(...words)).status, 2, words.join(' '));
     assert.equal((await runPvusb(['completion', 'bash'], { env })).status, 0);
-    const demo = await runPvusb(['demo'], { env });
+    const demo = await runPvusb(['demo', '--tour'], { env });
     assert.match(demo.stdout, /That was the demo\./, 'on its own host, not on that of the daemon');
     assert.equal((await there('list', '--sysfs-root', '/sys')).status, 2);
     assert.equal((await runPvusb(['--host'], { env: {} })).status, 2);
