@@ -45,6 +45,8 @@ export class Running implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #end: Promise<void>;
   #wake: () => void = () => undefined;
+  /** How often something was told. */
+  #woken = 0;
   #client: XenstoreClient | undefined;
   #left = Number.POSITIVE_INFINITY;
   /** Refuses connections while true. */
@@ -64,7 +66,7 @@ export class Running implements AsyncDisposable {
     });
     this.daemon.events.listen(({ event }) => {
       this.events.push(event);
-      this.#wake();
+      this.#stir();
     });
     this.#end = this.daemon.run(this.#abort.signal);
   }
@@ -76,7 +78,7 @@ export class Running implements AsyncDisposable {
       this.#left = 0;
       this.isXenstoreGone = true;
       client.close();
-      this.#wake();
+      this.#stir();
     };
     const counted = <T extends object>(nodes: T): T =>
       new Proxy(nodes, {
@@ -132,9 +134,18 @@ export class Running implements AsyncDisposable {
     return this.#left === 0;
   }
 
+  #stir(): void {
+    this.#woken++;
+    this.#wake();
+  }
+
   /** Waits until something holds, which is looked at after each event. */
   async until(holds: () => boolean | Promise<boolean>): Promise<void> {
-    while (!(await holds())) {
+    for (;;) {
+      const before = this.#woken;
+      if (await holds()) return;
+      // What was told while it was being looked at is looked at again.
+      if (this.#woken !== before) continue;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
