@@ -29,6 +29,6 @@ describe('pvusb demo', { skip }, () => {
     await page.context().close();
     const ended = once(demo, 'exit');
     demo.kill('SIGINT');
-    assert.deepEqual(await ended, [130, null]);
+    assert.deepEqual(await ended, [0, null]);
   });
 });
