@@ -3,14 +3,7 @@ import type { AnswerOf, RequestOf } from '../../src/api/index.js';
 import { type AskRequest, type Assignment, guestName, type Place, type View } from './view.js';
 
 /** The routes that change something here. */
-type ChangeName =
-  | 'attach'
-  | 'detach'
-  | 'controllerRemove'
-  | 'assign'
-  | 'unassign'
-  | 'answer'
-  | 'doctorFix';
+type ChangeName = 'attach' | 'detach' | 'controllerRemove' | 'assign' | 'unassign' | 'answer' | 'doctorFix';
 
 /** One call. */
 export type Call = {
