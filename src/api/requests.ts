@@ -46,21 +46,26 @@ export const change = {
 export interface DevicesRequest {
   /** Root hubs too. */
   readonly all?: boolean | undefined;
-  /** At once: without what the host does with them, and without the rules. */
+  /** As the host was last seen, without what it does with them, and without the rules: at once. */
   readonly quick?: boolean | undefined;
 }
 /** The request of `devices`. */
 export const devicesRequest: z.ZodType<DevicesRequest> = z.strictObject({
   all: flag.describe('root hubs too'),
-  quick: flag.describe('at once: without what the host does with them, and without the rules'),
+  quick: flag.describe('at once: as last seen, without what the host does with them, and without the rules'),
 });
 
 /** One domain; all unless given. */
 export interface DomainQuery {
   readonly domain?: DomainName | undefined;
+  /** As the host was last seen: at once. */
+  readonly quick?: boolean | undefined;
 }
 /** The request of `list`. */
-export const listRequest: z.ZodType<DomainQuery> = z.strictObject({ domain: domain.optional() });
+export const listRequest: z.ZodType<DomainQuery> = z.strictObject({
+  domain: domain.optional(),
+  quick: flag.describe('at once: as last seen'),
+});
 
 /** A domain. */
 export interface DomainRequest {

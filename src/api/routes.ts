@@ -90,6 +90,7 @@ export const ROUTES = {
     requests.listRequest,
     answers.listAnswer,
     'Domains, their controllers, ports and devices.',
+    { query: { quick: 'boolean' } },
   ),
   controllerInfo: read(
     'controller/info',

@@ -65,6 +65,8 @@ export interface EventLog {
 export interface Service {
   readonly state: ServiceState;
   readonly events: EventLog;
+  /** The host as it was last seen; undefined before that. Events tell what has changed since. */
+  readonly seen: Inventory | undefined;
   /** Those waiting for a word. */
   readonly requests: readonly AskRequest[];
   /**

@@ -37,9 +37,15 @@ export async function readDetails(
   };
 }
 
+/** A device never changes: a host that is followed is asked for the same ones again and again. */
+const USUAL = new WeakMap<UsbDevice, UsbDevice>();
+
 /** A device as a usual scan has it. */
 export function withoutDetails(device: UsbDevice): UsbDevice {
+  const known = USUAL.get(device);
+  if (known) return known;
   const { peer: _peer, connectType: _connectType, descriptors: _descriptors, hash: _hash, ...usual } = device;
+  USUAL.set(device, usual);
   return usual;
 }
 

@@ -66,6 +66,7 @@ export function serviceOf(host: Host): TestService {
     state: 'ready',
     requests: [],
     events,
+    seen: undefined,
     asked: [],
     async inventory(signal) {
       requireXenstore();

@@ -100,7 +100,7 @@ export function createStore(api: Api): Store {
     const [quick, guests, waiting] = await Promise.all([
       // What takes long comes after the first picture.
       isLoaded.value ? undefined : api.call('devices', { all: true, quick: true }, ended),
-      api.call('list', {}, ended),
+      api.call('list', isLoaded.value ? {} : { quick: true }, ended),
       api.call('requests', {}, ended),
     ]);
     // What happened meanwhile is looked at again; but something is shown in any case.

@@ -39,16 +39,29 @@ export interface Ask<Request> {
 export type Handler<Name extends RouteName> = (ask: Ask<RequestOf<Name>>) => Promise<AnswerOf<Name>>;
 
 /** What a look has to have. */
-type Needs = Pick<ObserveOptions, 'asks' | 'uses' | 'rules' | 'details'>;
+type Needs = Pick<ObserveOptions, 'asks' | 'uses' | 'rules' | 'details'> & {
+  /** As it was last seen is good enough. */
+  readonly quick?: boolean | undefined;
+};
+
+/** The host as the service knows it: as it is now, or if that is good enough as it was last seen. */
+export async function inventoryFor(
+  { parts, signal }: Pick<Ask<unknown>, 'parts' | 'signal'>,
+  quick: boolean | undefined,
+): Promise<Inventory> {
+  const { service } = parts;
+  return (quick ? service.seen : undefined) ?? service.inventory(signal);
+}
 
 /** The host as the service knows it, with what else is needed; looked at as a whole if the service has not read that. */
 export function look<T>(
-  { parts, signal }: Pick<Ask<unknown>, 'parts' | 'signal'>,
-  needs: Needs,
+  ask: Pick<Ask<unknown>, 'parts' | 'signal'>,
+  { quick, ...needs }: Needs,
   body: (inventory: Inventory, host: Host) => T | Promise<T>,
 ): Promise<T> {
+  const { parts, signal } = ask;
   return parts.service.reading(async (host) => {
-    const seen = await parts.service.inventory(signal);
+    const seen = await inventoryFor(ask, quick);
     const from = hasRead(seen, needs) ? seen : undefined;
     return body(await observe(host, { ...needs, signal, from }), host);
   });

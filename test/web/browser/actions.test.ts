@@ -6,10 +6,8 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { demoWorld } from '../../../src/cli/commands/demo.js';
 import { beginGiving, close, confirm, deviceRow, guestCard, HANDS, press, tabTo, undo } from './act.js';
-import { launchOrSkip } from './chromium.js';
+import { browser, skip } from './chromium.js';
 import { Stage } from './stage.js';
-
-const { found: browser, skip } = await launchOrSkip();
 
 for (const hand of HANDS) {
   describe(`the page, by ${hand}`, { skip }, () => {

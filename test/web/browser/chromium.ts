@@ -1,6 +1,7 @@
 /** A Chromium: the machine's own, otherwise Debian's with all that it needs, unpacked into the cache. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { type Browser, chromium } from 'playwright-core';
 import { type Found, orSkip, programPath, report } from '../../support/needs.js';
 import { cacheFolder, key, libraryFolders, provide, run, unpackPackages } from '../../support/packages.js';
@@ -24,8 +25,7 @@ interface Program {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Starts it, or says why the tests are skipped; with `CI=true` that is an error. */
-export async function launchOrSkip(): Promise<Found<Browser>> {
+async function launchOrSkip(): Promise<Found<Browser>> {
   const toInstall = 'chromium, or apt and dpkg with Debian’s archive in reach';
   return orSkip('the page in a browser', toInstall, async () => {
     const own = process.env.PVUSB_TEST_UNPACK ? undefined : programPath('chromium');
@@ -36,6 +36,8 @@ export async function launchOrSkip(): Promise<Found<Browser>> {
       env: { ...process.env, ...program.environment } as Record<string, string>,
     });
     report(`in Chromium ${browser.version()}`);
+    // It would keep the process alive.
+    after(() => browser.close());
     return browser;
   });
 }
@@ -69,3 +71,6 @@ async function neededPackages(): Promise<string[]> {
     (name) => !/^(libc6|libc-bin|libgcc-s1|libstdc\+\+6|gcc-\d+-base|dpkg|debconf|perl.*|xdg-.*)$/.test(name),
   );
 }
+
+/** One for all tests of a process, or why they are skipped; with `CI=true` that is an error. */
+export const { found: browser, skip } = await launchOrSkip();

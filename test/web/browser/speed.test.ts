@@ -10,10 +10,8 @@ import type { Browser, Page } from 'playwright-core';
 import { shortWorld } from '../../../src/sim/index.js';
 import { report } from '../../support/needs.js';
 import { projectRoot } from '../../xenstored/fetch.js';
-import { launchOrSkip } from './chromium.js';
+import { browser, skip } from './chromium.js';
 import { Stage } from './stage.js';
-
-const { found: browser, skip } = await launchOrSkip();
 
 const DEVICES = 200;
 const GUESTS = 100;

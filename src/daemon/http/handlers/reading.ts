@@ -20,7 +20,7 @@ import {
 } from '../../../pvusb/index.js';
 import { formatImported, importFile, isGuestName } from '../../../rules/imports/index.js';
 import { readUsbNames } from '../../../sysfs/index.js';
-import { type Handler, look } from '../ask.js';
+import { type Handler, inventoryFor, look } from '../ask.js';
 
 /** The routes that only look, except for those that do not answer with JSON. */
 export type ReadingName = Extract<
@@ -54,13 +54,13 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   whoami: async ({ actor: { name, role, guests, devices } }) => ({ name, role, guests, devices }),
   inventory: (ask) => look(ask, { asks: 'all', uses: 'all', rules: true, details: true }, (seen) => seen),
   devices: (ask) =>
-    look(ask, ask.request.quick ? {} : { uses: 'all', rules: true }, async (seen) => {
+    look(ask, ask.request.quick ? { quick: true } : { uses: 'all', rules: true }, async (seen) => {
       const names = await readUsbNames(seen.devices, ask.parts.usbIds);
       return listedDevices(seen, names, ask.request);
     }),
   list: ({ parts, request, signal }) =>
     parts.service.reading(async (host) => {
-      const from = await parts.service.inventory(signal);
+      const from = await inventoryFor({ parts, signal }, request.quick);
       return listedDomains(await listInventory(host, request, { signal, from }), request.domain);
     }),
   controllerInfo: ({ parts, request, signal }) =>
