@@ -16,6 +16,11 @@ export interface UsbfsPlace {
   readonly node: string;
   /** The hub that it is plugged into, and the port there: nothing else gets what is plugged in. */
   readonly socket?: { readonly node: string; readonly port: number } | undefined;
+  /**
+   * The configuration that the kernel has set, 0 for none. The device itself is not asked: some answer otherwise, and
+   * what counts is which interfaces the kernel has.
+   */
+  readonly configuration: number;
 }
 
 const DESCRIPTOR_BYTES_MAX = 16 * PAGE_SIZE;
@@ -44,9 +49,8 @@ export async function openUsbfs(libc: Libc, place: UsbfsPlace): Promise<LentDevi
     if (!(speed in SPEED_NAMES)) throw new LinuxError('unsupported', `${place.node} has no known speed`);
     const control = (request: readonly [number, number, number, number], length: number) =>
       readControl(libc, fd, scratch, setupBytes(...request, length));
-    const [configuration = 0] = await control([0x80, 8, 0, 0], 1);
     const untrustedBos = await readBos(control);
-    const parts = { libc, fd, scratch, place, untrustedDescriptors, untrustedBos, configuration, close };
+    const parts = { libc, fd, scratch, place, untrustedDescriptors, untrustedBos, close };
     const device = new UsbfsDevice({ ...parts, speed: SPEED_NAMES[speed as keyof typeof SPEED_NAMES] });
     await device.claim();
     return device;
@@ -104,7 +108,6 @@ interface DeviceParts {
   readonly place: UsbfsPlace;
   readonly untrustedDescriptors: Uint8Array;
   readonly untrustedBos: Uint8Array | undefined;
-  readonly configuration: number;
   readonly speed: DeviceSpeed;
   readonly close: () => void;
 }
@@ -127,7 +130,7 @@ class UsbfsDevice implements LentDevice {
     this.speed = parts.speed;
     this.untrustedDescriptors = parts.untrustedDescriptors;
     this.untrustedBos = parts.untrustedBos;
-    this.#configuration = parts.configuration;
+    this.#configuration = parts.place.configuration;
     this.#urbs = new UrbPool(parts.libc);
   }
 

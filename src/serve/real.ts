@@ -5,7 +5,7 @@ import { GrantDevice } from '../linux/gntdev.js';
 import { openJournal, removeJournal } from '../linux/journal-file.js';
 import { loadLibc } from '../linux/libc.js';
 import { openUsbfs, type UsbfsPlace } from '../linux/usbfs.js';
-import { parseBusid, type Sysfs, type UsbDevice } from '../sysfs/index.js';
+import { configurationOf, hubOf, parseBusid, portOf, type Sysfs, type UsbDevice } from '../sysfs/index.js';
 import type { Machine } from './machine.js';
 
 /** Where journals are. */
@@ -44,14 +44,15 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
 async function placeOf(sysfs: Sysfs, untrustedName: string): Promise<UsbfsPlace> {
   const busid = parseBusid(untrustedName);
   if (busid === undefined) throw new Error('what the port names is no device');
-  const devices = await sysfs.devices();
+  const above = hubOf(busid)!;
+  const devices = await sysfs.devices({ wanted: [busid, above] });
   const device = devices.find((one) => one.busid === busid);
   if (!device) throw new Error(`${busid} is not plugged in`);
   if (device.kind !== 'device') throw new Error(`${busid} is a hub`);
-  const [, above, port] = /^(.+)[.-](\d+)$/.exec(busid) ?? [];
-  const hub = devices.find((one) => one.busid === (above?.includes('-') ? above : `usb${above}`));
-  const socket = hub && { node: nodeOf(hub), port: Number(port) };
-  return { node: nodeOf(device), socket };
+  const hub = devices.find((one) => one.busid === above);
+  const socket = hub && { node: nodeOf(hub), port: portOf(busid)! };
+  const [intf] = device.interfaces;
+  return { node: nodeOf(device), socket, configuration: intf ? configurationOf(intf.id) : 0 };
 }
 
 function nodeOf({ bus, address }: Pick<UsbDevice, 'bus' | 'address'>): string {

@@ -41,6 +41,11 @@ export function busidOf(intf: InterfaceId): Busid {
   return (name.endsWith('-0') ? `usb${name.slice(0, -2)}` : name) as Busid;
 }
 
+/** The configuration that an interface is of, `bConfigurationValue`: 1 for `3-1.5:1.0`. */
+export function configurationOf(intf: InterfaceId): number {
+  return Number.parseInt(intf.slice(intf.indexOf(':') + 1), 10);
+}
+
 /** The hub that a device is plugged into: `3-1` for `3-1.5`, `usb3` for `3-1`; undefined for a root hub. */
 export function hubOf(busid: Busid): Busid | undefined {
   const dot = busid.lastIndexOf('.');

@@ -114,7 +114,8 @@ async function served(make: () => VirtualDevice): Promise<{
     listener: { broken: assert.fail, portChanged: () => undefined, log: () => undefined },
   });
   controller.start();
-  const lent = await openUsbfs(kernel, { node: '/dev/bus/usb/001/002' });
+  const { configuration } = make();
+  const lent = await openUsbfs(kernel, { node: '/dev/bus/usb/001/002', configuration });
   assert.equal(controller.plug(1, lent), undefined);
   await guest.waitFor(1, true);
   const end = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 /** usbfs of the fake kernel: its structures and calls, by the numbers of the header. */
 import type { Block, LentDevice, Transfer } from '../../src/backend/boundary.js';
+import { parseDescriptors } from '../../src/usb/index.js';
 
 const ENODEV = -19;
 const EAGAIN = -11;
@@ -26,6 +27,8 @@ export interface OpenFile {
 export function usbfsFile(kernel: KernelMemory, device: LentDevice): OpenFile {
   const running = new Map<number, Transfer>();
   const claimed = new Set<number>();
+  // Interfaces that drivers of the host have.
+  const bound = new Set(interfacesOf(device));
   let [wake, lose]: (() => void)[] = [() => undefined, () => undefined];
   device.start({ ready: () => wake!(), gone: () => lose!() });
   const ioctl = (request: number, argument: number): number => {
@@ -55,19 +58,21 @@ export function usbfsFile(kernel: KernelMemory, device: LentDevice): OpenFile {
   };
   const later = async (request: number, argument: number): Promise<number> => {
     if (request === 0x5514) return device.reset();
-    if (request === 0xc0185500) return control(kernel, device, argument);
+    if (request === 0xc0185500) return control(kernel, argument);
     const view = kernel.at(argument, 8);
     const [first, second] = [view.getUint32(0, true), view.getUint32(4, true)];
     kernel.calls.push(`${request.toString(16)} ${first}`);
     if (request === 0x8108551b) {
       if (claimed.has(first)) return -16;
+      if (!interfacesOf(device).includes(first)) return -2;
+      bound.delete(first);
       claimed.add(first);
       return 0;
     }
     if (request === 0x80045510) return claimed.delete(first) ? 0 : EINVAL;
     if (request === 0x80085504) return device.setInterface(first, second);
     if (request === 0x80045515) return device.clearHalt(first);
-    if (request === 0x80045505) return claimed.size > 0 ? -16 : device.setConfiguration(first);
+    if (request === 0x80045505) return claimed.size + bound.size > 0 ? -16 : device.setConfiguration(first);
     return EINVAL;
   };
   return {
@@ -86,15 +91,22 @@ export function usbfsFile(kernel: KernelMemory, device: LentDevice): OpenFile {
   };
 }
 
-function control(kernel: KernelMemory, device: LentDevice, argument: number): number {
+function control(kernel: KernelMemory, argument: number): number {
   const view = kernel.at(argument, 24);
   if (view.getUint8(0) !== 0x80) return -32;
   const { block, place } = kernel.blockOf(Number(view.getBigUint64(16, true)));
   if (view.getUint8(1) === 8) {
-    block.bytes[place] = device.configuration;
+    // As QEMU's devices say after a migration, whatever their configuration is.
+    block.bytes[place] = 0;
     return 1;
   }
   return -32;
+}
+
+function interfacesOf({ untrustedDescriptors, configuration }: LentDevice): number[] {
+  const configurations = parseDescriptors(untrustedDescriptors)?.configurations ?? [];
+  const current = configurations.find(({ value }) => value === configuration);
+  return [...new Set(current?.settings.map((one) => one.interface))];
 }
 
 function decode(kernel: KernelMemory, address: number): { transfer: Transfer; endpoint: number } {
