@@ -35,5 +35,7 @@ async function announcementOf(files: HostFiles, pid: number): Promise<string | u
   // The name is in parentheses, and can hold anything.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const start = fields[START_FIELD - 3];
+  // It has ended, and its parent has not asked for its status yet.
+  if (fields[0] === 'Z') return undefined;
   return start !== undefined && /^\d+$/.test(start) ? `${pid} ${start}` : undefined;
 }

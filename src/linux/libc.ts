@@ -30,6 +30,8 @@ export interface Libc extends LocalMemory {
    * @returns ends it
    */
   wait(fd: number, waited: Waited, onEvent: () => void, onLost: () => void): () => void;
+  /** Ends all waits, which otherwise keep the process alive. */
+  endWaits(): void;
 }
 
 /** open(2): for reading and writing. The numbers are the same on all Linux systems that Xen runs on. */
@@ -62,7 +64,7 @@ export async function loadLibc(): Promise<Libc> {
   const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
 
   // What is collected as garbage hears nothing any more.
-  const handles = new Set<unknown>();
+  const handles = new Set<{ close(): void }>();
 
   const mapped = (fd: number, bytes: number, offset: number, flags: number): Block => {
     const address = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
@@ -105,6 +107,10 @@ export async function loadLibc(): Promise<Libc> {
       return () => {
         if (handles.delete(handle)) handle.close();
       };
+    },
+    endWaits() {
+      for (const handle of handles) handle.close();
+      handles.clear();
     },
   };
 }

@@ -19,4 +19,6 @@ export interface Machine {
   journal(domid: number, devid: number): Uint8Array;
   /** It is not needed any more. */
   forget(domid: number, devid: number): void;
+  /** Hears nothing of guests and devices any more. All stays as it is for the next backend. */
+  close(): void;
 }

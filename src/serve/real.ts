@@ -37,6 +37,7 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
     openDevice: async (busid) => openUsbfs(libc, await placeOf(sysfs, busid)),
     journal: (domid, devid) => openJournal(libc, pathOf(domid, devid)),
     forget: (domid, devid) => removeJournal(pathOf(domid, devid)),
+    close: () => libc.endWaits(),
   };
 }
 

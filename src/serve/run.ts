@@ -6,9 +6,10 @@ import { PvusbError, USBBACK } from '../pvusb/index.js';
 import { openPlugs, openSysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
+import type { Machine } from './machine.js';
 import { openMachine } from './real.js';
 import { BackendServer } from './server.js';
-import { parseVirtual, VIRTUAL_FORM } from './virtual.js';
+import { parseVirtual, VIRTUAL_FORM, type VirtualPort } from './virtual.js';
 
 /** How this machine serves guests. */
 interface RunOptions {
@@ -29,11 +30,11 @@ interface RunOptions {
 /**
  * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
  *
- * @throws {PvusbError} `invalid-argument`; `backend-impossible`: there is a usbback, or this machine cannot serve;
- *   those of xenstore
+ * @throws {PvusbError} `invalid-argument`; `backend-impossible`: there is a usbback or another backend, or this machine
+ *   cannot serve; those of xenstore
  */
 export async function runBackend(options: RunOptions): Promise<void> {
-  const { signal, environment, sysfsRoot = '/sys', log } = options;
+  const { signal, sysfsRoot = '/sys' } = options;
   const sysfs = openSysfs(sysfsRoot);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
@@ -49,37 +50,57 @@ export async function runBackend(options: RunOptions): Promise<void> {
       cause: error,
     });
   });
+  try {
+    await serve(options, machine, virtual, AbortSignal.any([signal, stop.signal]));
+  } finally {
+    machine.close();
+  }
+}
+
+async function serve(
+  options: RunOptions,
+  machine: Machine,
+  virtual: readonly VirtualPort[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { environment, sysfsRoot = '/sys', log } = options;
   const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
   const failed = (error: Error): void => log(error.message);
   const file = options.trace === undefined ? undefined : openTrace(options.trace, failed);
-  const trace = file && new Trace({ write: file.write, nowUs, withSecrets: options.traceSecrets ?? false });
-  const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
-  const server = await BackendServer.start(client, machine, {
-    announcement: (await processes.announcementOf(process.pid)) ?? '',
-    trace,
-    virtual: (domid, devid, port) =>
-      virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
-    log,
+  try {
+    const trace = file && new Trace({ write: file.write, nowUs, withSecrets: options.traceSecrets ?? false });
+    const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
+    const server = await BackendServer.start(client, machine, {
+      announcement: (await processes.announcementOf(process.pid)) ?? '',
+      isAlive: processes.isAlive,
+      trace,
+      virtual: (domid, devid, port) =>
+        virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
+      log,
+    });
+    const endMetrics = options.metrics && serveText(options.metrics, () => server.metrics, failed);
+    const plugs = await openPlugs(sysfsRoot);
+    void (async () => {
+      while (!(await plugs.next()).done) await server.plugged();
+    })();
+    log('serving');
+    await Promise.race([aborted(signal), server.ended]);
+    const isLost = client.closed;
+    if (endMetrics) endMetrics();
+    await plugs.close();
+    await server.close();
+    if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
+  } finally {
+    client.close();
+    await file?.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
   });
-  const endMetrics = options.metrics && serveText(options.metrics, () => server.metrics, failed);
-  const plugs = await openPlugs(sysfsRoot);
-  void (async () => {
-    while (!(await plugs.next()).done) await server.plugged();
-  })();
-  log('serving');
-  const aborted = new Promise<void>((resolve) => {
-    const end = (): void => resolve();
-    AbortSignal.any([signal, stop.signal]).addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
-  await Promise.race([aborted, server.ended]);
-  const isLost = client.closed;
-  if (endMetrics) endMetrics();
-  await plugs.close();
-  await server.close();
-  client.close();
-  await file?.close();
-  if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
 }
 
 async function requireVirtual(text: string) {

@@ -6,6 +6,7 @@ import { Budget, type Limits } from '../backend/budget.js';
 import { DEFAULT_RULES, type FirewallRule } from '../backend/firewall.js';
 import { formatMetrics } from '../backend/metrics.js';
 import type { Trace } from '../backend/tracer.js';
+import { PvusbError } from '../pvusb/index.js';
 import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '../pvusb/model/layout.js';
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
 import { ControllerServer, type Shared } from './controller-server.js';
@@ -13,8 +14,10 @@ import type { Machine } from './machine.js';
 
 /** How a backend serves. */
 interface ServerOptions {
-  /** Says that it is there: see `isProcess` of pvusb/hostuse. */
+  /** Says that it is there: see `openProcesses` of pvusb/hostuse. */
   readonly announcement: string;
+  /** Whether what another backend has announced is a process that lives. */
+  readonly isAlive: (announcement: string) => Promise<boolean>;
   readonly limits?: Limits | undefined;
   /** Before the usual rules. */
   readonly rules?: readonly FirewallRule[] | undefined;
@@ -51,22 +54,39 @@ export class BackendServer {
     };
   }
 
-  /** Starts serving: what exists is served, or taken over, when this resolves. */
+  /**
+   * Starts serving: what exists is served, or taken over, when this resolves.
+   *
+   * @throws {PvusbError} `backend-impossible`: another backend serves this host
+   */
   static async start(
     client: XenstoreClient,
     machine: Machine,
     options: ServerOptions,
   ): Promise<BackendServer> {
     const server = new BackendServer(client, machine, options);
+    await server.#announce();
     const [controllers, deaths] = await Promise.all([client.watch(ROOT), client.watch('@releaseDomain')]);
     server.#watches.push(controllers, deaths);
     await server.#lookAt([ROOT]);
-    await client.write(BACKEND_ANNOUNCEMENT, options.announcement);
     server.#running = Promise.all([
       server.#follow(controllers, (paths) => server.#lookAt(paths)),
       server.#follow(deaths, () => server.#lookForDeaths()),
     ]);
     return server;
+  }
+
+  /** Before anything is touched: two backends would take each other's guests. */
+  async #announce(): Promise<void> {
+    const { announcement, isAlive } = this.#options;
+    await this.#shared.client.transaction(async (view) => {
+      const other = await view.read(BACKEND_ANNOUNCEMENT);
+      if (other !== undefined && other !== announcement && (await isAlive(other))) {
+        const sentence = `Process ${other.split(' ')[0]} serves the controllers of this host already.`;
+        throw new PvusbError('backend-impossible', sentence);
+      }
+      await view.write(BACKEND_ANNOUNCEMENT, announcement);
+    });
   }
 
   /** Resolves when the connection to xenstored is lost, or the server was closed. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +19,7 @@ import { LinuxError } from '../../src/linux/errors.js';
 import { EventChannels } from '../../src/linux/evtchn.js';
 import { GrantDevice } from '../../src/linux/gntdev.js';
 import { openJournal, removeJournal } from '../../src/linux/journal-file.js';
-import { loadLibc } from '../../src/linux/libc.js';
+import { loadLibc, O_NONBLOCK, O_RDWR } from '../../src/linux/libc.js';
 import { openUsbfs } from '../../src/linux/usbfs.js';
 import { UsbfsRequest } from '../../src/linux/usbfs-numbers.js';
 import { UrbPool } from '../../src/linux/usbfs-urb.js';
@@ -212,6 +214,22 @@ describe('the C library of this machine', () => {
     assert.ok((await libc.ioctlLater(fd, UsbfsRequest.reset, 0)) < 0);
     libc.close(fd);
     libc.unmap(block);
+  });
+
+  it('lets the process end, whatever it still waits for', async () => {
+    // Nothing ever comes from a terminal that nobody has.
+    const program = `
+      const { loadLibc } = await import(${JSON.stringify(import.meta.resolve('../../src/linux/libc.js'))});
+      const libc = await loadLibc();
+      libc.wait(libc.open('/dev/ptmx', ${O_RDWR | O_NONBLOCK}), { readable: true }, process.abort, process.abort);
+      process.on('SIGTERM', () => libc.endWaits());
+      setTimeout(() => console.log('waits'), 1).unref();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill();
+    assert.deepEqual(await once(child, 'close'), [0, null]);
   });
 
   it('keeps a journal in a file, for whoever maps it next', async () => {

@@ -131,6 +131,10 @@ export class FakeKernel implements Libc {
       );
   }
 
+  endWaits(): void {
+    assert.fail('only a process that ends does that');
+  }
+
   #gntdev(): OpenFile {
     return {
       ioctl: (request, argument) => {

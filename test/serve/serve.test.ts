@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GuestStorage } from '../../src/sim/frontend/index.js';
-import { controllerOf } from '../core/support/test-host.js';
+import { controllerOf, failure } from '../core/support/test-host.js';
 import { ServedHost } from './stage.js';
 
 const BACKEND = '/local/domain/0/backend/vusb/1/0';
@@ -105,6 +105,18 @@ describe('the backend, seen from xenstore', () => {
     await host.settle();
     assert.equal(await host.portState(1, 0, 1), '4');
     assert.equal(guest.hcd.dead, undefined);
+  });
+
+  it('is not taken over while it lives', async () => {
+    await using host = await ServedHost.create();
+    await host.client.write('/libxl/pvusb/backend', '12 34');
+    host.otherBackend = '12 34';
+    const refused = await failure(() => host.serve());
+    assert.equal(refused.code, 'backend-impossible');
+    assert.match(refused.message, /^Process 12 serves /);
+    host.otherBackend = undefined;
+    await host.serve();
+    assert.equal(await host.client.read('/libxl/pvusb/backend'), '4711 100');
   });
 
   it('tells the guest what was pulled out of a port while it was dead', async () => {

@@ -28,6 +28,8 @@ export class ServedHost implements AsyncDisposable {
     ['3-2', () => new VirtualDevice(new Keyboard())],
   ]);
   readonly journals = new Map<string, Uint8Array>();
+  /** What another backend that lives has announced. */
+  otherBackend: string | undefined;
   readonly #guests = new Map<string, SimUsbGuest>();
   /** Guests whose memory is mapped. */
   readonly mapped = new Set<string>();
@@ -48,6 +50,7 @@ export class ServedHost implements AsyncDisposable {
     this.#serverClient = new XenstoreClient(this.sim.store.connect(0));
     this.#server = await BackendServer.start(this.#serverClient, this.#machine(), {
       announcement: '4711 100',
+      isAlive: async (other) => other === this.otherBackend,
       log: (message) => this.messages.push(message),
     });
     await this.settle();
@@ -100,6 +103,7 @@ export class ServedHost implements AsyncDisposable {
         return journal;
       },
       forget: (domid, devid) => void this.journals.delete(`${domid}/${devid}`),
+      close: () => undefined,
     };
   }
 

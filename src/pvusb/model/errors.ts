@@ -100,7 +100,7 @@ export const ERROR_KINDS = {
   'backend-impossible': {
     group: 'host',
     remedy:
-      'Run it as root in domain 0, with the modules xen-gntdev and xen-evtchn loaded, and without usbback.',
+      'Run it as root in domain 0, with the modules xen-gntdev and xen-evtchn loaded, without usbback and without another backend.',
   },
   'no-device-model': {
     group: 'refused',

@@ -12,7 +12,13 @@ import {
   noSuchPort,
   qemuOf,
 } from '../model/find.js';
-import type { Controller, ControllerType, Domain, Inventory } from '../model/inventory.js';
+import {
+  type Controller,
+  type ControllerType,
+  type Domain,
+  type Inventory,
+  XenbusState,
+} from '../model/inventory.js';
 import { portPath } from '../model/layout.js';
 import type { Target } from '../model/request.js';
 import { isServed, requireServed, type Served } from '../model/served.js';
@@ -145,9 +151,12 @@ function clashHint(inventory: Inventory, controller: Served): string {
     : '';
 }
 
-/** What an automatic choice considers: controllers that are served and not being removed. */
+/** What an automatic choice considers: controllers that are served, not being removed, and not closed by the guest. */
 function isUsable(inventory: Inventory, controller: Controller): boolean {
   if (!isServed(controller) || !controller.online) return false;
+  // A frontend that has closed does not connect again until its driver is loaded again.
+  const { state = XenbusState.unknown } = controller.untrustedFrontend;
+  if (state === XenbusState.closing || state === XenbusState.closed) return false;
   const hasBackend = servedType(controller.type).backend !== undefined;
   if (hasBackend && controller.backendState === undefined) return false;
   return serviceProblem(inventory, controller) === undefined;
