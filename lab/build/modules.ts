@@ -29,8 +29,8 @@ const DOM0 = [
 
 /** What guests have: PVUSB's frontend, emulated controllers, and drivers for some of the devices. */
 export const GUEST = [
-  ...['ehci_pci', 'uhci_hcd', 'xhci_pci', 'usb_storage', 'sd_mod', 'usbhid', 'hid_generic', 'ftdi_sio'],
-  ...['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
+  ...['ehci_pci', 'uhci_hcd', 'xhci_pci', 'usb_storage', 'sd_mod', 'usbhid', 'hid_generic', 'evdev'],
+  ...['ftdi_sio', 'snd-usb-audio', 'snd-pcm-oss', 'cdc_ether', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
 ];
 
 /** The files of modules and of everything they depend on, each after what it depends on. */

@@ -158,6 +158,16 @@ export class Lab implements AsyncDisposable {
     await this.dom0(`udevadm wait -t 60 --settle ${paths.join(' ')}`);
   }
 
+  /** What the device `audio` plays, in a file of this machine. */
+  get soundFile(): string {
+    return this.#files.sound;
+  }
+
+  /** The other end of the device `serial`, a socket of this machine. */
+  get serialSocket(): string {
+    return this.#files.serialSocket;
+  }
+
   /** What dom0 looks like now, for `differences` of `state.ts`. */
   async state(): Promise<Dom0State> {
     return readState(this.#ssh);

@@ -27,6 +27,10 @@ export interface MachineFiles {
   readonly pid: string;
   readonly consoleSocket: string;
   readonly qmpSocket: string;
+  /** What the device `audio` plays: a WAV file, whose header is only right once the machine has ended. */
+  readonly sound: string;
+  /** The other end of the device `serial`. */
+  readonly serialSocket: string;
 }
 
 /** The files of a machine whose disks are in `folder`, and its sockets in another. */
@@ -38,6 +42,8 @@ export function machineFiles(folder: string, sockets: string): MachineFiles {
     pid: join(folder, 'qemu.pid'),
     consoleSocket: join(sockets, 'console'),
     qmpSocket: join(sockets, 'qmp'),
+    sound: join(folder, 'sound.wav'),
+    serialSocket: join(sockets, 'serial'),
   };
 }
 
@@ -91,7 +97,8 @@ function usbArguments(files: MachineFiles, isWarm: boolean): string[] {
   return [
     ...['-device', 'qemu-xhci,id=xhci,p2=12,p3=12', '-device', 'usb-ehci,id=ehci'],
     ...['-device', 'piix3-usb-uhci,id=uhci', '-netdev', 'user,id=usbnet,restrict=on'],
-    ...['-audiodev', 'none,id=sound', '-chardev', 'null,id=serial'],
+    ...['-audiodev', `wav,id=sound,path=${files.sound.replaceAll(',', ',,')}`],
+    ...['-chardev', `socket,id=serial,path=${files.serialSocket},server=on,wait=off`],
     ...Object.keys(STICKS).flatMap((name) => json('blockdev', disk(name, files.stick(name)))),
     ...devices
       .filter(([, device]) => !(isWarm && device.isUnsaved))

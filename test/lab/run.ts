@@ -17,6 +17,7 @@ import { formatReport, type Part, type PlayedCase } from './report.js';
 /** The longest suites start first, so that none of them runs alone at the end. */
 const LONGEST_FIRST = [
   'devicemodel',
+  'backend',
   'pv',
   'qusb',
   'pv-oxenstored',

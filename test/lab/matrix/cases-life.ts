@@ -69,7 +69,7 @@ export const lifeCases: readonly Case[] = [
       await ground.pvusb(`attach ${guest} 4-1`);
       await ground.pvusb(`attach ${guest} 3-6`);
       await withWatch(ground, async () => {
-        if (setup.type !== 'pv') {
+        if (setup.server === 'QEMU') {
           await ground.signalQemu('KILL');
           await ground.refused('qemu-dead', `attach ${guest} 3-2`);
         }

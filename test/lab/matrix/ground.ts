@@ -24,6 +24,10 @@ interface ListedDomain {
 /** How long a guest may take for what takes it a second on a real machine: the host of the lab may be busy, too. */
 const GUEST_SECONDS = 300;
 
+/** Where `pvusb backend` says which process it is. */
+const BACKEND = '/libxl/pvusb/backend';
+const BACKEND_LOG = '/var/log/pvusb-backend.log';
+
 const WATCH_LOG = '/tmp/watch.log';
 const REMEMBERED = '/root/remembered.cfg';
 
@@ -71,6 +75,28 @@ export class Ground {
       `echo hostbus=$(cat ${folder}/busnum) hostaddr=$(cat ${folder}/devnum)`,
     );
     return stdout.trim();
+  }
+
+  /** Starts `pvusb backend`, and waits until it serves. */
+  async startBackend(...words: readonly string[]): Promise<void> {
+    const command = ['pvusb backend', ...words].join(' ');
+    await this.lab.dom0(`(setsid ${command} > ${BACKEND_LOG} 2>&1 < /dev/null &)`);
+    await this.eventually('the backend serves', async () => {
+      assert.match(await this.backendSays(), /^serving$/m);
+    });
+  }
+
+  /** Kills `pvusb backend` with a signal; it is dead when this resolves. */
+  async killBackend(signal: 'KILL' | 'TERM'): Promise<void> {
+    await this.lab.dom0(
+      `pid=$(xenstore-read ${BACKEND} | cut -d ' ' -f 1); kill -${signal} $pid
+       timeout 60 tail --pid=$pid -f /dev/null`,
+    );
+  }
+
+  /** What the backend has said. */
+  async backendSays(): Promise<string> {
+    return (await this.lab.dom0(`cat ${BACKEND_LOG}`)).stdout;
   }
 
   /** Sends a signal to the guest's QEMU: `KILL`, `STOP`, `0` to see whether it is alive. Returns whether it could be sent. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Dom0State, differences } from '../../../lab/lab/state.js';
 import { CasesLab } from '../with-lab.js';
+import { backendCases } from './cases-backend.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
@@ -11,7 +12,14 @@ import { xlCases } from './cases-xl.js';
 import { type Case, Ground } from './ground.js';
 import type { Setup } from './setup.js';
 
-const CASES: readonly Case[] = [...useCases, ...plugCases, ...troubleCases, ...xlCases, ...lifeCases];
+const CASES: readonly Case[] = [
+  ...useCases,
+  ...plugCases,
+  ...backendCases,
+  ...troubleCases,
+  ...xlCases,
+  ...lifeCases,
+];
 
 /**
  * What libxl increments, or leaves behind empty for the next one, and what a guest writes again for a controller that
@@ -32,7 +40,8 @@ export function playMatrix(setup: Setup): void {
       const name = `matrix-${setup.name}-${setup.machine.store}-${setup.machine.cpu}`;
       cases = await CasesLab.start({ name, warm: 'base', ...setup.machine }, async (lab) => {
         withGuest = bare = undefined;
-        if (setup.type === 'pv') await lab.dom0('modprobe usbback');
+        if (setup.server === 'usbback') await lab.dom0('modprobe usbback');
+        if (setup.server === 'pvusb') await new Ground(lab, setup).startBackend();
       });
     });
     after(() => cases?.stop());

@@ -9,6 +9,8 @@ export interface Setup {
   /** Of its lab. */
   readonly name: string;
   readonly type: 'pv' | 'qusb' | 'devicemodel';
+  /** Who serves its controllers; `pvusb` is `pvusb backend`. */
+  readonly server: 'usbback' | 'pvusb' | 'QEMU';
   readonly guest: GuestName;
   readonly machine: Pick<MachineOptions, 'cpu' | 'store'>;
   /** The guest sees the device and its files: not with a usbback that moves no data. */
@@ -19,6 +21,7 @@ const PV: Omit<Setup, 'machine'> = {
   title: 'pv in a PV guest',
   name: 'pv',
   type: 'pv',
+  server: 'usbback',
   guest: 'pv1',
   hasData: false,
 };
@@ -27,6 +30,7 @@ const QUSB: Omit<Setup, 'machine'> = {
   title: 'qusb in a PV guest',
   name: 'qusb',
   type: 'qusb',
+  server: 'QEMU',
   guest: 'pv2',
   hasData: true,
 };
@@ -38,6 +42,14 @@ export const SETUPS = {
     ...PV,
     title: 'pv in a PV guest, with oxenstored',
     machine: { cpu: 'pv', store: 'o' },
+  },
+  backend: {
+    ...PV,
+    title: 'pv in a PV guest, served by pvusb',
+    name: 'backend',
+    server: 'pvusb',
+    hasData: true,
+    machine: { cpu: 'pv', store: 'c' },
   },
   qusb: { ...QUSB, machine: { cpu: 'pv', store: 'c' } },
   'qusb-oxenstored': {
@@ -55,6 +67,7 @@ export const SETUPS = {
     title: 'devicemodel in an HVM guest',
     name: 'devicemodel',
     type: 'devicemodel',
+    server: 'QEMU',
     guest: 'hvm1',
     machine: { cpu: 'hvm', store: 'c' },
     hasData: true,
