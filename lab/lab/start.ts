@@ -8,7 +8,7 @@ import { build } from '../build/build.js';
 import { type MachineFiles, type MachineOptions, qemuArguments } from '../machine/machine.js';
 import { loadState, plugIn } from '../machine/monitor.js';
 import { freePort, powerOff, powerOn, waitForBoot } from '../machine/power.js';
-import { filesOf, makeRoom, writeRecord } from '../machine/running.js';
+import { filesOf, makeRoom, readRecord, writeRecord } from '../machine/running.js';
 import {
   fillSnapshot,
   makeDisks,
@@ -63,6 +63,19 @@ export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   }
   progress(`the lab ${name} is up`);
   return lab;
+}
+
+/** Turns the machine off, as a power failure after a `sync` does, and boots it again from its disk. */
+export async function rebootLab(lab: Lab): Promise<void> {
+  const files = filesOf(lab.name);
+  const { sshPort } = await readRecord(lab.name);
+  await lab.dom0('sync');
+  await lab.disconnect();
+  progress('rebooting Xen and dom0');
+  await powerOff(files);
+  await powerOn(qemuArguments(lab.name, await build(), files, sshPort, lab.options, false));
+  await waitForBoot(files);
+  await lab.waitForDevices(Object.values(USB_DEVICES).map(busidOf));
 }
 
 /** Whether `PVUSB_LAB_KVM` makes labs use /dev/kvm unless told otherwise: for the suites. */

@@ -18,6 +18,7 @@ import { formatReport, type Part, type PlayedCase } from './report.js';
 const LONGEST_FIRST = [
   'devicemodel',
   'backend',
+  'daemon',
   'pv',
   'qusb',
   'pv-oxenstored',

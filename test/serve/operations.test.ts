@@ -61,6 +61,22 @@ describe('a device', () => {
     assert.deepEqual((await doctor(host)).findings, []);
   });
 
+  it('that a driver of the host has taken meanwhile is not with the guest, and the doctor says so, too', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    await served.settle();
+    const { usb } = served.sim;
+    await usb.release('4-1:1.0');
+    await usb.bind('usb-storage', '4-1:1.0');
+    assert.equal((await listDevices(host))[0]?.state, 'not-opened');
+    const { findings } = await doctor(host);
+    assert.deepEqual(
+      findings.map(({ finding }) => finding),
+      ['port-without-binding'],
+    );
+  });
+
   it('that the backend cannot open stays with the host, and the reason is told', async () => {
     const { served, host } = await operated();
     await using _ = served;

@@ -48,7 +48,7 @@ export const PV_OWN: ServedType = {
   isTakenBy: (driver) => driver === undefined || driver === USBFS,
 
   lentState: (device, frontendState, shown) => {
-    if (!isOnUsbfs(device)) return 'not-opened';
+    if (isOnOthers(device) || (shown !== Shown.opened && !isOnUsbfs(device))) return 'not-opened';
     const isUsed = shown === undefined || shown === Shown.configured;
     return isUsed && frontendState === XenbusState.connected ? 'in-use' : 'waiting';
   },
@@ -58,7 +58,7 @@ export const PV_OWN: ServedType = {
   },
   examine(inventory, place, device) {
     if (!isOf(savedFor(inventory, device.busid), device, true)) return 'other-device';
-    return PV_OWN.isOpen(inventory, place) ? undefined : 'port-without-binding';
+    return PV_OWN.isOpen(inventory, place) && !isOnOthers(device) ? undefined : 'port-without-binding';
   },
 };
 
@@ -71,6 +71,11 @@ export function shownOf({ backend }: Inventory, { controller, port }: Place): nu
 
 function isOnUsbfs({ interfaces }: UsbDevice): boolean {
   return interfaces.length > 0 && interfaces.every(({ driver }) => driver === USBFS);
+}
+
+/** A driver of the host has part of it, whatever the backend shows. */
+function isOnOthers({ interfaces }: UsbDevice): boolean {
+  return interfaces.some(({ driver }) => driver !== undefined && driver !== USBFS);
 }
 
 function unservedStep(place: QemuPort, busid: Busid): Step {
