@@ -29,6 +29,7 @@ lab forget                    remove the snapshots
 --cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
 --warm base|guests  resume from a snapshot with dom0 up, or with its guests too; made if there is none
 --kvm           use /dev/kvm (or PVUSB_LAB_KVM=1, which the suites also obey)
+--icount        time is instructions carried out: slow, for measurements
 --share FOLDER  give dom0 a folder as /host
 `;
 
@@ -38,6 +39,7 @@ const OPTIONS = {
   cpu: { type: 'string', default: 'pv' },
   warm: { type: 'string' },
   kvm: { type: 'boolean', default: byKvm() },
+  icount: { type: 'boolean', default: false },
   share: { type: 'string' },
   fresh: { type: 'boolean', default: false },
 } as const satisfies ParseArgsConfig['options'];
@@ -60,10 +62,11 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
 }
 
 function startOptions(values: Values): LabOptions {
-  const { name, kvm, share, warm } = values;
+  const { name, kvm, icount, share, warm } = values;
   return {
     name,
     kvm,
+    icount,
     store: oneOf<'c' | 'o'>('store', values.store, ['c', 'o']),
     cpu: oneOf<'pv' | 'hvm'>('cpu', values.cpu, ['pv', 'hvm']),
     warm: warm === undefined ? undefined : oneOf<SnapshotName>('warm', warm, ['base', 'guests']),

@@ -43,7 +43,7 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   const kernelRoot = kernelFiles.root(kernel);
   // The frontend last: it needs what the others provide.
   const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
-  const guest = await packSystem(busybox, 'guest', guestModules);
+  const guest = await packSystem(busybox, 'guest', guestModules, await guestPrograms(folder));
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
   const first = await packSystem(busybox, 'dom0', await moduleFiles(kernelRoot, release, ROOT_DISK));
   await writeFile(imageFiles.initramfs(folder), first);
@@ -78,8 +78,28 @@ async function furnish(root: string): Promise<void> {
   await chmod(join(root, 'root'), 0o700);
 }
 
+/** The guests' own programs, compiled without need of a C library: they have none. */
+async function guestPrograms(folder: string): Promise<CpioEntry[]> {
+  const sources = await readdir(sourcePath('guest/lib'));
+  return Promise.all(
+    sources.map(async (source) => {
+      const name = source.replace(/\.c$/, '');
+      const program = join(folder, name);
+      await run('gcc-12', ['-O2', '-Wall', '-static', '-s', '-o', program, sourcePath('guest/lib', source)]);
+      const data = await readFile(program);
+      await rm(program);
+      return { path: `bin/${name}`, mode: MODE.program, data };
+    }),
+  );
+}
+
 /** Packs a system of busybox, its `init` and `bin` from the sources, and modules in loading order. */
-async function packSystem(busybox: Buffer, source: string, modules: readonly string[]): Promise<Buffer> {
+async function packSystem(
+  busybox: Buffer,
+  source: string,
+  modules: readonly string[],
+  programs: readonly CpioEntry[] = [],
+): Promise<Buffer> {
   const entries: CpioEntry[] = [
     { path: 'bin', mode: MODE.folder },
     { path: 'modules', mode: MODE.folder },
@@ -92,6 +112,7 @@ async function packSystem(busybox: Buffer, source: string, modules: readonly str
       entries.push({ path: `bin/${name}`, mode: MODE.program, data });
     }
   }
+  entries.push(...programs);
   for (const file of modules) {
     entries.push({ path: `modules/${basename(file)}`, mode: MODE.file, data: await readFile(file) });
   }

@@ -14,6 +14,8 @@ export interface MachineOptions {
   readonly store: 'c' | 'o';
   /** Whether the real machine's virtualization is used. */
   readonly kvm: boolean;
+  /** Whether time is instructions carried out: slow, but measurements repeat, however busy the real machine is. */
+  readonly icount: boolean;
   /** A folder that appears in dom0 as `/host`. */
   readonly share: string;
 }
@@ -59,13 +61,14 @@ export function qemuArguments(
   options: MachineOptions,
   isWarm: boolean,
 ): string[] {
-  const { cpu, kvm, share } = options;
+  const { cpu, kvm, icount, share } = options;
   const xen = kernelFiles.xen(built.kernel);
   const linux = kernelFiles.vmlinux(built.kernel);
   const initramfs = imageFiles.initramfs(built.image);
   return [
     ...['-name', `pvusb-lab-${name}`, '-machine', 'pc', '-smp', '1', '-m', '3072'],
-    ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi,tb-size=512'],
+    ...['-accel', kvm ? 'kvm' : `tcg,thread=${icount ? 'single' : 'multi'},tb-size=512`],
+    ...(icount ? ['-icount', 'shift=0'] : []),
     // EPYC, which also has SVM, makes dom0 crash under emulation.
     ...['-cpu', kvm ? 'host' : cpu === 'hvm' ? 'qemu64,+svm,+npt,+nrip-save' : 'Nehalem'],
     ...['-display', 'none', '-vga', 'none', '-nodefaults', '-no-reboot', '-daemonize', '-pidfile', files.pid],
