@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   addController,
+  applyUsb,
   attachDevice,
   controllerInfo,
   detachDevice,
@@ -74,6 +75,39 @@ describe('a device', () => {
     assert.deepEqual(
       findings.map(({ finding }) => finding),
       ['port-without-binding'],
+    );
+  });
+
+  it('is lent by a configuration, and taken back by another', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const devices = [{ device: '4-1' }, { device: '3-2' }];
+    const { changes } = await applyUsb(host, { domain: 'u1', usb: { devices } });
+    assert.deepEqual(
+      changes.map(({ change }) => change),
+      ['attached', 'attached'],
+    );
+    await served.settle();
+    const ports = await listDevices(host);
+    assert.deepEqual(
+      ports.map(({ busid, devid, port }) => [busid, devid, port]),
+      [
+        ['4-1', 0, 1],
+        ['3-2', 1, 1],
+      ],
+    );
+    const one = await applyUsb(host, { domain: 'u1', usb: { devices: [{ device: '3-2' }] } });
+    assert.deepEqual(
+      one.changes.map(({ change, devid }) => [change, devid]),
+      [
+        ['detached', 0],
+        ['removed', 0],
+      ],
+    );
+    await served.settle();
+    assert.deepEqual(
+      (await applyUsb(host, { domain: 'u1', usb: { devices: [{ device: '3-2' }] } })).changes,
+      [],
     );
   });
 

@@ -1,8 +1,14 @@
 /** The host as it will be after a plan, so that the next one can be made before the first is carried out. Pure. */
 import type { Busid, DriverName, UsbDevice } from '../../sysfs/index.js';
 import { allPorts, findControllerOf, savedFor } from '../model/find.js';
-import { type Controller, type Inventory, type QemuAnswer, XenbusState } from '../model/inventory.js';
-import { type ControllerId, frontendPath, portPath } from '../model/layout.js';
+import {
+  type Controller,
+  type Inventory,
+  type OwnBackend,
+  type QemuAnswer,
+  XenbusState,
+} from '../model/inventory.js';
+import { type ControllerId, frontendPath, PortState, portPath } from '../model/layout.js';
 import type { NewController, Target } from '../model/request.js';
 import { portsAtOf, servedType, servedTypeOn } from '../types/types.js';
 
@@ -72,6 +78,7 @@ export function withDevice(inventory: Inventory, device: UsbDevice, target: Targ
     // What was saved for another device in that socket is gone then; what is saved for this one makes no difference.
     savedDrivers: seen.savedDrivers.filter((saved) => saved.busid !== busid),
     qemus: changed(seen, domid, has),
+    ...(seen.backend ? { backend: showing(seen.backend, target, PortState.opened) } : {}),
   };
 }
 
@@ -103,7 +110,20 @@ export function withoutDevice(
     devices: withDrivers(freed, busid, driverOf),
     savedDrivers: freed.savedDrivers.filter((other) => other.busid !== busid),
     qemus: changed(freed, domid, lets),
+    ...(freed.backend ? { backend: showing(freed.backend, place, undefined) } : {}),
   };
+}
+
+/** What our own backend shows of a port, or no longer shows. Of ports that it does not serve nobody asks. */
+function showing(
+  { ports }: OwnBackend,
+  { domid, devid, port }: ControllerId & { readonly port: number },
+  state: PortState | undefined,
+): OwnBackend {
+  const others = ports.filter(
+    (other) => other.domid !== domid || other.devid !== devid || other.port !== port,
+  );
+  return { ports: state === undefined ? others : [...others, { domid, devid, port, state }] };
 }
 
 function changed(
