@@ -41,9 +41,10 @@ export const plugCases: readonly Case[] = [
       await isMissing(ground, '4-1');
       await ground.lab.plug('stick');
       await ground.mend();
-      // QEMU takes what is plugged into the socket of a qusb port, and the doctor hands it to the guest again;
-      // otherwise it is the host's.
-      if (ground.setup.type !== 'qusb') await ground.pvusb(`attach ${ground.guest} 4-1`);
+      // QEMU takes what is plugged into the socket of a qusb port, and the doctor hands it to the guest again; our own
+      // backend opens the same device again. Otherwise it is the host's.
+      const { type, server } = ground.setup;
+      if (type !== 'qusb' && server !== 'pvusb') await ground.pvusb(`attach ${ground.guest} 4-1`);
       await ground.uses('4-1');
       await ground.reads('stick');
       await ground.pvusb('detach 4-1');
