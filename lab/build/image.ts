@@ -43,7 +43,9 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   const kernelRoot = kernelFiles.root(kernel);
   // The frontend last: it needs what the others provide.
   const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
-  const guest = await packSystem(busybox, 'guest', guestModules, await guestPrograms(folder));
+  const programs = await guestPrograms(folder);
+  const guest = await packSystem(busybox, 'guest', guestModules, programs);
+  for (const { path, data } of programs) await writeFile(join(root, 'usr/local', path), data, { mode: 0o755 });
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
   const first = await packSystem(busybox, 'dom0', await moduleFiles(kernelRoot, release, ROOT_DISK));
   await writeFile(imageFiles.initramfs(folder), first);
@@ -78,8 +80,13 @@ async function furnish(root: string): Promise<void> {
   await chmod(join(root, 'root'), 0o700);
 }
 
-/** The guests' own programs, compiled without need of a C library: they have none. */
-async function guestPrograms(folder: string): Promise<CpioEntry[]> {
+/** A program to be packed. */
+interface Program extends CpioEntry {
+  readonly data: Buffer;
+}
+
+/** The guests' own programs, which need no C library: guests have none. dom0 has them, too. */
+async function guestPrograms(folder: string): Promise<Program[]> {
   const sources = await readdir(sourcePath('guest/lib'));
   return Promise.all(
     sources.map(async (source) => {

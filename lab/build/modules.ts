@@ -25,12 +25,13 @@ const DOM0 = [
   ...['xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xen-privcmd', 'xenfs', 'xen-netback', 'xen-blkback'],
   ...['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usbmon', 'usb_storage', 'uas', 'sd_mod', 'sr_mod'],
   ...['usbhid', 'hid_generic', 'evdev', 'ftdi_sio', 'snd-usb-audio', 'cdc_ether', 'rndis_host', 'cdc_subset'],
+  ...['dummy_hcd', 'libcomposite', 'usb_f_ss_lb', 'configfs', 'usbtest'],
 ];
 
 /** What guests have: PVUSB's frontend, emulated controllers, and drivers for some of the devices. */
 export const GUEST = [
   ...['ehci_pci', 'uhci_hcd', 'xhci_pci', 'usb_storage', 'sd_mod', 'usbhid', 'hid_generic', 'evdev'],
-  ...['ftdi_sio', 'snd-usb-audio', 'snd-pcm-oss', 'cdc_ether', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
+  ...['ftdi_sio', 'snd-usb-audio', 'snd-pcm-oss', 'cdc_ether', 'usbtest', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
 ];
 
 /** The files of modules and of everything they depend on, each after what it depends on. */

@@ -7,6 +7,7 @@ import { backendCases } from './cases-backend.js';
 import { lifeCases } from './cases-life.js';
 import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
+import { usbtestCases } from './cases-usbtest.js';
 import { useCases } from './cases-use.js';
 import { xlCases } from './cases-xl.js';
 import { type Case, Ground } from './ground.js';
@@ -16,6 +17,7 @@ const CASES: readonly Case[] = [
   ...useCases,
   ...plugCases,
   ...backendCases,
+  ...usbtestCases,
   ...troubleCases,
   ...xlCases,
   ...lifeCases,
