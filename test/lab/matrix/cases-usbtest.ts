@@ -38,8 +38,12 @@ const RUN = `
   for test in ${TESTS.join(' ')}; do echo $test $(test-usb $node 0 $test ${PARAMETERS}); done`;
 
 async function busidOfGadget(ground: Ground): Promise<string> {
-  const devices = JSON.parse(await ground.pvusb('devices --json')) as { busid: string; id: string }[];
-  return devices.find(({ id }) => id === '0525:a4a0')?.busid ?? 'none';
+  const devices = JSON.parse(await ground.pvusb('devices --json')) as {
+    readonly busid: string;
+    readonly vendorId: string;
+    readonly productId: string;
+  }[];
+  return devices.find((one) => one.vendorId === '0525' && one.productId === 'a4a0')?.busid ?? 'none';
 }
 
 export const usbtestCases: readonly Case[] = [
