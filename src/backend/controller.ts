@@ -1,5 +1,4 @@
 /** One virtual USB controller while its guest is connected: the engine of the backend. */
-import type { Setup } from '../usb/index.js';
 import { BackRing, URB_RING, UsbifSpeed, UsbifStatus } from '../usbif/index.js';
 import type { LentDevice } from './boundary.js';
 import { Connections } from './connections.js';
@@ -245,10 +244,9 @@ export class Controller implements PortOwner, RequestHandler {
     return address === 0 || (this.#at(address) ?? port) === port;
   }
 
-  stalled(port: Port, { requestType, request, value, index }: Setup, reason: string): void {
+  stalled(port: Port, line: string | undefined): void {
     this.counters.stalled++;
-    const what = [requestType, request, value, index].map((one) => one.toString(16)).join(' ');
-    this.log(`port ${port.number}: request ${what} is stalled: ${reason}`);
+    if (line !== undefined) this.log(`port ${port.number}: ${line}`);
   }
 
   wake(): void {

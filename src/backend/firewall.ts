@@ -1,7 +1,7 @@
 /** What a guest may ask of a device, besides what the host controller does itself. Pure. */
 import { type AlternateSetting, Feature, type Setup, StandardRequest } from '../usb/index.js';
 
-/** A rule on control requests. What it does not name matches everything. */
+/** A rule on control requests, or with an endpoint on its transfers. What it does not name matches everything. */
 export interface FirewallRule {
   readonly verdict: 'allow' | 'stall';
   readonly vendor?: number;
@@ -16,6 +16,8 @@ export interface FirewallRule {
   /** The high byte of `wValue`: the type of a descriptor or of a report. */
   readonly valueHigh?: number;
   readonly value?: number;
+  /** `bEndpointAddress` of an endpoint, whose transfers are meant then. */
+  readonly endpoint?: number;
   /** For the log and the person who reads it. */
   readonly reason: string;
 }
@@ -95,30 +97,47 @@ export function stallReason(rules: readonly FirewallRule[], aim: Aim, setup: Set
             endpoints.some(({ address }) => address === (setup.index & 0x8f)),
           )
         : undefined;
-  const rule = rules.find((each) => matches(each, aim, target, setup));
+  const rule = rules.find((each) => each.endpoint === undefined && matches(each, aim, target, setup));
   if (rule) return rule.verdict === 'stall' ? rule.reason : undefined;
   const isForInterface = setup.recipient === 'interface' && setup.kind !== 'standard';
   if (isForInterface && !target && interfaces.length > 0) return 'the device has no such interface';
   return undefined;
 }
 
-function matches(rule: FirewallRule, aim: Aim, target: AlternateSetting | undefined, setup: Setup): boolean {
-  const isSame = (wanted: number | string | undefined, is: number | string | undefined): boolean =>
-    wanted === undefined || wanted === is;
-  // A class request to the device itself is one to any interface of that class.
-  const candidates = target ? [target] : setup.recipient === 'device' ? aim.interfaces : [];
+/** The endpoints whose transfers are stalled, and why. The first rule for an endpoint decides. */
+export function stalledEndpoints(rules: readonly FirewallRule[], aim: Aim): ReadonlyMap<number, string> {
+  const stalled = new Map<number, string>();
+  for (const target of aim.interfaces) {
+    for (const { address } of target.endpoints) {
+      const rule = rules.find((each) => each.endpoint === address && isAimedAt(each, aim, [target]));
+      if (rule?.verdict === 'stall') stalled.set(address, rule.reason);
+    }
+  }
+  return stalled;
+}
+
+/** Whether a rule is about this device, and one of these interfaces. */
+function isAimedAt(rule: FirewallRule, aim: Aim, interfaces: readonly AlternateSetting[]): boolean {
   const isOfClass =
     (rule.class === undefined && rule.subClass === undefined && rule.protocol === undefined) ||
-    candidates.some(
+    interfaces.some(
       (one) =>
         isSame(rule.class, one.class) &&
         isSame(rule.subClass, one.subClass) &&
         isSame(rule.protocol, one.protocol),
     );
+  return isOfClass && isSame(rule.vendor, aim.vendor) && isSame(rule.product, aim.product);
+}
+
+function isSame(wanted: number | string | undefined, is: number | string | undefined): boolean {
+  return wanted === undefined || wanted === is;
+}
+
+function matches(rule: FirewallRule, aim: Aim, target: AlternateSetting | undefined, setup: Setup): boolean {
+  // A class request to the device itself is one to any interface of that class.
+  const candidates = target ? [target] : setup.recipient === 'device' ? aim.interfaces : [];
   return (
-    isOfClass &&
-    isSame(rule.vendor, aim.vendor) &&
-    isSame(rule.product, aim.product) &&
+    isAimedAt(rule, aim, candidates) &&
     isSame(rule.kind, setup.kind) &&
     isSame(rule.recipient, setup.recipient) &&
     isSame(rule.request, setup.request) &&

@@ -1,5 +1,5 @@
 /** One port of a controller, and the device in it. */
-import { ActiveConfiguration, parseSetup, type Setup } from '../usb/index.js';
+import { ActiveConfiguration, parseSetup } from '../usb/index.js';
 import { UsbifStatus } from '../usbif/index.js';
 import type { LentDevice, Transfer } from './boundary.js';
 import { type ControlAction, decideControl } from './control.js';
@@ -10,6 +10,8 @@ import type { FirewallRule } from './firewall.js';
 import type { PortRecord } from './journal.js';
 import { BulkInQueue } from './merge.js';
 import type { Shown } from './shown.js';
+import { Stalls } from './stalls.js';
+import { isPrivate } from './tracer.js';
 import type { Urb } from './urb.js';
 
 /** What a port needs from its controller. */
@@ -27,12 +29,9 @@ export interface PortOwner {
   mayReset(): boolean;
   /** Whether a device can have an address: no other has it. */
   mayAddress(port: Port, address: number): boolean;
-  /** A request was stalled by a rule. */
-  stalled(port: Port, setup: Setup, reason: string): void;
+  /** A rule has stalled something. `line` says what, when that is new. */
+  stalled(port: Port, line: string | undefined): void;
 }
-
-/** Classes whose payload is left out of traces: what is typed, and what smart cards say. */
-const PRIVATE_CLASSES = [0x03, 0x0b];
 
 /** Answers that need no device. */
 const WITHOUT_DEVICE = {
@@ -56,6 +55,7 @@ export class Port implements Starter {
   readonly #queues = new Map<number, BulkInQueue>();
   #hostConfiguration: number;
   #isHostTouched = false;
+  readonly #stalls: Stalls;
   #waiting: Urb[] = [];
   #toCancel: Transfer[] = [];
   readonly #lock = new DeviceLock(() => this.#unlocked());
@@ -67,6 +67,7 @@ export class Port implements Starter {
     this.shown = shown;
     this.#owner = owner;
     this.#hostConfiguration = device.configuration;
+    this.#stalls = new Stalls(owner.rules, shown.descriptors);
     // The guest configures it itself, from the state after a reset.
     this.active = new ActiveConfiguration(shown.descriptors, 0);
   }
@@ -119,9 +120,13 @@ export class Port implements Starter {
       this.#owner.end(urb, UsbifStatus.invalid);
       return;
     }
-    urb.isPrivate = this.active.interfaces.some(
-      (one) => PRIVATE_CLASSES.includes(one.class) && one.endpoints.includes(endpoint),
-    );
+    const reason = this.#stalls.ofEndpoint(address, this.active.interfaces);
+    if (reason !== undefined) {
+      this.#owner.stalled(this, this.#stalls.line(address, reason));
+      this.#owner.end(urb, UsbifStatus.stall);
+      return;
+    }
+    urb.isPrivate = this.active.interfaces.some((one) => isPrivate(one) && one.endpoints.includes(endpoint));
     if (request.kind !== 'bulk' || !input) {
       this.#owner.run(this, [urb]);
       return;
@@ -191,15 +196,13 @@ export class Port implements Starter {
     }
     urb.isPrivate =
       setup.kind !== 'standard' &&
-      this.active.interfaces.some(
-        (one) => PRIVATE_CLASSES.includes(one.class) && one.interface === (setup.index & 0xff),
-      );
+      this.active.interfaces.some((one) => isPrivate(one) && one.interface === (setup.index & 0xff));
     const { address, active, shown } = this;
     const [hostConfiguration, isHostTouched] = [this.#hostConfiguration, this.#isHostTouched];
     const host = { hostConfiguration, isHostTouched, rules: this.#owner.rules };
     const action = decideControl({ address, sentTo: urb.request.address, active, ...shown, ...host }, setup);
     if (action.do === 'stall' && action.reason !== undefined) {
-      this.#owner.stalled(this, setup, action.reason);
+      this.#owner.stalled(this, this.#stalls.line(setup, action.reason));
     }
     this.#act(urb, action);
   }
@@ -236,6 +239,7 @@ export class Port implements Starter {
           const errno = await this.device.setInterface(action.interface, action.setting);
           if (errno === 0) {
             this.active.select(action.interface, action.setting);
+            this.#stalls.configured();
             if (action.setting !== 0) this.#isHostTouched = true;
           }
           return errno;
@@ -266,6 +270,7 @@ export class Port implements Starter {
       if (errno !== 0) return errno;
       if (onHost) [this.#hostConfiguration, this.#isHostTouched] = [value, false];
       this.active.configure(value);
+      this.#stalls.configured();
       this.#queues.clear();
       return 0;
     }, urb);

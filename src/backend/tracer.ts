@@ -1,4 +1,5 @@
 /** Traces of what goes through controllers, as usbmon would see it, into one file. */
+import type { AlternateSetting } from '../usb/index.js';
 import type { TransferPackets } from './boundary.js';
 import { pcapHeader, pcapRecord, type Seen, type SeenPacket } from './trace.js';
 import type { Tracer } from './transfers.js';
@@ -68,4 +69,12 @@ function seenPackets(packets: TransferPackets | undefined): SeenPacket[] {
     offset += room;
     return seen;
   });
+}
+
+/** Classes whose payload is left out: what is typed, and what smart cards say. */
+const PRIVATE_CLASSES = [0x03, 0x0b];
+
+/** Whether what goes to and from an interface is left out of traces. */
+export function isPrivate(intf: AlternateSetting): boolean {
+  return PRIVATE_CLASSES.includes(intf.class);
 }

@@ -16,6 +16,10 @@ export function addBackend(program: Command, terminal: Terminal): void {
       '--virtual <place=device...>',
       'put a virtual device into a port: 3/0/1=stick:IMAGE, read-only-stick:IMAGE, keyboard or source-sink',
     )
+    .option(
+      '--firewall <file>',
+      'rules on what guests may ask of devices (default: /etc/pvusb/firewall.conf, if it is there)',
+    )
     .option('--trace <file>', 'record all transfers, as Wireshark reads them')
     .option('--trace-secrets', 'also what keyboards and smart card readers say')
     .option('--metrics <socket>', 'tell counters on this socket, as Prometheus reads them')

@@ -1,4 +1,5 @@
 /** `pvusb backend`: everything of this machine that serves guests, until it is told to stop. */
+import type { FirewallRule } from '../backend/firewall.js';
 import { Trace } from '../backend/tracer.js';
 import { openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
@@ -6,6 +7,7 @@ import { PvusbError, USBBACK } from '../pvusb/index.js';
 import { openPlugs, openSysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
+import { readFirewall } from './firewall-file.js';
 import type { Machine } from './machine.js';
 import { openMachine } from './real.js';
 import { BackendServer } from './server.js';
@@ -18,6 +20,8 @@ interface RunOptions {
   readonly sysfsRoot?: string | undefined;
   /** As {@link VIRTUAL_FORM} says. */
   readonly virtual?: readonly string[] | undefined;
+  /** A file with rules of the firewall; the host's own unless given, see `firewall-file.ts`. */
+  readonly firewall?: string | undefined;
   /** A file for a trace of all URBs. */
   readonly trace?: string | undefined;
   /** Also what keyboards and smart cards say. */
@@ -30,7 +34,7 @@ interface RunOptions {
 /**
  * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
  *
- * @throws {PvusbError} `invalid-argument`; `backend-impossible`: there is a usbback or another backend, or this machine
+ * @throws {PvusbError} `invalid-argument`, `invalid-configuration`; `backend-impossible`: there is a usbback or another backend, or this machine
  *   cannot serve; those of xenstore
  */
 export async function runBackend(options: RunOptions): Promise<void> {
@@ -43,6 +47,7 @@ export async function runBackend(options: RunOptions): Promise<void> {
     );
   }
   const virtual = await Promise.all((options.virtual ?? []).map(requireVirtual));
+  const rules = await readFirewall(options.firewall);
   const stop = new AbortController();
   const machine = await openMachine(sysfs, () => stop.abort()).catch((error: unknown) => {
     if (!(error instanceof LinuxError)) throw error;
@@ -51,7 +56,7 @@ export async function runBackend(options: RunOptions): Promise<void> {
     });
   });
   try {
-    await serve(options, machine, virtual, AbortSignal.any([signal, stop.signal]));
+    await serve(options, machine, { virtual, rules }, AbortSignal.any([signal, stop.signal]));
   } finally {
     machine.close();
   }
@@ -60,7 +65,7 @@ export async function runBackend(options: RunOptions): Promise<void> {
 async function serve(
   options: RunOptions,
   machine: Machine,
-  virtual: readonly VirtualPort[],
+  { virtual, rules }: { readonly virtual: readonly VirtualPort[]; readonly rules: readonly FirewallRule[] },
   signal: AbortSignal,
 ): Promise<void> {
   const { environment, sysfsRoot = '/sys', log } = options;
@@ -74,6 +79,7 @@ async function serve(
       announcement: (await processes.announcementOf(process.pid)) ?? '',
       isAlive: processes.isAlive,
       trace,
+      rules,
       virtual: (domid, devid, port) =>
         virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
       log,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { parseFirewall } from '../../src/backend/firewall-text.js';
 import { VirtualDevice } from '../../src/backend/virtual/device.js';
 import { Keyboard } from '../../src/backend/virtual/keyboard.js';
 import { SourceSink } from '../../src/backend/virtual/source-sink.js';
@@ -20,6 +21,25 @@ async function enumerated(stage: Stage, port: number, device: VirtualDevice): Pr
 function md5(bytes: Uint8Array): string {
   return createHash('md5').update(bytes).digest('hex');
 }
+
+describe('an endpoint that a rule stalls', () => {
+  it('takes nothing, which is told once, and leaves the others alone', async () => {
+    const stage = new Stage({ rules: parseFirewall('stall class=ff endpoint=0x01').rules });
+    const sink = new SourceSink();
+    const device = await enumerated(stage, 1, new VirtualDevice(sink));
+    for (let time = 0; time < 50; time++) {
+      assert.equal((await stage.guest.start(device, 0x01, new Uint8Array(512)).done).status, -32);
+    }
+    assert.equal((await stage.guest.start(device, 0x81, new Uint8Array(512)).done).status, 0);
+    assert.equal(sink.received, 0);
+    assert.equal(stage.controller.counters.stalled, 50);
+    const told = stage.messages.filter((message) => message.includes('stalled'));
+    assert.deepEqual(told, [
+      'port 1: endpoint 01 is stalled: it is forbidden by line 1 of the rules of this host',
+    ]);
+    stage.check();
+  });
+});
 
 describe('a stick in a guest', () => {
   it('is enumerated, read by hash in pieces of every size, and written', async () => {

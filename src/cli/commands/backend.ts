@@ -6,6 +6,7 @@ import type { Terminal } from '../terminal.js';
 /** Its options. */
 interface BackendOptions {
   readonly virtual?: readonly string[];
+  readonly firewall?: string;
   readonly trace?: string;
   readonly traceSecrets?: boolean;
   readonly metrics?: string;

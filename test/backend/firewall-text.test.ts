@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { stalledEndpoints, stallReason } from '../../src/backend/firewall.js';
+import { parseFirewall } from '../../src/backend/firewall-text.js';
+import { parseSetup } from '../../src/usb/index.js';
+
+const STICK = {
+  vendor: 0x46f4,
+  product: 1,
+  interfaces: [
+    {
+      interface: 0,
+      setting: 0,
+      class: 8,
+      subClass: 6,
+      protocol: 0x50,
+      endpoints: [
+        { address: 0x81, kind: 'bulk', packetBytes: 512 },
+        { address: 0x02, kind: 'bulk', packetBytes: 512 },
+      ],
+    },
+  ],
+} as const;
+
+describe('rules of the firewall', () => {
+  it('say what each line means, and the first that matches decides', () => {
+    const text = `# a reader, never a writer
+stall device=46f4:0001 endpoint=0x02
+stall class=08/06 endpoint=2   # the same for all others
+
+allow device=0403:6001 kind=vendor request=0x93
+stall device=0403:* kind=vendor recipient=device value=0x0100
+`;
+    const { rules, problems } = parseFirewall(text);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      rules.map(({ reason: _, ...rule }) => rule),
+      [
+        { verdict: 'stall', vendor: 0x46f4, product: 1, endpoint: 2 },
+        { verdict: 'stall', class: 8, subClass: 6, endpoint: 2 },
+        { verdict: 'allow', vendor: 0x403, product: 0x6001, kind: 'vendor', request: 0x93 },
+        { verdict: 'stall', vendor: 0x403, kind: 'vendor', recipient: 'device', value: 0x100 },
+      ],
+    );
+    assert.match(rules[1]!.reason, /line 3 /);
+    assert.deepEqual([...stalledEndpoints(rules, STICK).keys()], [2]);
+    const allowed = parseFirewall('allow device=46f4:* endpoint=2\nstall class=08 endpoint=2').rules;
+    assert.equal(stalledEndpoints(allowed, STICK).size, 0);
+    assert.equal(stalledEndpoints(rules, { ...STICK, interfaces: [] }).size, 0);
+  });
+
+  it('on endpoints leave requests alone', () => {
+    const { rules } = parseFirewall('stall class=08 endpoint=2');
+    const reset = parseSetup(Uint8Array.of(0x21, 0xff, 0, 0, 0, 0, 0, 0));
+    assert.equal(stallReason(rules, STICK, reset), undefined);
+    const { rules: onRequests } = parseFirewall('stall class=08 kind=class');
+    assert.match(stallReason(onRequests, STICK, reset)!, /line 1 /);
+    assert.equal(stalledEndpoints(onRequests, STICK).size, 0);
+  });
+
+  it('that are not understood are named by their line, and none counts', () => {
+    const wrong = [
+      ['forbid class=08', /"forbid" is neither "allow" nor "stall"/],
+      ['stall', /names nothing/],
+      ['stall colour=red', /"colour" is none of device, class/],
+      ['stall constructor=1', /"constructor" is none of/],
+      ['stall class=8', /"8" is no value of class/],
+      ['stall device=46f4', /no value of device/],
+      ['stall request=256', /no value of request/],
+      ['stall request=1e1', /no value of request/],
+      ['stall endpoint=0', /no value of endpoint/],
+      ['stall endpoint=0x90', /no value of endpoint/],
+      ['stall kind=class kind=vendor', /kind is said twice/],
+      ['stall endpoint=2 kind=class', /an endpoint has no requests/],
+    ] as const;
+    for (const [line, message] of wrong) {
+      const { rules, problems } = parseFirewall(`stall class=08 kind=class\n${line}\n`);
+      assert.equal(rules.length, 0, line);
+      assert.equal(problems.length, 1, line);
+      assert.equal(problems[0]!.line, 2);
+      assert.match(problems[0]!.message, message);
+    }
+  });
+
+  it('never throw, and each line is a rule, a problem or nothing', () => {
+    const word = fc.oneof(
+      fc.constantFrom('stall', 'allow', 'class=08', 'endpoint=0x81', 'device=1234:*', '#', '=', ''),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(word)), (lines) => {
+        const text = lines.map((words) => words.join(' ')).join('\n');
+        const { rules, problems } = parseFirewall(text);
+        assert.ok(rules.length === 0 || problems.length === 0);
+        assert.ok(rules.length + problems.length <= text.split(/\r?\n/).length);
+      }),
+    );
+  });
+});
