@@ -20,6 +20,7 @@ import {
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
 import type { Machine, Rings } from './machine.js';
 import { messageOf, PortServer } from './port-server.js';
+import { recordedDrivers } from './recorded.js';
 
 /** What all controllers share. */
 export interface Shared {
@@ -98,8 +99,7 @@ export class ControllerServer {
       try {
         await this.#lookOnce();
       } catch (error) {
-        if (this.#shared.client.closed) return;
-        this.#log(messageOf(error));
+        if (!this.#shared.client.closed) this.#log(messageOf(error));
       }
     }
   }
@@ -167,9 +167,8 @@ export class ControllerServer {
     }
     this.#connects.push(nowMs);
     const frontend = frontendPath(this);
-    const untrusted = await client.readMany(
-      ['urb-ring-ref', 'conn-ring-ref', 'event-channel'].map((key) => `${frontend}/${key}`),
-    );
+    const keys = ['urb-ring-ref', 'conn-ring-ref', 'event-channel'];
+    const untrusted = await client.readMany(keys.map((key) => `${frontend}/${key}`));
     const [urbRef, connectionRef, eventChannel] = untrusted.map(parseNumber);
     if (urbRef === undefined || connectionRef === undefined || eventChannel === undefined) {
       this.#log('the guest speaks another protocol: it has no rings of PVUSB');
@@ -235,6 +234,8 @@ export class ControllerServer {
         new PortServer({
           number,
           open: make ? async () => make() : (busid) => machine.openDevice(busid),
+          recorded: (name) => recordedDrivers(client, name),
+          giveBack: (bindings) => machine.giveBack(bindings),
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
           log: (message) => this.#log(message),
@@ -249,8 +250,7 @@ export class ControllerServer {
       // Not into a directory that is being removed.
       if ((await view.read(`${this.#path}/state`)) === undefined) return;
       if (state === '') {
-        await view.rm(portStatePath(this.#path, number));
-        await view.rm(portReasonPath(this.#path, number));
+        for (const pathOf of [portStatePath, portReasonPath]) await view.rm(pathOf(this.#path, number));
         return;
       }
       await view.write(portReasonPath(this.#path, number), reason);

@@ -62,6 +62,26 @@ describe('a device', () => {
     assert.deepEqual((await doctor(host)).findings, []);
   });
 
+  it('goes back to its driver when another toolstack empties the port and forgets the record', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    await served.settle();
+    const { client, sim } = served;
+    const record = '/libxl/usbback/4-1/4-1@1_0';
+    // Libxl would bind it to what is there, while the backend still has it.
+    assert.equal(await client.read(`${record}/driver_path`), undefined);
+    assert.equal(await client.read(`${record}/driver`), '/sys/bus/usb/drivers/usb-storage');
+    assert.deepEqual((await observe(host)).savedDrivers[0]?.drivers, [
+      { interface: '4-1:1.0', driver: 'usb-storage' },
+    ]);
+    await client.write('/local/domain/0/backend/vusb/1/0/port/1', '');
+    await client.rm('/libxl/usbback/4-1');
+    await served.settle();
+    assert.equal(sim.usb.device('4-1')?.interfaces[0]?.driver, 'usb-storage');
+    assert.deepEqual((await doctor(host)).findings, []);
+  });
+
   it('that a driver of the host has taken meanwhile is not with the guest, and the doctor says so, too', async () => {
     const { served, host } = await operated();
     await using _ = served;

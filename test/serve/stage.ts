@@ -96,6 +96,9 @@ export class ServedHost implements AsyncDisposable {
         };
         return device;
       },
+      giveBack: async (bindings) => {
+        for (const { interface: id, driver } of bindings) await this.sim.usb.bind(driver, id);
+      },
       journal: (domid, devid) => {
         const key = `${domid}/${devid}`;
         const journal = this.journals.get(key) ?? new Uint8Array(JOURNAL_BYTES);

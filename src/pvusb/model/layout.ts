@@ -116,7 +116,16 @@ export function savedDevicePath(busid: Busid): string {
   return `${SAVED_DRIVERS}/${encodeName(busid)}`;
 }
 
-/** `/libxl/usbback/<busid>/<interface>`: holds `driver_path`. */
+/** Libxl's key for the driver of an interface, a path in sysfs. */
+export const DRIVER_PATH_KEY = 'driver_path';
+
+/** Our own key for it, of which libxl knows nothing. */
+export const DRIVER_KEY = 'driver';
+
+/** A key for the driver of an interface. */
+export type RecordKey = typeof DRIVER_PATH_KEY | typeof DRIVER_KEY;
+
+/** `/libxl/usbback/<busid>/<interface>`: holds one {@link RecordKey}. */
 export function savedInterfacePath(busid: Busid, intf: InterfaceId): string {
   return `${savedDevicePath(busid)}/${encodeName(intf)}`;
 }

@@ -3,6 +3,8 @@
 import { type Busid, parseDriverName } from '../../sysfs/busid.js';
 import type { SavedDriver, SavedDrivers } from '../model/inventory.js';
 import {
+  DRIVER_KEY,
+  DRIVER_PATH_KEY,
   decodeBusid,
   decodeInterface,
   driverFolder,
@@ -51,11 +53,11 @@ export async function observeSavedOf(
   const interfaces = devices.flatMap(({ busid, path }, i) =>
     (children[i] ?? []).flatMap((name) => {
       const intf = decodeInterface(name);
-      return intf === undefined ? [] : { busid, intf, path: `${path}/${name}/driver_path` };
+      return intf === undefined ? [] : { busid, intf, path: `${path}/${name}` };
     }),
   );
   const paths = await xenstore.readMany(
-    interfaces.map(({ path }) => path),
+    [DRIVER_PATH_KEY, DRIVER_KEY].flatMap((key) => interfaces.map(({ path }) => `${path}/${key}`)),
     call,
   );
   return devices.flatMap(({ busid }, i) => {
@@ -66,7 +68,7 @@ export async function observeSavedOf(
       ...(origins[i] === undefined ? {} : { origin: origins[i] }),
       ...(forced[i] === undefined ? {} : { forced: forced[i] }),
       drivers: interfaces.flatMap((entry, k) =>
-        entry.busid === busid ? savedDriver(entry.intf, paths[k]) : [],
+        entry.busid === busid ? savedDriver(entry.intf, paths[k] ?? paths[k + interfaces.length]) : [],
       ),
     };
   });

@@ -6,8 +6,10 @@ import { USBBACK, USBFS } from '../model/drivers.js';
 import { addressOf, isOf, savedFor } from '../model/find.js';
 import type { Inventory, SavedDrivers } from '../model/inventory.js';
 import {
+  DRIVER_PATH_KEY,
   formatDriverPath,
   portPath,
+  type RecordKey,
   savedForcedPath,
   savedIdentityPath,
   savedInterfacePath,
@@ -42,7 +44,7 @@ export function claimStep(inventory: Inventory, device: UsbDevice, target: Targe
     // This ends whatever was giving it back.
     ...(stale?.origin === undefined ? [] : [{ edit: 'rm', path: savedOriginPath(busid) } as const]),
     ...forcedEdits(stale, busid, forced),
-    ...recordEdits(stale, device),
+    ...recordEdits(stale, device, servedTypeOn(inventory, target.type).recordKey),
   ];
   const saved = savedDevice(target.devid, target.port, device);
   const taken: ConfigEdit = {
@@ -86,25 +88,29 @@ function naturalDriver(id: InterfaceId, driver: DriverName | undefined): [Interf
  * New records for interfaces that have a driver. A record for one that has none stays if it was made for this very
  * device: its driver has not taken it back yet. Others are stale, and are removed.
  */
-function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice): Edit[] {
+function recordEdits(stale: SavedDrivers | undefined, device: UsbDevice, key: RecordKey): Edit[] {
   const { busid } = device;
   const known = stale?.identity !== undefined && isOf(stale, device);
   const keep = (id: InterfaceId): boolean => {
     const intf = device.interfaces.find((candidate) => candidate.id === id);
     return known && intf !== undefined && intf.driver === undefined;
   };
+  const write = (id: InterfaceId, driver: DriverName): Edit => ({
+    edit: 'write',
+    path: `${savedInterfacePath(busid, id)}/${key}`,
+    value: formatDriverPath(driver),
+  });
   return [
     ...(stale?.drivers ?? [])
       .filter(({ interface: id }) => !keep(id))
       .map(({ interface: id }): Edit => ({ edit: 'rm', path: savedInterfacePath(busid, id) })),
     ...device.interfaces.flatMap(({ id, driver }) =>
-      naturalDriver(id, driver).map(
-        ([intf, name]): Edit => ({
-          edit: 'write',
-          path: `${savedInterfacePath(busid, intf)}/driver_path`,
-          value: formatDriverPath(name),
-        }),
-      ),
+      naturalDriver(id, driver).map(([intf, name]): Edit => write(intf, name)),
+    ),
+    ...(key === DRIVER_PATH_KEY ? [] : (stale?.drivers ?? [])).flatMap(({ interface: id, driver }): Edit[] =>
+      keep(id) && driver !== undefined
+        ? [{ edit: 'rm', path: savedInterfacePath(busid, id) }, write(id, driver)]
+        : [],
     ),
   ];
 }

@@ -3,7 +3,7 @@ import { USBFS } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { domainAt, qemuOf } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
-import type { ControllerId } from '../model/layout.js';
+import { type ControllerId, DRIVER_PATH_KEY } from '../model/layout.js';
 import type { Step } from '../model/plan.js';
 import type { NewController } from '../model/request.js';
 import { type Named, nameController, nameDomain } from '../model/wording.js';
@@ -38,6 +38,7 @@ export const DEVICEMODEL: ServedType = {
   hasOneDeviceEach: false,
   hasClashingPorts: false,
   lentDriver: USBFS,
+  recordKey: DRIVER_PATH_KEY,
 
   isUsualFor: (_, { type }) => type === 'hvm',
 

@@ -4,7 +4,7 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import { USBFS } from '../model/drivers.js';
 import { isAlive, isOf, type Place, savedFor } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
-import { backendPath, PortState as Shown } from '../model/layout.js';
+import { backendPath, DRIVER_KEY, PortState as Shown } from '../model/layout.js';
 import type { QemuPort, Step } from '../model/plan.js';
 import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './backend.js';
 import { PV } from './pv.js';
@@ -24,6 +24,8 @@ export const PV_OWN: ServedType = {
   needsUsbback: false,
   hasOneDeviceEach: true,
   lentDriver: USBFS,
+  // The backend gives devices back itself: when libxl tries to, they are still its own.
+  recordKey: DRIVER_KEY,
 
   speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),
 

@@ -5,7 +5,7 @@ import { USBBACK } from '../model/drivers.js';
 import { PvusbError } from '../model/errors.js';
 import { deviceAt, isAlive, isOf, savedFor } from '../model/find.js';
 import { XenbusState } from '../model/inventory.js';
-import { savedInterfacePath } from '../model/layout.js';
+import { DRIVER_PATH_KEY, savedInterfacePath } from '../model/layout.js';
 import type { Step } from '../model/plan.js';
 import { nameController } from '../model/wording.js';
 import { closingSteps, isNew, isOnline, servedStep } from './backend.js';
@@ -27,6 +27,7 @@ export const PV: ServedType = {
   hasOneDeviceEach: false,
   hasClashingPorts: false,
   lentDriver: USBBACK,
+  recordKey: DRIVER_PATH_KEY,
 
   isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && (usbback || backend !== undefined),
 

@@ -3,7 +3,7 @@ import type { Busid } from '../../sysfs/busid.js';
 import { USBFS } from '../model/drivers.js';
 import { domainAt, hostControllers, isAlive, qemuOf } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
-import { type ControllerId, portPath, qusbOfferPath } from '../model/layout.js';
+import { type ControllerId, DRIVER_PATH_KEY, portPath, qusbOfferPath } from '../model/layout.js';
 import type { Action, Step } from '../model/plan.js';
 import { isServed, type Served } from '../model/served.js';
 import { type Named, nameDomain } from '../model/wording.js';
@@ -40,6 +40,7 @@ export const QUSB: ServedType = {
   // QEMU 7.2 aborts when two of its devices have the same one (vmstate_register_with_alias_id).
   hasClashingPorts: true,
   lentDriver: USBFS,
+  recordKey: DRIVER_PATH_KEY,
 
   isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && !usbback && backend === undefined,
 

@@ -7,7 +7,7 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import type { PvusbError } from '../model/errors.js';
 import type { Place } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
-import type { BackendKind, ControllerId } from '../model/layout.js';
+import type { BackendKind, ControllerId, RecordKey } from '../model/layout.js';
 import type { Action, Fact, Step } from '../model/plan.js';
 import type { NewController, RemoveRequest, Target } from '../model/request.js';
 import type { Served } from '../model/served.js';
@@ -58,6 +58,11 @@ export interface ServedType extends ControllerTraits {
   readonly backend: BackendKind | undefined;
   /** What a lent device's interfaces are bound to when the guest uses it. */
   readonly lentDriver: DriverName;
+  /**
+   * Under which key the host's drivers are recorded: libxl binds interfaces to what it finds under its own, right after it
+   * has emptied the port, whoever has them at that moment.
+   */
+  readonly recordKey: RecordKey;
 
   /** Whether `auto` means this type (libxl: libxl__device_usbctrl_setdefault). Exactly one type says so. */
   isUsualFor(inventory: Inventory, domain: Domain): boolean;
