@@ -9,6 +9,7 @@ import { attachDevice, type Host } from '../src/pvusb/index.js';
 import { type DeviceSpec, SimHost } from '../src/sim/index.js';
 import { Sysfs } from '../src/sysfs/index.js';
 import { XenstoreClient } from '../src/xenstore/index.js';
+import { CountingTransport } from '../test/support/counting.js';
 import { Plugs } from '../test/support/plugs.js';
 import { ms, printGoals, printTable } from './report.js';
 import { worldOf } from './stores.js';
@@ -48,21 +49,13 @@ async function start(domains: number, rules: string, devices: readonly DeviceSpe
   await sim.plug(HUB);
   for (const one of devices) await sim.plug(one);
   await sim.idle();
-  const counter = { requests: 0 };
+  let transport: CountingTransport | undefined;
   const abort = new AbortController();
   const files = [{ path: 'assignments.conf', text: rules }];
   const daemon = new Daemon({
     open: async () => {
-      const transport = sim.store.connect(0);
-      const counted = {
-        start: transport.start.bind(transport),
-        close: transport.close.bind(transport),
-        send(messages: Buffer) {
-          counter.requests += countOf(messages);
-          transport.send(messages);
-        },
-      };
-      const xenstore = new XenstoreClient(counted);
+      transport = new CountingTransport(sim.store.connect(0));
+      const xenstore = new XenstoreClient(transport);
       const close = async (): Promise<void> => xenstore.close();
       return {
         xenstore,
@@ -80,20 +73,14 @@ async function start(domains: number, rules: string, devices: readonly DeviceSpe
   return {
     sim,
     daemon,
-    counter,
+    /** How often xenstored has been asked. */
+    requests: () => transport!.requests,
     async stop(): Promise<void> {
       abort.abort(new Error('stopped'));
       await end;
       await sim.close();
     },
   };
-}
-
-/** Messages have a header of 16 bytes that ends with the length of the rest (`xs_wire.h: xsd_sockmsg`). */
-function countOf(messages: Buffer): number {
-  let count = 0;
-  for (let at = 0; at < messages.length; at += 16 + messages.readUInt32LE(at + 12)) count++;
-  return count;
 }
 
 function until(daemon: Daemon, holds: () => boolean): Promise<void> {
@@ -163,14 +150,14 @@ async function measureBurst(): Promise<number> {
 }
 
 async function measureAttach(domains: number): Promise<{ cold: number; warm: number }> {
-  const { daemon, counter, stop } = await start(domains, '', [device('1-1', 'S')]);
+  const { daemon, requests, stop } = await start(domains, '', [device('1-1', 'S')]);
   await systemClock.sleep(500);
-  counter.requests = 0;
+  const before = requests();
   const by = { name: 'root', via: 'unix', role: 'admin' } as const;
   await daemon.operate({ what: 'attach', by, request: {} }, (host, options) =>
     attachDevice(host, { domain: 1, device: '1-1' }, options),
   );
-  const warm = counter.requests;
+  const warm = requests() - before;
   await stop();
   const again = await SimHost.create(worldOf({ domains, controllers: 1, ports: 8 }));
   await again.plug(HUB);

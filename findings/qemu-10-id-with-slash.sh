@@ -21,12 +21,14 @@ trap 'rm -rf "$folder"' EXIT
 cannot() { echo "cannot be tried: $1" >&2; exit 2; }
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e "$keys" ] || cannot "there is no $keys"
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | sed -n 1p)}
+[ -n "$mirror" ] || cannot "apt's lists name no mirror of Debian: run apt-get update, or name one in DEBIAN_MIRROR"
 mkdir -p "$folder"/{lists,cache/archives}/partial "$folder"/{debs,root/usr/{bin,sbin,lib,lib64}}
 for name in bin sbin lib lib64; do ln -s "usr/$name" "$folder/root/$name"; done
 for suite in trixie trixie-updates; do
-  echo "deb [signed-by=$keys] ${DEBIAN_MIRROR:-http://deb.debian.org/debian} $suite main"
+  echo "deb [signed-by=$keys] $mirror $suite main"
 done > "$folder/sources.list"
-echo "deb [signed-by=$keys] ${DEBIAN_MIRROR:-http://deb.debian.org/debian}-security trixie-security main" >> "$folder/sources.list"
+echo "deb [signed-by=$keys] ${mirror%/}-security trixie-security main" >> "$folder/sources.list"
 apt=(-qq -o "APT::Sandbox::User=root" -o "APT::Install-Recommends=false" -o "Dir::State::status=/dev/null"
   -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o "Dir::Etc::SourceParts=-"
   -o "Dir::Etc::SourceList=$folder/sources.list")

@@ -44,22 +44,22 @@ const SUITE = 'bookworm';
 
 /** The packages of the archives' keys, and their versions. */
 const KEYRINGS = {
-  debian: ['debian-archive-keyring', '2025.1'],
-  ubuntu: ['ubuntu-archive-keyring', '2023.11.28'],
+  Debian: ['debian-archive-keyring', '2025.1'],
+  Ubuntu: ['ubuntu-archive-keyring', '2023.11.28'],
 };
 
-/** What the tests fetch packages of a suite with. */
-async function suites() {
+/** What the tests fetch packages with: a module of test/support. */
+async function support(name) {
   mkdirSync(workshop, { recursive: true });
-  const outfile = join(workshop, 'suites.mjs');
-  const entry = join(root, 'test', 'support', 'suites.ts');
+  const outfile = join(workshop, `${name}.mjs`);
+  const entry = join(root, 'test', 'support', `${name}.ts`);
   await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm' });
   return import(`file://${outfile}`);
 }
 
 /** Programs of Debian 12 that run here: those of binutils for each processor, and emulators. */
 export async function fetchPrograms() {
-  const { unpackSuite, inSuite } = await suites();
+  const { unpackSuite, inSuite } = await support('suites');
   const place = await unpackSuite(SUITE, {
     name: 'package-tools',
     packages: ['binutils-x86-64-linux-gnu', 'binutils-aarch64-linux-gnu', 'qemu-user-static', 'base-files'],
@@ -84,16 +84,23 @@ export async function fetchPrograms() {
 
 /** The keys of an archive: Debian has Ubuntu's, too. */
 export async function fetchKeyring(archive) {
-  const { unpackSuite } = await suites();
+  const { unpackSuite } = await support('suites');
   const [name, version] = KEYRINGS[archive];
   const pinned = { package: name, version };
   const place = await unpackSuite('trixie', { name, packages: [name, 'libc6'], pinned });
   return join(place.root, 'usr/share/keyrings', `${name}.gpg`);
 }
 
+/** The likeliest mirror of an archive; without any it stops with what to do. */
+export async function findMirror(archive) {
+  const { findMirrors } = await support('mirrors');
+  const [mirror] = await findMirrors(archive).catch((error) => fail(error.message));
+  return mirror;
+}
+
 /** A folder with busybox and musl. */
 export async function fetchMusl() {
-  const { unpackSuite } = await suites();
+  const { unpackSuite } = await support('suites');
   const pinned = { package: 'musl', version: '1.2.5' };
   return (
     await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })
@@ -108,7 +115,7 @@ const LIBRARIES = ['libstdc++.so.6', 'libgcc_s.so.1'];
  * copyright file, and the folder in which programs for that processor find a C library.
  */
 export async function fetchLibraries(architecture) {
-  const { unpackSuite } = await suites();
+  const { unpackSuite } = await support('suites');
   const place = await unpackSuite(SUITE, {
     name: 'libstdc++',
     packages: ['libstdc++6'],

@@ -5,18 +5,16 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fetchKeyring } from '../package/tools.js';
+import { fetchKeyring, findMirror } from '../package/tools.js';
 
 /** The systems, by the names that test-systems.js takes. */
 export const SYSTEMS = {
-  'debian-12': { suite: 'bookworm', archive: 'debian', architectures: ['amd64', 'arm64'] },
-  'debian-13': { suite: 'trixie', archive: 'debian', architectures: ['amd64', 'arm64'] },
-  'debian-sid': { suite: 'sid', archive: 'debian', architectures: ['amd64'] },
-  'ubuntu-24.04': { suite: 'noble', archive: 'ubuntu', architectures: ['amd64'] },
-  'ubuntu-26.04': { suite: 'resolute', archive: 'ubuntu', architectures: ['amd64'] },
+  'debian-12': { suite: 'bookworm', archive: 'Debian', architectures: ['amd64', 'arm64'] },
+  'debian-13': { suite: 'trixie', archive: 'Debian', architectures: ['amd64', 'arm64'] },
+  'debian-sid': { suite: 'sid', archive: 'Debian', architectures: ['amd64'] },
+  'ubuntu-24.04': { suite: 'noble', archive: 'Ubuntu', architectures: ['amd64'] },
+  'ubuntu-26.04': { suite: 'resolute', archive: 'Ubuntu', architectures: ['amd64'] },
 };
-
-const ARCHIVES = { debian: 'http://deb.debian.org/debian', ubuntu: 'http://archive.ubuntu.com/ubuntu' };
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pvusb-systems');
 
@@ -80,14 +78,15 @@ export async function provideRoot(name, architecture, { isNative, emulator }) {
   const made = `${folder}.new`;
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { recursive: true });
+  const mirror = await findMirror(archive);
   const keyring = await fetchKeyring(archive);
   // A suite that debootstrap does not know is like those before it.
-  const usual = archive === 'ubuntu' ? 'gutsy' : 'sid';
+  const usual = archive === 'Ubuntu' ? 'gutsy' : 'sid';
   const known = join('/usr/share/debootstrap/scripts', suite);
   const recipe = existsSync(known) ? known : join('/usr/share/debootstrap/scripts', usual);
   const first = ['--variant=minbase', `--arch=${architecture}`, `--keyring=${keyring}`];
   if (!isNative) first.push('--foreign');
-  await mustRun('exec debootstrap "$@"', { args: [...first, suite, made, ARCHIVES[archive], recipe] });
+  await mustRun('exec debootstrap "$@"', { args: [...first, suite, made, mirror, recipe] });
   if (!isNative) {
     await mustRun(SECOND_STAGE, { args: [made], emulator });
   }

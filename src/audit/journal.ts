@@ -1,5 +1,6 @@
 /** The audit in the systemd journal: its native protocol (systemd: "Native Journal Protocol"), a datagram a change. */
-import { DatagramError, loadSendDatagram } from '../linux/datagram.js';
+import { loadSendDatagram } from '../linux/datagram.js';
+import { LinuxError } from '../linux/errors.js';
 import type { ChangeLine } from './line.js';
 
 /** Where the journal listens. */
@@ -21,7 +22,7 @@ export async function openJournal(
     try {
       send(path, encodeFields(journalFields(change, hash)));
     } catch (error) {
-      if (!(error instanceof DatagramError && error.errno === 'ENOENT')) throw error;
+      if (!(error instanceof LinuxError && error.code === 'ENOENT')) throw error;
     }
   };
 }

@@ -64,13 +64,6 @@ interface Prepared extends Wanted {
   readonly endCopy: number;
 }
 
-const TYPES = {
-  isochronous: TransferType.isochronous,
-  interrupt: TransferType.interrupt,
-  control: TransferType.control,
-  bulk: TransferType.bulk,
-} as const;
-
 const SETUP_BYTES = 8;
 
 /** What to do with the outcome of preparing and submitting. */
@@ -150,7 +143,7 @@ export class Exchange {
     }
     const total = packets ? packets.reduce((sum, packet) => sum + packet.length, 0) : length;
     const transfer: Transfer = {
-      type: TYPES[request.kind],
+      type: TransferType[request.kind],
       endpoint: request.endpoint | (input ? 0x80 : 0),
       block,
       start,
@@ -237,16 +230,8 @@ export class Exchange {
     const firstCopy = this.#outgoing.count;
     const { input, request } = urb;
     if (input && actualLength > 0) this.#outgoing.add(request.data, 0, actualLength, block, place, true);
-    return {
-      urb,
-      status,
-      actualLength,
-      startFrame: 0,
-      errorCount: 0,
-      firstCopy,
-      endCopy: this.#outgoing.count,
-      bytes: input ? block.bytes.subarray(place, place + actualLength) : undefined,
-    };
+    const bytes = input ? block.bytes.subarray(place, place + actualLength) : undefined;
+    return resultOf(urb, status, actualLength, firstCopy, this.#outgoing.count, bytes);
   }
 
   /** Copies to the guest what the results have brought; a URB whose pages cannot be written has failed. */
@@ -280,16 +265,14 @@ export class Exchange {
   }
 }
 
-/** An answer without data. */
-export function plainResult(urb: Urb, status: UsbifStatus, actualLength = 0): Result {
-  return {
-    urb,
-    status,
-    actualLength,
-    startFrame: 0,
-    errorCount: 0,
-    firstCopy: 0,
-    endCopy: 0,
-    bytes: undefined,
-  };
+/** How a URB ended; without more than a status it has brought nothing. */
+export function resultOf(
+  urb: Urb,
+  status: UsbifStatus,
+  actualLength = 0,
+  firstCopy = 0,
+  endCopy = 0,
+  bytes: Uint8Array | undefined = undefined,
+): Result {
+  return { urb, status, actualLength, startFrame: 0, errorCount: 0, firstCopy, endCopy, bytes };
 }

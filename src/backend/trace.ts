@@ -1,6 +1,5 @@
 /** A record of URBs as usbmon makes it, in a pcap file that Wireshark reads (link type 220). */
-import type { DataRequest } from '../usbif/index.js';
-import { TransferType } from '../usbif/index.js';
+import { type DataRequest, TransferType } from '../usbif/index.js';
 
 const PCAP_MAGIC = 0xa1b2_c3d4;
 const LINK_TYPE_USB_LINUX_MMAPPED = 220;
@@ -34,13 +33,6 @@ export interface SeenPacket {
   readonly offset: number;
   readonly length: number;
 }
-
-const TYPES = {
-  isochronous: TransferType.isochronous,
-  interrupt: TransferType.interrupt,
-  control: TransferType.control,
-  bulk: TransferType.bulk,
-} as const;
 
 /** The head of a pcap file. */
 export function pcapHeader(): Buffer {
@@ -79,7 +71,7 @@ export function pcapRecord(
   const head = record.subarray(RECORD_BYTES);
   head.writeBigUInt64LE(BigInt(seen.tag), 0);
   head[8] = end ? 0x43 : 0x53;
-  head[9] = TYPES[request.kind];
+  head[9] = TransferType[request.kind];
   head[10] = request.endpoint | (seen.input ? 0x80 : 0);
   head[11] = seen.address;
   head.writeUInt16LE(seen.bus & 0xffff, 12);

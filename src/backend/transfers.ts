@@ -4,7 +4,7 @@ import type { Blocks } from './blocks.js';
 import type { GuestMemory, Transfer } from './boundary.js';
 import type { Budget } from './budget.js';
 import { Errno, statusOf } from './errno.js';
-import { Exchange, type Job, plainResult, type Result, type Starter, type Wanted } from './exchange.js';
+import { Exchange, type Job, type Result, resultOf, type Starter, type Wanted } from './exchange.js';
 import type { Counters } from './metrics.js';
 import type { Urb } from './urb.js';
 
@@ -76,7 +76,7 @@ export class Transfers {
   end(urb: Urb, status: UsbifStatus, bytes?: Uint8Array): void {
     if (urb.state === 'ended') return;
     urb.state = 'ended';
-    this.#results.push(bytes ? this.#exchange.reply(urb, bytes) : plainResult(urb, status));
+    this.#results.push(bytes ? this.#exchange.reply(urb, bytes) : resultOf(urb, status));
   }
 
   /** Gives what was prepared to its devices. */

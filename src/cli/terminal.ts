@@ -1,26 +1,11 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
 import type { Daemon } from '../client/index.js';
+import type { CommandTerminal } from '../daemon/index.js';
 import type { Host, Progress } from '../pvusb/index.js';
 import { type Outputs, processOutputs } from './output.js';
 
-/** Where a command prints. */
-export interface Terminal {
-  /** Standard output. */
-  out(text: string): void;
-  /** Standard error. */
-  err(text: string): void;
-  /** Whether standard error is a terminal whose lines may be drawn again: progress is shown. */
-  readonly showsProgress: boolean;
-  /**
-   * What standard output has room for: `COLUMNS`, otherwise the terminal's width. Undefined if it is not a terminal:
-   * nothing is cut.
-   */
-  readonly columns: number | undefined;
-  /** The same for standard error. */
-  readonly errColumns: number | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts on Ctrl-C and on SIGTERM. */
-  readonly signal: AbortSignal;
+/** Where a command prints, and by whom it is carried out. */
+export interface Terminal extends CommandTerminal {
   /** A host that somebody follows, so that little has to be read; it stays open. Absent: it is opened. */
   readonly host?: Host | undefined;
   /** The daemon that carries commands out, where one was named; `host` is then what it sees. */

@@ -1,15 +1,12 @@
 /** Makes rules: what `assign` does. */
 import {
-  type CallOptions,
   type Domain,
   type DomainName,
   findDevice,
   findDomain,
   type Host,
   type Inventory,
-  observe,
   PvusbError,
-  rulesOf,
 } from '../pvusb/index.js';
 import {
   EVERY_GUEST,
@@ -22,9 +19,7 @@ import {
   withRule,
 } from '../rules/index.js';
 import { type Busid, describeDevice, type UsbDevice } from '../sysfs/index.js';
-
-/** The file that commands change. */
-export const MAIN = 'assignments.conf';
+import { changeRules, MAIN, observeRules, type RuleOptions } from './rule-file.js';
 
 /** A rule that was added, or would be. */
 export interface AddedRule {
@@ -55,19 +50,14 @@ interface AssignRequest {
  *
  * @throws {PvusbError} `no-such-device`, `no-such-domain`, `is-hub`, `invalid-argument`, `rules-invalid`...
  */
-export async function assign(
-  host: Host,
-  request: AssignRequest,
-  { signal, dryRun }: CallOptions & { readonly dryRun?: boolean | undefined },
-): Promise<AddedRule> {
-  const inventory = await observe(host, { signal, rules: true, details: true });
-  rulesOf(inventory);
+export async function assign(host: Host, request: AssignRequest, options: RuleOptions): Promise<AddedRule> {
+  const { inventory } = await observeRules(host, options);
   const device = findDevice(inventory, request.device);
   const guest = guestWord(inventory, request.domain, request);
   const made = makeRule(inventory, device, { ...request, guest });
   const isThere = inventory.ruleFiles?.some(({ text }) => linesOf(text).includes(made.rule)) ?? false;
-  const added = !dryRun && !isThere;
-  if (added) await requireRules(host).change(MAIN, (text) => withRule(text, made.rule));
+  const added = !options.dryRun && !isThere;
+  if (added) await changeRules(host, (text) => withRule(text, made.rule));
   return { ...made, busid: device.busid, added };
 }
 
@@ -131,10 +121,4 @@ function guestWord(
       where: { domid: domain.domid },
     },
   );
-}
-
-/** The files of rules. @throws {PvusbError} `rules-denied`: there are none */
-export function requireRules(host: Host): NonNullable<Host['rules']> {
-  if (host.rules) return host.rules;
-  throw new PvusbError('rules-denied', 'This host has no folder of rules.');
 }

@@ -1,13 +1,5 @@
 /** Removes rules: what `unassign` does. */
-import {
-  type CallOptions,
-  findDevice,
-  type Host,
-  type Inventory,
-  observe,
-  PvusbError,
-  rulesOf,
-} from '../pvusb/index.js';
+import { findDevice, type Host, type Inventory, PvusbError } from '../pvusb/index.js';
 import {
   formatPlace,
   isGuest,
@@ -17,7 +9,7 @@ import {
   socketsOf,
   withoutLine,
 } from '../rules/index.js';
-import { MAIN, requireRules } from './assign.js';
+import { changeRules, MAIN, observeRules, type RuleOptions } from './rule-file.js';
 
 /** Which rules are removed: the one in a line (`assignments.conf:3`), or those about a guest and a device. */
 type UnassignRequest = { readonly rule: string } | { readonly domain: string; readonly device: string };
@@ -38,17 +30,16 @@ export interface RemovedRules {
 export async function unassign(
   host: Host,
   request: UnassignRequest,
-  { signal, dryRun }: CallOptions & { readonly dryRun?: boolean | undefined },
+  options: RuleOptions,
 ): Promise<RemovedRules> {
-  const inventory = await observe(host, { signal, rules: true, details: true });
-  const rules = rulesOf(inventory);
+  const { inventory, rules } = await observeRules(host, options);
   const removed =
     'rule' in request
       ? [ruleAt(rules, request.rule)]
       : rulesAbout(inventory, rules, { guest: request.domain, device: request.device });
   const lines = removed.map((rule) => lineOf(inventory, rule));
-  if (!dryRun) await removeLines(host, removed, lines);
-  return { removed: dryRun ? [] : lines, rules: lines };
+  if (!options.dryRun) await removeLines(host, removed, lines);
+  return { removed: options.dryRun ? [] : lines, rules: lines };
 }
 
 function ruleAt(rules: readonly Rule[], name: string): Rule {
@@ -104,7 +95,7 @@ function lineOf({ ruleFiles = [] }: Inventory, { place }: Rule): string {
 /** The last line first: the others keep their numbers. */
 async function removeLines(host: Host, rules: readonly Rule[], lines: readonly string[]): Promise<void> {
   const numbers = rules.map(({ place }) => place.line);
-  await requireRules(host).change(MAIN, (text) => {
+  await changeRules(host, (text) => {
     let left = text;
     for (let at = numbers.length - 1; at >= 0; at--) {
       const without = withoutLine(left, numbers[at]!, lines[at]!);

@@ -9,14 +9,23 @@ import {
 } from './command-request.js';
 import type { Actor } from './service.js';
 
-/** Where a command prints, as the command line knows it. */
+/** Where a command prints, and what it has to know of that place. */
 export interface CommandTerminal {
+  /** Standard output. */
   out(text: string): void;
+  /** Standard error. */
   err(text: string): void;
+  /** Whether standard error is a terminal whose lines may be drawn again: progress is shown. */
   readonly showsProgress: boolean;
+  /**
+   * What standard output has room for: `COLUMNS`, otherwise the terminal's width. Undefined if it is not a terminal:
+   * nothing is cut.
+   */
   readonly columns: number | undefined;
+  /** The same for standard error. */
   readonly errColumns: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal;
 }
 

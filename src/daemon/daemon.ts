@@ -108,17 +108,11 @@ export class Daemon implements Service {
   async operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T> {
     const host = this.#reached();
     const { signal, dryRun } = asked;
-    const recorder = new Recorder(asked, this.events);
-    try {
-      const result = await body(host, { signal, dryRun, onStep: recorder.onStep });
-      recorder.end('done');
-      if (!dryRun) this.#options.record?.(recorder.record({ result }));
-      return result;
-    } catch (error) {
-      recorder.end('failed');
-      if (!dryRun) this.#options.record?.(recorder.record({ error }));
-      throw error;
-    }
+    return this.#recorded(
+      asked,
+      (onStep) => body(host, { signal, dryRun, onStep }),
+      () => !dryRun,
+    );
   }
 
   async answer(
@@ -185,26 +179,34 @@ export class Daemon implements Service {
     });
   }
 
-  readonly #carry: Carry = async (own, body) => {
-    const asked: Asked = { ...own, by: SELF };
-    const signal = this.#signal;
-    const recorder = new Recorder(asked, this.events);
-    try {
-      const result = await body({ signal, onStep: recorder.onStep });
+  readonly #carry: Carry = (own, body) =>
+    this.#recorded(
+      { ...own, by: SELF },
+      (onStep) => body({ signal: this.#signal, onStep }),
       // It looks at much that turns out to be in order.
-      if (recorder.hasSteps) {
-        recorder.end('done');
-        this.#options.record?.(recorder.record({ result }));
-      }
+      ({ hasSteps }) => hasSteps,
+    );
+
+  /** Carries out an operation, and tells its steps. When it has ended, it is recorded if it `counts`. */
+  async #recorded<T>(
+    asked: Asked,
+    body: (onStep: Recorder['onStep']) => Promise<T>,
+    counts: (recorder: Recorder) => boolean,
+  ): Promise<T> {
+    const recorder = new Recorder(asked, this.events);
+    const end = (phase: 'done' | 'failed', outcome: Pick<OperationRecord, 'result' | 'error'>): void => {
+      recorder.end(phase);
+      if (counts(recorder)) this.#options.record?.(recorder.record(outcome));
+    };
+    try {
+      const result = await body(recorder.onStep);
+      end('done', { result });
       return result;
     } catch (error) {
-      if (recorder.hasSteps) {
-        recorder.end('failed');
-        this.#options.record?.(recorder.record({ error }));
-      }
+      end('failed', { error });
       throw error;
     }
-  };
+  }
 
   #lose(error: unknown): void {
     this.#host = undefined;

@@ -1,5 +1,5 @@
 /** The daemon: what `pvusb serve` is made of. */
-export { type ServedCommands, serveCommands } from './command-line.js';
+export { type CommandTerminal, type ServedCommands, serveCommands } from './command-line.js';
 export { Daemon } from './daemon.js';
 export * from './http/index.js';
 export { auditEntry } from './record.js';

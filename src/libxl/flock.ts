@@ -1,5 +1,6 @@
 /** flock(2), which Node has no call for; libxl's locks are of this kind, and no other kind interacts with them. */
 import { constants } from 'node:os';
+import { loadLibrary } from '../linux/library.js';
 import { LibxlError } from './errors.js';
 
 /**
@@ -20,23 +21,16 @@ const LOCK_NB = 4;
  * @throws {LibxlError} `unsupported`: the package has no binary for this machine
  */
 export async function loadFlock(): Promise<Flock> {
-  const { call, errno } = await load();
+  const { func, errno } = await loadLibrary().catch((cause: unknown) => {
+    throw new LibxlError('unsupported', 'flock cannot be called on this machine', { cause });
+  });
+  const flock = func('int flock(int, int)');
   return (fd) => {
     for (;;) {
-      if (call(fd, LOCK_EX | LOCK_NB) === 0) return true;
+      if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
       const failed = errno();
       if (failed === constants.errno.EWOULDBLOCK) return false;
       if (failed !== constants.errno.EINTR) throw new LibxlError('io', `flock failed (errno ${failed})`);
     }
   };
-}
-
-async function load(): Promise<{ call: (fd: number, operation: number) => number; errno: () => number }> {
-  try {
-    const koffi = await import('koffi');
-    // The functions of this process: its C library is loaded, whatever its file is called.
-    return { call: koffi.load(null).func('int flock(int, int)'), errno: koffi.errno };
-  } catch (cause) {
-    throw new LibxlError('unsupported', 'flock cannot be called on this machine', { cause });
-  }
 }

@@ -1,29 +1,14 @@
 /** Datagrams on Unix sockets, which Node has no call for: systemd and its journal are spoken to like that. */
 import { constants, endianness } from 'node:os';
-import { getSystemErrorMap } from 'node:util';
-
-/** `unsupported`: the package has no binary for this machine. `failed`: the system's error is {@link DatagramError.errno}. */
-type DatagramErrorCode = 'unsupported' | 'failed';
-
-/** A datagram that was not sent. */
-export class DatagramError extends Error {
-  override readonly name = 'DatagramError';
-  readonly code: DatagramErrorCode;
-  /** `ENOENT`, `ECONNREFUSED`: nobody listens. `EAGAIN`: the receiver is busy. `EMSGSIZE`: it is too long. */
-  readonly errno: string | undefined;
-
-  constructor(code: DatagramErrorCode, sentence: string, more: { errno?: string; cause?: unknown } = {}) {
-    super(sentence, more.cause === undefined ? {} : { cause: more.cause });
-    this.code = code;
-    this.errno = more.errno;
-  }
-}
+import { LinuxError, linuxError } from './errors.js';
+import { loadLibrary } from './library.js';
 
 /**
  * Sends one datagram to the socket at `path`, all of it or nothing, without waiting for anything. A name that begins
  * with `@` or NUL is in the abstract namespace.
  *
- * @throws {DatagramError} `failed`
+ * @throws {LinuxError} `ENOENT`, `ECONNREFUSED`: nobody listens; `EAGAIN`: the receiver is busy; `EMSGSIZE`: it is too
+ *   long
  */
 export type SendDatagram = (path: string, bytes: Uint8Array) => void;
 
@@ -41,17 +26,16 @@ const NAME_MAX = 108;
 /**
  * Loads the library that sends datagrams.
  *
- * @throws {DatagramError} `unsupported`
+ * @throws {LinuxError} `unsupported`: the package has no binary for this machine
  */
 export async function loadSendDatagram(): Promise<SendDatagram> {
-  const { socket, sendto, close, errno } = await load();
+  const { func, errno } = await loadLibrary();
+  const socket = func('int socket(int, int, int)');
+  const sendto = func('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)');
+  const close = func('int close(int)');
   return (path, bytes) => {
     const address = addressOf(path);
-    const failed = (): DatagramError => {
-      const number = errno();
-      const name = getSystemErrorMap().get(number > 0 ? -number : number)?.[0] ?? `errno ${number}`;
-      return new DatagramError('failed', `No datagram could be sent to ${path}: ${name}`, { errno: name });
-    };
+    const failed = (): LinuxError => linuxError(-errno(), `No datagram could be sent to ${path}`);
     const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) throw failed();
     try {
@@ -70,39 +54,9 @@ export async function loadSendDatagram(): Promise<SendDatagram> {
 function addressOf(path: string): Buffer {
   const isAbstract = /^[@\0]/.test(path);
   const name = Buffer.from(isAbstract ? `\0${path.slice(1)}` : `${path}\0`);
-  if (name.length > NAME_MAX)
-    throw new DatagramError('failed', `${path} is too long for a socket`, { errno: 'ENAMETOOLONG' });
+  if (name.length > NAME_MAX) throw new LinuxError('ENAMETOOLONG', `${path} is too long for a socket`);
   const family = Buffer.alloc(FAMILY_BYTES);
   if (endianness() === 'LE') family.writeUInt16LE(AF_UNIX);
   else family.writeUInt16BE(AF_UNIX);
   return Buffer.concat([family, name]);
-}
-
-interface Calls {
-  readonly socket: (family: number, type: number, protocol: number) => number;
-  readonly sendto: (
-    fd: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    address: Buffer,
-    addressLength: number,
-  ) => number;
-  readonly close: (fd: number) => number;
-  readonly errno: () => number;
-}
-
-async function load(): Promise<Calls> {
-  try {
-    const koffi = await import('koffi');
-    const library = koffi.load(null);
-    return {
-      socket: library.func('int socket(int, int, int)'),
-      sendto: library.func('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
-      close: library.func('int close(int)'),
-      errno: koffi.errno,
-    };
-  } catch (cause) {
-    throw new DatagramError('unsupported', 'Datagrams cannot be sent on this machine', { cause });
-  }
 }

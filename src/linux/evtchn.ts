@@ -1,20 +1,17 @@
 /** Event channels to guests, by Xen's `/dev/xen/evtchn` (`xen/evtchn.h`). */
 import type { Block, EventChannel } from '../backend/boundary.js';
 import { PAGE_SIZE } from '../usbif/index.js';
-import { linuxError } from './errors.js';
 import { type Libc, O_NONBLOCK, O_RDWR } from './libc.js';
+import { XenDevice } from './xen-device.js';
 
 const BIND_INTERDOMAIN = 0x0008_4501;
 const UNBIND = 0x0004_4503;
 const NOTIFY = 0x0004_4504;
 
-const PATH = '/dev/xen/evtchn';
-
 /** The event channels of this process: one descriptor, whatever the number of guests. */
 export class EventChannels {
   readonly #libc: Libc;
-  readonly #fd: number;
-  readonly #argument: Block;
+  readonly #device: XenDevice;
   readonly #pending: Block;
   readonly #listeners = new Map<number, () => void>();
   readonly #end: () => void;
@@ -25,10 +22,9 @@ export class EventChannels {
    */
   constructor(libc: Libc, onLost: () => void) {
     this.#libc = libc;
-    this.#fd = libc.open(PATH, O_RDWR | O_NONBLOCK);
-    this.#argument = libc.allocate(PAGE_SIZE);
+    this.#device = new XenDevice(libc, 'evtchn', O_RDWR | O_NONBLOCK);
     this.#pending = libc.allocate(PAGE_SIZE);
-    this.#end = libc.wait(this.#fd, { readable: true }, () => this.#onReadable(), onLost);
+    this.#end = libc.wait(this.#device.fd, { readable: true }, () => this.#onReadable(), onLost);
   }
 
   /**
@@ -37,11 +33,11 @@ export class EventChannels {
    * @throws {LinuxError} it has not, or another backend has it
    */
   bind(domid: number, remotePort: number): EventChannel {
-    const words = wordsOf(this.#argument);
-    words[0] = domid;
-    words[1] = remotePort;
-    const port = this.#libc.ioctl(this.#fd, BIND_INTERDOMAIN, this.#argument.address);
-    if (port < 0) throw linuxError(port, `binding event channel ${remotePort} of domain ${domid}`);
+    const { argument } = this.#device;
+    argument.setUint32(0, domid, true);
+    argument.setUint32(4, remotePort, true);
+    const what = `binding event channel ${remotePort} of domain ${domid}`;
+    const port = this.#device.mustCall(BIND_INTERDOMAIN, what);
     return {
       notify: () => this.#call(NOTIFY, port),
       start: (onEvent) => {
@@ -57,27 +53,24 @@ export class EventChannels {
   }
 
   #call(request: number, port: number): void {
-    wordsOf(this.#argument)[0] = port;
-    this.#libc.ioctl(this.#fd, request, this.#argument.address);
+    this.#device.argument.setUint32(0, port, true);
+    this.#device.call(request);
   }
 
   #onReadable(): void {
+    const { fd } = this.#device;
     const { address, bytes } = this.#pending;
-    const read = this.#libc.read(this.#fd, address, bytes.byteLength);
+    const read = this.#libc.read(fd, address, bytes.byteLength);
     if (read <= 0) return;
-    const ports = [...wordsOf(this.#pending).subarray(0, read / 4)];
+    const ports = [...new Uint32Array(bytes.buffer, bytes.byteOffset, read / 4)];
     // Unmasked before the rings are looked at: what comes meanwhile is another event.
-    this.#libc.write(this.#fd, address, read);
+    this.#libc.write(fd, address, read);
     for (const port of ports) this.#listeners.get(port)?.();
   }
 
   /** Closes all of them. */
   close(): void {
     this.#end();
-    this.#libc.close(this.#fd);
+    this.#libc.close(this.#device.fd);
   }
-}
-
-function wordsOf({ bytes }: Block): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }

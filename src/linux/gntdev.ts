@@ -2,8 +2,8 @@
 import type { Block, GuestMemory } from '../backend/boundary.js';
 import type { CopyList } from '../backend/copy-list.js';
 import { PAGE_SIZE } from '../usbif/index.js';
-import { linuxError } from './errors.js';
 import { type Libc, O_RDWR } from './libc.js';
+import { XenDevice } from './xen-device.js';
 
 const MAP_GRANT_REF = 0x0018_4700;
 const UNMAP_GRANT_REF = 0x0010_4701;
@@ -17,21 +17,20 @@ const SEGMENTS_MAX = 512;
 const SOURCE_IS_GUEST = 1;
 const TARGET_IS_GUEST = 2;
 
-const PATH = '/dev/xen/gntdev';
-
 /** The grants of dom0. One for all guests. */
 export class GrantDevice {
   readonly #libc: Libc;
-  readonly #fd: number;
+  readonly #device: XenDevice;
   readonly #segments: Block;
-  readonly #argument: Block;
+  readonly #segmentsView: DataView;
 
   /** @throws {LinuxError} there is no such device, or it may not be opened */
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#fd = libc.open(PATH, O_RDWR);
+    this.#device = new XenDevice(libc, 'gntdev', O_RDWR);
     this.#segments = libc.allocate(Math.ceil((SEGMENTS_MAX * SEGMENT_BYTES) / PAGE_SIZE) * PAGE_SIZE);
-    this.#argument = libc.allocate(PAGE_SIZE);
+    const { bytes } = this.#segments;
+    this.#segmentsView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /**
@@ -40,14 +39,13 @@ export class GrantDevice {
    * @throws {LinuxError} the guest has not granted them
    */
   open(domid: number, urbRef: number, connectionRef: number): GuestMemory {
-    const view = viewOf(this.#argument);
+    const view = this.#device.argument;
     view.setUint32(0, 2, true);
     [urbRef, connectionRef].forEach((ref, at) => {
       view.setUint32(16 + 8 * at, domid, true);
       view.setUint32(20 + 8 * at, ref, true);
     });
-    const errno = this.#libc.ioctl(this.#fd, MAP_GRANT_REF, this.#argument.address);
-    if (errno < 0) throw linuxError(errno, `mapping the rings of domain ${domid}`);
+    this.#device.mustCall(MAP_GRANT_REF, `mapping the rings of domain ${domid}`);
     const index = Number(view.getBigUint64(8, true));
     const rings = this.#map(index);
     return {
@@ -64,7 +62,7 @@ export class GrantDevice {
   #map(index: number): Block {
     for (let attempt = 1; ; attempt++) {
       try {
-        return this.#libc.map(this.#fd, 2 * PAGE_SIZE, index);
+        return this.#libc.map(this.#device.fd, 2 * PAGE_SIZE, index);
       } catch (error) {
         // A page that its guest has swapped out comes back.
         const again = (error as { code?: unknown }).code === 'EAGAIN' && attempt < MAP_ATTEMPTS;
@@ -76,10 +74,10 @@ export class GrantDevice {
   }
 
   #unmap(index: number): void {
-    const view = viewOf(this.#argument);
+    const view = this.#device.argument;
     view.setBigUint64(0, BigInt(index), true);
     view.setUint32(8, 2, true);
-    this.#libc.ioctl(this.#fd, UNMAP_GRANT_REF, this.#argument.address);
+    this.#device.call(UNMAP_GRANT_REF);
   }
 
   #copy(domid: number, list: CopyList): void {
@@ -89,7 +87,7 @@ export class GrantDevice {
   }
 
   #copySome(domid: number, list: CopyList, first: number, end: number): void {
-    const view = viewOf(this.#segments);
+    const view = this.#segmentsView;
     for (let at = first; at < end; at++) {
       const base = (at - first) * SEGMENT_BYTES;
       const toGuest = list.toGuest[at]!;
@@ -102,16 +100,12 @@ export class GrantDevice {
       view.setUint16(base + 18, toGuest ? TARGET_IS_GUEST : SOURCE_IS_GUEST, true);
       view.setInt16(base + 20, 0, true);
     }
-    const argument = viewOf(this.#argument);
+    const { argument } = this.#device;
     argument.setUint32(0, end - first, true);
     argument.setBigUint64(8, BigInt(this.#segments.address), true);
-    const errno = this.#libc.ioctl(this.#fd, GRANT_COPY, this.#argument.address);
+    const errno = this.#device.call(GRANT_COPY);
     for (let at = first; at < end; at++) {
       list.statuses[at] = errno < 0 ? errno : view.getInt16((at - first) * SEGMENT_BYTES + 20, true);
     }
   }
-}
-
-function viewOf({ bytes }: Block): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import type { Block, LocalMemory } from '../backend/boundary.js';
 import { LinuxError, linuxError } from './errors.js';
+import { loadLibrary } from './library.js';
 
 /** What a file descriptor waits for. */
 interface Waited {
@@ -44,24 +45,20 @@ const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 
 /**
- * Loads koffi and the calls of this process' C library.
+ * Loads the calls.
  *
  * @throws {LinuxError} `unsupported`: the package has no binary for this machine
  */
 export async function loadLibc(): Promise<Libc> {
-  const koffi = await import('koffi').catch((cause: unknown) => {
-    throw new LinuxError('unsupported', 'system calls cannot be made on this machine', { cause });
-  });
-  // The functions of this process, and not those of a file: what is loaded before them (LD_PRELOAD) counts.
-  const library = koffi.load(null);
-  const ioctl = library.func('int ioctl(int, unsigned long, uintptr_t)');
-  const open = library.func('int open(const char *, int, int)');
-  const close = library.func('int close(int)');
-  const read = library.func('intptr_t read(int, uintptr_t, size_t)');
-  const write = library.func('intptr_t write(int, uintptr_t, size_t)');
-  const mmap = library.func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
-  const munmap = library.func('int munmap(uintptr_t, size_t)');
-  const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
+  const { func, errno, view, poll } = await loadLibrary();
+  const ioctl = func('int ioctl(int, unsigned long, uintptr_t)');
+  const open = func('int open(const char *, int, int)');
+  const close = func('int close(int)');
+  const read = func('intptr_t read(int, uintptr_t, size_t)');
+  const write = func('intptr_t write(int, uintptr_t, size_t)');
+  const mmap = func('uintptr_t mmap(uintptr_t, size_t, int, int, int, int64_t)');
+  const munmap = func('int munmap(uintptr_t, size_t)');
+  const result = (value: number): number => (value < 0 ? -errno() : value);
 
   // What is collected as garbage hears nothing any more.
   const handles = new Set<{ close(): void }>();
@@ -69,14 +66,14 @@ export async function loadLibc(): Promise<Libc> {
   const mapped = (fd: number, bytes: number, offset: number, flags: number): Block => {
     const address = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
     // MAP_FAILED is -1 as an unsigned number.
-    if (address > Number.MAX_SAFE_INTEGER) throw linuxError(-koffi.errno(), `mmap of ${bytes} bytes`);
-    return { address, bytes: new Uint8Array(koffi.view(BigInt(address), bytes)) };
+    if (address > Number.MAX_SAFE_INTEGER) throw linuxError(-errno(), `mmap of ${bytes} bytes`);
+    return { address, bytes: new Uint8Array(view(BigInt(address), bytes)) };
   };
 
   return {
     open(path, flags) {
-      const fd = open(path, flags | O_CLOEXEC, 0) as number;
-      if (fd < 0) throw linuxError(-koffi.errno(), `open ${path}`);
+      const fd = open(path, flags | O_CLOEXEC, 0);
+      if (fd < 0) throw linuxError(-errno(), `open ${path}`);
       return fd;
     },
     close: (fd) => void close(fd),
@@ -102,7 +99,7 @@ export async function loadLibc(): Promise<Libc> {
         if (typeof status === 'number' && status < 0) onLost();
         else onEvent();
       };
-      const handle = koffi.node.poll(fd, { readable, writable, disconnect: false }, called);
+      const handle = poll(fd, { readable, writable, disconnect: false }, called);
       handles.add(handle);
       return () => {
         if (handles.delete(handle)) handle.close();

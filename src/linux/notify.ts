@@ -9,7 +9,7 @@ interface Notifier {
    * Tells systemd: `READY=1`, `STATUS=...`, several with line feeds. False, and nothing happens, if systemd has not
    * started this process.
    *
-   * @throws {DatagramError}
+   * @throws {LinuxError}
    */
   notify(state: string): Promise<boolean>;
 }

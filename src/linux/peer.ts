@@ -1,6 +1,7 @@
 /** Who is at the other end of a Unix socket: what the kernel says, not what they say. */
 import type { Socket } from 'node:net';
 import { endianness } from 'node:os';
+import { loadLibrary } from './library.js';
 
 /** A process as it was when it connected. */
 export interface Peer {
@@ -28,13 +29,13 @@ const USUAL_BYTES = 4 * 64;
 /**
  * Loads the library that calls getsockopt(2). Only what serves a Unix socket pays for it.
  *
- * @throws {Error} the package has no binary for this machine
+ * @throws {LinuxError} `unsupported`: the package has no binary for this machine
  */
 export async function loadPeerOf(): Promise<PeerOf> {
-  const koffi = await import('koffi');
-  const getsockopt = koffi
-    .load(null)
-    .func('int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)');
+  const { func } = await loadLibrary();
+  const getsockopt = func(
+    'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
+  );
   const read = (fd: number, name: number, bytes: number): Buffer | undefined => {
     const value = Buffer.alloc(bytes);
     const length = [bytes];

@@ -1,5 +1,6 @@
 /** The kernel's broadcast of events about devices: a netlink socket, which Node has no call for. */
 import { constants } from 'node:os';
+import { loadLibrary } from './library.js';
 
 /** One reading of all that has come. */
 interface Datagrams {
@@ -44,9 +45,15 @@ export async function openUevents(
   hear: (datagrams: Datagrams) => void,
   isSender: (portId: number) => boolean = (portId) => portId === 0,
 ): Promise<UeventSocket | undefined> {
-  const calls = await load();
-  if (!calls) return undefined;
-  const { socket, bind, setsockopt, recvfrom, close, errno, poll } = calls;
+  if (process.platform !== 'linux') return undefined;
+  const library = await loadLibrary().catch(() => undefined);
+  if (!library) return undefined;
+  const { func, errno, poll } = library;
+  const socket = func('int socket(int, int, int)');
+  const bind = func('int bind(int, void *, uint32)');
+  const setsockopt = func('int setsockopt(int, int, int, void *, uint32)');
+  const recvfrom = func('int64 recvfrom(int, void *, uint64, int, void *, void *)');
+  const close = func('int close(int)');
   const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
   if (fd < 0) return undefined;
   const address = Buffer.alloc(ADDRESS_BYTES);
@@ -93,45 +100,4 @@ export async function openUevents(
       close(fd);
     },
   };
-}
-
-async function load() {
-  if (process.platform !== 'linux') return undefined;
-  try {
-    const koffi = await import('koffi');
-    const libc = koffi.load(null);
-    const { poll } = koffi.node;
-    return {
-      socket: libc.func('int socket(int, int, int)') as (
-        family: number,
-        type: number,
-        protocol: number,
-      ) => number,
-      bind: libc.func('int bind(int, void *, uint32)') as (
-        fd: number,
-        address: Buffer,
-        length: number,
-      ) => number,
-      setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32)') as (
-        fd: number,
-        level: number,
-        name: number,
-        value: Buffer,
-        length: number,
-      ) => number,
-      recvfrom: libc.func('int64 recvfrom(int, void *, uint64, int, void *, void *)') as (
-        fd: number,
-        bytes: Buffer,
-        length: number,
-        flags: number,
-        sender: Buffer,
-        senderBytes: Buffer,
-      ) => number | bigint,
-      close: libc.func('int close(int)') as (fd: number) => number,
-      errno: koffi.errno,
-      poll,
-    };
-  } catch {
-    return undefined;
-  }
 }

@@ -11,11 +11,7 @@ const SIM_MAY_KNOW = /^src\/(xenstore|sysfs|qmp|hostuse)\/|^src\/pvusb\/model\/i
 
 /** The library files that load a package, and which package. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  'src/libxl/flock.ts': 'koffi',
-  'src/linux/peer.ts': 'koffi',
-  'src/linux/datagram.ts': 'koffi',
-  'src/linux/uevents.ts': 'koffi',
-  'src/linux/libc.ts': 'koffi',
+  'src/linux/library.ts': 'koffi',
 };
 
 function roomOf({ rooms }: Floor, path: string): Room | undefined {

@@ -103,12 +103,18 @@ async function until(condition: () => boolean): Promise<void> {
 
 for (const { name, device: make, begin } of KINDS) {
   describe(`URBs of ${name}`, () => {
-    it('are ended by the guest, each once, and the device is used again', async () => {
+    /** A device that has URBs of a guest. */
+    const inFlight = async () => {
       const stage = new Stage();
       const virtual = make();
       const device = await begun(stage, virtual);
       const flights = await begin(stage, device);
       await until(() => virtual.pendingCount > 0);
+      return { stage, virtual, device, flights };
+    };
+
+    it('are ended by the guest, each once, and the device is used again', async () => {
+      const { stage, virtual, device, flights } = await inFlight();
       for (const flight of flights) flight.unlink();
       for (const { done } of flights) assert.equal((await done).status, SHUTDOWN);
       assert.equal(virtual.pendingCount, 0);
@@ -119,11 +125,7 @@ for (const { name, device: make, begin } of KINDS) {
     });
 
     it('are ended when the device is pulled out, and then the guest hears of it', async () => {
-      const stage = new Stage();
-      const virtual = make();
-      const device = await begun(stage, virtual);
-      const flights = await begin(stage, device);
-      await until(() => virtual.pendingCount > 0);
+      const { stage, virtual, device, flights } = await inFlight();
       virtual.pullOut();
       for (const { done } of flights) assert.equal((await done).status, SHUTDOWN);
       await stage.guest.waitFor(1, false);
@@ -135,11 +137,7 @@ for (const { name, device: make, begin } of KINDS) {
     });
 
     it('are ended when the device is taken back', async () => {
-      const stage = new Stage();
-      const virtual = make();
-      const device = await begun(stage, virtual);
-      const flights = await begin(stage, device);
-      await until(() => virtual.pendingCount > 0);
+      const { stage, virtual, flights } = await inFlight();
       await stage.controller.unplug(1);
       assert.equal(virtual.pendingCount, 0);
       for (const { done } of flights) assert.equal((await done).status, SHUTDOWN);
@@ -148,11 +146,7 @@ for (const { name, device: make, begin } of KINDS) {
     });
 
     it('are ended with an error that drivers try again after, when the backend is killed', async () => {
-      const stage = new Stage();
-      const virtual = make();
-      const device = await begun(stage, virtual);
-      const flights = await begin(stage, device);
-      await until(() => virtual.pendingCount > 0);
+      const { stage, device, flights } = await inFlight();
       await stage.kill();
       stage.plug(1, make());
       for (const { done } of flights) assert.equal((await done).status, IO_ERROR);

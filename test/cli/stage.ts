@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { simulatedEnvironment } from '../../src/cli/commands/sim.js';
 import { runProgram } from '../../src/cli/program.js';
 import type { Terminal } from '../../src/cli/terminal.js';
 import { isXlCommand, runXl } from '../../src/cli/xl/run.js';
@@ -137,18 +138,7 @@ export async function openStage(world: World = labWorld()): Promise<Stage> {
     await publishStore(sim.store, join(dir, 'socket')),
   ];
   for (const [domid, qemu] of sim.qemus) parts.push(await publishQmp(qemu, join(dir, `qmp-libxl-${domid}`)));
-  const env = {
-    XENSTORED_PATH: join(dir, 'socket'),
-    PVUSB_SYSFS: join(dir, 'sys'),
-    PVUSB_QMP: dir,
-    PVUSB_USERDATA: join(dir, 'userdata'),
-    PVUSB_PROC: join(dir, 'proc'),
-    PVUSB_DEV: join(dir, 'dev'),
-    PVUSB_RULES: join(dir, 'rules'),
-    PVUSB_STATE: join(dir, 'state'),
-    PVUSB_AUDIT: join(dir, 'audit'),
-    PVUSB_USBIDS: join(dir, 'usb.ids'),
-  };
+  const env = simulatedEnvironment(dir);
   const followed = process.env.PVUSB_TEST_FOLLOWED ? new FollowedHost(env) : undefined;
   const run = async (...argv: readonly string[]) =>
     runPvusb(argv, { env, host: isServed(argv) ? await followed?.host() : undefined });

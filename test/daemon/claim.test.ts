@@ -38,22 +38,28 @@ function overtaken(host: Host, act: () => Promise<void>): Host {
   return { ...host, xenstore: replaced };
 }
 
+/** Has the daemon lend a device that another program lends meanwhile, which is refused: the steps until then. */
+async function refused({ daemon }: Running, act: () => Promise<void>): Promise<string[]> {
+  const steps: string[] = [];
+  await assert.rejects(
+    daemon.operate(asked, (host, options) =>
+      attachDevice(
+        overtaken(host, act),
+        { domain: 1, device: '1-1' },
+        { ...options, onStep: ({ step, phase }) => steps.push(`${phase}: ${step.why}`) },
+      ),
+    ),
+    (error: PvusbError) => error.code === 'already-attached',
+  );
+  return steps;
+}
+
 describe('a claim by what the daemon knows', () => {
   test('that xl has overtaken is taken back: xl writes another port, which makes no transaction start again', async () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab);
     await running.ready();
-    const steps: string[] = [];
-    await assert.rejects(
-      running.daemon.operate(asked, (host, options) =>
-        attachDevice(
-          overtaken(host, () => lab.write(THEIRS, '1-1')),
-          { domain: 1, device: '1-1' },
-          { ...options, onStep: ({ step, phase }) => steps.push(`${phase}: ${step.why}`) },
-        ),
-      ),
-      (error: PvusbError) => error.code === 'already-attached',
-    );
+    const steps = await refused(running, () => lab.write(THEIRS, '1-1'));
     assert.ok(
       steps.some((step) => step.startsWith('undo: claim port 1')),
       steps.join('\n'),
@@ -66,19 +72,9 @@ describe('a claim by what the daemon knows', () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab);
     await running.ready();
-    const steps: string[] = [];
-    await assert.rejects(
-      running.daemon.operate(asked, (host, options) =>
-        attachDevice(
-          overtaken(host, async () => {
-            await attachDevice(lab.host, { domain: 2, device: '1-1' }, { watchMs: 0 });
-          }),
-          { domain: 1, device: '1-1' },
-          { ...options, onStep: ({ step, phase }) => steps.push(`${phase}: ${step.why}`) },
-        ),
-      ),
-      (error: PvusbError) => error.code === 'already-attached',
-    );
+    const steps = await refused(running, async () => {
+      await attachDevice(lab.host, { domain: 2, device: '1-1' }, { watchMs: 0 });
+    });
     assert.ok(!steps.some((step) => step.startsWith('undo')), steps.join('\n'));
     await lab.assertSound();
   });

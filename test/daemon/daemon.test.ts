@@ -2,21 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { attachDevice, listDevices } from '../../src/pvusb/index.js';
-import { type DeviceSpec, qemuWorld } from '../../src/sim/index.js';
+import { qemuWorld } from '../../src/sim/index.js';
+import { DONGLE } from '../core/support/dongle.js';
 import { type Lab, openSimulated } from '../core/support/test-host.js';
 import { ROOT, Running } from './running.js';
 
 const world = qemuWorld({ usbback: true });
-
-const DONGLE: DeviceSpec = {
-  busid: '1-8',
-  vendorId: '1111',
-  productId: '0001',
-  deviceClass: '00',
-  speedMbps: 12,
-  serial: 'S1',
-  interfaces: [{ number: 0, classes: 'ff/00/00' }],
-};
 
 async function places(lab: Lab): Promise<string[]> {
   return (await listDevices(lab.host)).map(({ busid, domid, state }) => `${busid} ${domid} ${state}`).sort();

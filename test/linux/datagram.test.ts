@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { DatagramError, loadSendDatagram } from '../../src/linux/datagram.js';
+import { loadSendDatagram } from '../../src/linux/datagram.js';
+import { LinuxError } from '../../src/linux/errors.js';
 import { openNotifier } from '../../src/linux/notify.js';
 import { orSkip, programOf } from '../support/needs.js';
 import { receiving } from './receiver.js';
@@ -27,11 +28,11 @@ describe('a datagram', { skip: python.skip }, () => {
 
   it('says why it could not be sent', async () => {
     const send = await loadSendDatagram();
-    const fails = (path: string, bytes: Uint8Array, errno: string): void =>
+    const fails = (path: string, bytes: Uint8Array, code: string): void =>
       assert.throws(
         () => send(path, bytes),
-        (error) => error instanceof DatagramError && error.code === 'failed' && error.errno === errno,
-        errno,
+        (error) => error instanceof LinuxError && error.code === code,
+        code,
       );
     fails(join(folder, 'nobody'), Buffer.from('x'), 'ENOENT');
     fails('@nobody-listens-here', Buffer.from('x'), 'ECONNREFUSED');

@@ -1,4 +1,6 @@
-/** A small service of the daemon on any host: observes anew each time, remembers a few events. */
+/** A small service of the daemon on any host: observes anew each time. */
+
+import { Events } from '../../src/daemon/events.js';
 import type {
   Asked,
   AskRequest,
@@ -10,17 +12,13 @@ import type {
 } from '../../src/daemon/service.js';
 import { attachDevice, type Host, observe, PvusbError } from '../../src/pvusb/index.js';
 
-/** How many events are remembered. */
-const EVENTS_MAX = 100;
-
-/** Events in memory. */
-class EventsInMemory implements EventLog {
+/** The daemon's events, and how many listen to them. */
+class CountedEvents implements EventLog {
+  readonly #events = new Events();
   readonly #hearers = new Set<(numbered: Numbered) => void>();
-  #events: readonly Numbered[] = [];
-  #count = 0;
 
   get lastId(): string {
-    return `test-${this.#count}`;
+    return this.#events.lastId;
   }
 
   /** How many listen. */
@@ -29,22 +27,20 @@ class EventsInMemory implements EventLog {
   }
 
   tell(event: DaemonEvent): void {
-    this.#count++;
-    const numbered = { id: this.lastId, event };
-    this.#events = [...this.#events, numbered].slice(-EVENTS_MAX);
-    for (const hear of this.#hearers) hear(numbered);
+    this.#events.tell(event);
   }
 
   since(id: string): readonly Numbered[] | undefined {
-    const number = Number(/^test-(\d{1,9})$/.exec(id)?.[1] ?? Number.NaN);
-    const missed = this.#count - number;
-    if (!(missed >= 0 && missed <= this.#events.length)) return undefined;
-    return missed === 0 ? [] : this.#events.slice(-missed);
+    return this.#events.since(id);
   }
 
   listen(hear: (numbered: Numbered) => void): () => void {
+    const deafen = this.#events.listen(hear);
     this.#hearers.add(hear);
-    return () => this.#hearers.delete(hear);
+    return () => {
+      deafen();
+      this.#hearers.delete(hear);
+    };
   }
 }
 
@@ -52,13 +48,13 @@ class EventsInMemory implements EventLog {
 export interface TestService extends Service {
   state: ServiceState;
   requests: AskRequest[];
-  readonly events: EventsInMemory;
+  readonly events: CountedEvents;
   readonly asked: Asked[];
 }
 
 /** Makes a service of a host. */
 export function serviceOf(host: Host): TestService {
-  const events = new EventsInMemory();
+  const events = new CountedEvents();
   const requireXenstore = (): void => {
     if (service.state === 'unreachable') throw new PvusbError('xenstore-unreachable', 'xenstored is gone.');
   };

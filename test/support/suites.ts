@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findMirrors } from './mirrors.js';
 import { cacheFolder, key, ownLists, provide, run } from './packages.js';
 
 /** Debian's suites, and the versions that the tests know of each. A suite that moves on is an error, not a surprise. */
@@ -158,7 +159,7 @@ async function suiteOptions(scratch: string, suite: Suite, architecture?: string
         : { 'APT::Architecture': architecture, 'APT::Architectures::': architecture }),
     }).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
   ];
-  for (const mirror of await mirrors(scratch)) {
+  for (const mirror of await findMirrors('Debian')) {
     const lines = [`deb [signed-by=${keyring}] ${mirror} ${suite} main`];
     // A mirror has both, in folders beside each other.
     if (suite !== 'sid') lines.push(`deb [signed-by=${keyring}] ${beside(mirror)} ${suite}-security main`);
@@ -170,37 +171,14 @@ async function suiteOptions(scratch: string, suite: Suite, architecture?: string
       faults.add(error instanceof Error ? error.message : String(error));
     }
   }
-  throw new Error(`Debian ${suite} can't be reached: ${[...faults].join('; ')}`);
+  throw new Error(
+    `Debian ${suite} can't be reached (DEBIAN_MIRROR may name a mirror): ${[...faults].join('; ')}`,
+  );
 }
 
 /** Where a mirror of `.../debian` has what fixes security. */
 function beside(mirror: string): string {
   return mirror.replace(/\/?$/, '-security');
-}
-
-const ARCHIVE = 'http://deb.debian.org/debian';
-
-/** Where Debian may be found: where this machine's own packages come from, and next to that; then Debian's archive. */
-async function mirrors(scratch: string): Promise<Set<string>> {
-  const ask = async (options: readonly string[], origin: string): Promise<string[]> => {
-    const filter = ['--format', '$(REPO_URI)', `Origin: ${origin}`, `Label: ${origin}`];
-    return (await run('apt-get', [...options, 'indextargets', ...filter]))
-      .split('\n')
-      .filter((uri) => uri !== '');
-  };
-  // apt knows whose an archive is only when it has its lists.
-  let options: string[] = [];
-  const isKnown = async () =>
-    (await ask(options, 'Debian')).length + (await ask(options, 'Ubuntu')).length > 0;
-  if (!(await isKnown())) {
-    options = ['-o', 'APT::Sandbox::User=root', ...ownLists(join(scratch, 'system'))];
-    for (const part of ['lists/partial', 'cache/archives/partial']) {
-      await mkdir(join(scratch, 'system', part), { recursive: true });
-    }
-    await run('apt-get', [...options, 'update', '-qq']).catch(() => '');
-  }
-  const siblings = (await ask(options, 'Ubuntu')).map((uri) => uri.replace(/\/ubuntu\/?$/, '/debian'));
-  return new Set([...(await ask(options, 'Debian')), ...siblings, ARCHIVE]);
 }
 
 const KEYRING = 'usr/share/keyrings/debian-archive-keyring.gpg';

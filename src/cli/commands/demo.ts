@@ -64,7 +64,8 @@ export async function runDemo(
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on, for now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

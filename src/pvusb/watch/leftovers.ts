@@ -1,9 +1,8 @@
 /** The duty that cleans up what guests leave behind, once their toolstacks have had time to do it. */
 import type { Busid } from '../../sysfs/index.js';
-import { describeFinding } from '../diagnose/wording.js';
 import type { Finding } from '../model/finding.js';
-import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
+import { mend } from './mend.js';
 
 /** What a dead guest leaves behind. */
 const LEFT: ReadonlySet<Finding['finding']> = new Set([
@@ -71,30 +70,15 @@ export class Leftovers implements Duty {
 
   /** Returns whether everything succeeded. */
   async #mend(ripe: readonly Leftover[]): Promise<boolean> {
-    const { host, options, carry, tell } = this.#context;
     const recent = this.#left;
     const had = new Set(ripe.flatMap(({ busids }) => busids));
-    const diagnosis = await carry(
-      { what: 'doctor', request: { busids: [...had] }, why: 'a guest is gone, or has lost a device' },
-      (operation) =>
-        doctor(host, {
-          ...operation,
-          fix: !options.dryRun,
-          revivable: (busid) => had.has(busid),
-          only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
-        }),
-    );
-    const { findings, plans, remaining, failures, revived } = diagnosis;
-    if (options.dryRun) {
-      for (const plan of plans) tell({ event: 'planned', plan });
-      return true;
-    }
-    const say = (finding: Finding): string => describeFinding(finding, diagnosis);
-    const left = new Set(remaining.map(say));
-    const mended = findings.map(say).filter((what) => !left.has(what));
-    for (const what of mended) tell({ event: 'mended', what });
-    for (const busid of revived) tell({ event: 'mended', what: `${busid} has its drivers again.` });
-    for (const why of failures) tell({ event: 'trouble', why });
+    const own = { request: { busids: [...had] }, why: 'a guest is gone, or has lost a device' };
+    const { revived, failures } = await mend(this.#context, own, {
+      revivable: (busid) => had.has(busid),
+      only: (finding) => LEFT.has(finding.finding) && !recent.some((leftover) => isOf(finding, leftover)),
+    });
+    for (const busid of revived)
+      this.#context.tell({ event: 'mended', what: `${busid} has its drivers again.` });
     return failures.length === 0;
   }
 }

@@ -1,11 +1,9 @@
 /** The duty that hands a replugged device to its guest again, where QEMU takes it but does not tell the guest. */
 import type { Busid } from '../../sysfs/index.js';
-import { describeFinding } from '../diagnose/wording.js';
 import { deviceAt, livingGuests } from '../model/find.js';
-import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
-import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
+import { mend } from './mend.js';
 import type { Look } from './monitor.js';
 
 /** How long a guest may take to notice. */
@@ -64,25 +62,10 @@ export class Replugged implements Duty {
   }
 
   async #handAnew(busids: ReadonlySet<Busid>): Promise<void> {
-    const { host, options, carry, tell } = this.#context;
-    const diagnosis = await carry(
-      { what: 'doctor', request: { busids: [...busids] }, why: 'a device of a guest came back' },
-      (operation) =>
-        doctor(host, {
-          ...operation,
-          fix: !options.dryRun,
-          only: (finding) =>
-            finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
-        }),
-    );
-    const { findings, plans, remaining, failures } = diagnosis;
-    if (options.dryRun) {
-      for (const plan of plans) tell({ event: 'planned', plan });
-      return;
-    }
-    const say = (finding: Finding): string => describeFinding(finding, diagnosis);
-    const left = new Set(remaining.map(say));
-    for (const what of findings.map(say)) if (!left.has(what)) tell({ event: 'mended', what });
-    for (const why of failures) tell({ event: 'trouble', why });
+    const own = { request: { busids: [...busids] }, why: 'a device of a guest came back' };
+    await mend(this.#context, own, {
+      only: (finding) =>
+        finding.finding === 'unnoticed-device' && finding.isReplugged && busids.has(finding.busid),
+    });
   }
 }

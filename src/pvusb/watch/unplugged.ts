@@ -1,13 +1,12 @@
 /** The duty that frees the ports of devices that were pulled out: what is plugged in there next is not the guest's. */
 import type { Busid } from '../../sysfs/index.js';
-import { describeFinding } from '../diagnose/wording.js';
 import { isPvusbError } from '../model/errors.js';
 import { deviceAt, domainAt, isOf, livingGuests, type Place, placesOf, savedFor } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
 import type { Inventory } from '../model/inventory.js';
 import { detachDevice } from '../verbs/detach.js';
-import { doctor } from '../verbs/doctor.js';
 import type { Duty, DutyContext } from './duty.js';
+import { mend } from './mend.js';
 import type { Look } from './monitor.js';
 
 /** What another device that came too soon may be left with: usbback took it for the one that was lent. */
@@ -74,25 +73,15 @@ export class Unplugged implements Duty {
   }
 
   async #giveBack(busid: Busid): Promise<void> {
-    const { host, options, carry, tell, trouble } = this.#context;
+    const { options, trouble } = this.#context;
     if (options.dryRun) return;
+    const own = { request: { busid }, why: 'another device is in a socket that was lent' };
     try {
-      const diagnosis = await carry(
-        { what: 'doctor', request: { busid }, why: 'another device is in a socket that was lent' },
-        (operation) =>
-          doctor(host, {
-            ...operation,
-            fix: true,
-            settleMs: 0,
-            revivable: (one) => one === busid,
-            only: (finding) => LEFT.has(finding.finding) && 'busid' in finding && finding.busid === busid,
-          }),
-      );
-      const { findings, remaining, failures } = diagnosis;
-      const describe = (finding: Finding): string => describeFinding(finding, diagnosis);
-      const left = new Set(remaining.map(describe));
-      for (const what of findings.map(describe)) if (!left.has(what)) tell({ event: 'mended', what });
-      for (const why of failures) tell({ event: 'trouble', why });
+      await mend(this.#context, own, {
+        settleMs: 0,
+        revivable: (one) => one === busid,
+        only: (finding) => LEFT.has(finding.finding) && 'busid' in finding && finding.busid === busid,
+      });
     } catch (error) {
       trouble(error);
     }

@@ -4,20 +4,12 @@ import { describe, test } from 'node:test';
 import { attachDevice, detachDevice, listDevices, type WatchEvent } from '../../../src/pvusb/index.js';
 import type { RuleFile } from '../../../src/rules/index.js';
 import { type DeviceSpec, qemuWorld } from '../../../src/sim/index.js';
+import { DONGLE } from '../support/dongle.js';
 import { type Lab, openSimulated } from '../support/test-host.js';
 import { Watching } from '../support/watching.js';
 
 const world = qemuWorld({ usbback: true });
 
-const DONGLE: DeviceSpec = {
-  busid: '1-8',
-  vendorId: '1111',
-  productId: '0001',
-  deviceClass: '00',
-  speedMbps: 12,
-  serial: 'S1',
-  interfaces: [{ number: 0, classes: 'ff/00/00' }],
-};
 /** The same thing, waiting for new firmware. */
 const BOOTLOADER: DeviceSpec = {
   ...DONGLE,

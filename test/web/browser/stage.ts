@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
+import { freePort } from '../../../src/cli/commands/demo.js';
 import { publishHost, simulatedEnvironment } from '../../../src/cli/commands/sim.js';
 import { addToken } from '../../../src/daemon/index.js';
 import { HostControl, SimHost, type World } from '../../../src/sim/index.js';
@@ -166,15 +166,4 @@ export class Stage implements AsyncDisposable {
     await rm(this.dir, { recursive: true, force: true });
     assert.deepEqual(this.complaints, [], 'no browser complained');
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
