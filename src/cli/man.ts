@@ -169,7 +169,9 @@ function formatStates(): string[] {
 
 /** The tables of docs/errors.md: groups, and in each the codes with causes and remedies. */
 function formatErrors(markdown: string): string[] {
-  const plain = (text: string): string[] => prose(text.replaceAll('`', ''));
+  // A link is its text alone: a terminal cannot follow it.
+  const plain = (text: string): string[] =>
+    prose(text.replaceAll('`', '').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1'));
   return markdown
     .split(/^## /m)
     .slice(1)

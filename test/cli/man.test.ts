@@ -101,6 +101,10 @@ describe('the man page', () => {
     }
   });
 
+  it('has no links, which a terminal cannot follow', () => {
+    assert.doesNotMatch(page, /\]\(/);
+  });
+
   it('has only characters that every terminal and every roff has', () => {
     assert.doesNotMatch(page, /[^\n\x20-\x7e]/);
     assert.doesNotMatch(page, /\n\n|[ \t]$/m);
@@ -162,6 +166,17 @@ describe('roff', () => {
     const lines = prose(`${'word '.repeat(30)}${'x'.repeat(100)} ${'w'.repeat(77)} .dot`);
     assert.ok(lines.every((line) => line.length <= 78 || line === 'x'.repeat(100)));
     assert.equal(lines.at(-1), '\\&.dot');
+  });
+
+  it('goes on with text after what is typed', () => {
+    assert.deepEqual(formatHelp('Do this:\n  type this\nIt fails\notherwise.'), [
+      'Do this:',
+      '.EX',
+      'type this',
+      '.EE',
+      '.nh',
+      'It fails otherwise.',
+    ]);
   });
 
   it('recognises lists and examples in a help text by their indentation', () => {
