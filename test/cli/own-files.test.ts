@@ -88,7 +88,10 @@ describe('the commands that know files', () => {
     }
     const { status, stderr } = await stage.run('apply', 'u2', join(stage.dir, 'none.cfg'));
     assert.equal(status, 1);
-    assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
+    assert.match(
+      stderr,
+      /There is no file .*none\.cfg\.\nCheck the name of the file\. \(invalid-configuration\)/,
+    );
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 

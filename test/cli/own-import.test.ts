@@ -69,7 +69,7 @@ describe('import', () => {
     }
     const { status, stderr } = await runPvusb(['import', 'xapi', join(dir, 'nosuch')]);
     assert.equal(status, 1);
-    assert.match(stderr, /cannot be read: ENOENT/);
+    assert.match(stderr, /There is no file /);
   });
 });
 

@@ -123,10 +123,15 @@ describe('the commands about rules', () => {
     );
     await refused('rules-invalid', 'assign', 'u2', '3-2');
     await refused('rules-invalid', 'reconcile');
+    mkdirSync(join(stage.dir, 'empty'));
     assert.equal(
-      await stage.done('check', '--rules', join(stage.dir, 'none')),
+      await stage.done('check', '--rules', join(stage.dir, 'empty')),
       '0 rules, nothing is wrong.\n',
     );
+    for (const words of [['check'], ['explain', '3-2']]) {
+      const misspelt = await refused('invalid-configuration', ...words, '--rules', join(stage.dir, 'none'));
+      assert.match(misspelt, /^pvusb: There is no folder .*\/none\.\nCheck the name of the folder\. /);
+    }
     const check = await stage.run('check');
     assert.equal(check.status, 1);
     assert.match(
