@@ -16,6 +16,7 @@ import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
+import { commandOf, HELP, isCommand } from './words.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 
 /** Runs a command line (without the program's name) and gives its exit status. */
@@ -58,22 +59,9 @@ async function runWords(terminal: Terminal, argv: readonly string[]): Promise<nu
   } catch (error) {
     const isHelp = error instanceof CommanderError;
     if (isHelp && error.exitCode === 0) return 0;
-    const refused = isHelp ? usageError('A command is missing.', 'pvusb') : error;
+    const refused = isHelp ? usageError('A command is missing.', commandOf(program, options)) : error;
     return reportError(terminal, refused, asksForJson(options));
   }
-}
-
-const HELP = ['-h', '--help'];
-
-/** Whether a command line begins with the name of a command, of several words where it has them, or with an option. */
-function isCommand(program: Command, words: readonly string[]): boolean {
-  let command: Command | undefined = program;
-  for (const word of words) {
-    if (word.startsWith('-') || command.commands.length === 0) return true;
-    command = command.commands.find((candidate) => candidate.name() === word);
-    if (!command) return false;
-  }
-  return true;
 }
 
 const INTRODUCTION = `Lends the USB devices of a Xen host to its guests.

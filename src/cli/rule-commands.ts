@@ -47,7 +47,7 @@ function addChanges(program: Command, terminal: Terminal, setStatus: (status: nu
         '"explain" print it), or those of a guest that are about a device. What a guest has, it keeps.',
     )
     .usage('[options] <rule>\n       pvusb unassign [options] <domain> <device>')
-    .argument('<name...>', 'a rule by its place; or a guest and a device')
+    .argument('<rule...>', 'a rule by its place; or a guest and a device')
     .option('--dry-run', 'print what would be removed, write nothing')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
