@@ -135,7 +135,7 @@ describe('the man page', () => {
       isThere('fish pvusb completion fish >', '~/.config/fish/completions/pvusb.fish');
       isThere('pvusb devices', 'pvusb attach u1 4-1 --dry-run', 'pvusb attach u1 4-1', 'pvusb list u1');
       isThere('eval "$(grep ^export /tmp/host.env)"');
-      isThere('WAITING for the guest', 'the host side has it; the guest has not taken it yet');
+      isThere('WAITING for the guest', 'the host side is ready; the guest has not taken it yet');
       isThere('/var/run/xen/qmp-libxl-DOMID');
       for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what cannot be pasted');
     });
