@@ -115,7 +115,7 @@ export const importAnswer: z.ZodType<ImportAnswer> = named(
   }),
 );
 
-/** A device that waits for a word. */
+/** A device waiting for approval. */
 export const askRequest: z.ZodType<AskRequest> = named(
   'AskRequest',
   'A device that a rule of mode "ask" would give to a guest.',

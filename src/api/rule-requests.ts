@@ -109,7 +109,7 @@ export interface AnswerCall extends ChangeOptions {
 /** The request of `answer`. */
 export const answerRequest: z.ZodType<AnswerCall> = named(
   'AnswerRequest',
-  'Whether a guest gets a device that waits for a word.',
+  'Whether a guest gets a device that is waiting for approval.',
   z.strictObject({ id: z.string().min(1).max(300), grant: z.boolean(), ...change }),
 );
 

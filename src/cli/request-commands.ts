@@ -1,4 +1,4 @@
-/** The commands about devices that wait for a word: requests, allow, refuse. */
+/** The commands about devices waiting for approval: requests, allow, refuse. */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { DRY_RUN, JSON_OPTION } from './options.js';

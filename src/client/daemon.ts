@@ -101,7 +101,7 @@ export interface Daemon {
   explain(request: ExplainRequest, options?: CallOptions): Promise<Explanation>;
   /** Mistakes in the rules. */
   check(request?: NoRequest, options?: CallOptions): Promise<CheckedRules>;
-  /** The devices that wait for a word. */
+  /** The devices waiting for approval. */
   requests(request?: NoRequest, options?: CallOptions): Promise<readonly AskRequest[]>;
   /** The guests that are quiesced, and what each gets back. */
   quiesced(request?: NoRequest, options?: CallOptions): Promise<readonly QuiescedGuest[]>;
@@ -139,7 +139,7 @@ export interface Daemon {
   restore(request: RestoreCall, options?: CallOptions): Promise<Changed<Omit<RestoredJson, 'plans'>>>;
   /** Gives up what a quiesced guest had. */
   forget(request: RestoreCall, options?: CallOptions): Promise<Changed<QuiescedGuest>>;
-  /** Says whether a guest gets a device that waits for a word. */
+  /** Decides whether a guest gets a device that is waiting for approval. */
   answer(
     request: AnswerCall,
     options?: CallOptions,

@@ -92,7 +92,7 @@ function makeRule(
   if (!suggestion)
     throw new PvusbError(
       'invalid-argument',
-      `${busid} has no ${by?.join(' or ') ?? 'socket'} to be named by.`,
+      `${busid} has no ${by?.join(' or ') ?? 'socket'} to identify it by.`,
       {
         where: { busid },
       },
@@ -126,7 +126,7 @@ function guestWord(
   if (word !== undefined) return word;
   throw new PvusbError(
     'invalid-argument',
-    `Domain ${domain.domid} has no ${uuid ? 'uuid' : 'name and no uuid'} to be named by.`,
+    `Domain ${domain.domid} has no ${uuid ? 'uuid' : 'name and no uuid'} to identify it by.`,
     {
       where: { domid: domain.domid },
     },
@@ -136,5 +136,5 @@ function guestWord(
 /** The files of rules. @throws {PvusbError} `rules-denied`: there are none */
 export function requireRules(host: Host): NonNullable<Host['rules']> {
   if (host.rules) return host.rules;
-  throw new PvusbError('rules-denied', 'This host has no folder of rules.');
+  throw new PvusbError('rules-denied', 'This host has no rules directory.');
 }

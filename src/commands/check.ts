@@ -52,7 +52,7 @@ function doubtsHere(inventory: Inventory, rules: readonly Rule[]): RuleRemark[] 
       remarks.push({
         ...rule.place,
         doubt: 'never-seen',
-        message: 'It is about nothing that is plugged in now.',
+        message: 'It matches nothing that is plugged in now.',
       });
     return remarks;
   });

@@ -15,7 +15,7 @@ export interface ToldFinding {
   readonly finding: Finding['finding'];
   readonly severity: Severity;
   readonly sentence: string;
-  /** What repairs it; absent where it was not planned. */
+  /** How it is repaired; absent where it was not planned. */
   readonly plan?: ToldPlan | undefined;
   readonly [more: string]: unknown;
 }

@@ -73,7 +73,7 @@ async function readGuest(path: string, token: string): Promise<QuiescedGuest | u
   if (text === undefined) return undefined;
   const guest = parseQuiesced(text, token);
   if (guest) return guest;
-  throw new QuiescedFilesError(`${path} is not what pvusb has written`);
+  throw new QuiescedFilesError(`${path} is not a valid record of pvusb`);
 }
 
 /** Made beside the file, and renamed when it is on disk. What a killed process has left there is overwritten. */

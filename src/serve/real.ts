@@ -43,7 +43,7 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
 /** Where a device is, and the hub that it is plugged into. */
 async function placeOf(sysfs: Sysfs, untrustedName: string): Promise<UsbfsPlace> {
   const busid = parseBusid(untrustedName);
-  if (busid === undefined) throw new Error('what the port names is no device');
+  if (busid === undefined) throw new Error('the port does not name a device');
   const devices = await sysfs.devices();
   const device = devices.find((one) => one.busid === busid);
   if (!device) throw new Error(`${busid} is not plugged in`);

@@ -50,7 +50,11 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
     'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").',
     'See "pvusb detach --help".',
   ],
-  ['prepare /dev/null --wait long', '--wait takes seconds, not "long".', 'See "pvusb prepare --help".'],
+  [
+    'prepare /dev/null --wait long',
+    '--wait takes a number of seconds, not "long".',
+    'See "pvusb prepare --help".',
+  ],
   ['frob --help', "Unknown command 'frob'.", 'See "pvusb --help".'],
   ['help atach', "Unknown command 'atach'.", 'Did you mean attach? See "pvusb --help".'],
   ['help controller frob', "Unknown command 'frob'.", 'See "pvusb controller --help".'],

@@ -158,7 +158,7 @@ describe('the commands that write', () => {
     const help = (await stage.done('release', '--help')).replace(/\s+/g, ' ');
     assert.match(
       help,
-      /without waiting for the guest: one that runs loses them as if they were pulled out\./,
+      /without waiting for the guest: a running guest loses them as if they had been pulled out\./,
     );
   });
 

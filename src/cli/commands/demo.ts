@@ -50,13 +50,13 @@ export async function runDemo(
     const onOpen = (hasPage: boolean): void => {
       // What follows the # is not sent to anybody: the page takes it out of the address at once.
       terminal.out(
-        `A simulated Xen host with its guests; nothing of this machine is touched.\n\n` +
+        `A simulated Xen host with its guests; nothing on this machine is touched.\n\n` +
           (hasPage
-            ? `Open this page, and drag a device to a guest:\n\n  http://${listen}/#token=${token}\n\n`
-            : 'The page is not there: "npm run build" makes it.\n\n') +
+            ? `Open this page and drag a device onto a guest:\n\n  http://${listen}/#token=${token}\n\n`
+            : 'The page has not been built: run "npm run build".\n\n') +
           `In another shell, to pull a stick out and plug it in again:\n\n` +
           `  ${program} sim unplug 1-2 --dir ${dir}\n  ${program} sim plug 1-2 --dir ${dir}\n\n` +
-          'Ctrl-C ends it.\n',
+          'Press Ctrl-C to stop.\n',
       );
     };
     await runServe(quiet, { ...paths, tokens, listen }, { runProgram, onOpen });

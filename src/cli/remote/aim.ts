@@ -49,7 +49,7 @@ export async function aim(terminal: Terminal, build: () => Command, argv: readon
   if (words === undefined) return { terminal, argv: rest };
   if (!REMOTE.has(words) && words !== 'complete') throw notElsewhere(words);
   if (rest.some((word) => /^--sysfs-root(=|$)/.test(word)))
-    throw usageError('--sysfs-root is about this host: it does not go with a daemon.', `pvusb ${words}`);
+    throw usageError('--sysfs-root is for this host: it cannot be used with a daemon.', `pvusb ${words}`);
   const address = { host, tokenFile: given.get('--token-file'), ca: given.get('--ca') };
   return { terminal: await atDaemon(terminal, address), argv: rest };
 }

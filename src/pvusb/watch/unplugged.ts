@@ -78,7 +78,7 @@ export class Unplugged implements Duty {
     if (options.dryRun) return;
     try {
       const diagnosis = await carry(
-        { what: 'doctor', request: { busid }, why: 'another device is in a socket that was lent' },
+        { what: 'doctor', request: { busid }, why: 'another device is in the socket of a lent device' },
         (operation) =>
           doctor(host, {
             ...operation,

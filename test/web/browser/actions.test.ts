@@ -35,7 +35,7 @@ for (const hand of HANDS) {
       await guestCard(page, 2).getByText('Memory Stick 32 GB', { exact: true }).waitFor();
       await undo(hand, page, 'Take it back');
       await deviceRow(page, '1-2').getByText('used by usb-storage').waitFor();
-      await page.getByText('Memory Stick 32 GB is back at the host.').waitFor();
+      await page.getByText('Memory Stick 32 GB is back on the host.').waitFor();
     });
 
     it('gives a device to one port', async () => {
@@ -82,7 +82,7 @@ for (const hand of HANDS) {
         await tabTo(page, always);
         await page.keyboard.press('Space');
       }
-      await page.getByText('its serial number: it is recognised in every socket').waitFor();
+      await page.getByText('its serial number: it is recognised in any socket').waitFor();
       await confirm(hand, page, 'Give it to frontdesk');
       await close(hand, page);
       assert.match(await rulesOf(), /auto frontdesk id=46f4:0001 serial=MS-9005/);
@@ -120,7 +120,7 @@ for (const hand of HANDS) {
       await press(hand, page, page.getByRole('button', { name: /^No….*Serial Adapter/ }));
       await confirm(hand, page, 'Do not give it');
       await close(hand, page);
-      await page.getByText('Waiting for your word').waitFor({ state: 'detached' });
+      await page.getByText('Waiting for approval').waitFor({ state: 'detached' });
       await deviceRow(page, '3-3')
         .getByRole('button', { name: /^Give to…/ })
         .waitFor();
@@ -133,7 +133,7 @@ for (const hand of HANDS) {
         .getByRole('alert')
         .getByText(/only keyboard/)
         .waitFor();
-      await page.getByLabel('Reason to give it all the same').fill('a spare one is in the drawer');
+      await page.getByLabel('Reason to give it anyway').fill('a spare one is in the drawer');
       await press(hand, page, page.getByRole('button', { name: 'Plan with this reason' }));
       await confirm(hand, page, 'Give it to accounting');
       await undo(hand, page, 'Take it back');

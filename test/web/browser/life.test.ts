@@ -71,7 +71,7 @@ describe('an open page', { skip }, () => {
     await shoot(bare, 'sign-in');
     await bare.getByLabel('Token').fill('pvusb_wrong');
     await bare.keyboard.press('Enter');
-    await bare.getByRole('alert').getByText('Nobody is known by that token.').waitFor();
+    await bare.getByRole('alert').getByText('That token is not known.').waitFor();
     await bare.getByLabel('Token').fill(stage.url('viewer').split('=')[1]!);
     await bare.keyboard.press('Enter');
     await bare.getByText('token vera').waitFor();
