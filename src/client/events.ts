@@ -11,7 +11,7 @@ export interface EventsOptions {
   readonly signal?: AbortSignal | undefined;
   /** After the event with this id: the first is then no `start`. */
   readonly after?: string | undefined;
-  /** Called when the connection is lost or cannot be made; it is tried again. */
+  /** Called when the connection is lost or cannot be made; it is retried. */
   readonly onTrouble?: ((error: PvusbError) => void) | undefined;
 }
 

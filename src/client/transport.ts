@@ -10,13 +10,13 @@ import { PvusbError } from '../pvusb/index.js';
 
 /** Where a daemon is. */
 export type DaemonAddress =
-  /** Its Unix socket: the kernel says who asks. */
+  /** Its Unix socket: the kernel identifies the caller. */
   | { readonly socketPath: string }
   /** Its URL, `https://usb.example:8443`, and a token. */
   | {
       readonly url: string;
       readonly token: string;
-      /** Certificates, in PEM, that are trusted instead of those of the system. */
+      /** Certificates, in PEM, to trust instead of the system's. */
       readonly ca?: string | Buffer | undefined;
     };
 

@@ -29,7 +29,7 @@ export const MAIN = 'assignments.conf';
 /** A rule that was added, or would be. */
 export interface AddedRule {
   readonly rule: string;
-  /** What its device is named by. */
+  /** What identifies its device. */
   readonly by: readonly NamedBy[];
   readonly busid: Busid;
   /** False: it existed already, or this is a dry run. */

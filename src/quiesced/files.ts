@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { QuiescedFilesError } from './errors.js';
 import { formatQuiesced, isToken, parseQuiesced, type QuiescedGuest } from './guest.js';
 
-/** Where what outlives a reboot is, unless told otherwise. */
+/** Where state that survives a reboot is kept, by default. */
 export const STATE_ROOT = '/var/lib/pvusb';
 
 /** Their folder below that, and how their names end. */

@@ -95,7 +95,7 @@ export type Action =
       readonly withinMs: number;
     } & ControllerId)
   | QemuAction
-  /** Waits until our own backend has opened the device of a port (`served`), or has let go of it. */
+  /** Waits until our own backend has opened the device of a port (`served`), or has released it. */
   | ({
       readonly do: 'served' | 'unserved';
       readonly busid: Busid;

@@ -14,7 +14,7 @@ import { type OperationOptions, operate, qemuFor } from './operate.js';
 /** What {@link quiesceDomain} is asked for. */
 export interface QuiesceRequest {
   readonly domain: DomainName;
-  /** Remove its controllers too: a suspended guest may not be able to go on with them. */
+  /** Remove its controllers too: a resumed guest may not be able to use them. */
   readonly controllers?: boolean | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface Quiesced {
   readonly domid: number;
   /** For {@link restoreDomain}; in a dry run what it would be. */
   readonly token: string;
-  /** All that the guest gets back. */
+  /** Everything that the guest gets back. */
   readonly busids: readonly Busid[];
   readonly plans: readonly Plan[];
 }
