@@ -95,7 +95,7 @@ describe('the commands about rules', () => {
       '4-1 is attached to port 1 of controller 0 of domain 1.\n' +
         'Guests now have what the rules give them. "pvusb assignments" shows why 1 more rule is not fulfilled.\n',
     );
-    assert.match(await stage.done('reconcile'), /^Guests have/);
+    assert.match(await stage.done('reconcile'), /^Guests now have/);
     const { assignments } = JSON.parse(await stage.done('reconcile', '--json')) as {
       assignments: { status: string }[];
     };

@@ -28,7 +28,7 @@ for (const hand of HANDS) {
       await beginGiving(hand, page, { busid: '1-2', domid: 2, guest: 'frontdesk' });
       const dialog = page.getByRole('dialog');
       await dialog.getByText('hand 1-2:1.0 to usbback').waitFor();
-      await dialog.getByText('its driver usb-storage lets go of it').waitFor();
+      await dialog.getByText('its driver usb-storage releases it').waitFor();
       assert.equal(stage.host.usb.device('1-2')?.interfaces[0]?.driver, 'usb-storage', 'nothing is done yet');
       await confirm(hand, page, 'Give it to frontdesk');
       assert.equal(await dialog.locator('.steps li.done').count(), 5, 'every step is ticked off');
@@ -95,7 +95,7 @@ for (const hand of HANDS) {
         page,
         page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }),
       );
-      await page.getByText('This rule is removed.').waitFor();
+      await page.getByText('This rule will be removed.').waitFor();
       await confirm(hand, page, 'Remove the rule');
       await close(hand, page);
       assert.doesNotMatch(await rulesOf(), /MS-9005/);
@@ -147,7 +147,7 @@ for (const hand of HANDS) {
       await press(hand, page, page.locator('#findings').getByRole('button', { name: 'Repair…' }));
       await confirm(hand, page, 'Repair');
       await close(hand, page);
-      await page.getByText('In order: nothing is half done').waitFor();
+      await page.getByText('All in order: nothing is half done').waitFor();
     });
   });
 }
