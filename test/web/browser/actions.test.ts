@@ -120,7 +120,7 @@ for (const hand of HANDS) {
       await press(hand, page, page.getByRole('button', { name: /^No….*Serial Adapter/ }));
       await confirm(hand, page, 'Do not give it');
       await close(hand, page);
-      await page.getByText('Waiting for approval').waitFor({ state: 'detached' });
+      await page.getByRole('heading', { name: 'Waiting for approval' }).waitFor({ state: 'detached' });
       await deviceRow(page, '3-3')
         .getByRole('button', { name: /^Give to…/ })
         .waitFor();
