@@ -27,7 +27,7 @@ try {
   await page.goto(demo.url);
   const row = page.locator('#devices [data-busid="1-2"]');
   await row.waitFor();
-  await page.getByText('In order: nothing is half done').waitFor();
+  await page.getByText('All in order: nothing is half done').waitFor();
   await page.getByText('May frontdesk have').waitFor();
   await page
     .getByText(/^stays here/)

@@ -88,7 +88,7 @@ function Waiting({ why }: { readonly why: string | undefined }) {
   return (
     <main class="sign-in">
       <h1>pvusb</h1>
-      <p role="status">{why === undefined ? 'Connecting…' : `${why} It is tried again.`}</p>
+      <p role="status">{why === undefined ? 'Connecting…' : `${why} Trying again…`}</p>
     </main>
   );
 }

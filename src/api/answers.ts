@@ -39,7 +39,7 @@ export interface VersionAnswer {
 /** The answer of `version`. */
 export const versionAnswer: z.ZodType<VersionAnswer> = z.object({ version: z.string(), api: z.literal(1) });
 
-/** Who asks, as the daemon knows them, and what they may do. */
+/** The caller as the daemon knows it, and what it may do. */
 export interface WhoamiAnswer {
   readonly name: string;
   readonly role: Role;
@@ -51,7 +51,7 @@ export interface WhoamiAnswer {
 /** The answer of `whoami`. */
 export const whoamiAnswer: z.ZodType<WhoamiAnswer> = named(
   'Whoami',
-  'Who asks, and what they may do.',
+  'The caller, and what it may do.',
   z.object({
     name: z.string(),
     role: z.enum(['viewer', 'operator', 'admin']),
@@ -225,7 +225,7 @@ export const releaseAnswer = changed<Released>(
   z.object({ domid: count, devids: z.array(count), busids: z.array(busid) }),
 );
 
-/** What a domain has got and lost. */
+/** What a domain has gained and lost. */
 export interface AppliedAnswer {
   readonly domid: number;
   readonly changes: readonly Adjustment[];
@@ -235,6 +235,6 @@ export interface AppliedAnswer {
 /** The answer of `apply` and `prepare`. */
 export const applyAnswer = changed<AppliedAnswer>(
   'Applied',
-  'What the domain has got and lost.',
+  'What the domain has gained and lost.',
   z.object({ domid: count, changes: z.array(adjustment), notes: z.array(z.string()) }),
 );

@@ -26,7 +26,7 @@ export function statusOf(code: PvusbErrorCode): number {
 export function errorStatuses(): readonly (readonly [status: string, meaning: string])[] {
   return [
     ['400', 'The request makes no sense on any host.'],
-    ['401', 'Nobody is known by that token.'],
+    ['401', 'That token is not known.'],
     ['403', 'Not for this role, this guest, this device or this page.'],
     ['404', 'There is no such operation, or no such request.'],
     ['409', 'Refused: nothing was changed.'],

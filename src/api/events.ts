@@ -56,7 +56,7 @@ const watchEvent: z.ZodType<WatchEvent> = named(
 /** An event of a stream. */
 export const streamEvent: z.ZodType<StreamEvent> = named(
   'Event',
-  'An event of the stream. `start` begins it; after `reset` everything is to be looked at again.',
+  'An event of the stream. `start` begins it; after `reset` everything has to be read again.',
   z.discriminatedUnion('event', [
     z.object({ ...what('change'), change: inventoryChange }),
     z.object({ ...what('watch'), watch: watchEvent }),

@@ -141,7 +141,7 @@ export const qemuAnswer: z.ZodType<QemuAnswer> = named(
 /** A use of a device by the host itself. */
 export const hostUse: z.ZodType<HostUse> = named(
   'HostUse',
-  'What the host itself does with a device. `refuse`: it needs the device; `warn`: it may miss it.',
+  'How the host itself uses a device. `refuse`: it needs the device; `warn`: it may miss it.',
   z.object({
     busid,
     use: z.enum(USE_KINDS as readonly [HostUseKind, ...HostUseKind[]]),

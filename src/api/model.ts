@@ -6,7 +6,7 @@ export type Role = 'viewer' | 'operator' | 'admin';
 
 /** A device that a rule of mode `ask` would give to a guest, waiting for a word. */
 export interface AskRequest {
-  /** Stays the same as long as it waits. */
+  /** Stays the same as long as the request waits. */
   readonly id: string;
   readonly busid: string;
   readonly domid: number;
@@ -15,7 +15,7 @@ export interface AskRequest {
   readonly rule: string;
 }
 
-/** What the daemon tells everybody who listens. */
+/** An event that the daemon sends to all listeners. */
 export type DaemonEvent =
   | { readonly event: 'change'; readonly change: InventoryChange }
   | { readonly event: 'watch'; readonly watch: WatchEvent }
@@ -34,12 +34,12 @@ export type DaemonEvent =
       readonly step: number;
       readonly steps: number;
     }
-  /** All that wait now. */
+  /** All requests that are waiting now. */
   | { readonly event: 'requests'; readonly requests: readonly AskRequest[] }
-  /** What has become of the assignments has changed: a rule, or a device or guest that one is about. */
+  /** The state of the assignments has changed: a rule, or a device or guest that a rule is about. */
   | { readonly event: 'assignments' }
   | { readonly event: 'state'; readonly state: ServiceState }
-  /** xenstored is back: anything may have changed meanwhile. */
+  /** xenstored is back: anything may have changed in the meantime. */
   | { readonly event: 'renewed' };
 
 /** How far an operation is. */

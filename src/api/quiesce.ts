@@ -8,7 +8,7 @@ import { errorCode, quiescedGuest } from './host.js';
 import { at, busid, count, named } from './parts.js';
 import { type ChangeOptions, change, type DomainRequest, domain, flag } from './requests.js';
 
-/** Takes all devices off a guest. */
+/** Detaches all devices from a guest. */
 export interface QuiesceCall extends DomainRequest, ChangeOptions {
   /** Remove its controllers too. */
   readonly controllers?: boolean | undefined;
@@ -22,7 +22,7 @@ export const quiesceRequest: z.ZodType<QuiesceCall> = named(
 
 /** A quiesced guest. */
 export interface RestoreCall extends ChangeOptions {
-  /** What `quiesce` has answered, or the name of the guest. */
+  /** The token that `quiesce` returned, or the name of the guest. */
   readonly token: string;
 }
 /** The request of `restore` and of `forget`. */
@@ -30,7 +30,7 @@ export const restoreRequest: z.ZodType<RestoreCall> = named(
   'RestoreRequest',
   'A quiesced guest.',
   z.strictObject({
-    token: z.string().min(1).max(256).describe('what quiesce has answered, or the name of the guest'),
+    token: z.string().min(1).max(256).describe('the token that quiesce returned, or the name of the guest'),
     ...change,
   }),
 );
@@ -43,7 +43,7 @@ export interface QuiescedAnswer {
   readonly domid: number;
   /** For `restore`; in a dry run what it would be. */
   readonly token: string;
-  /** All that the guest gets back. */
+  /** Everything that the guest gets back. */
   readonly busids: readonly Busid[];
 }
 /** The answer of `quiesce`. */
@@ -56,7 +56,7 @@ export const quiesceAnswer = changed<QuiescedAnswer>(
 /** The answer of `restore`. */
 export const restoreAnswer = changed<Omit<RestoredJson, 'plans'>>(
   'Restored',
-  'What a guest got back, and what it did not: the token stays good for that.',
+  'What a guest got back, and what it did not: the token remains valid for that.',
   z.object({
     domid: count,
     token: z.string(),

@@ -24,22 +24,22 @@ const reason = z.string().min(1).max(200).describe('why, although the host needs
 /** Yes or no; no unless given. */
 export const flag = z.boolean().optional();
 
-/** What every change can be asked with. */
+/** Options of every change. */
 export interface ChangeOptions {
   /** Plan only: nothing is changed. */
   readonly dryRun?: boolean | undefined;
-  /** An id for it among the events: letters, digits and `._:-`, at most 64. One is made up unless given. */
+  /** The id of the operation in events: letters, digits and `._:-`, at most 64. Generated unless given. */
   readonly operation?: string | undefined;
 }
 
-/** What every change can be asked with. */
+/** Options of every change. */
 export const change = {
   dryRun: flag.describe('plan only: nothing is changed'),
   operation: z
     .string()
     .regex(/^[\w.:-]{1,64}$/)
     .optional()
-    .describe('an id for it among the events'),
+    .describe('the id of the operation in events'),
 };
 
 /** Which devices `devices` lists. */
@@ -52,7 +52,7 @@ export interface DevicesRequest {
 /** The request of `devices`. */
 export const devicesRequest: z.ZodType<DevicesRequest> = z.strictObject({
   all: flag.describe('root hubs too'),
-  quick: flag.describe('at once: as last seen, without what the host does with them, and without the rules'),
+  quick: flag.describe('answer at once, from the last known state, without host uses and without the rules'),
 });
 
 /** One domain; all unless given. */
@@ -64,7 +64,7 @@ export interface DomainQuery {
 /** The request of `list`. */
 export const listRequest: z.ZodType<DomainQuery> = z.strictObject({
   domain: domain.optional(),
-  quick: flag.describe('at once: as last seen'),
+  quick: flag.describe('answer at once, from the last known state'),
 });
 
 /** A domain. */
@@ -83,12 +83,12 @@ export const controllerName: z.ZodType<ControllerName> = z.strictObject({ domain
 
 /** How the doctor looks. */
 export interface DoctorQuery {
-  /** Look once: what another program is doing right now counts as a finding too. */
+  /** Checks only once: another program's work in progress counts as a finding too. */
   readonly quick?: boolean | undefined;
 }
 /** The request of `doctor`. */
 export const doctorRequest: z.ZodType<DoctorQuery> = z.strictObject({
-  quick: flag.describe('look once: what another program is doing right now counts too'),
+  quick: flag.describe('check only once: work in progress of other programs counts too'),
 });
 
 /** A device; with a domain, also why rules for that are not about it. */
@@ -144,7 +144,7 @@ export const detachRequest: z.ZodType<DetachCall> = named(
   ]),
 );
 
-/** Adds a controller; what is absent is chosen. */
+/** Adds a controller; absent fields are chosen. */
 export interface ControllerAddCall extends ChangeOptions {
   readonly domain: DomainName;
   readonly type?: 'auto' | 'pv' | 'qusb' | 'devicemodel' | undefined;
@@ -191,7 +191,7 @@ const SETTINGS_MAX = 100_000;
 export interface ApplyCall extends DomainRequest, ChangeOptions {
   /** The text of an xl.cfg file, or libxl's JSON. */
   readonly settings: string;
-  /** Settings that say nothing about USB take everything away. */
+  /** Settings without USB entries take everything away. */
   readonly takesAll?: boolean | undefined;
 }
 const settings = z.string().max(SETTINGS_MAX).describe("the text of an xl.cfg file, or libxl's JSON");
@@ -205,7 +205,7 @@ export const applyRequest: z.ZodType<ApplyCall> = named(
 /** Gives a domain, which may not exist yet, what a configuration names and the rules assign. */
 export interface PrepareCall extends DomainRequest, ChangeOptions {
   readonly settings?: string | undefined;
-  /** How long it is waited for; 60 unless given. */
+  /** How long to wait for it; 60 unless given. */
   readonly waitS?: number | undefined;
 }
 /** The request of `prepare`. */
@@ -215,7 +215,7 @@ export const prepareRequest: z.ZodType<PrepareCall> = named(
   z.strictObject({
     domain,
     settings: settings.optional(),
-    waitS: z.int().min(0).max(600).optional().describe('seconds that it is waited for; 60 unless given'),
+    waitS: z.int().min(0).max(600).optional().describe('how many seconds to wait for it; 60 unless given'),
     ...change,
   }),
 );

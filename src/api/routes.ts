@@ -125,7 +125,7 @@ export const ROUTES = {
     'Which rules apply to a device, and why.',
   ),
   check: read('check', none, ruleAnswers.checkAnswer, 'Mistakes in the rules.'),
-  requests: read('requests', none, ruleAnswers.requestsAnswer, 'The devices that wait for a word.'),
+  requests: read('requests', none, ruleAnswers.requestsAnswer, 'The devices waiting for approval.'),
   quiesced: read(
     'quiesced',
     none,
@@ -233,7 +233,7 @@ export const ROUTES = {
     'operator',
     ruleRequests.answerRequest,
     ruleAnswers.answerAnswer,
-    'Says whether a guest gets a device that waits for a word.',
+    'Decides whether a guest gets a device that is waiting for approval.',
   ),
   assign: change('assign', 'admin', ruleRequests.assignRequest, ruleAnswers.assignAnswer, 'Makes a rule.'),
   unassign: change(

@@ -84,17 +84,17 @@ export const unassignAnswer = changed<RemovedRules>(
   z.object({ removed: z.array(z.string()), rules: z.array(z.string()) }),
 );
 
-/** Rules made of another program's file. */
+/** Rules converted from another program's file. */
 export interface ImportAnswer {
   /** A file of rules. Empty if there are problems. */
   readonly text: string;
-  /** Everything was expressed. */
+  /** Whether everything could be expressed. */
   readonly complete: boolean;
   readonly problems: readonly ImportRemark[];
   readonly warnings: readonly ImportRemark[];
   readonly reports: readonly (ImportRemark & { readonly isExpressed: boolean })[];
 }
-/** Something about a line of another program's file. */
+/** A remark about a line of another program's file. */
 export interface ImportRemark {
   readonly file: string;
   readonly line: number;
@@ -115,7 +115,7 @@ export const importAnswer: z.ZodType<ImportAnswer> = named(
   }),
 );
 
-/** A device that waits for a word. */
+/** A device waiting for approval. */
 export const askRequest: z.ZodType<AskRequest> = named(
   'AskRequest',
   'A device that a rule of mode "ask" would give to a guest.',
@@ -137,9 +137,9 @@ export const answerAnswer = changed<{ readonly id: string; readonly granted: boo
   z.object({ id: z.string(), granted: z.boolean() }),
 );
 
-/** An entry of the audit, as it was written. */
+/** An entry of the audit log, as written. */
 export type AuditEntry = Readonly<Record<string, unknown>>;
-/** Entries of the audit. */
+/** Entries of the audit log. */
 export interface AuditAnswer {
   readonly entries: readonly AuditEntry[];
 }

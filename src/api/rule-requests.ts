@@ -15,7 +15,7 @@ export interface AssignCall extends ChangeOptions {
   /** `auto` unless given. */
   readonly mode?: Mode | undefined;
   readonly by?: readonly NamedBy[] | undefined;
-  /** All devices that are alike. */
+  /** All matching devices. */
   readonly every?: boolean | undefined;
   readonly devid?: number | undefined;
   readonly port?: number | undefined;
@@ -81,7 +81,7 @@ export const reconcileRequest: z.ZodType<ReconcileCall> = named(
 export interface ImportCall {
   readonly format: 'usbguard' | 'xapi';
   readonly text: string;
-  /** What the file is called in what is said about it. */
+  /** The name of the file in messages. */
   readonly path?: string | undefined;
   readonly guest?: string | undefined;
   readonly mode?: 'auto' | 'ask' | undefined;
@@ -109,15 +109,15 @@ export interface AnswerCall extends ChangeOptions {
 /** The request of `answer`. */
 export const answerRequest: z.ZodType<AnswerCall> = named(
   'AnswerRequest',
-  'Whether a guest gets a device that waits for a word.',
+  'Whether a guest gets a device that is waiting for approval.',
   z.strictObject({ id: z.string().min(1).max(300), grant: z.boolean(), ...change }),
 );
 
-/** Which entries of the audit. */
+/** Which entries of the audit log. */
 export interface AuditQuery {
   /** Those after this number; the latest unless given. */
   readonly after?: number | undefined;
-  /** At most so many; 100 unless given. */
+  /** At most this many; 100 unless given. */
   readonly limit?: number | undefined;
 }
 /** The request of `audit`. */

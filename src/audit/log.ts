@@ -75,7 +75,7 @@ async function takeLock(folder: string, options: AuditOptions): Promise<FileHand
     const holder = await holderOf(await file.stat({ bigint: true }));
     await file.close();
     const who = holder ? ` ${holder.pid}${holder.command ? ` (${holder.command})` : ''}` : '';
-    throw new AuditError('locked', `The audit in ${folder} is written by another process${who}.`);
+    throw new AuditError('locked', `The audit log in ${folder} is being written by another process${who}.`);
   } catch (error) {
     throw toAuditError(error, 'written', path);
   }
@@ -114,7 +114,7 @@ class Log implements AuditLog {
 
   append(entry: AuditEntry): Promise<ChangeLine> {
     return this.#turns.run(async () => {
-      if (this.#isClosed) throw new AuditError('closed', 'The audit is closed.');
+      if (this.#isClosed) throw new AuditError('closed', 'The audit log is closed.');
       try {
         if (this.#isInDoubt) await this.resume();
         const record: ChangeLine = { line: 'change', ...this.#next(), ...entry };
@@ -174,7 +174,7 @@ class Log implements AuditLog {
     const { file, size } = this.#current!;
     const { bytesWritten } = await file.write(bytes);
     if (bytesWritten < bytes.length)
-      throw new AuditError('io', `The audit in ${this.#folder} was cut short.`);
+      throw new AuditError('io', `The audit log in ${this.#folder} was truncated.`);
     await file.datasync();
     this.#current = { file, size: size + bytes.length };
   }

@@ -158,18 +158,18 @@ class Chain {
   #problem({ record, hash, text }: ReadLine, line: number): string | undefined {
     if (record.line === 'begin') {
       if (line !== 1) return 'a file begins in the middle of another one';
-      if (record.seq !== seqOf(this.#name)) return 'the file was renamed, or its beginning is gone';
+      if (record.seq !== seqOf(this.#name)) return 'the file was renamed, or its beginning is missing';
       if (this.#hash === undefined) {
         this.#hash = record.after ?? NO_HASH;
         this.#hasEarlier = record.after !== undefined;
-      } else if (record.after !== this.#hash) return 'the file does not go on from the one before';
-    } else if (line === 1) return 'the beginning of the file is gone';
+      } else if (record.after !== this.#hash) return 'the file does not continue the one before it';
+    } else if (line === 1) return 'the beginning of the file is missing';
     if (this.#last !== undefined && record.seq !== this.#last + 1)
       return `its number is ${record.seq}, after ${this.#last}`;
     if (hash !== sha256(this.#hash ?? NO_HASH, text))
-      return 'it does not go on from the line before, or was changed';
+      return 'it does not continue the line before it, or was changed';
     if (record.line !== 'torn') return undefined;
-    if (!this.#unread) return 'it says that the line before is torn, which is not so';
+    if (!this.#unread) return 'it says that the line before it is torn, but that is not the case';
     this.#torn++;
     return undefined;
   }

@@ -10,24 +10,24 @@ export function addAudit(program: Command, terminal: Terminal, setStatus: (statu
     .command('audit')
     .summary('what the daemon has changed, for whom and why')
     .description(
-      'The daemon writes down every change in /var/log/pvusb: who asked for it, what was asked, why, its steps and its ' +
-        'result. Each line has a hash over itself and the line before.',
+      'Reads the audit log that the daemon keeps in /var/log/pvusb. For every change it has who asked for it, what ' +
+        'was asked, why, the steps and the result. Each line carries a hash over itself and the line before it.',
     );
   audit
     .command('show')
     .summary('print the changes, oldest first')
-    .description('Prints the changes that the daemon has made or tried, oldest first. Times are UTC.')
-    .option('-g, --guest <domain>', 'only those of this guest: its name, number or uuid')
-    .option('-d, --device <busid>', 'only those of this device')
-    .option('-s, --since <time>', 'not those before: 90m, 24h, 7d ago, or a date (2026-11-28T12:00Z)')
+    .description('Prints the changes that the daemon has made or tried to make, oldest first. Times are UTC.')
+    .option('-g, --guest <domain>', 'only changes to this guest: its name, domid or uuid')
+    .option('-d, --device <busid>', 'only changes to this device')
+    .option('-s, --since <time>', 'only changes since then: 90m, 24h, 7d ago, or a date (2026-11-28T12:00Z)')
     .option('--json', 'print one JSON object per line')
     .action(async (options: object) => (await load()).runAuditShow(terminal, options));
   audit
     .command('verify')
-    .summary('check that nobody has changed it')
+    .summary('check that the log has not been tampered with')
     .description(
-      'Checks every line against the one before it, and names the first file and line where that fails. Exits with 1 ' +
-        'if it fails, or if there is no audit.',
+      'Checks every line against the one before it and names the first file and line that does not fit. Exits with 1 ' +
+        'if the check fails, or if there is no audit log.',
     )
     .option(...JSON_OPTION)
     .action(async (options: object) => setStatus(await (await load()).runAuditVerify(terminal, options)));

@@ -9,20 +9,20 @@ export function addBackend(program: Command, terminal: Terminal): void {
     .command('backend')
     .summary('serve guests without usbback and without QEMU')
     .description(
-      'Serves the controllers of type pv of this host, on any kernel, until it is stopped: it takes over what an earlier ' +
-        'one has left, and guests stay connected when it is stopped and started again. Not where usbback is loaded.',
+      "Serves this host's controllers of type pv, on any kernel, until it is stopped. It takes over from an earlier" +
+        ' backend, and guests stay connected while it is restarted. Does not start if usbback is loaded.',
     )
     .option(
       '--virtual <place=device...>',
-      'put a virtual device into a port: 3/0/1=stick:IMAGE, read-only-stick:IMAGE, keyboard or source-sink',
+      'put a virtual device on a port (DOMID/DEVID/PORT): 3/0/1=stick:IMAGE, read-only-stick:IMAGE, keyboard or source-sink',
     )
     .option(
       '--firewall <file>',
-      'rules on what guests may ask of devices (default: /etc/pvusb/firewall.conf, if it is there)',
+      'rules on what guests may request of devices (default: /etc/pvusb/firewall.conf, if it exists)',
     )
-    .option('--trace <file>', 'record all transfers, as Wireshark reads them')
-    .option('--trace-secrets', 'also what keyboards and smart card readers say')
-    .option('--metrics <socket>', 'tell counters on this socket, as Prometheus reads them')
+    .option('--trace <file>', 'record all transfers in a file that Wireshark reads')
+    .option('--trace-secrets', 'also record the data of keyboards and smart card readers')
+    .option('--metrics <socket>', 'serve counters on this socket, in the Prometheus text format')
     .addOption(sysfsRoot())
     .action(async (options: object) =>
       (await import('./commands/backend.js')).runBackendCommand(terminal, options),

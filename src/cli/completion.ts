@@ -189,8 +189,8 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
       ];
     case 'mode':
       return [
-        { value: 'ask', description: 'when someone asks for it' },
-        { value: 'auto', description: 'by itself' },
+        { value: 'ask', description: 'on approval' },
+        { value: 'auto', description: 'automatically' },
       ];
     case 'token':
       return observeTokens(terminal);

@@ -9,10 +9,10 @@ const TYPES = CONTROLLER_TRAITS.flatMap(({ type, summary, needs }) => [
 ]);
 
 /** The description of `controller add`. */
-export const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type determines who serves it:
+export const ADD_DESCRIPTION = `Adds a USB controller to a domain. Its type determines what serves it:
 ${TYPES.join('\n')}
   auto         what libxl would choose: devicemodel for an HVM guest, otherwise
-               pv if usbback is loaded or "pvusb backend" runs,
+               pv if usbback is loaded or "pvusb backend" is running,
                otherwise qusb`;
 
 /** `auto, pv, qusb, devicemodel`. */

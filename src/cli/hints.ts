@@ -14,8 +14,8 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .command('watch')
     .summary("keep guests' devices across reboots; clean up after dead guests")
     .description(
-      'Watches guests until it is stopped. Gives back what a dead guest has left behind and its toolstack does not clean ' +
-        'up; a guest that comes back (a reboot) gets the devices that it had, and guests get what rules assign to them.',
+      'Watches guests until it is stopped. Cleans up what a dead guest left behind if its toolstack does not; gives' +
+        ' a guest that comes back (a reboot) the devices that it had; and gives guests what rules assign to them.',
     )
     .option('--dry-run', 'show what would be done, change nothing')
     .option('--json', 'print one JSON object per line')
@@ -25,9 +25,9 @@ export function addGuests(program: Command, terminal: Terminal): void {
     .command('release')
     .summary('take everything from a domain')
     .description(
-      "Takes back all of a domain's devices and removes its controllers, at once and without waiting for the guest: one " +
-        'that runs loses them as if they were pulled out. Of a domain that is dead, named by its number, it removes what ' +
-        'was left behind. Controllers that pvusb cannot serve are left alone.',
+      "Takes back all of a domain's devices and removes its controllers, immediately and without waiting for the " +
+        'guest: a running guest loses them as if they had been pulled out. If the domain is dead (name it by its ' +
+        'domid), whatever it left behind is removed. Controllers that pvusb cannot serve are left alone.',
     )
     .argument('<domain>')
     .option(...DRY_RUN)
@@ -45,13 +45,14 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .command('apply')
     .summary("make a domain's USB match its xl.cfg")
     .description(
-      "Makes a running domain's USB match the settings usbctrl and usbdev in a file: takes back what the file does not " +
-        'name, adds what it names, and leaves alone what already matches. The file is an xl.cfg, or the JSON of ' +
-        '"pvusb export --json=libxl"; one that names neither, or belongs to another guest, is refused. What is impossible is refused before anything is changed; ' +
-        'after a failure, run it again to continue.',
+      "Makes a running domain's USB match the settings usbctrl and usbdev in a file: takes back what the file does " +
+        'not name, adds what it names, and leaves alone what already matches. The file is an xl.cfg, or the JSON ' +
+        'printed by pvusb export --json=libxl; a file that contains neither setting, or belongs to another guest, is ' +
+        'refused. Anything impossible is refused before any change is made; after a failure, run it again to ' +
+        'continue.',
     )
-    .argument('<domain>', 'whose USB it is')
-    .argument('<file>', 'its configuration')
+    .argument('<domain>', 'the domain to change')
+    .argument('<file>', 'its configuration file')
     .option('--take-all', 'take everything back when the file names neither usbctrl nor usbdev')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
@@ -63,10 +64,11 @@ export function addFiles(program: Command, terminal: Terminal): void {
     .command('prepare')
     .summary('give a domain its devices before it runs')
     .description(
-      'Waits for the domain in a configuration file and gives it the controllers and devices that the file names, and ' +
-        'the devices that rules assign to it, if it lacks them, even while it is paused; takes nothing away:\n' +
+      'Waits for the domain in a configuration file and gives it the controllers and devices that the file names ' +
+        'and the devices that rules assign to it, as far as it lacks them, even while it is paused. Takes nothing ' +
+        'away:\n' +
         '  xl create -p u1.cfg && pvusb prepare u1.cfg && xl unpause u1\n' +
-        'Fails if the guest lacks a device that a rule requires. Without a file, rules alone count.',
+        'Fails if the guest lacks a device that a rule requires. Without a file, only the rules count.',
     )
     .argument('[file]', "the guest's configuration: xl.cfg, or libxl's JSON")
     .option('-d, --domain <domain>', 'the domain (default: the one that the file names)')
@@ -78,10 +80,10 @@ export function addFiles(program: Command, terminal: Terminal): void {
       (await load()).runPrepare(terminal, file, options),
     );
   addJson(program.command('export'))
-    .summary("a guest's controllers and devices as xl.cfg")
+    .summary("a guest's controllers and devices in xl.cfg syntax")
     .description(
-      'Prints the settings usbctrl and usbdev for what a guest has now, to be put into its configuration file. xl names ' +
-        'devices by their address, which changes at every replug.',
+      'Prints the settings usbctrl and usbdev for what a guest has now, ready to be put into its configuration ' +
+        'file. xl names devices by their address, which changes whenever they are replugged.',
     )
     .argument('<domain>')
     .addOption(sysfsRoot())
@@ -97,12 +99,11 @@ export function addDoctor(program: Command, terminal: Terminal, setStatus: (stat
     .summary('find half-done work and fix it')
     .description(
       'Finds what is half done or left over: ports of devices that were pulled out, devices that neither the host ' +
-        'nor a guest has, a QEMU that has died or does not have what was recorded, saved drivers that nobody needs, ' +
-        'controllers of guests that are gone. Shows how it would fix each; --fix does it. It gives devices back to the ' +
-        'host, and never takes one from it. ' +
-        'Exits with 1 if something is still wrong at the end.',
+        'nor a guest has, a QEMU that has died or does not have what was recorded, saved drivers that are no longer ' +
+        'needed, controllers of guests that no longer exist. Shows how it would fix each; --fix does it. It gives ' +
+        'devices back to the host and never takes one from it. Exits with 1 if something is still wrong at the end.',
     )
-    .option('--fix', 'fix what is found, and look for drivers for unused devices')
+    .option('--fix', 'fix what is found, and look for drivers for devices without one')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())

@@ -8,18 +8,21 @@ import type { Terminal } from './terminal.js';
 export function addImport(program: Command, terminal: Terminal, setStatus: (status: number) => void): void {
   program
     .command('import')
-    .summary("make rules of USBGuard's or XAPI's")
+    .summary('convert USBGuard or XAPI rules')
     .description(
-      'Prints the rules that say what a file of another program says: rules.conf of USBGuard (usbguard), ' +
-        'usb-policy.conf of XAPI (xapi). Each comes after the line that it was made of. What cannot be said in rules is ' +
-        'reported on standard error, line by line, and nothing is given that the file does not allow. What it allows is ' +
-        'for no guest there: with --guest it is for that one, otherwise only denials are printed. ' +
-        'Exits with 1 if something could not be said.',
+      'Converts the rules file of another program into pvusb rules and prints them: rules.conf of USBGuard ' +
+        '(usbguard) or usb-policy.conf of XAPI (xapi). Each rule follows the line that it was made from. What cannot ' +
+        'be expressed is reported on standard error, line by line, and the result never gives out a device that the ' +
+        'file does not allow. Those files name no guests: with --guest, allowed devices are for that guest; without ' +
+        'it, only denials are printed. Exits with 1 if something could not be expressed.',
     )
     .argument('<format>', 'usbguard or xapi')
-    .argument('<file>', 'the file')
+    .argument('<file>', 'the file to convert')
     .option('-g, --guest <domain>', 'the guest that may have what the file allows')
-    .option('-m, --mode <mode>', 'whether it gets that by itself (auto) or when asked for (ask, the default)')
+    .option(
+      '-m, --mode <mode>',
+      'whether it gets them automatically (auto) or on approval (ask, the default)',
+    )
     .option(...JSON_OPTION)
     .action(async (format: string, file: string, options: ImportCommandOptions) =>
       setStatus(await (await import('./commands/import.js')).runImport(terminal, { format, file }, options)),

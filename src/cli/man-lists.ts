@@ -1,58 +1,61 @@
-/** What the man page says that no command says of itself. */
+/** The parts of the man page that do not come from the commands themselves. */
 
 /** Variables of the environment. */
 export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] = [
-  ['XENSTORED_PATH', "Path of xenstored's socket, or of its device."],
-  ['XENSTORED_RUNDIR', "The folder of xenstored's socket."],
-  ['PVUSB_SYSFS', 'Where sysfs is; default /sys.'],
-  ['PVUSB_USERDATA', "Where libxl keeps guests' configurations; default /var/lib/xen."],
-  ['PVUSB_PROC', 'Where the kernel says what the host does with its devices; default /proc.'],
-  ['PVUSB_DEV', 'Where the device files are; default /dev.'],
-  ['PVUSB_RULES', 'Where the rules are; default /etc/pvusb.'],
-  ['PVUSB_STATE', 'Where what outlives a reboot is kept; default /var/lib/pvusb.'],
-  ['PVUSB_AUDIT', 'Where the audit is; default /var/log/pvusb.'],
-  ['PVUSB_COMMAND_SOCKET', 'Where the daemon takes commands; default /run/pvusb/command.sock.'],
-  ['PVUSB_PROGRAM', 'The full program, which is started where no daemon answers.'],
-  ['PVUSB_HOST', 'The daemon that runs commands, as with --host.'],
-  ['PVUSB_TOKEN', 'The token for it.'],
+  ['XENSTORED_PATH', "Path of xenstored's socket or character device."],
+  ['XENSTORED_RUNDIR', "The directory that contains xenstored's socket."],
+  ['PVUSB_SYSFS', 'Mount point of sysfs; default /sys.'],
+  ['PVUSB_USERDATA', "Where libxl keeps the guests' configurations; default /var/lib/xen."],
+  ['PVUSB_PROC', 'Mount point of procfs, which shows how the host uses its devices; default /proc.'],
+  ['PVUSB_DEV', 'Where the device nodes are; default /dev.'],
+  ['PVUSB_RULES', 'Directory of the rules; default /etc/pvusb.'],
+  ['PVUSB_STATE', 'Directory of the state that survives a reboot; default /var/lib/pvusb.'],
+  ['PVUSB_AUDIT', 'Directory of the audit log; default /var/log/pvusb.'],
+  [
+    'PVUSB_COMMAND_SOCKET',
+    'The socket on which the daemon accepts commands; default /run/pvusb/command.sock.',
+  ],
+  ['PVUSB_PROGRAM', 'The full program, which the launcher starts if no daemon answers.'],
+  ['PVUSB_HOST', 'The daemon to run commands on, like --host.'],
+  ['PVUSB_TOKEN', 'The token for that daemon.'],
   ['PVUSB_API_SOCKET', "The socket of this host's daemon; default /run/pvusb/api.sock."],
-  ['PVUSB_QMP', "Where the monitors of the guests' QEMUs are; default /var/run/xen."],
+  ['PVUSB_QMP', "Directory of the monitor sockets of the guests' QEMUs; default /var/run/xen."],
   ['PVUSB_USBIDS', 'The list of vendor and product names; default: the installed usb.ids.'],
   [
     'COLUMNS',
-    'The width that tables have to fit; default: that of the terminal. Where output is not a terminal, nothing is cut.',
+    'The width that tables are fitted to; default: that of the terminal. If the output is not a terminal, nothing is truncated.',
   ],
-  ['NO_COLOR', 'If set, and not empty, no escape sequences are printed: no progress is shown.'],
-  ['TERM', 'With dumb, as with NO_COLOR.'],
+  ['NO_COLOR', 'If set and not empty, no escape sequences are printed, and so no progress is shown.'],
+  ['TERM', 'The value dumb has the same effect as NO_COLOR.'],
 ];
 
 /** Files and folders. */
 export const FILES: readonly (readonly [path: string, meaning: string])[] = [
-  ['/run/xenstored/socket', 'The socket of xenstored; /dev/xen/xenbus where there is none.'],
+  ['/run/xenstored/socket', "xenstored's socket; /dev/xen/xenbus is used if it does not exist."],
   [
     '/etc/pvusb/assignments.conf',
     'The rules: which guest gets which device. Files in /etc/pvusb/assignments.d whose names end in .conf are read too.',
   ],
-  ['/etc/pvusb/tokens', 'Who may use the daemon over TCP: names, roles, and the hashes of their tokens.'],
+  ['/etc/pvusb/tokens', 'Who may use the daemon over TCP: names, roles and the hashes of their tokens.'],
   ['/var/lib/pvusb/quiesced/TOKEN.json', 'What a quiesced guest had.'],
-  ['/var/log/pvusb/audit-NUMBER.jsonl', 'The audit: what was changed, by whom and why.'],
+  ['/var/log/pvusb/audit-NUMBER.jsonl', 'The audit log: what was changed, by whom and why.'],
   ['/sys/bus/usb', "The host's USB devices and their drivers."],
   [
     '/var/lib/xen/userdata-d.DOMID.UUID.libxl-json',
-    'The saved configuration of a guest, which follows every change. Its lock is userdata-l.DOMID.UUID.domain-userdata-lock.',
+    'The saved configuration of a guest, which is updated with every change. Its lock is userdata-l.DOMID.UUID.domain-userdata-lock.',
   ],
-  ['/var/run/xen/qmp-libxl-DOMID', 'The monitor of the QEMU of a guest.'],
-  ['/var/log/xen/qemu-dm-NAME.log', 'What that QEMU has said.'],
+  ['/var/run/xen/qmp-libxl-DOMID', "The monitor socket of a guest's QEMU."],
+  ['/var/log/xen/qemu-dm-NAME.log', 'The log of that QEMU.'],
   [
     '/usr/share/misc/usb.ids',
-    'Names of vendors and products. It is also looked for in /usr/share/hwdata and /var/lib/usbutils.',
+    'Vendor and product names. The file is also looked for in /usr/share/hwdata and /var/lib/usbutils.',
   ],
 ];
 
-/** What is done with it. */
+/** Typical uses of the program. */
 export const EXAMPLES: readonly { readonly what: string; readonly lines: readonly string[] }[] = [
   {
-    what: 'See what is plugged in, and lend the device in socket 4-1 to the guest u1, after a look at what that would do:',
+    what: 'See what is plugged in, and lend the device in socket 4-1 to the guest u1 after checking what that would do:',
     lines: ['pvusb devices', 'pvusb attach u1 4-1 --dry-run', 'pvusb attach u1 4-1', 'pvusb list u1'],
   },
   {
@@ -70,11 +73,11 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
     ],
   },
   {
-    what: 'Find what is half done or left over, and repair it:',
+    what: 'Find and repair what is half done or left over:',
     lines: ['pvusb doctor', 'pvusb doctor --fix'],
   },
   {
-    what: 'Always give a device to a guest, wherever it is plugged in; see what the rules do, and carry them out:',
+    what: 'Always give a device to a guest, wherever it is plugged in; see what the rules do, and apply them:',
     lines: [
       'pvusb attach u1 4-1 --always',
       'pvusb assign u2 3-5 --by socket',
@@ -94,7 +97,7 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
     ],
   },
   {
-    what: 'Let devices follow their guests through reboots:',
+    what: 'Keep devices with their guests across reboots:',
     lines: ['pvusb watch'],
   },
   {
@@ -106,7 +109,7 @@ export const EXAMPLES: readonly { readonly what: string; readonly lines: readonl
     ],
   },
   {
-    what: 'Record this host, and try pvusb on its image, without Xen (bash):',
+    what: 'Record this host and try pvusb on the recording, without Xen (bash):',
     lines: [
       'pvusb inventory > host.json',
       'pvusb sim --dir /tmp/host --world host.json > /tmp/host.env &',

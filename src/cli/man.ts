@@ -39,16 +39,16 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.PP',
     `${usage('pvusb help <command>')} explains one command.`,
     '.SH OPTIONS',
-    ...prose('Most commands take these; those that change something take all of them.'),
+    ...prose('Most commands take these options; commands that change something take all of them.'),
     ...list(COMMON.map(formatOption)),
     '.PP',
-    ...prose('Before the command, to have it run by a daemon on another host:'),
+    ...prose('These go before the command, which is then run by a daemon on another host:'),
     ...list(optionsOf(program).filter(isForHost).map(formatOption)),
     '.SH COMMANDS',
     ...own.flatMap((command) => formatCommand(command)),
     '.SH COMMANDS OF XL',
     ...prose(
-      "They take xl's arguments, print what xl prints and exit as xl does, but with 2 for any wrong command line.",
+      "They take xl's arguments, print what xl prints and exit as xl does, except that any invalid command line exits with 2.",
     ),
     ...xl.flatMap((command) => formatCommand(command)),
     '.SH STATES',
@@ -69,7 +69,9 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
       '.RE',
     ]),
     '.SH ERRORS',
-    ...prose('Each error has a code, printed in parentheses after its remedy, and in the output of --json.'),
+    ...prose(
+      'Each error has a code, which is printed in parentheses after the remedy and in the output of --json.',
+    ),
     ...formatErrors(errors),
     '.SH SEE ALSO',
     '.BR xl (1),',
@@ -77,7 +79,7 @@ export function formatManPage({ version, date, errors }: ManPageParts): string {
     '.BR xenstore\\-ls (1),',
     '.BR lsusb (8)',
     '.PP',
-    ...prose('More is in /usr/share/doc/pvusb: README.md and what it names.'),
+    ...prose('Further documentation is in /usr/share/doc/pvusb: README.md and the files that it links to.'),
     '',
   ].join('\n');
 }
@@ -103,18 +105,18 @@ const SILENT: Terminal = {
 
 function statuses(): Record<string, string> {
   const meanings: Record<ErrorGroup, string> = {
-    usage: 'A wrong command line.',
+    usage: 'Invalid command line.',
     refused: 'Refused; nothing was changed. From doctor: something is still wrong.',
-    host: 'Problem with the host.',
+    host: 'Host problem.',
     moment: 'Try again.',
     unfinished: 'Something is left over; see "pvusb doctor".',
   };
   const groups = Object.entries(EXIT_STATUS) as [ErrorGroup, number][];
   const byGroup = groups.map(([group, status]) => [status, meanings[group]] as const);
   return {
-    0: 'Done.',
+    0: 'Success.',
     ...Object.fromEntries(byGroup),
-    [UNWRITTEN_STATUS]: 'Done, but the output could not be written, and standard error says why.',
+    [UNWRITTEN_STATUS]: 'Done, but the output could not be written; standard error says why.',
     130: 'Interrupted.',
   };
 }
@@ -157,19 +159,21 @@ function formatStates(): string[] {
   const entries = (states: readonly { readonly word: string; readonly meaning: string }[]) =>
     list(states.map(({ word, meaning }) => [bold(word || '(nothing)'), ...prose(meaning)]));
   return [
-    ...prose('"pvusb list" says of a port with a device:'),
+    ...prose('"pvusb list" shows one of these for a port with a device:'),
     ...entries(Object.values(PORT_STATES)),
     '.PP',
-    'Of a controller:',
+    'For a controller:',
     ...entries([...XENBUS_STATES, removed, gone, emulated]),
     '.PP',
-    ...prose('Of a domain that is dead, and whose controllers are still there: GONE.'),
+    ...prose('For a domain that is dead but still has controllers: GONE.'),
   ];
 }
 
 /** The tables of docs/errors.md: groups, and in each the codes with causes and remedies. */
 function formatErrors(markdown: string): string[] {
-  const plain = (text: string): string[] => prose(text.replaceAll('`', ''));
+  // A link is its text alone: a terminal cannot follow it.
+  const plain = (text: string): string[] =>
+    prose(text.replaceAll('`', '').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1'));
   return markdown
     .split(/^## /m)
     .slice(1)

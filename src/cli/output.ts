@@ -75,7 +75,7 @@ export function processOutputs(): Outputs {
   const stderr = new Output(process.stderr);
   const stdout = new Output(process.stdout, (why) => {
     // What runs for months does not leave it to its end to say so.
-    const text = `pvusb: Standard output cannot be written any more: ${why}.\n`;
+    const text = `pvusb: Standard output can no longer be written: ${why}.\n`;
     setTimeout(() => stderr.write(text), TELL_AFTER_MS).unref();
   });
   return {

@@ -16,6 +16,7 @@ import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
+import { commandOf, HELP, isCommand } from './words.js';
 import { isXlCommand, runXl, xlCommands } from './xl/run.js';
 
 /** Runs a command line (without the program's name) and gives its exit status. */
@@ -58,29 +59,16 @@ async function runWords(terminal: Terminal, argv: readonly string[]): Promise<nu
   } catch (error) {
     const isHelp = error instanceof CommanderError;
     if (isHelp && error.exitCode === 0) return 0;
-    const refused = isHelp ? usageError('A command is missing.', 'pvusb') : error;
+    const refused = isHelp ? usageError('A command is missing.', commandOf(program, options)) : error;
     return reportError(terminal, refused, asksForJson(options));
   }
-}
-
-const HELP = ['-h', '--help'];
-
-/** Whether a command line begins with the name of a command, of several words where it has them, or with an option. */
-function isCommand(program: Command, words: readonly string[]): boolean {
-  let command: Command | undefined = program;
-  for (const word of words) {
-    if (word.startsWith('-') || command.commands.length === 0) return true;
-    command = command.commands.find((candidate) => candidate.name() === word);
-    if (!command) return false;
-  }
-  return true;
 }
 
 const INTRODUCTION = `Lends the USB devices of a Xen host to its guests.
 
 A device is named by its busid (3-1.5: stays the same as long as the plug is in
 the same socket), its address (3.11), its ids (46f4:0001), or its ids and serial
-number (46f4:0001:LAB0001). A domain is named by its number or its name.`;
+number (46f4:0001:LAB0001). A domain is named by its domid or its name.`;
 
 const EXAMPLES = `
 Examples:
@@ -91,9 +79,9 @@ Examples:
   pvusb doctor                   what is half done or left over; --fix repairs it
   pvusb demo                     all of this on a simulated host
 
-Exit status: 0 done, 1 refused (nothing changed), 2 wrong command line, 3 host
-problem, 4 try again, 5 something is left over (see "pvusb doctor"), 6 done but
-the output could not be written, 130 interrupted.`;
+Exit status: 0 success, 1 refused (nothing changed), 2 invalid command line,
+3 host problem, 4 try again, 5 something is left over (see "pvusb doctor"),
+6 done but the output could not be written, 130 interrupted.`;
 
 /** The program with all its commands; also what completion is made from. */
 export function buildProgram(
@@ -153,10 +141,10 @@ function addReading(program: Command, terminal: Terminal): void {
     .command('devices')
     .summary("the host's USB devices and who has them")
     .description(
-      'Shows the USB devices of the host: which driver or guest has each, and whether it can be attached ' +
-        '("in use": a guest has it; "half attached": see "pvusb doctor"; otherwise what the host itself needs it for). SERIAL has the serial numbers that ' +
-        'distinguish devices with the same ids, LISTED AS what usb.ids calls a device. A narrow terminal, or COLUMNS, gets ' +
-        'fewer columns and shorter names.',
+      'Shows the USB devices of the host: which driver or guest has each one, and whether it can be attached ("in ' +
+        'use": a guest has it; "half attached": see "pvusb doctor"; otherwise, what the host itself needs it for). ' +
+        'SERIAL shows the serial numbers that tell devices with the same ids apart, LISTED AS what usb.ids calls a ' +
+        'device. A narrow terminal, or COLUMNS, gets fewer columns and shorter names.',
     )
     .option('-a, --all', 'show root hubs too')
     .option(...JSON_OPTION)
@@ -165,8 +153,10 @@ function addReading(program: Command, terminal: Terminal): void {
       (await import('./commands/devices.js')).runDevices(terminal, options),
     );
   addJson(program.command('list'))
-    .summary('domains, their controllers, ports and devices')
-    .description('Shows what each guest has, or one guest. A device that was pulled out is marked MISSING.')
+    .summary('domains with their controllers, ports and devices')
+    .description(
+      'Shows what each guest has, or only one guest. A device that was pulled out is marked MISSING.',
+    )
     .argument('[domain]', 'one domain only')
     .addOption(sysfsRoot())
     .action(async (domain: string | undefined, options: CommonOptions) =>
@@ -175,7 +165,9 @@ function addReading(program: Command, terminal: Terminal): void {
   program
     .command('inventory')
     .summary('the whole host as JSON')
-    .description('Prints all that pvusb sees of this host as JSON. "pvusb sim --world FILE" simulates it.')
+    .description(
+      'Prints everything that pvusb sees of this host as JSON. "pvusb sim --world FILE" simulates it.',
+    )
     .option('--json', 'no effect: the output is JSON anyway')
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) =>
@@ -188,9 +180,11 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('attach')
     .summary('lend a device to a domain')
     .description(
-      'Lends a USB device to a domain: on the port given, or the first free one, or a new controller. If anything fails, or on Ctrl-C, the host is left as it was. What the host needs (a mounted disk, its only keyboard...) is refused.',
+      'Lends a USB device to a domain: on the given port, on the first free one, or on a new controller. If ' +
+        'anything fails, or on Ctrl-C, the host is left as it was. A device that the host needs (a mounted disk, its ' +
+        'only keyboard...) is refused.',
     )
-    .argument('<domain>', 'who gets it')
+    .argument('<domain>', 'the guest that gets it, by name or number')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
@@ -206,8 +200,8 @@ function addWriting(program: Command, terminal: Terminal): void {
     .command('detach')
     .summary('take a device back')
     .description(
-      'Takes a device back and gives it to the driver that it had on the host. A device that was pulled out is ' +
-        'still named by its busid. After a failure, run it again: it continues where it stopped.',
+      'Takes a device back and returns it to the driver that it had on the host. A device that was pulled out can ' +
+        'still be named by its busid. After a failure, run it again: it continues where it stopped.',
     )
     .usage('[options] <device>\n       pvusb detach [options] <domain> <controller> <port>')
     .argument('<device...>', 'the device; or a domain, a controller and a port')
@@ -225,7 +219,9 @@ function addController(program: Command, terminal: Terminal): void {
   const controller = program
     .command('controller')
     .summary('add, remove, destroy or show a USB controller')
-    .description('Virtual USB controllers of domains. "attach" adds one automatically when it is needed.');
+    .description(
+      'Manages the virtual USB controllers of domains. "attach" adds one automatically if needed.',
+    );
   controller
     .command('add')
     .summary('add a USB controller to a domain')
@@ -235,7 +231,7 @@ function addController(program: Command, terminal: Terminal): void {
     .option('-u, --usb <version>', `USB version (default: ${USUAL_VERSION})`)
     .addOption(new Option('--version [version]').hideHelp())
     .option('-n, --ports <number>', PORTS_HELP)
-    .option('--devid <devid>', 'its number (default: the next one)')
+    .option('--devid <devid>', 'its number (default: the next free one)')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -248,7 +244,7 @@ function addController(program: Command, terminal: Terminal): void {
       .description(
         destroy
           ? 'Detaches the devices of a controller and removes it without waiting for the guest.'
-          : 'Detaches the devices of a controller, waits for the guest to let go of it, and removes it.',
+          : 'Detaches the devices of a controller, waits for the guest to release it, and removes it.',
       )
       .argument('<domain>')
       .argument('<devid>')
@@ -260,7 +256,7 @@ function addController(program: Command, terminal: Terminal): void {
       );
   }
   addJson(controller.command('info'))
-    .description('Shows everything about a controller; what the guest says is marked as such.')
+    .description('Shows everything about a controller; values written by the guest are marked as such.')
     .argument('<domain>')
     .argument('<devid>')
     .addOption(sysfsRoot())
@@ -272,9 +268,9 @@ function addController(program: Command, terminal: Terminal): void {
 function addCompletion(program: Command, terminal: Terminal): void {
   program
     .command('completion')
-    .summary('print the completion script of a shell')
+    .summary('print the completion script for a shell')
     .description(
-      'Prints the script that makes a shell complete commands, domains and devices:\n' +
+      'Prints the script with which a shell completes commands, domains and devices:\n' +
         '  bash: pvusb completion bash > /etc/bash_completion.d/pvusb\n' +
         '  zsh:  pvusb completion zsh > /usr/local/share/zsh/site-functions/_pvusb\n' +
         '  fish: pvusb completion fish > ~/.config/fish/completions/pvusb.fish',
@@ -285,7 +281,7 @@ function addCompletion(program: Command, terminal: Terminal): void {
 
 /** Listed for help and completion; handled by a parser of their own, before this one. */
 function addXl(program: Command): void {
-  program.commandsGroup('The commands of xl, with its arguments, output and exit status:');
+  program.commandsGroup("xl's commands, with xl's arguments, output and exit status:");
   for (const { name, usage, summary } of xlCommands()) {
     program
       .command(name)

@@ -9,16 +9,17 @@ export function addQuiesce(program: Command, terminal: Terminal, setStatus: (sta
   const load = () => import('./commands/quiesce.js');
   program
     .command('quiesce')
-    .summary('take all devices off a guest for a while')
+    .summary("detach all of a guest's devices temporarily")
     .description(
-      'Takes all devices off a guest before a snapshot, a backup, "xl save" or a migration, and prints a token: ' +
-        '"restore" puts them back as they were. What the guest had is on disk before the first device is taken, and until ' +
-        'it is restored no rule gives it anything. Run again, it goes on, and prints the same token:\n' +
+      'Detaches all devices from a guest before a snapshot, a backup, "xl save" or a migration, and prints a token ' +
+        'with which "restore" puts them back as they were. What the guest had is written to disk before the first ' +
+        'device is detached, and until it is restored no rule gives the guest anything. If interrupted, run it again:' +
+        ' it continues and prints the same token.\n' +
         '  token=$(pvusb quiesce --controllers u1) && xl save u1 u1.save\n' +
         '  xl restore u1.save && pvusb restore "$token"',
     )
     .argument('<domain>', 'the guest')
-    .option('--controllers', 'remove its controllers too, for guests that are suspended')
+    .option('--controllers', 'remove its controllers too; needed if the guest will be suspended')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -29,12 +30,12 @@ export function addQuiesce(program: Command, terminal: Terminal, setStatus: (sta
     .command('restore')
     .summary('give a quiesced guest its devices back')
     .description(
-      'Gives a guest back what "quiesce" took from it, whatever its number is now: controllers that it lacks, and each ' +
-        'device in its port, or in another one if that is taken. What cannot be put back (it was pulled out) is reported, ' +
-        'and the token stays good for it: run it again.',
+      'Gives a guest back what "quiesce" took from it, whatever its domid is now: controllers that it lacks, and ' +
+        'each device on its old port, or on another one if that is taken. What cannot be put back (because it was ' +
+        'pulled out, for example) is reported; the token remains valid for it, so run the command again.',
     )
-    .argument('<token>', 'what "quiesce" has printed, or the name of the guest')
-    .option('--forget', 'put nothing back, and give up what is missing')
+    .argument('<token>', 'what "quiesce" printed, or the name of the guest')
+    .option('--forget', 'put nothing back; discard the record')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -43,8 +44,8 @@ export function addQuiesce(program: Command, terminal: Terminal, setStatus: (sta
     );
   program
     .command('quiesced')
-    .summary('the guests that are quiesced')
-    .description('Shows which guests are quiesced, and what each is to get back.')
+    .summary('the quiesced guests')
+    .description('Shows which guests are quiesced, and what each of them will get back.')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
     .action(async (options: CommonOptions) => (await load()).runQuiesced(terminal, options));

@@ -1,4 +1,4 @@
-/** The commands about devices that wait for a word: requests, allow, refuse. */
+/** The commands about devices waiting for approval: requests, allow, refuse. */
 import type { Command } from 'commander';
 import type { CommonOptions } from './context.js';
 import { DRY_RUN, JSON_OPTION } from './options.js';
@@ -9,17 +9,17 @@ export function addRequests(program: Command, terminal: Terminal): void {
   const load = () => import('./commands/requests.js');
   program
     .command('requests')
-    .summary('devices that wait for a word')
+    .summary('devices waiting for approval')
     .description(
-      'Shows the devices that a rule of mode "ask" would give to a guest. The daemon (pvusb serve) keeps them: it is asked ' +
-        'at its socket, /run/pvusb/api.sock or PVUSB_API_SOCKET.',
+      'Shows the devices that a rule of mode "ask" would give to a guest. The list is kept by the daemon (pvusb ' +
+        'serve), which is queried on its socket, /run/pvusb/api.sock or PVUSB_API_SOCKET.',
     )
     .option(...JSON_OPTION)
     .action(async (options: CommonOptions) => (await load()).runRequests(terminal, options));
   program
     .command('allow')
-    .summary('give a device that waits to its guest')
-    .description('Has the daemon give a device that waits for a word to its guest.')
+    .summary('give a waiting device to its guest')
+    .description('Tells the daemon to give a device that is waiting for approval to its guest.')
     .argument('<id>', 'as "requests" prints it')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
@@ -28,10 +28,10 @@ export function addRequests(program: Command, terminal: Terminal): void {
     );
   program
     .command('refuse')
-    .summary('keep a device that waits from its guest')
+    .summary('keep a waiting device from its guest')
     .description(
-      'Says that the guest does not get the device, until it is plugged in again or the guest starts again. "assign --deny" ' +
-        'is for ever.',
+      'Withholds the device from the guest until it is plugged in again or the guest is restarted. Use "assign ' +
+        '--deny" to withhold it permanently.',
     )
     .argument('<id>', 'as "requests" prints it')
     .option(...DRY_RUN)

@@ -77,7 +77,17 @@ function formatParagraph(lines: readonly string[]): string[] {
   const indented = lines.findIndex((line) => line.startsWith('  '));
   if (indented < 0) return prose(lines.join(' '));
   const [before, block] = [prose(lines.slice(0, indented).join(' ')), lines.slice(indented)];
-  if (!ENTRY.test(block[0]!)) return [...before, ...verbatim(block.map((line) => line.trim()))];
+  if (!ENTRY.test(block[0]!)) {
+    // What follows at the margin is text again.
+    const after = block.findIndex((line) => !line.startsWith('  '));
+    const typed = after < 0 ? block : block.slice(0, after);
+    const rest = block.slice(typed.length);
+    return [
+      ...before,
+      ...verbatim(typed.map((line) => line.trim())),
+      ...(rest.length > 0 ? formatParagraph(rest) : []),
+    ];
+  }
   const entries: [string, ...string[]][] = [];
   for (const line of block) {
     const [, tag, text] = ENTRY.exec(line) ?? [];

@@ -19,20 +19,23 @@ function addChanges(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('assign')
     .summary('make a rule: this device is for this guest')
     .description(
-      'Writes a rule for a plugged-in device into /etc/pvusb/assignments.conf. The device is named by its serial number ' +
-        'where that distinguishes it, otherwise by its socket; --by says otherwise. "reconcile" carries rules out. ' +
-        'With --deny the guest is not to have the device; "*" is every guest.',
+      'Writes a rule for a plugged-in device to /etc/pvusb/assignments.conf. The rule identifies the device by its ' +
+        'serial number if that is unique, otherwise by its socket, unless --by says otherwise. "reconcile" applies ' +
+        'the rules. With --deny the guest must not have the device; "*" means every guest.',
     )
     .argument('<domain>', 'the guest, by name or number')
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
-    .option('-b, --by <keys>', `what names the device: ${NAMED_BY.join(', ')}; several with commas`)
-    .option('--ask', 'the guest gets it when someone says so')
-    .option('--required', 'the guest must have it: without it "prepare" fails')
+    .option(
+      '-b, --by <keys>',
+      `what identifies the device: ${NAMED_BY.join(', ')}; separate several with commas`,
+    )
+    .option('--ask', 'the guest gets it only when someone allows it')
+    .option('--required', 'the guest must have it: "prepare" fails without it')
     .option('--deny', 'the guest must not have it')
-    .option('--every', 'all devices that are alike, not one of them')
+    .option('--every', 'all matching devices, not just one of them')
     .option('-c, --controller <devid>', 'on this controller')
-    .option('-p, --port <port>', 'in this port of the controller')
-    .option('--uuid', 'name the guest by its uuid, which stays when its name changes')
+    .option('-p, --port <port>', 'on this port of the controller')
+    .option('--uuid', 'name the guest by its uuid, which stays the same if it is renamed')
     .option('--dry-run', 'print the rule, write nothing')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -43,11 +46,12 @@ function addChanges(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('unassign')
     .summary('remove a rule')
     .description(
-      'Removes a rule from /etc/pvusb/assignments.conf: the one in a line ("assignments.conf:3", as "assignments" and ' +
-        '"explain" print it), or those of a guest that are about a device. What a guest has, it keeps.',
+      'Removes a rule from /etc/pvusb/assignments.conf: the one on a given line ("assignments.conf:3", as ' +
+        '"assignments" and "explain" print it), or those of a guest that match a device. Devices that the guest ' +
+        'already has stay attached.',
     )
     .usage('[options] <rule>\n       pvusb unassign [options] <domain> <device>')
-    .argument('<name...>', 'a rule by its place; or a guest and a device')
+    .argument('<rule...>', 'a rule by its file and line; or a guest and a device')
     .option('--dry-run', 'print what would be removed, write nothing')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -58,10 +62,11 @@ function addChanges(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('reconcile')
     .summary('give guests the devices that rules assign to them')
     .description(
-      'Gives running guests what the rules say and they lack: one pass. Takes nothing from a guest, unless with --move ' +
-        'a device belongs to another one. What does not work is reported, and does not stop the rest.',
+      'Attaches, in one pass, every device that the rules assign to a running guest and that the guest lacks. Takes' +
+        ' nothing from a guest, unless --move is given and the device belongs to another guest. Failures are reported' +
+        ' and do not stop the rest.',
     )
-    .argument('[domain]', 'one guest only')
+    .argument('[domain]', 'only this guest')
     .option('--move', 'take a device from a guest if it belongs to another one')
     .option(...DRY_RUN)
     .option(...JSON_OPTION)
@@ -76,8 +81,8 @@ function addAnswers(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('assignments')
     .summary('the rules that give devices to guests, and their state')
     .description(
-      'Shows every rule that gives a device to a guest, and what has become of it: present, pending, missing, ' +
-        'conflicting or denied, and why.',
+      'Shows every rule that gives a device to a guest and its state: present, pending, missing, conflicting or ' +
+        'denied, and why.',
     )
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -88,13 +93,13 @@ function addAnswers(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('explain')
     .summary('which rules apply to a device, and why')
     .description(
-      'Shows every rule that is about a device, which of them wins and why the others do not; with a guest also its ' +
-        'rules that are not about the device, and why not. --host takes a recorded host ("pvusb inventory") instead ' +
+      'Shows every rule that matches a device, which of them wins, and why the others do not; with a guest, also ' +
+        `that guest's rules that do not match, and why not. --host reads a recorded host ("pvusb inventory") instead ` +
         'of this one.',
     )
     .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
     .argument('[domain]', 'a guest, by name or number')
-    .option('--host <file>', 'what "pvusb inventory" has printed, rules included')
+    .option('--host <file>', 'the output of "pvusb inventory", which includes the rules')
     .option('--rules <dir>', 'the folder of rules (or PVUSB_RULES; default: /etc/pvusb)')
     .option(...JSON_OPTION)
     .addOption(sysfsRoot())
@@ -105,8 +110,8 @@ function addAnswers(program: Command, terminal: Terminal, setStatus: (status: nu
     .command('check')
     .summary('find mistakes in the rules')
     .description(
-      'Reads the rules and shows what is wrong (exit status 1), and what is doubtful: rules that can never apply, ' +
-        'contradict each other, name unknown guests, or are about nothing that is plugged in.',
+      'Reads the rules and shows errors (exit status 1) and doubtful rules: those that can never apply, contradict ' +
+        'each other, name unknown guests, or match nothing that is plugged in.',
     )
     .option('--rules <dir>', 'the folder of rules (or PVUSB_RULES; default: /etc/pvusb)')
     .option(...JSON_OPTION)

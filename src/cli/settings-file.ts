@@ -1,5 +1,5 @@
 /** A file that says which USB controllers and devices a guest has: xl.cfg, or libxl's JSON. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { parseSettings } from '../commands/index.js';
 import { PvusbError, type XlConfig } from '../pvusb/index.js';
 
@@ -17,7 +17,32 @@ export async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new PvusbError('invalid-configuration', `${path} cannot be read: ${why}.`, { cause: error });
+    const why = codeOf(error);
+    if (why === 'ENOENT') {
+      const remedy = 'Check the name of the file.';
+      throw new PvusbError('invalid-configuration', `There is no file ${path}.`, { cause: error, remedy });
+    }
+    const remedy = 'Check that it is a file, and that you may read it.';
+    throw new PvusbError('invalid-configuration', `${path} cannot be read: ${why}.`, {
+      cause: error,
+      remedy,
+    });
   }
+}
+
+/**
+ * Makes sure that a folder named on the command line exists: a misspelt one would look like an empty one.
+ *
+ * @throws {PvusbError} `invalid-configuration`
+ */
+export async function requireFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => codeOf(error));
+  // What exists, but cannot be used, is refused by whoever reads it, with the reason.
+  if (found !== 'ENOENT') return;
+  const remedy = 'Check the name of the folder.';
+  throw new PvusbError('invalid-configuration', `There is no folder ${path}.`, { remedy });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -16,21 +16,20 @@ export function addSimulation(
 ): void {
   const sim = program
     .command('sim')
-    .summary('serve a simulated host, and change it while it runs')
+    .summary('run a simulated host, and change it while it runs')
     .description(
-      'Serves a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N ' +
-        'the QEMU of domain N. Prints the export ' +
-        'lines that make other shells use it, then "ready", and runs until it is stopped. After a crash, start it again ' +
-        'with the same folder: what is left there is removed.',
+      'Runs a simulated Xen host in a folder: DIR/socket is its xenstored, DIR/sys its sysfs, DIR/qmp-libxl-N the ' +
+        'QEMU of domain N. Prints the export lines with which other shells use it, then "ready", and runs until it is' +
+        ' stopped. After a crash, start it again with the same folder: leftover files are removed.',
     )
     // Those of the commands below are their own.
     .enablePositionalOptions()
     .option('--dir <dir>', 'the folder')
     .option(
       '--world <file>',
-      'a world: written by hand, or printed by "pvusb inventory" (default: a recorded one)',
+      'the host to simulate: a hand-written world, or the output of "pvusb inventory" (default: a built-in recording)',
     )
-    .option('--qemu', 'the recorded host without usbback: QEMUs serve its guests')
+    .option('--qemu', 'the built-in recording without usbback: QEMUs serve its guests')
     .option('--xenstore <release>', XENSTORE_HELP)
     // What is none of the commands below is refused as an unknown one.
     .allowExcessArguments()
@@ -42,14 +41,14 @@ export function addSimulation(
   addChanges(sim, terminal);
   program
     .command('demo')
-    .summary('the page of the daemon, on a simulated host')
+    .summary("the daemon's web page, on a simulated host")
     .description(
-      'Starts a simulated host and a daemon, and prints an address to open in a browser, until it is stopped. Nothing ' +
-        'of this machine is touched. With --tour it shows the commands instead: it lends a stick to a guest, pulls it ' +
-        'out, fixes that, lends another and takes it back.',
+      'Starts a simulated host and a daemon, prints a URL to open in a browser, and runs until it is stopped. ' +
+        'Nothing on this machine is touched. With --tour it shows the commands instead: it lends a stick to a guest, ' +
+        'pulls it out, fixes that, lends another one and takes it back.',
     )
-    .option('--tour', 'show the commands, not the page')
-    .option('--port <port>', 'where the page is served, on 127.0.0.1 (default: any that is free)')
+    .option('--tour', 'show the commands instead of the page')
+    .option('--port <port>', 'the port of the page on 127.0.0.1 (default: any free one)')
     .action(async ({ tour, ...options }: DemoOptions & { readonly tour?: boolean }) => {
       if (tour) setStatus(await (await import('./commands/tour.js')).runTour(terminal, run));
       else await (await import('./commands/demo.js')).runDemo(terminal, options, run);
@@ -68,18 +67,18 @@ function addChanges(sim: Command, terminal: Terminal): void {
       .option(...JSON_OPTION);
   change(
     'plug',
-    'Plugs a device into a simulated host that runs: one that was pulled out, or a new one. A hub brings what was behind it.',
+    'Plugs a device into a running simulated host: one that was pulled out, or a new one. A hub brings back the devices that were behind it.',
     '<busid>',
     'its socket',
   )
-    .option('--into <busid>', 'another socket')
-    .option('--world <file>', 'a world that has the device')
+    .option('--into <busid>', 'a different socket')
+    .option('--world <file>', 'a world that contains the device')
     .action(async (device: string, _: unknown, command: Command) =>
       (await load()).runSimPlug(terminal, device, command.optsWithGlobals()),
     );
   change(
     'unplug',
-    'Pulls a device out of a simulated host that runs, with everything behind it if it is a hub.',
+    'Pulls a device out of a running simulated host, with everything behind it if it is a hub.',
     '<device>',
     'its busid',
   ).action(async (device: string, _: unknown, command: Command) =>
@@ -87,17 +86,17 @@ function addChanges(sim: Command, terminal: Terminal): void {
   );
   change(
     'kill-guest',
-    'Ends a guest of a simulated host that runs, as "xl destroy" does.',
+    'Destroys a guest of a running simulated host, as "xl destroy" does.',
     '<domain>',
     'its number or its name',
   )
-    .option('--leave-records', 'as if its toolstack had died with it: nobody cleans up')
+    .option('--leave-records', 'as if its toolstack had died too: nothing is cleaned up')
     .action(async (domain: string, _: unknown, command: Command) =>
       (await load()).runSimKillGuest(terminal, domain, command.optsWithGlobals()),
     );
   change(
     'kill-qemu',
-    'Kills the QEMU of a guest of a simulated host that runs.',
+    'Kills the QEMU of a guest of a running simulated host.',
     '<domain>',
     'its number or its name',
   ).action(async (domain: string, _: unknown, command: Command) =>

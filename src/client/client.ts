@@ -64,7 +64,7 @@ async function call(
   if (!isAnswer) throw errorOf(response, text);
   if (route.sends === 'text') return text;
   return check(route.answer.safeParse(dataIn(text)), (why) => {
-    throw notUnderstood(`its answer to ${name} is not one (${why})`);
+    throw notUnderstood(`the answer to ${name} is not valid (${why})`);
   });
 }
 
@@ -95,7 +95,7 @@ async function textOf(response: IncomingMessage, signal: AbortSignal | undefined
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > BYTES_MAX) throw notUnderstood('its answer does not end');
+      if (bytes > BYTES_MAX) throw notUnderstood('it does not end');
       chunks.push(chunk);
     }
   } catch (error) {
@@ -108,6 +108,6 @@ function dataIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw notUnderstood('its answer is not JSON');
+    throw notUnderstood('it is not JSON');
   }
 }

@@ -71,17 +71,17 @@ export interface CallOptions {
  * among the events.
  */
 export interface Daemon {
-  /** Says that the daemon runs. */
+  /** Succeeds if the daemon is running. */
   health(request?: NoRequest, options?: CallOptions): Promise<{ readonly status: 'ok' }>;
-  /** Says whether the daemon serves: status 503 if not. */
+  /** Says whether the daemon is ready: status 503 if not. */
   readiness(request?: NoRequest, options?: CallOptions): Promise<{ readonly state: ServiceState }>;
   /** Metrics in the text format of Prometheus. */
   metrics(request?: NoRequest, options?: CallOptions): Promise<string>;
   /** The description of the API, in OpenAPI 3.1. */
   openapi(request?: NoRequest, options?: CallOptions): Promise<ApiDocument>;
-  /** Says which version answers. */
+  /** The version of the daemon. */
   version(request?: NoRequest, options?: CallOptions): Promise<VersionAnswer>;
-  /** Says who asks, and what they may do. */
+  /** Says who the caller is, and what they may do. */
   whoami(request?: NoRequest, options?: CallOptions): Promise<WhoamiAnswer>;
   /** The whole host as it is now. */
   inventory(request?: NoRequest, options?: CallOptions): Promise<Inventory>;
@@ -95,13 +95,13 @@ export interface Daemon {
   export(request: DomainRequest, options?: CallOptions): Promise<Exported>;
   /** What is half done or left over. Takes two seconds if there is something. */
   doctor(request?: DoctorQuery, options?: CallOptions): Promise<ToldDiagnosis>;
-  /** The rules that give devices to guests, and what has become of them. */
+  /** The rules that give devices to guests, and their state. */
   assignments(request?: NoRequest, options?: CallOptions): Promise<readonly AssignmentJson[]>;
   /** Which rules apply to a device, and why. */
   explain(request: ExplainRequest, options?: CallOptions): Promise<Explanation>;
   /** Mistakes in the rules. */
   check(request?: NoRequest, options?: CallOptions): Promise<CheckedRules>;
-  /** The devices that wait for a word. */
+  /** The devices waiting for approval. */
   requests(request?: NoRequest, options?: CallOptions): Promise<readonly AskRequest[]>;
   /** The guests that are quiesced, and what each gets back. */
   quiesced(request?: NoRequest, options?: CallOptions): Promise<readonly QuiescedGuest[]>;
@@ -113,7 +113,7 @@ export interface Daemon {
   detach(request: DetachCall, options?: CallOptions): Promise<Changed<DetachedAnswer>>;
   /** Adds a USB controller to a domain. */
   controllerAdd(request: ControllerAddCall, options?: CallOptions): Promise<Changed<AddedController>>;
-  /** Detaches the devices of a controller, waits for the guest to let go of it, and removes it. */
+  /** Detaches the devices of a controller, waits for the guest to release it, and removes it. */
   controllerRemove(
     request: ControllerCall,
     options?: CallOptions,
@@ -133,13 +133,13 @@ export interface Daemon {
   reconcile(request?: ReconcileCall, options?: CallOptions): Promise<Changed<Omit<ReconciledJson, 'plans'>>>;
   /** Repairs what is half done or left over. */
   doctorFix(request?: ChangeOptions, options?: CallOptions): Promise<Changed<ToldDiagnosis>>;
-  /** Takes all devices off a guest for a while, and answers with a token. */
+  /** Detaches all devices from a guest temporarily, and returns a token. */
   quiesce(request: QuiesceCall, options?: CallOptions): Promise<Changed<QuiescedAnswer>>;
   /** Gives a quiesced guest back what it had. */
   restore(request: RestoreCall, options?: CallOptions): Promise<Changed<Omit<RestoredJson, 'plans'>>>;
-  /** Gives up what a quiesced guest had. */
+  /** Discards the record of what a quiesced guest had. */
   forget(request: RestoreCall, options?: CallOptions): Promise<Changed<QuiescedGuest>>;
-  /** Says whether a guest gets a device that waits for a word. */
+  /** Decides whether a guest gets a device that is waiting for approval. */
   answer(
     request: AnswerCall,
     options?: CallOptions,
@@ -148,7 +148,7 @@ export interface Daemon {
   assign(request: AssignCall, options?: CallOptions): Promise<Changed<AddedRule>>;
   /** Removes rules. */
   unassign(request: UnassignCall, options?: CallOptions): Promise<Changed<RemovedRules>>;
-  /** Makes rules of another program's file; nothing is written. */
+  /** Converts another program's file into rules; nothing is written. */
   import(request: ImportCall, options?: CallOptions): Promise<ImportAnswer>;
   /**
    * Events, the first one `start`: reconnects by itself and goes on where it was. After `reset` events are missing: look

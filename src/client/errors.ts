@@ -13,7 +13,7 @@ export function errorOf({ statusCode }: Pick<IncomingMessage, 'statusCode'>, tex
     // Not a daemon's.
   }
   const { success, data } = errorAnswer.safeParse(told);
-  if (!success) return notUnderstood(`it answers with status ${statusCode}`);
+  if (!success) return notUnderstood(`status ${statusCode}`);
   const { code, message, ...details } = data.error;
   return new PvusbError(code, message, { ...details, ...causeOf(data) });
 }
@@ -25,5 +25,5 @@ function causeOf({ changes }: ErrorJson) {
 
 /** Something other than our daemon, or another version of it, has answered. */
 export function notUnderstood(why: string): PvusbError {
-  return new PvusbError('daemon-answer', `What answers is not understood: ${why}.`);
+  return new PvusbError('daemon-answer', `The answer is not understood: ${why}.`);
 }

@@ -11,7 +11,7 @@ export interface EventsOptions {
   readonly signal?: AbortSignal | undefined;
   /** After the event with this id: the first is then no `start`. */
   readonly after?: string | undefined;
-  /** Called when the connection is lost or cannot be made; it is tried again. */
+  /** Called when the connection is lost or cannot be made; it is retried. */
   readonly onTrouble?: ((error: PvusbError) => void) | undefined;
 }
 
@@ -77,7 +77,7 @@ async function* connection(
     for await (const chunk of response as AsyncIterable<Buffer>) {
       for (const { id, data } of parser.push(chunk)) yield { id, event: eventIn(data) };
       if (parser.waiting > MESSAGE_MAX)
-        throw new PvusbError('daemon-answer', 'What answers is not understood: an event does not end.');
+        throw new PvusbError('daemon-answer', 'The answer is not understood: an event does not end.');
     }
   } catch (error) {
     if (error instanceof PvusbError) throw error;
@@ -101,5 +101,5 @@ function eventIn(data: string): StreamEvent {
   } catch {
     // Told below.
   }
-  throw new PvusbError('daemon-answer', 'What answers is not understood: an event is none.');
+  throw new PvusbError('daemon-answer', 'The answer is not understood: an event is not valid.');
 }

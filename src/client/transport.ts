@@ -10,13 +10,13 @@ import { PvusbError } from '../pvusb/index.js';
 
 /** Where a daemon is. */
 export type DaemonAddress =
-  /** Its Unix socket: the kernel says who asks. */
+  /** Its Unix socket: the kernel identifies the caller. */
   | { readonly socketPath: string }
   /** Its URL, `https://usb.example:8443`, and a token. */
   | {
       readonly url: string;
       readonly token: string;
-      /** Certificates, in PEM, that are trusted instead of those of the system. */
+      /** Certificates, in PEM, to trust instead of the system's. */
       readonly ca?: string | Buffer | undefined;
     };
 
@@ -65,7 +65,7 @@ export function transportTo(address: DaemonAddress): Transport {
 /** What went wrong with a connection, as one of our errors. */
 export function failure(error: unknown, name: string, signal?: AbortSignal): PvusbError {
   if (error instanceof PvusbError) return error;
-  if (signal?.aborted) return new PvusbError('aborted', 'The request was given up.', { cause: error });
+  if (signal?.aborted) return new PvusbError('aborted', 'The request was aborted.', { cause: error });
   const why = error instanceof Error ? ('code' in error ? String(error.code) : error.message) : String(error);
   return new PvusbError('daemon-unreachable', `${name} does not answer (${why}).`, { cause: error });
 }
@@ -89,7 +89,7 @@ function targetOf(address: DaemonAddress): Target {
   if (!url || (!isPlain && url.protocol !== 'https:') || url.pathname !== '/')
     throw new PvusbError('invalid-argument', `${JSON.stringify(text)} is not like https://usb.example:8443.`);
   if (isPlain && !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname))
-    throw new PvusbError('invalid-argument', `${url.host} needs https: the token would be seen on the way.`);
+    throw new PvusbError('invalid-argument', `${url.host} needs https: the token would be sent unencrypted.`);
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (isPlain ? 80 : 443) : Number(url.port),

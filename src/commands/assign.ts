@@ -24,7 +24,7 @@ import { changeRules, MAIN, observeRules, type RuleOptions } from './rule-file.j
 /** A rule that was added, or would be. */
 export interface AddedRule {
   readonly rule: string;
-  /** What its device is named by. */
+  /** What identifies its device. */
   readonly by: readonly NamedBy[];
   readonly busid: Busid;
   /** False: it existed already, or this is a dry run. */
@@ -82,7 +82,7 @@ function makeRule(
   if (!suggestion)
     throw new PvusbError(
       'invalid-argument',
-      `${busid} has no ${by?.join(' or ') ?? 'socket'} to be named by.`,
+      `${busid} has no ${by?.join(' or ') ?? 'socket'} to identify it by.`,
       {
         where: { busid },
       },
@@ -116,7 +116,7 @@ function guestWord(
   if (word !== undefined) return word;
   throw new PvusbError(
     'invalid-argument',
-    `Domain ${domain.domid} has no ${uuid ? 'uuid' : 'name and no uuid'} to be named by.`,
+    `Domain ${domain.domid} has no ${uuid ? 'uuid' : 'name and no uuid'} to identify it by.`,
     {
       where: { domid: domain.domid },
     },

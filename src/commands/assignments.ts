@@ -5,7 +5,7 @@ import type { Busid } from '../sysfs/index.js';
 import { type ToldPlan, toldPlan } from './plans.js';
 import { remedyOf } from './remedies.js';
 
-/** An assignment: its rule as it is written, and what has become of it. */
+/** An assignment: its rule as written, and its state. */
 export interface AssignmentJson extends Omit<Assignment, 'rule' | 'want'> {
   readonly rule: string;
   readonly file: string;

@@ -11,12 +11,12 @@ import {
   type RuleProblem,
 } from '../rules/index.js';
 
-/** Something to tell about the rules. */
+/** A remark about the rules. */
 export interface RuleRemark extends RuleProblem {
   readonly doubt?: string | undefined;
 }
 
-/** What is to be told about the rules of a host. */
+/** Remarks about the rules of a host. */
 export interface CheckedRules {
   /** How many there are. */
   readonly rules: number;
@@ -52,7 +52,7 @@ function doubtsHere(inventory: Inventory, rules: readonly Rule[]): RuleRemark[] 
       remarks.push({
         ...rule.place,
         doubt: 'never-seen',
-        message: 'It is about nothing that is plugged in now.',
+        message: 'It matches nothing that is plugged in now.',
       });
     return remarks;
   });

@@ -5,17 +5,17 @@ import { describeHolder, whyNotAttachable } from './holders.js';
 
 /** A device, and what is known about it. */
 export interface ListedDevice extends UsbDevice {
-  /** What people call it. */
+  /** Its name, for people. */
   readonly name: string;
   /** What usb.ids calls it, if that is something else. */
   readonly listedAs?: string | undefined;
-  /** Guests or drivers; `-` for nobody. */
+  /** Guests or drivers; `-` for none. */
   readonly usedBy: string;
   /** Whether it can be attached. */
   readonly assignable: boolean;
   /** Why not, in a word or two. */
   readonly reason?: string | undefined;
-  /** What the host does with it; absent when that was not looked for. */
+  /** How the host uses it; absent if that was not checked. */
   readonly uses?: readonly HostUse[] | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface ToldFinding {
   readonly finding: Finding['finding'];
   readonly severity: Severity;
   readonly sentence: string;
-  /** What repairs it; absent where it was not planned. */
+  /** How it is repaired; absent where it was not planned. */
   readonly plan?: ToldPlan | undefined;
   readonly [more: string]: unknown;
 }
@@ -27,7 +27,7 @@ export interface ToldDiagnosis {
   readonly remaining: readonly ToldFinding[];
   /** Failures of repairs, a sentence each. */
   readonly failures: readonly string[];
-  /** Devices that nobody has and no driver serves. */
+  /** Devices that no guest has and no driver serves. */
   readonly idle: readonly Busid[];
   /** Those of them for which a driver was found. */
   readonly revived: readonly Busid[];

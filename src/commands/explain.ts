@@ -151,18 +151,18 @@ function describeMismatch(key: keyof Identity, { device, socket }: Decision): st
 }
 
 function describeVerdict(inventory: Inventory, { busid }: UsbDevice, decision: Decision | undefined): string {
-  if (!decision) return `${busid} is a hub: rules are about what is behind it.`;
+  if (!decision) return `${busid} is a hub: rules apply to the devices behind it.`;
   const { verdict } = decision;
   switch (verdict.verdict) {
     case 'none':
-      return inventory.ruleFiles?.length ? `No rule is about ${busid}.` : 'There are no rules.';
+      return inventory.ruleFiles?.length ? `No rule matches ${busid}.` : 'There are no rules.';
     case 'denied':
       return `${formatPlace(verdict.by.place)} denies it.`;
     case 'assigned':
       return `It is for ${verdict.rule.guest} (${verdict.rule.mode}), by ${formatPlace(verdict.rule.place)}.`;
     case 'tied':
-      return `Nobody gets it: ${verdict.rules.map(({ place }) => formatPlace(place)).join(' and ')} are equally specific and want different things.`;
+      return `No guest gets it: ${verdict.rules.map(({ place }) => formatPlace(place)).join(' and ')} are equally specific and contradict each other.`;
     case 'ambiguous':
-      return `Nobody gets it: ${formatPlace(verdict.rule.place)} is about one device, and ${verdict.alike.join(' and ')} are alike. Name one by its socket, or say "every".`;
+      return `No guest gets it: ${formatPlace(verdict.rule.place)} is for one device, but ${verdict.alike.join(' and ')} are identical. Add socket= to choose one, or "every" for all.`;
   }
 }

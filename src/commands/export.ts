@@ -23,7 +23,7 @@ export interface Exported {
   readonly settings: ExportedSettings;
   /** As they are in an xl.cfg file. */
   readonly text: string;
-  /** What they cannot say, a sentence each. */
+  /** What they cannot express, a sentence each. */
   readonly notes: readonly string[];
 }
 

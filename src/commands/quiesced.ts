@@ -10,7 +10,7 @@ export interface RestoredJson {
   readonly token: string;
   readonly changes: readonly Adjustment[];
   readonly plans: readonly ToldPlan[];
-  /** The token stays good for these. */
+  /** The token remains valid for these. */
   readonly unrestored: readonly {
     readonly devid: number;
     /** Absent: it is the controller. */

@@ -3,18 +3,17 @@ import { ERROR_KINDS, type PvusbError, type PvusbErrorCode } from '../pvusb/inde
 
 const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-usb-settings':
-    'Name them, with empty lists for none; "pvusb apply --take-all" takes everything back without that.',
+    'Add usbctrl and usbdev to the file (empty lists for none), or use "pvusb apply --take-all" to take everything back.',
   'simulation-refused': 'See "pvusb devices" and "pvusb list" for what the simulated host has.',
   'no-such-domain': 'See "pvusb list" for the domains.',
   'no-such-controller': 'See "pvusb list" for the controllers.',
   'no-such-device': 'See "pvusb devices" for what is plugged in.',
-  'host-needs-it': 'End that use of it first, or attach it all the same with "pvusb attach --force=REASON".',
+  'host-needs-it': 'Stop using it on the host first, or attach it anyway with "pvusb attach --force=REASON".',
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
-  'rules-invalid': 'Correct the rule at the place named, or give a reason with --force.',
+  'rules-invalid': 'Correct the rule at the indicated place, or give a reason with --force.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',
-  'no-such-request': 'It was answered, or its device or guest is gone: see "pvusb requests".',
-  'not-authenticated':
-    'Give a token that "pvusb token" has made, or use the Unix socket of the daemon as root.',
+  'no-such-request': 'It has been answered, or its device or guest is gone: see "pvusb requests".',
+  'not-authenticated': 'Use a token made by "pvusb token", or the Unix socket of the daemon as root.',
   'daemon-unreachable': 'Start the daemon with "pvusb serve", or correct its address.',
   'no-such-token': 'See "pvusb quiesced" for the tokens.',
   'half-attached': 'Give it back first with "pvusb doctor --fix".',
@@ -40,7 +39,7 @@ export function commandRemedy(code: PvusbErrorCode): string {
 export function remedyOf({ code, remedy, where, leftOver }: PvusbError): string {
   const { domid, devid } = where;
   if (code === 'state-timeout' && leftOver.length > 0 && devid !== undefined)
-    return `Run it again when the guest answers, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
+    return `Run it again when the guest responds, or run "pvusb controller destroy ${domid} ${devid}", which does not wait for it.`;
   return remedy === ERROR_KINDS[code].remedy ? commandRemedy(code) : remedy;
 }
 

@@ -26,6 +26,6 @@ export async function observeRules(
 
 /** Changes the file. @throws {PvusbError} `rules-denied`: there is none */
 export async function changeRules(host: Host, change: (text: string) => string): Promise<void> {
-  if (!host.rules) throw new PvusbError('rules-denied', 'This host has no folder of rules.');
+  if (!host.rules) throw new PvusbError('rules-denied', 'This host has no rules directory.');
   await host.rules.change(MAIN, change);
 }

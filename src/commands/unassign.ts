@@ -47,7 +47,7 @@ function ruleAt(rules: readonly Rule[], name: string): Rule {
   if (line === undefined)
     throw new PvusbError(
       'invalid-argument',
-      `${JSON.stringify(name)} is not the place of a rule: places are like assignments.conf:3.`,
+      `${JSON.stringify(name)} is not a rule: name one by file and line, as in assignments.conf:3.`,
       { remedy: 'See "pvusb unassign --help".' },
     );
   const rule = rules.find(({ place }) => place.file === file && place.line === Number(line));

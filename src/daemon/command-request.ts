@@ -68,7 +68,8 @@ export class LauncherReader {
 
   #next(bytes: Buffer): FromLauncher | undefined {
     const type = String.fromCharCode(bytes[0]!);
-    if (type !== (this.#hasRequest ? 'i' : 'r')) throw new CommandProtocolError('This is no launcher.');
+    if (type !== (this.#hasRequest ? 'i' : 'r'))
+      throw new CommandProtocolError('The peer is not a launcher.');
     const length = bytes.length < HEAD ? 0 : bytes.readUInt32BE(1);
     if (length > (type === 'r' ? REQUEST_MAX : 0)) throw new CommandProtocolError('A frame is too long.');
     const end = HEAD + length;
@@ -124,7 +125,7 @@ function toNumber(text: string | undefined, max: number): number | undefined {
 function toColumns(text: string | undefined): number | undefined {
   if (text === '') return undefined;
   const columns = toNumber(text, 99_999);
-  if (!columns) throw new CommandProtocolError('A width is no number.');
+  if (!columns) throw new CommandProtocolError('A width is not a number.');
   return columns;
 }
 
@@ -139,7 +140,7 @@ function toEnvironment(untrustedVariables: readonly string[]): Readonly<Record<s
     const at = text.indexOf('=');
     const name = text.slice(0, at);
     if (at < 1 || !PASSED_ON.test(name))
-      throw new CommandProtocolError('A variable is none that is passed on.');
+      throw new CommandProtocolError('A variable is not one of those that are passed on.');
     return [name, text.slice(at + 1)] as const;
   });
   return Object.fromEntries(variables.toReversed());

@@ -147,7 +147,7 @@ export class Daemon implements Service {
     const sentence =
       this.#state === 'starting'
         ? 'The daemon is still starting.'
-        : 'The daemon has lost xenstored, and is trying it again.';
+        : 'The daemon has lost its connection to xenstored and is trying to reconnect.';
     throw this.#why ?? new PvusbError('xenstore-unreachable', sentence);
   }
 

@@ -1,4 +1,4 @@
-/** What waits for a word: devices that rules of mode `ask` would give to guests that run. */
+/** What is waiting for approval: devices that rules of mode `ask` would give to guests that run. */
 import { createHash } from 'node:crypto';
 import { type Assignment, deviceAt, domainAt, type Inventory } from '../pvusb/index.js';
 import type { AskRequest } from './service.js';

@@ -237,11 +237,7 @@ export async function removeDevice(
       if ((await inTime(deleted.arrived)) || !(await exists(qmp, id, { signal, withinMs }))) return 'removed';
       leftMs -= lookMs;
       if (leftMs <= 0) {
-        throw new QmpError(
-          'timeout',
-          `device_del ${id}`,
-          'it is still there: the guest has not let go of it',
-        );
+        throw new QmpError('timeout', `device_del ${id}`, 'it is still there: the guest has not released it');
       }
       lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS, leftMs);
       // What happens between the query and this is seen by the next query.

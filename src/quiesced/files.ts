@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { QuiescedFilesError } from './errors.js';
 import { formatQuiesced, isToken, parseQuiesced, type QuiescedGuest } from './guest.js';
 
-/** Where what outlives a reboot is, unless told otherwise. */
+/** Where state that survives a reboot is kept, by default. */
 export const STATE_ROOT = '/var/lib/pvusb';
 
 /** Their folder below that, and how their names end. */
@@ -73,7 +73,7 @@ async function readGuest(path: string, token: string): Promise<QuiescedGuest | u
   if (text === undefined) return undefined;
   const guest = parseQuiesced(text, token);
   if (guest) return guest;
-  throw new QuiescedFilesError(`${path} is not what pvusb has written`);
+  throw new QuiescedFilesError(`${path} is not a valid record of pvusb`);
 }
 
 /** Made beside the file, and renamed when it is on disk. What a killed process has left there is overwritten. */

@@ -32,7 +32,7 @@ export interface QuiescedGuest {
   /** It was restored, but not completely: rules apply to it again. */
   readonly isIncomplete: boolean;
   readonly controllers: readonly QuiescedController[];
-  /** What it has not got back. */
+  /** What it did not get back. */
   readonly devices: readonly QuiescedDevice[];
 }
 

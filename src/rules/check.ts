@@ -55,7 +55,7 @@ function beside(rule: Rule, alike: readonly Rule[]): Doubt | undefined {
   if (rival)
     return {
       doubt: 'contradictory',
-      message: `${formatPlace(rival.place)} wants the same devices otherwise: neither is followed.`,
+      message: `${formatPlace(rival.place)} contradicts this for the same devices: neither applies.`,
     };
   const first = alike.find((other) => other.mode === rule.mode && other.guest === rule.guest);
   if (first === rule || !first) return undefined;
@@ -86,7 +86,9 @@ function denied(rule: Rule, rules: readonly Rule[]): Doubt | undefined {
       specificity(other.identity) >= rank &&
       includes(other.identity, rule.identity),
   );
-  return deny && { doubt: 'unreachable', message: `${formatPlace(deny.place)} denies all that it is about.` };
+  return (
+    deny && { doubt: 'unreachable', message: `${formatPlace(deny.place)} denies everything that it matches.` }
+  );
 }
 
 /** Whether every device of the second identity has the first one: what the first says, the second says too. */
@@ -106,6 +108,6 @@ function crowded(rule: Rule): Doubt | undefined {
   if (port === undefined || identity.socket !== undefined || isAboutOne(rule)) return undefined;
   return {
     doubt: 'one-port',
-    message: `It is about any number of devices, but names one port: only the first gets it.`,
+    message: `It matches any number of devices but names one port: only the first gets it.`,
   };
 }

@@ -20,7 +20,7 @@ export type Verdict =
   | { readonly verdict: 'denied'; readonly by: Rule }
   /** Rules that are as specific as each other want different things. */
   | { readonly verdict: 'tied'; readonly rules: readonly Rule[] }
-  /** The rule is about one device, and these are alike. */
+  /** The rule is for one device, but these are alike. */
   | { readonly verdict: 'ambiguous'; readonly rule: Rule; readonly alike: readonly Busid[] }
   | { readonly verdict: 'none' };
 

@@ -39,7 +39,7 @@ export function cutLine(untrustedLine: string): Line {
     const isApart = match(BLANKS) !== null || words.length === 0;
     if (at === untrustedLine.length || untrustedLine[at] === '#')
       return { words, end: columnOf(untrustedLine, at) };
-    if (!isApart) return fault(at, 'A blank is missing before this.');
+    if (!isApart) return fault(at, 'A space is missing before this.');
     const begin = at;
     const key = match(KEY)?.[0].slice(0, -1);
     const value = match(QUOTED)?.[1]?.replace(/\\(["\\])/g, '$1') ?? match(BARE)?.[0];

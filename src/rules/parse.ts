@@ -102,17 +102,17 @@ function ruleOf(mode: Word, guest: Word | undefined, rest: readonly Word[], end:
   if (!isDeny && Object.keys(identity).length === 0)
     throw new Refusal(
       end,
-      'This rule names no device: say id=, serial=, socket=, behind=, interface= or hash=.',
+      'This rule names no device: use id=, serial=, socket=, behind=, interface= or hash=.',
     );
   const devid = numberOf(said.get('controller'), 0, 65_535);
   const port = numberOf(said.get('port'), 1, 31);
   const followS = numberOf(said.get('follow'), 0, FOLLOW_MAX_S);
   const portWord = said.get('port');
   if (portWord && devid === undefined)
-    throw new Refusal(portWord.column, 'A port needs its controller: say controller= too.');
+    throw new Refusal(portWord.column, 'A port needs its controller: add controller= too.');
   for (const key of isDeny ? ['controller', 'port', 'follow', 'every'] : []) {
     const word = said.get(key);
-    if (word) throw new Refusal(word.column, `${key} means nothing in a rule that denies.`);
+    if (word) throw new Refusal(word.column, `${key} has no meaning in a deny rule.`);
   }
   const name = said.get('name')?.value;
   return {
@@ -162,10 +162,13 @@ function saidBy(words: readonly Word[]): ReadonlyMap<string, Word> {
   for (const word of words) {
     const key = word.key ?? (word.value === 'every' ? 'every' : undefined);
     if (key === undefined)
-      throw new Refusal(word.column, `${quoted(word)} is not a setting: settings are like id=46f4:0001.`);
+      throw new Refusal(
+        word.column,
+        `${quoted(word)} is not a setting: settings have the form id=46f4:0001.`,
+      );
     if (word.key === 'every' || !(Object.hasOwn(IDENTITY_KEYS, key) || OTHER_KEYS.includes(key)))
       throw new Refusal(word.column, `There is no setting ${JSON.stringify(key)}.`);
-    if (said.has(key)) throw new Refusal(word.column, `${key} is said twice.`);
+    if (said.has(key)) throw new Refusal(word.column, `${key} is given twice.`);
     if (word.value.length > TEXT_MAX)
       throw new Refusal(word.column, `${key} has more than ${TEXT_MAX} characters.`);
     said.set(key, word);
@@ -193,7 +196,7 @@ function identityOf(said: ReadonlyMap<string, Word>): Identity {
         `${quoted(word)} is not a value of ${key}: it is like ${EXAMPLES[key]}.`,
       );
     const twice = Object.keys(value).find((part) => part in identity);
-    if (twice) throw new Refusal(word.column, `${key} says what id= says already.`);
+    if (twice) throw new Refusal(word.column, `${key} repeats what id= already says.`);
     identity = { ...identity, ...value };
   }
   return identity;

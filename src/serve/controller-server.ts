@@ -162,7 +162,7 @@ export class ControllerServer {
     const nowMs = clock.nowMs();
     this.#connects = this.#connects.filter((atMs) => nowMs - atMs < CONNECTS_AT_ONCE * CONNECT_EACH_MS);
     if (this.#connects.length >= CONNECTS_AT_ONCE) {
-      this.#log('the guest connects again and again: it is left alone');
+      this.#log('the guest keeps reconnecting and is left alone');
       return;
     }
     this.#connects.push(nowMs);
@@ -171,7 +171,7 @@ export class ControllerServer {
     const untrusted = await client.readMany(keys.map((key) => `${frontend}/${key}`));
     const [urbRef, connectionRef, eventChannel] = untrusted.map(parseNumber);
     if (urbRef === undefined || connectionRef === undefined || eventChannel === undefined) {
-      this.#log('the guest speaks another protocol: it has no rings of PVUSB');
+      this.#log('the guest speaks another protocol: it has no PVUSB rings');
       return;
     }
     const rings = { urbRef, connectionRef, eventChannel };

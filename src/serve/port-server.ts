@@ -99,9 +99,7 @@ export class PortServer {
       const isApproved = this.#fingerprint === undefined || shown?.fingerprint === this.#fingerprint;
       if (!shown || !isApproved) {
         await device.close();
-        throw new Error(
-          isApproved ? 'it has no descriptors' : 'it is another device than the one that was lent',
-        );
+        throw new Error(isApproved ? 'it has no descriptors' : 'it is not the device that was lent');
       }
       this.#fingerprint = shown.fingerprint;
       this.#device = device;

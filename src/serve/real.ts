@@ -66,7 +66,7 @@ async function inTurn<T>(
 /** Where a device is, and the hub that it is plugged into. */
 async function placeOf(sysfs: Sysfs, untrustedName: string): Promise<UsbfsPlace> {
   const busid = parseBusid(untrustedName);
-  if (busid === undefined) throw new Error('what the port names is no device');
+  if (busid === undefined) throw new Error('the port does not name a device');
   const above = hubOf(busid)!;
   const devices = await sysfs.devices({ wanted: [busid, above] });
   const device = devices.find((one) => one.busid === busid);

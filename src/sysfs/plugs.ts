@@ -10,7 +10,7 @@ const NODES = '/dev/bus/usb';
 
 /** Something may have been plugged in or pulled out since the last turn. */
 export interface Plugs {
-  /** Nothing changes without a report, and losses are reported: whoever listens need not look at intervals. */
+  /** Nothing changes without a report, and losses are reported: listeners need not poll. */
   readonly isComplete?: boolean;
   /**
    * Waits for that, and says which: nodes (`003/011`: bus and address), in a published simulation names of devices; the

@@ -104,7 +104,7 @@ describe('the audit', () => {
     rmSync(join(folder, middle!));
     const [, newest] = filesIn(folder);
     assert.deepEqual((await verifyAudit(folder)).broken, {
-      ...{ file: newest, line: 1, why: 'the file does not go on from the one before' },
+      ...{ file: newest, line: 1, why: 'the file does not continue the one before it' },
     });
   });
 

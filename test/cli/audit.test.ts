@@ -33,8 +33,8 @@ describe('pvusb audit', () => {
       ].join('\n'),
     );
     assert.match((await run('show', '--guest', 'u2')).stdout, /^TIME[^\n]*\n[^\n]* detach [^\n]*\n$/);
-    assert.equal((await run('show', '--device', '9-9')).stdout, 'There are no such changes.\n');
-    assert.equal((await run('show', '--since', '1m')).stdout, 'There are no such changes.\n');
+    assert.equal((await run('show', '--device', '9-9')).stdout, 'No matching changes.\n');
+    assert.equal((await run('show', '--since', '1m')).stdout, 'No matching changes.\n');
     const lines = (await run('show', '--since', '2026-11-28T09:30Z', '--json')).stdout.trimEnd().split('\n');
     assert.deepEqual(
       lines.map((line) => (JSON.parse(line) as { seq: number }).seq),
@@ -49,7 +49,7 @@ describe('pvusb audit', () => {
     const { folder, run } = await audited(t);
     assert.deepEqual(await run('verify'), {
       status: 0,
-      stdout: 'The audit is whole: 1 file, 3 lines, number 1 to 3.\n',
+      stdout: 'The audit log is intact: 1 file, 3 lines, numbered 1 to 3.\n',
       stderr: '',
     });
     const name = readdirSync(folder).find((one) => one.startsWith('audit-'))!;
@@ -57,7 +57,7 @@ describe('pvusb audit', () => {
     writeFileSync(join(folder, name), text.replace('"4-1"', '"4-2"'));
     assert.deepEqual(await run('verify'), {
       status: 1,
-      stdout: `The audit is broken: ${name}, line 2: it does not go on from the line before, or was changed.\n`,
+      stdout: `The audit log is broken: ${name}, line 2: it does not continue the line before it, or was changed.\n`,
       stderr: '',
     });
     const { broken } = JSON.parse((await run('verify', '--json')).stdout) as { broken: { line: number } };
@@ -67,7 +67,7 @@ describe('pvusb audit', () => {
   it('verify fails where there is none', async () => {
     const env = { PVUSB_AUDIT: '/nonexistent' };
     const { status, stdout } = await runPvusb(['audit', 'verify'], { env });
-    assert.deepEqual([status, stdout], [1, 'There is no audit in /nonexistent.\n']);
+    assert.deepEqual([status, stdout], [1, 'There is no audit log in /nonexistent.\n']);
     const wrong = await runPvusb(['audit', 'show'], { env: { PVUSB_AUDIT: '/dev/null' } });
     assert.equal(wrong.status, 3);
     assert.match(wrong.stderr, /^pvusb: \/dev\/null cannot be read \(ENOTDIR\)\.\n.*\(audit-failed\)\n$/);

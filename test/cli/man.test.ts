@@ -101,6 +101,10 @@ describe('the man page', () => {
     }
   });
 
+  it('has no links, which a terminal cannot follow', () => {
+    assert.doesNotMatch(page, /\]\(/);
+  });
+
   it('has only characters that every terminal and every roff has', () => {
     assert.doesNotMatch(page, /[^\n\x20-\x7e]/);
     assert.doesNotMatch(page, /\n\n|[ \t]$/m);
@@ -131,7 +135,7 @@ describe('the man page', () => {
       isThere('fish pvusb completion fish >', '~/.config/fish/completions/pvusb.fish');
       isThere('pvusb devices', 'pvusb attach u1 4-1 --dry-run', 'pvusb attach u1 4-1', 'pvusb list u1');
       isThere('eval "$(grep ^export /tmp/host.env)"');
-      isThere('WAITING for the guest', 'the host side has it; the guest has not taken it yet');
+      isThere('WAITING for the guest', 'the host side is ready; the guest has not taken it yet');
       isThere('/var/run/xen/qmp-libxl-DOMID');
       for (const line of lines) assert.doesNotMatch(line, /[‐’‘˜ˆ]/, 'what cannot be pasted');
     });
@@ -162,6 +166,17 @@ describe('roff', () => {
     const lines = prose(`${'word '.repeat(30)}${'x'.repeat(100)} ${'w'.repeat(77)} .dot`);
     assert.ok(lines.every((line) => line.length <= 78 || line === 'x'.repeat(100)));
     assert.equal(lines.at(-1), '\\&.dot');
+  });
+
+  it('goes on with text after what is typed', () => {
+    assert.deepEqual(formatHelp('Do this:\n  type this\nIt fails\notherwise.'), [
+      'Do this:',
+      '.EX',
+      'type this',
+      '.EE',
+      '.nh',
+      'It fails otherwise.',
+    ]);
   });
 
   it('recognises lists and examples in a help text by their indentation', () => {

@@ -88,7 +88,10 @@ describe('the commands that know files', () => {
     }
     const { status, stderr } = await stage.run('apply', 'u2', join(stage.dir, 'none.cfg'));
     assert.equal(status, 1);
-    assert.match(stderr, /none\.cfg cannot be read: ENOENT\.[\s\S]*\(invalid-configuration\)/);
+    assert.match(
+      stderr,
+      /There is no file .*none\.cfg\.\nCheck the name of the file\. \(invalid-configuration\)/,
+    );
     assert.deepEqual(differences(before, await stage.look()), []);
   });
 
@@ -128,7 +131,7 @@ describe('the commands that know files', () => {
     );
     assert.equal(
       await stage.done('prepare', path),
-      `1-1 is attached to port 2 of controller 0 of domain u2.\nDomain u2 has all that ${path} names.\n`,
+      `1-1 is attached to port 2 of controller 0 of domain u2.\nDomain u2 has everything that ${path} names.\n`,
     );
     assert.match(await stage.done('list', 'u2'), /3-2[\s\S]*1-1[\s\S]*4-1/);
     const nameless = file('nameless.cfg', 'usbdev=["hostbus=1,hostaddr=2"]');
@@ -143,7 +146,7 @@ describe('the commands that know files', () => {
     assert.equal(config.c_info.name, 'u2');
     for (const value of [config, { domid: 2, config }, [{ domid: 2, config }]]) {
       const path = file('u2.json', `${JSON.stringify(value)}\0`);
-      assert.equal(await stage.done('prepare', path), `Domain u2 has all that ${path} names.\n`);
+      assert.equal(await stage.done('prepare', path), `Domain u2 has everything that ${path} names.\n`);
     }
     const nameless = { c_info: { name: 2 }, usbdevs: [] };
     for (const value of [{}, [], [{ config }, { config }], nameless, [{ config: null }]]) {

@@ -24,8 +24,8 @@ describe('import', () => {
     const { status, stdout, stderr } = await runPvusb(['import', 'usbguard', path, '--guest', 'u1']);
     assert.equal(status, 1);
     assert.match(stdout, /^# block with-interface one-of \{ 03:\*:\* \}\ndeny \* interface=03\/\*$/m);
-    assert.match(stdout, /^# {3}not the same, but like it: ask u1 id=046d:c52b every$/m);
-    assert.equal(stderr, `pvusb: ${path}:2:17: name cannot be said in our rules.\n`);
+    assert.match(stdout, /^# {3}similar, but not the same: ask u1 id=046d:c52b every$/m);
+    assert.equal(stderr, `pvusb: ${path}:2:17: name cannot be expressed in pvusb rules.\n`);
   });
 
   it('ends with 0 if everything could be said', async () => {
@@ -51,7 +51,7 @@ describe('import', () => {
     assert.equal(
       stderr,
       `pvusb: ${path}:2:9: USBGuard wants a blank here, not the end of the line.\n` +
-        'pvusb: There are no rules: what the other program does not read is not in force.\n',
+        'pvusb: No rules were made: a file that the other program rejects is not in force.\n',
     );
   });
 
@@ -61,7 +61,7 @@ describe('import', () => {
       [['import', 'nosuch', path], 'import takes the name of a format: usbguard, xapi; not "nosuch".'],
       [['import', 'xapi', path, '--guest', '*'], '--guest takes the name or uuid of a guest, not "*".'],
       [['import', 'xapi', path, '--guest', 'u1', '--mode', 'deny'], '--mode is auto or ask, not "deny".'],
-      [['import', 'xapi', path, '--mode', 'auto'], '--mode is about a guest: name it with --guest.'],
+      [['import', 'xapi', path, '--mode', 'auto'], '--mode needs a guest: name it with --guest.'],
     ] as const) {
       const { status, stderr } = await runPvusb(argv);
       const remedy = 'See "pvusb import --help". (invalid-argument)';
@@ -69,7 +69,7 @@ describe('import', () => {
     }
     const { status, stderr } = await runPvusb(['import', 'xapi', join(dir, 'nosuch')]);
     assert.equal(status, 1);
-    assert.match(stderr, /cannot be read: ENOENT/);
+    assert.match(stderr, /There is no file /);
   });
 });
 

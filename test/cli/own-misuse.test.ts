@@ -27,6 +27,7 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
   ],
   ['list u1 u2', "Too many arguments for 'list'. Expected 1 argument but got 2.", 'See "pvusb list --help".'],
   ['list --json=frob', "Unknown option '--json=frob'.", 'See "pvusb list --help".'],
+  ['unassign', "Missing required argument 'rule'.", 'See "pvusb unassign --help".'],
   ['controller frob', "Unknown command 'frob'.", 'See "pvusb controller --help".'],
   ['controller add', "Missing required argument 'domain'.", 'See "pvusb controller add --help".'],
   [
@@ -49,7 +50,11 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
     'detach takes a device ("pvusb detach 4-1"), or a domain, controller and port ("pvusb detach u1 0 1").',
     'See "pvusb detach --help".',
   ],
-  ['prepare /dev/null --wait long', '--wait takes seconds, not "long".', 'See "pvusb prepare --help".'],
+  [
+    'prepare /dev/null --wait long',
+    '--wait takes a number of seconds, not "long".',
+    'See "pvusb prepare --help".',
+  ],
   ['frob --help', "Unknown command 'frob'.", 'See "pvusb --help".'],
   ['help atach', "Unknown command 'atach'.", 'Did you mean attach? See "pvusb --help".'],
   ['help controller frob', "Unknown command 'frob'.", 'See "pvusb controller --help".'],
@@ -77,7 +82,8 @@ describe('a wrong command line', () => {
   it('is a command without its second word: its help says which there are', async () => {
     const { status, stdout, stderr } = await run(['controller', '--json']);
     assert.equal(status, 2, stderr);
-    assert.equal(JSON.parse(stdout).error.code, 'invalid-argument');
+    const { code, remedy } = JSON.parse(stdout).error;
+    assert.deepEqual([code, remedy], ['invalid-argument', 'See "pvusb controller --help".']);
   });
 
   it("is data with --json of xl's commands too", async () => {

@@ -110,9 +110,9 @@ describe('the commands that write', () => {
       'already-attached',
       'already attached to port 1 of controller 0 of u1 (domain 1).\nDetach it',
     ],
-    ['attach u1 3-8', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
-    ['attach u1 3-8 -c 0', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
-    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'u1 (domain 1).\nIt is where it was asked to be; '],
+    ['attach u1 3-8', 'already-attached', 'u1 (domain 1).\nIt is already where you asked for it; '],
+    ['attach u1 3-8 -c 0', 'already-attached', 'u1 (domain 1).\nIt is already where you asked for it; '],
+    ['attach u1 3-8 -c 0 -p 1', 'already-attached', 'u1 (domain 1).\nIt is already where you asked for it; '],
     ['attach u1 3-8 -c 0 -p 2', 'already-attached', 'u1 (domain 1).\nDetach it there first.'],
     ['attach 0 4-1', 'invalid-argument', 'Domain 0'],
     ['detach 4-1', 'port-empty', '4-1'],
@@ -158,7 +158,7 @@ describe('the commands that write', () => {
     const help = (await stage.done('release', '--help')).replace(/\s+/g, ' ');
     assert.match(
       help,
-      /without waiting for the guest: one that runs loses them as if they were pulled out\./,
+      /without waiting for the guest: a running guest loses them as if they had been pulled out\./,
     );
   });
 

@@ -89,7 +89,7 @@ describe('output that cannot be written', () => {
 
   it('is told at once by what runs on', async () => {
     const watch = startShell(`exec ${SHELL_COMMAND} watch > /dev/full`, stage.env);
-    await watch.complains(`pvusb: Standard output cannot be written any more: ${FULL}.\n`);
+    await watch.complains(`pvusb: Standard output can no longer be written: ${FULL}.\n`);
     watch.child.kill('SIGTERM');
     const { status, stderr } = await watch.ended();
     assert.deepEqual([status, stderr.endsWith(DONE)], [6, true], stderr);

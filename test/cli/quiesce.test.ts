@@ -64,7 +64,7 @@ describe('pvusb quiesce and restore', () => {
       },
     ]);
     assert.match(await stage.done('quiesced'), / incomplete /);
-    assert.equal(await stage.done('restore', token, '--forget'), 'What u1 had is forgotten.\n');
+    assert.equal(await stage.done('restore', token, '--forget'), 'What u1 had is discarded.\n');
     const unknown = await stage.run('restore', token);
     assert.deepEqual(
       [unknown.status, unknown.stderr],

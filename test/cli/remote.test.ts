@@ -154,7 +154,7 @@ describe('pvusb --host', () => {
     );
     assert.match((await there('doctor')).stdout, /Nothing is wrong\.\n/);
     await there('quiesce', 'u1');
-    assert.equal((await there('restore', token, '--forget')).stdout, 'What u1 had is forgotten.\n');
+    assert.equal((await there('restore', token, '--forget')).stdout, 'What u1 had is discarded.\n');
   });
 
   it('lists the devices that wait, and answers', async () => {
@@ -171,9 +171,9 @@ describe('pvusb --host', () => {
     );
     assert.equal(
       (await runPvusb(['refuse', id!], { env })).stdout,
-      'u2 does not get 1-1; it is asked again when the device is plugged in again.\n',
+      'u2 does not get 1-1; you will be asked again when the device is next plugged in.\n',
     );
-    assert.equal((await there('requests')).stdout, 'No device waits for a word.\n');
+    assert.equal((await there('requests')).stdout, 'No device is waiting for approval.\n');
     const { status, stderr } = await there('allow', id!);
     assert.deepEqual([status, ERROR_TEXT.exec(stderr)?.[1]], [1, 'no-such-request']);
     const gone = await runPvusb(['requests'], { env: { PVUSB_API_SOCKET: join(stage.dir, 'no') } });

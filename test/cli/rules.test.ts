@@ -35,7 +35,7 @@ describe('the commands about rules', () => {
     );
     assert.match(await stage.done('explain', '4-1'), /\nThere are no rules\.\n$/);
     assert.equal(await stage.done('check'), '0 rules, nothing is wrong.\n');
-    assert.equal(await stage.done('reconcile'), 'Guests have what the rules give them now.\n');
+    assert.equal(await stage.done('reconcile'), 'Guests now have what the rules give them.\n');
   });
 
   it('assign names a device by its serial number, or by its socket, and writes nothing in a dry run', async () => {
@@ -71,7 +71,7 @@ describe('the commands about rules', () => {
     const table = await stage.done('assignments');
     assert.match(table, /^RULE +GUEST +MODE +STATE +BUSID +DEVICE\n/);
     assert.match(table, /^assignments\.conf:\d+ +u1 +auto +pending +4-1 /m);
-    assert.match(table, /^assignments\.conf:\d+: It is given when someone says so: pvusb attach u2 3-6$/m);
+    assert.match(table, /^assignments\.conf:\d+: It is waiting for approval: pvusb attach u2 3-6$/m);
     const explained = await stage.done('explain', '4-1', 'u1');
     assert.match(
       explained,
@@ -93,9 +93,9 @@ describe('the commands about rules', () => {
     assert.equal(
       await stage.done('reconcile'),
       '4-1 is attached to port 1 of controller 0 of domain 1.\n' +
-        'Guests have what the rules give them now. "pvusb assignments" shows why 1 more is not.\n',
+        'Guests now have what the rules give them. "pvusb assignments" shows why 1 more rule is not fulfilled.\n',
     );
-    assert.match(await stage.done('reconcile'), /^Guests have/);
+    assert.match(await stage.done('reconcile'), /^Guests now have/);
     const { assignments } = JSON.parse(await stage.done('reconcile', '--json')) as {
       assignments: { status: string }[];
     };
@@ -123,10 +123,15 @@ describe('the commands about rules', () => {
     );
     await refused('rules-invalid', 'assign', 'u2', '3-2');
     await refused('rules-invalid', 'reconcile');
+    mkdirSync(join(stage.dir, 'empty'));
     assert.equal(
-      await stage.done('check', '--rules', join(stage.dir, 'none')),
+      await stage.done('check', '--rules', join(stage.dir, 'empty')),
       '0 rules, nothing is wrong.\n',
     );
+    for (const words of [['check'], ['explain', '3-2']]) {
+      const misspelt = await refused('invalid-configuration', ...words, '--rules', join(stage.dir, 'none'));
+      assert.match(misspelt, /^pvusb: There is no folder .*\/none\.\nCheck the name of the folder\. /);
+    }
     const check = await stage.run('check');
     assert.equal(check.status, 1);
     assert.match(
@@ -204,7 +209,7 @@ describe('the commands about rules', () => {
     );
     assert.equal(
       await stage.done('prepare', '--domain', 'u2'),
-      '4-1 is attached to port 1 of controller 0 of domain u2.\nDomain u2 has all that the rules assign to it.\n',
+      '4-1 is attached to port 1 of controller 0 of domain u2.\nDomain u2 has everything that the rules assign to it.\n',
     );
   });
 

@@ -46,7 +46,7 @@ const USBGUARD: readonly Case[] = [
     text: 'allow 1234:abcd name "x" if false',
     guest: 'u1',
     rules: [],
-    said: ['1:26: It is about no device: its condition is never met.'],
+    said: ['1:26: It matches no device: its condition is never met.'],
   },
   {
     what: 'ids that no device has',
@@ -60,18 +60,18 @@ const USBGUARD: readonly Case[] = [
     what: 'several values at once',
     text: 'block serial { "a" "b" }',
     rules: [],
-    said: ["1:7: It is about no device: none has several values of serial. USBGuard's one-of is for that."],
+    said: ["1:7: It matches no device: none has several values of serial. USBGuard's one-of is for that."],
   },
   {
-    what: 'what cannot be said',
+    what: 'what cannot be expressed',
     text: 'block name "x" via-port "1-2" parent-hash "y" with-connect-type "hotplug" if random',
     rules: [],
     said: [
-      '!1:7: name cannot be said in our rules.',
-      '!1:16: via-port cannot be said in our rules. socket= is the name of a socket that lasts: see "pvusb devices".',
-      '!1:31: parent-hash cannot be said in our rules. behind= names a hub by its socket: see "pvusb devices".',
-      '!1:47: with-connect-type cannot be said in our rules.',
-      '!1:75: The condition random cannot be said in our rules.',
+      '!1:7: name cannot be expressed in pvusb rules.',
+      '!1:16: via-port cannot be expressed in pvusb rules. socket= is the name of a socket that lasts: see "pvusb devices".',
+      '!1:31: parent-hash cannot be expressed in pvusb rules. behind= names a hub by its socket: see "pvusb devices".',
+      '!1:47: with-connect-type cannot be expressed in pvusb rules.',
+      '!1:75: The condition random cannot be expressed in pvusb rules.',
     ],
   },
   {
@@ -90,7 +90,7 @@ const USBGUARD: readonly Case[] = [
     rules: ['# deny * interface=08/*,03/*'],
     said: [
       '!1:8: "with-interface all-of { 08:*:* 03:*:* }" wants several at once; interface= denies for any of them, as one-of does.',
-      '!2:1: Line 1 may deny some of these devices first, and is no rule.',
+      '!2:1: Line 1 may deny some of these devices first, and is not a rule.',
     ],
   },
   {
@@ -98,7 +98,7 @@ const USBGUARD: readonly Case[] = [
     text: 'allow serial " x"',
     guest: 'u1',
     rules: [],
-    said: ['!1:7: Blanks around a serial number cannot be said: our rules do not see them.'],
+    said: ['!1:7: Spaces around a serial number cannot be expressed: pvusb rules ignore them.'],
   },
   {
     what: 'rules for USBGuard itself',
@@ -107,7 +107,7 @@ const USBGUARD: readonly Case[] = [
     rules: ['# deny * id=1234:abcd', 'auto u1 id=046d:*'],
     said: [
       "!1:1: A rule that begins with match is for USBGuard's own use: in a file it ends the search, and does nothing.",
-      '!2:1: Line 1 may deny some of these devices first, and is no rule.',
+      '!2:1: Line 1 may deny some of these devices first, and is not a rule.',
     ],
   },
   {
@@ -122,8 +122,8 @@ const USBGUARD: readonly Case[] = [
     guest: 'u1',
     rules: ['auto u1 id=046d:*', 'deny * id=1234:*'],
     said: [
-      '2:1: It never decides: line 1 comes first, and is about all of its devices.',
-      '4:1: It never decides: line 3 comes first, and is about all of its devices.',
+      '2:1: It never takes effect: line 1 comes first and matches all of its devices.',
+      '4:1: It never takes effect: line 3 comes first and matches all of its devices.',
     ],
   },
   {
@@ -154,9 +154,9 @@ const USBGUARD: readonly Case[] = [
     text: 'allow 046d:*\nblock with-interface one-of { 03:*:* }\nallow',
     rules: ['deny * interface=03/*'],
     said: [
-      '!1:1: It allows devices and names no guest: give one, and they may be for that guest.',
+      '!1:1: It allows devices but names no guest: name one, and they can be for that guest.',
       '!2:1: Devices that line 1 allows first are denied by this: no rule gives them to anybody.',
-      '!3:1: It allows devices and names no guest: give one, and they may be for that guest.',
+      '!3:1: It allows devices but names no guest: name one, and they can be for that guest.',
     ],
   },
   {
@@ -164,7 +164,7 @@ const USBGUARD: readonly Case[] = [
     text: 'allow id *:*',
     guest: 'u1',
     rules: [],
-    said: ['!1:1: It allows every device: a rule that gives has to name some.'],
+    said: ['!1:1: It allows every device: a rule that gives devices has to name them.'],
   },
 ];
 
@@ -190,17 +190,17 @@ const XAPI: readonly Case[] = [
     ],
   },
   {
-    what: 'what cannot be said',
+    what: 'what cannot be expressed',
     text: 'DENY: pid=0001 rel=0100\nDENY: vid=1234 subclass=01 prot=02\nDENY: class=03 prot=01\nALLOW: vid=1234',
     guest: 'u1',
     rules: ['# deny * id=1234:*', '# deny * interface=03/*'],
     said: [
-      '!1:16: rel cannot be said in our rules: they do not compare versions.',
-      '!1:7: pid without vid cannot be said in our rules.',
-      '!2:16: subclass without class means any class with it, which cannot be said in our rules.',
-      '!2:28: prot without class and subclass cannot be said in our rules.',
-      '!3:16: prot without class and subclass cannot be said in our rules.',
-      '!4:1: Line 1 may deny some of these devices first, and is no rule.',
+      '!1:16: rel cannot be expressed in pvusb rules: they do not compare versions.',
+      '!1:7: pid without vid cannot be expressed in pvusb rules.',
+      '!2:16: subclass without class means any class with it, which cannot be expressed in pvusb rules.',
+      '!2:28: prot without class and subclass cannot be expressed in pvusb rules.',
+      '!3:16: prot without class and subclass cannot be expressed in pvusb rules.',
+      '!4:1: Line 1 may deny some of these devices first, and is not a rule.',
     ],
   },
   {
@@ -219,7 +219,7 @@ const XAPI: readonly Case[] = [
     rules: ['auto u1 interface=03/*'],
     said: [
       '1:1: A rule gives whole devices: one with an interface that only another line allows is not given.',
-      '2:1: It never decides: line 1 comes first, and is about all of its devices.',
+      '2:1: It never takes effect: line 1 comes first and matches all of its devices.',
     ],
   },
 ];
@@ -265,15 +265,15 @@ describe('a file of rules', () => {
       formatImported('usbguard', 'rules.conf', imported),
       [
         '# From rules.conf (usbguard).',
-        "# USBGuard's allow means that the host may use a device, and is for no guest. What USBGuard blocks has no",
-        '# interfaces, and cannot be lent by pv until USBGuard allows it.',
+        "# USBGuard's allow lets the host use a device; it names no guest. A device that USBGuard blocks has no",
+        '# interfaces and cannot be lent with type pv until USBGuard allows it.',
         '',
         '# Keyboards',
         '# block with-interface one-of { 03:*:* }',
         'deny * interface=03/*',
         '# allow 046d:c52b name "x"',
         '#   (no rule)',
-        '#   not the same, but like it: ask "my guest" id=046d:c52b every',
+        '#   similar, but not the same: ask "my guest" id=046d:c52b every',
         '# allow 046d:c52b',
         '#   without what line 2 denies first:',
         'deny * id=046d:c52b interface=03/*',

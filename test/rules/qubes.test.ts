@@ -87,7 +87,7 @@ describe('a name of Qubes OS', () => {
       bad.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`),
       [
         '1:9: "1-2:046d:c52b::u030101" is not a value of id: it is like 46f4:0001 or 46f4:*.',
-        '2:32: serial says what id= says already.',
+        '2:32: serial repeats what id= already says.',
       ],
     );
   });

@@ -115,7 +115,7 @@ describe("a line of XAPI's policy", () => {
         '2:3: A policy begins with ALLOW or DENY.',
         '3:8: "é" is none of class=, subclass=, prot=, vid=, pid=, rel= with hexadecimal digits.',
         '4:17: pid has 4 hexadecimal digits.',
-        '6:16: A policy has one colon only.',
+        '6:16: A policy has only one colon.',
         '5:1: XAPI before 25.29 does not read a file with empty lines.',
         '7:2: XAPI does not read this file: a comment that has a line to itself begins in its first column.',
       ],

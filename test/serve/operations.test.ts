@@ -36,7 +36,7 @@ describe('a device', () => {
     const before = served.sim.usb.device('4-1')?.interfaces.map(({ driver }) => driver);
     const { plan, result } = await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
     assert.deepEqual([result.type, result.devid, result.port], ['pv', 0, 1]);
-    assert.ok(plan.steps.some(({ why }) => why === 'let the backend of pvusb open 4-1'));
+    assert.ok(plan.steps.some(({ why }) => why === 'let the pvusb backend open 4-1'));
     await served.settle();
     const guest = await served.guest(1);
     await guest.waitFor(1, true);
@@ -46,7 +46,7 @@ describe('a device', () => {
     await served.settle();
     assert.equal((await listDevices(host))[0]?.state, 'in-use');
     const info = await controllerInfo(host, { domain: 'u1', devid: 0 });
-    assert.equal(info.server, 'the backend of pvusb');
+    assert.equal(info.server, 'the pvusb backend');
     assert.deepEqual((await doctor(host)).findings, []);
     assert.deepEqual((await observe(host)).backend?.ports, [{ domid: 1, devid: 0, port: 1, state: 4 }]);
 

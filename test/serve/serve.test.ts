@@ -81,7 +81,7 @@ describe('the backend, seen from xenstore', () => {
     host.devices.set('4-1', host.devices.get('3-2')!);
     await server.plugged();
     await host.settle();
-    assert.match((await host.client.read(`${BACKEND}/port-reason/1`)) ?? '', /another device/);
+    assert.match((await host.client.read(`${BACKEND}/port-reason/1`)) ?? '', /not the device that was lent/);
     assert.deepEqual([...host.open.keys()], []);
     host.devices.set('4-1', stick);
     await server.plugged();

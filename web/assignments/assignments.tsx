@@ -9,8 +9,8 @@ const STATES: Readonly<
   Record<Assignment['status'], readonly [tone: 'good' | 'wait' | 'bad' | 'still', meaning: string]>
 > = {
   present: ['good', 'the guest has it'],
-  pending: ['wait', 'the device is here, and the guest does not have it yet'],
-  missing: ['still', 'the device is not plugged in, or the guest does not run'],
+  pending: ['wait', 'the device is plugged in, but the guest does not have it yet'],
+  missing: ['still', 'the device is not plugged in, or the guest is not running'],
   conflicting: ['bad', 'something else has the device, or the port'],
   denied: ['bad', 'a rule denies it'],
 };
@@ -24,7 +24,7 @@ export function Assignments() {
     <section class="panel" id="assignments" aria-labelledby="assignments-title" tabIndex={-1}>
       <header class="panel-head">
         <h2 id="assignments-title">Always</h2>
-        <span class="count">devices that come back by themselves</span>
+        <span class="count">devices that come back automatically</span>
       </header>
       {store.isLoaded.value && assignments.length === 0 && (
         <Empty>
@@ -40,7 +40,7 @@ export function Assignments() {
             <li key={`${one.file}:${one.line} ${one.busid}`} class="line">
               <div class="what">
                 <span class="name">
-                  {shown(device?.name ?? 'A device that is not here')} → {shown(one.guest)}
+                  {shown(device?.name ?? 'A device that is not plugged in')} → {shown(one.guest)}
                 </span>
                 <span>
                   <Chip tone={tone}>{one.status}</Chip>{' '}

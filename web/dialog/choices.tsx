@@ -58,7 +58,7 @@ export function Choices({ giving }: { readonly giving: Giving }) {
             );
           }}
         >
-          <option value="">the first that fits</option>
+          <option value="">the first suitable one</option>
           {ports.map(({ value, text }) => (
             <option key={value} value={value}>
               {text}
@@ -87,7 +87,7 @@ function Reason({ giving, isAdmin }: { readonly giving: Giving; readonly isAdmin
   const { value: plan } = operations.plan;
   const isRefused = plan.is === 'refused' && OVERRULED.has(plan.why.code);
   if (giving.force === undefined && !isRefused) return null;
-  if (!isAdmin) return <p class="meta">Only an admin can give it all the same, with a reason.</p>;
+  if (!isAdmin) return <p class="meta">Only an admin can give it anyway, with a reason.</p>;
   return (
     <form
       class="reason"
@@ -97,7 +97,7 @@ function Reason({ giving, isAdmin }: { readonly giving: Giving; readonly isAdmin
       }}
     >
       <label>
-        Reason to give it all the same
+        Reason to give it anyway
         <input
           type="text"
           maxLength={200}

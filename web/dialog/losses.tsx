@@ -10,7 +10,7 @@ export function Losses() {
   if (!device) return null;
   const { usedBy, uses = [] } = device;
   const lines = [
-    ...(usedBy === '-' ? [] : [`its driver ${usedBy} lets go of it`]),
+    ...(usedBy === '-' ? [] : [`its driver ${usedBy} releases it`]),
     ...uses.map(({ sentence }) => sentence.replace(/\.$/, '')),
   ];
   return (

@@ -39,7 +39,7 @@ function Content() {
     <div class="dialog-body">
       <h2 id="plan-title">{shown(title)}</h2>
       {isAsking && giving && <Choices giving={giving} />}
-      {isAsking && plan.is === 'refused' && <Problem why={plan.why} title="This cannot be done." />}
+      {isAsking && plan.is === 'refused' && <Problem why={plan.why} title="This is not possible." />}
       {isAsking && <Losses />}
       <div aria-live="polite">
         {isAsking && plan.is === 'planning' && <p class="meta">Planning…</p>}
@@ -47,7 +47,7 @@ function Content() {
         {isAsking && plan.is === 'planned' && <Rule results={plan.results} />}
         {!isAsking && (
           <Steps
-            title={phase.is === 'running' ? 'Being done' : 'What was done'}
+            title={phase.is === 'running' ? 'In progress' : 'What was done'}
             steps={operations.steps.value}
           />
         )}
@@ -89,7 +89,7 @@ function Buttons() {
           {shown(action.verb)}
         </button>
       )}
-      {phase.is === 'running' && <Button onPress={() => operations.giveUp()}>Give up and undo</Button>}
+      {phase.is === 'running' && <Button onPress={() => operations.giveUp()}>Stop and undo</Button>}
       {isOver && undo && <Button onPress={() => operations.open(undo)}>Undo…</Button>}
       <button ref={close} type="button" class="button" onClick={() => operations.close()}>
         {phase.is === 'asking' ? 'Cancel' : 'Close'}

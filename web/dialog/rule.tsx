@@ -16,8 +16,8 @@ export function Rule({ results }: { readonly results: readonly Result[] }) {
         <div key={rule}>
           <p>
             {added
-              ? 'A rule is made. The device is recognised by '
-              : 'There is such a rule already. The device is recognised by '}
+              ? 'A rule will be made. The device is recognised by '
+              : 'This rule exists already. The device is recognised by '}
             <strong>{identityWords(by)}</strong>.
           </p>
           <code>{shown(rule)}</code>
@@ -25,7 +25,7 @@ export function Rule({ results }: { readonly results: readonly Result[] }) {
       ))}
       {removed.map((rule) => (
         <div key={rule}>
-          <p>This rule is removed. The guest keeps what it has now.</p>
+          <p>This rule will be removed. The guest keeps what it has now.</p>
           <code>{shown(rule)}</code>
         </div>
       ))}

@@ -17,8 +17,8 @@ export function Findings() {
           <Button onPress={() => operations.open(repair())}>Repair…</Button>
         )}
       </header>
-      {findings === undefined && <p class="nothing">The doctor is looking…</p>}
-      {findings?.length === 0 && <Empty>In order: nothing is half done or left over.</Empty>}
+      {findings === undefined && <p class="nothing">Checking…</p>}
+      {findings?.length === 0 && <Empty>All in order: nothing is half done or left over.</Empty>}
       <ul class="list">
         {(findings ?? []).map(({ finding, severity, sentence, plan }) => (
           <li key={`${finding} ${sentence}`} class="line">
@@ -28,7 +28,7 @@ export function Findings() {
               </span>
               {plan && plan.steps.length > 0 && (
                 <details>
-                  <summary>What repairs it</summary>
+                  <summary>How it is repaired</summary>
                   <ol class="fix">
                     {plan.steps.map(({ why }, at) => (
                       <li key={`${at} ${why}`}>{shown(why)}</li>

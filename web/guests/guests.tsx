@@ -26,8 +26,8 @@ export function Guests() {
       </header>
       {store.isLoaded.value && guests.length === 0 && (
         <Empty>
-          No guest is running. Start one with <code>xl create</code>: it shows up here at once, and devices
-          can be given to it.
+          No guest is running. Start one with <code>xl create</code>: it appears here at once, and devices can
+          be given to it.
         </Empty>
       )}
       <ul class="guest-list">
@@ -59,10 +59,10 @@ function GuestPart({ guest, isOperator }: { readonly guest: Guest; readonly isOp
             {`domain ${guest.domid}`}
             {guest.type && ` · ${guest.type}`}
           </span>
-          {!guest.alive && <Chip tone="bad">gone, records are left</Chip>}
+          {!guest.alive && <Chip tone="bad">gone, records left over</Chip>}
         </h3>
         {guest.controllers.length === 0 && (
-          <p class="nothing">No USB controller yet: the first device brings one.</p>
+          <p class="nothing">No USB controller yet: one is added with the first device.</p>
         )}
         {guest.controllers.map((controller) => (
           <ControllerPart
@@ -125,7 +125,7 @@ function PortPart({ guest, controller, port, isOperator }: OfGuest & { readonly 
   const trouble = portTrouble(port);
   const known = store.view.value.devices.find((one) => one.busid === busid);
   const gone = store.view.value.gone.find((one) => one.busid === busid);
-  const name = known?.name ?? gone?.name ?? busid ?? 'something that is no device';
+  const name = known?.name ?? gone?.name ?? busid ?? 'something that is not a device';
   return (
     <li class="port">
       <div

@@ -21,7 +21,8 @@ export function Journal() {
       </header>
       {lines.length === 0 ? (
         <Empty>
-          Nothing has happened since this page was opened. Plugs, guests and operations are told here.
+          Nothing has happened since this page was opened. Devices plugged in and out, guests and operations
+          are listed here.
         </Empty>
       ) : (
         <ol class="journal">

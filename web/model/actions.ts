@@ -115,7 +115,7 @@ export function takeBack(view: View, { busid, domid, devid, port }: PortOf): Act
     calls: [{ route: 'detach', body: { domain: domid, devid, port } }],
     busids: [busid],
     domids: [domid],
-    done: () => (isHere ? `${deviceName} is back at the host.` : `Port ${port} of ${name} is free.`),
+    done: () => (isHere ? `${deviceName} is back on the host.` : `Port ${port} of ${name} is free.`),
     undo: isHere ? () => undoOfTaking(view, { busid, domid, devid, port }) : undefined,
   };
 }
@@ -135,7 +135,7 @@ export function alwaysGive(view: View, { busid, domid }: PortOf): Action {
     calls: [{ route: 'assign', body: { domain: domid, device: busid } }],
     busids: [busid],
     domids: [domid],
-    done: () => `${name} gets ${deviceName} whenever both are there.`,
+    done: () => `${name} gets ${deviceName} whenever both are present.`,
     undo: () => ({
       title: `Undo: no longer always give ${deviceName} to ${name}`,
       verb: 'Remove the rule',
@@ -170,7 +170,9 @@ export function answer(view: View, { id, busid, domid }: AskRequest, grant: bool
     busids: [busid],
     domids: [domid],
     done: () =>
-      grant ? `${name} has got ${deviceName}.` : `It is asked again when ${deviceName} is plugged in again.`,
+      grant
+        ? `${name} now has ${deviceName}.`
+        : `You will be asked again when ${deviceName} is next plugged in.`,
     undo: grant
       ? () => ({
           title: `Undo: take ${deviceName} back from ${name}`,
@@ -178,7 +180,7 @@ export function answer(view: View, { id, busid, domid }: AskRequest, grant: bool
           calls: [{ route: 'detach', body: { device: busid, domain: domid } }],
           busids: [busid],
           domids: [domid],
-          done: () => `${deviceName} is back at the host.`,
+          done: () => `${deviceName} is back on the host.`,
         })
       : undefined,
   };
@@ -196,7 +198,7 @@ export function repair(): Action {
       const { failures, remaining } = (result as AnswerOf<'doctorFix'>).result;
       if (failures.length > 0) return failures.join(' ');
       return remaining.some(({ severity }) => severity === 'wrong')
-        ? 'Something is left: see the findings.'
+        ? 'Something is left over: see the findings.'
         : 'Repaired.';
     },
   };

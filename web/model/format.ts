@@ -81,8 +81,7 @@ export function portTrouble({
   if (missing || state === 'missing')
     return { word: 'pulled out', why: 'The port is still taken until it is freed.' };
   if (state === 'waiting') return { word: 'waiting', why: 'The guest has not taken it yet.' };
-  if (state === 'not-opened')
-    return { word: 'not taken', why: 'The guest cannot have it: see the findings.' };
+  if (state === 'not-opened') return { word: 'not taken', why: 'The guest cannot use it: see the findings.' };
   if (state === 'other-device')
     return { word: 'another device', why: 'Another device is in that socket now.' };
   return undefined;
@@ -94,8 +93,8 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 }
 
 const IDENTITIES: Readonly<Record<string, string>> = {
-  serial: 'its serial number: it is recognised in every socket',
-  socket: 'this socket and its model: the same model in another socket is another device',
+  serial: 'its serial number: it is recognised in any socket',
+  socket: 'this socket and its model: the same model in another socket counts as another device',
   id: 'its model: every device of that model',
   interface: 'its class',
   hash: 'its descriptors',

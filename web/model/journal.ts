@@ -58,10 +58,10 @@ export function entryOf(event: StreamEvent, view: View): Entry | undefined {
     case 'operation':
       return event.phase === 'failed' ? bad(`Failed: ${event.what}.`) : undefined;
     case 'state':
-      if (event.state === 'unreachable') return bad('xenstored does not answer; the daemon tries it again.');
-      return event.state === 'ready' ? good('The daemon follows the host.') : undefined;
+      if (event.state === 'unreachable') return bad('xenstored does not answer; the daemon keeps trying.');
+      return event.state === 'ready' ? good('The daemon is following the host.') : undefined;
     case 'reset':
-      return plain('The page was away for long: everything was looked at again.');
+      return plain('The page was disconnected for a long time: everything was read again.');
     default:
       return undefined;
   }

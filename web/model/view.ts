@@ -11,7 +11,7 @@ export type Controller = Guest['controllers'][number];
 export type Port = Controller['ports'][number];
 /** A rule that gives a device to a guest, and what has become of it. */
 export type Assignment = AnswerOf<'assignments'>[number];
-/** A device that waits for a word. */
+/** A device waiting for approval. */
 export type AskRequest = AnswerOf<'requests'>[number];
 /** Something half done or left over. */
 export type Finding = AnswerOf<'doctor'>['findings'][number];

@@ -45,7 +45,7 @@ export function SignIn({
           </p>
         )}
         <p id="token-help" class="meta">
-          On the host, <code>pvusb token NAME --role operator</code> prints one, this once. It is kept until
+          On the host, <code>pvusb token NAME --role operator</code> prints one, only once. It is kept until
           this tab is closed.
         </p>
       </form>

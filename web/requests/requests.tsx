@@ -1,4 +1,4 @@
-/** Devices that wait for a word: a rule of mode `ask` would give them to a guest. */
+/** Devices waiting for approval: a rule of mode `ask` would give them to a guest. */
 import { answer } from '../model/actions.js';
 import { shown } from '../model/format.js';
 import { useApp, useRole } from '../parts/app.js';
@@ -13,7 +13,7 @@ export function Requests() {
   if (requests.length === 0) return null;
   return (
     <section class="panel notice" aria-labelledby="requests-title">
-      <h2 id="requests-title">Waiting for your word</h2>
+      <h2 id="requests-title">Waiting for approval</h2>
       <ul class="list">
         {requests.map((request) => {
           const device = devices.find(({ busid }) => busid === request.busid);

@@ -46,11 +46,11 @@ export class ApiError extends Error {
 export function apiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (thrown instanceof DOMException && thrown.name === 'AbortError')
-    return new ApiError('aborted', 'It was given up.', 'What was begun has been undone: see the journal.');
+    return new ApiError('aborted', 'It was stopped.', 'What had been started was undone: see the journal.');
   return new ApiError(
     'unreachable',
     'The daemon does not answer.',
-    'The page tries again by itself. Is "pvusb serve" running?',
+    'The page keeps trying. Is "pvusb serve" running?',
   );
 }
 
@@ -117,8 +117,8 @@ function errorIn(text: string, status: number): ApiError {
   } catch {
     return new ApiError(
       'not-understood',
-      `What answers is no daemon of pvusb (status ${status}).`,
-      'Load the page again.',
+      `The server that answers is not a pvusb daemon (status ${status}).`,
+      'Reload the page.',
     );
   }
 }

@@ -32,7 +32,7 @@ export function DeviceTree() {
       </header>
       {store.isLoaded.value && count === 0 && (
         <Empty>
-          No USB device is plugged in. Plug one in: it shows up here at once, and can be given to a guest.
+          No USB device is plugged in. Plug one in: it appears here at once and can be given to a guest.
         </Empty>
       )}
       {store.tree.value.map((bus) => (

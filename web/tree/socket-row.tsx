@@ -49,7 +49,7 @@ export function SocketRow({ node, isOperator }: { readonly node: Node; readonly 
         </span>
         {trouble && <span class="why">{`${trouble.word}: ${trouble.why}`}</span>}
         {place?.port.forced !== undefined && (
-          <span class="why">given although the host needs it: {shown(place.port.forced)}</span>
+          <span class="why">lent although the host needs it: {shown(place.port.forced)}</span>
         )}
       </div>
       {isOperator && <Actions node={node} name={name} isFree={isFree} />}

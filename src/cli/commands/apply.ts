@@ -74,7 +74,7 @@ export async function runPrepare(
       told(await prepareDomain(host, request, { ...operation, withinMs, onWait, onChange })),
     );
     const what = file === undefined ? 'the rules assign to it' : `${printable(file)} names`;
-    tell(terminal, options, applied, `Domain ${asTyped(domain)} has all that ${what}.`);
+    tell(terminal, options, applied, `Domain ${asTyped(domain)} has everything that ${what}.`);
   });
 }
 
@@ -96,7 +96,7 @@ function nameFrom(file: string | undefined, name: string | undefined): string {
 function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,5}$/.test(text))
-    throw usageError(`--wait takes seconds, not ${quoteWord(text)}.`, 'pvusb prepare');
+    throw usageError(`--wait takes a number of seconds, not ${quoteWord(text)}.`, 'pvusb prepare');
   return Number(text) * 1000;
 }
 

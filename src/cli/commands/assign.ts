@@ -61,7 +61,7 @@ export function describeAdded({ rule, by, busid, added }: AddedRule, { dryRun }:
 function modeOf({ ask, required, deny }: AssignOptions): Mode {
   const asked = (['ask', 'required', 'deny'] as const).filter((mode) => ({ ask, required, deny })[mode]);
   if (asked.length > 1)
-    throw usageError(`Only one of --${asked.join(' and --')} can be said.`, 'pvusb assign');
+    throw usageError(`Only one of --${asked.join(' and --')} can be given.`, 'pvusb assign');
   return asked[0] ?? 'auto';
 }
 

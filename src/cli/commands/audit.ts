@@ -38,9 +38,7 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
     }
   });
   if (!json)
-    terminal.out(
-      found.length === 0 ? 'There are no such changes.\n' : formatChanges(found, terminal.columns),
-    );
+    terminal.out(found.length === 0 ? 'No matching changes.\n' : formatChanges(found, terminal.columns));
 }
 
 function changesIn(terminal: Terminal, filter: AuditFilter): AsyncIterable<ChangeLine> {
@@ -130,13 +128,13 @@ function formatChanges(changes: readonly ChangeLine[], columns: number | undefin
 
 function formatCheck(check: AuditCheck, folder: string): string {
   const { files, lines, first, last, torn, hasEarlier, isOpen, broken } = check;
-  if (files === 0) return `There is no audit in ${printable(folder)}.\n`;
-  if (broken) return `The audit is broken: ${broken.file}, line ${broken.line}: ${broken.why}.\n`;
+  if (files === 0) return `There is no audit log in ${printable(folder)}.\n`;
+  if (broken) return `The audit log is broken: ${broken.file}, line ${broken.line}: ${broken.why}.\n`;
   const sentences = [
-    `The audit is whole: ${files} ${files === 1 ? 'file' : 'files'}, ${lines} lines, number ${first ?? 0} to ${last ?? 0}.`,
-    ...(hasEarlier ? ['It goes on from files that were removed because of their age.'] : []),
-    ...(torn > 0 ? [`A crash has cut ${torn} ${torn === 1 ? 'line' : 'lines'} short.`] : []),
-    ...(isOpen ? ['The last line is not whole: it is being written, or a crash has cut it short.'] : []),
+    `The audit log is intact: ${files} ${files === 1 ? 'file' : 'files'}, ${lines} lines, numbered ${first ?? 0} to ${last ?? 0}.`,
+    ...(hasEarlier ? ['It continues from older files that have been removed.'] : []),
+    ...(torn > 0 ? [`A crash truncated ${torn} ${torn === 1 ? 'line' : 'lines'}.`] : []),
+    ...(isOpen ? ['The last line is incomplete: it is being written, or a crash truncated it.'] : []),
   ];
   return `${sentences.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import { observe } from '../../pvusb/index.js';
 import { formatPlace } from '../../rules/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
+import { requireFolder } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 import { withRules } from './explain.js';
 
@@ -17,6 +18,7 @@ const WRONG_STATUS = 1;
 
 /** Runs the command; gives the exit status. */
 export async function runCheck(terminal: Terminal, options: CheckOptions): Promise<number> {
+  if (options.rules !== undefined) await requireFolder(options.rules);
   return withHost(terminal, options, async (host, { signal }) => {
     const inventory = await observe(withRules(host, options), { signal, rules: true, details: true });
     const checked = checkRules(inventory);

@@ -44,17 +44,19 @@ export async function runDemo(
       env: { ...terminal.env, ...simulatedEnvironment(dir), PVUSB_HOST: undefined },
       out: () => undefined,
     };
+    // "npm run demo" runs in a checkout, where nothing called pvusb need be installed.
+    const program = terminal.env.npm_lifecycle_event === 'demo' ? 'node dist/cli/main.cjs' : 'pvusb';
     const paths = { socket: join(dir, 'api.sock'), commandSocket: join(dir, 'command.sock') };
     const onOpen = (hasPage: boolean): void => {
       // What follows the # is not sent to anybody: the page takes it out of the address at once.
       terminal.out(
-        `A simulated Xen host with its guests; nothing of this machine is touched.\n\n` +
+        `A simulated Xen host with its guests; nothing on this machine is touched.\n\n` +
           (hasPage
-            ? `Open this page, and drag a device to a guest:\n\n  http://${listen}/#token=${token}\n\n`
-            : 'The page is not there: "npm run build" makes it.\n\n') +
+            ? `Open this page and drag a device onto a guest:\n\n  http://${listen}/#token=${token}\n\n`
+            : 'The page has not been built: run "npm run build".\n\n') +
           `In another shell, to pull a stick out and plug it in again:\n\n` +
-          `  pvusb sim unplug 1-2 --dir ${dir}\n  pvusb sim plug 1-2 --dir ${dir}\n\n` +
-          'Ctrl-C ends it.\n',
+          `  ${program} sim unplug 1-2 --dir ${dir}\n  ${program} sim plug 1-2 --dir ${dir}\n\n` +
+          'Press Ctrl-C to stop.\n',
       );
     };
     await runServe(quiet, { ...paths, tokens, listen }, { runProgram, onOpen });

@@ -4,6 +4,7 @@ import { type Host, type Inventory, observe, openRuleFiles, systemClock } from '
 import { formatRule } from '../../rules/index.js';
 import { describeDevice, printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson, withHost } from '../context.js';
+import { requireFolder } from '../settings-file.js';
 import { formatTable } from '../table.js';
 import type { Terminal } from '../terminal.js';
 
@@ -38,6 +39,7 @@ async function withExplained(
   options: ExplainOptions,
   body: (inventory: Inventory) => void,
 ): Promise<void> {
+  if (options.rules !== undefined) await requireFolder(options.rules);
   const look = async (host: Host): Promise<void> => {
     const { signal } = terminal;
     body(await observe(withRules(host, options), { signal, rules: true, details: true, uses: 'all' }));

@@ -48,7 +48,7 @@ function sentencesOf({ problems, warnings, reports }: ImportedFile): string[] {
     .sort((one, other) => one.line - other.line || one.column - other.column)
     .map(({ file, line, column, message }) => `${printable(file)}:${line}:${column}: ${message}`);
   const none =
-    problems.length > 0 ? ['There are no rules: what the other program does not read is not in force.'] : [];
+    problems.length > 0 ? ['No rules were made: a file that the other program rejects is not in force.'] : [];
   return [...said, ...none];
 }
 
@@ -65,6 +65,6 @@ function parseMode({ mode, guest }: ImportCommandOptions): 'auto' | 'ask' {
   if (mode !== undefined && mode !== 'auto' && mode !== 'ask')
     throw usageError(`--mode is auto or ask, not ${quoteWord(mode)}.`, 'pvusb import');
   if (mode !== undefined && guest === undefined)
-    throw usageError('--mode is about a guest: name it with --guest.', 'pvusb import');
+    throw usageError('--mode needs a guest: name it with --guest.', 'pvusb import');
   return mode ?? 'ask';
 }

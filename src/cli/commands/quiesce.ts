@@ -85,7 +85,7 @@ async function forget(terminal: Terminal, token: string, options: RestoreCommand
     there: async (daemon, asked, call) => (await daemon.forget({ token, ...asked }, call)).result,
   });
   if (options.json) printJson(terminal, { forgotten });
-  else terminal.out(options.dryRun ? formatDryRun([]) : `What ${nameOf(forgotten)} had is forgotten.\n`);
+  else terminal.out(options.dryRun ? formatDryRun([]) : `What ${nameOf(forgotten)} had is discarded.\n`);
 }
 
 function formatRestored(
@@ -94,7 +94,7 @@ function formatRestored(
 ): string {
   if (dryRun) return formatDryRun(plans);
   if (unrestored.length === 0) return `Domain ${domid} has everything back.\n`;
-  return `Not everything is back; "pvusb restore ${token}" tries the rest again, with --forget it is given up.\n`;
+  return `Not everything is back; "pvusb restore ${token}" tries the rest again, --forget gives it up.\n`;
 }
 
 function nameOf({ name, domid }: QuiescedGuest): string {

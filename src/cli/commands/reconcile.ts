@@ -57,6 +57,6 @@ function formatReconciled({ plans, result }: Reconciled, { dryRun }: CommonOptio
   const others =
     waiting.length === 0
       ? ''
-      : ` "pvusb assignments" shows why ${waiting.length} more ${waiting.length === 1 ? 'is' : 'are'} not.`;
-  return `Guests have what the rules give them now.${others}\n`;
+      : ` "pvusb assignments" shows why ${waiting.length} more ${waiting.length === 1 ? 'rule is' : 'rules are'} not fulfilled.`;
+  return `Guests now have what the rules give them.${others}\n`;
 }

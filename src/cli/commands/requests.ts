@@ -1,4 +1,4 @@
-/** `pvusb requests`, `pvusb allow` and `pvusb refuse`: devices that wait for a word, because a rule says "ask". */
+/** `pvusb requests`, `pvusb allow` and `pvusb refuse`: devices waiting for approval, because a rule says "ask". */
 import type { AskRequest, Daemon } from '../../client/index.js';
 import { barePlan } from '../../commands/index.js';
 import { type Busid, deviceAt, type Inventory, PvusbError } from '../../pvusb/index.js';
@@ -15,7 +15,7 @@ export async function runRequests(terminal: Terminal, options: CommonOptions): P
   const daemon = daemonOf(terminal);
   const requests = await daemon.requests({}, { signal });
   if (options.json) printJson(terminal, requests);
-  else if (requests.length === 0) terminal.out('No device waits for a word.\n');
+  else if (requests.length === 0) terminal.out('No device is waiting for approval.\n');
   else terminal.out(formatRequests(requests, await daemon.inventory({}, { signal }), columns));
 }
 
@@ -63,7 +63,7 @@ export async function runAnswer(
   terminal.out(
     args.grant
       ? `${busid} is attached to ${guestOf(asked)}.\n`
-      : `${guestOf(asked)} does not get ${busid}; it is asked again when the device is plugged in again.\n`,
+      : `${guestOf(asked)} does not get ${busid}; you will be asked again when the device is next plugged in.\n`,
   );
 }
 
@@ -71,5 +71,5 @@ export async function runAnswer(
 async function requestOf(daemon: Daemon, id: string, signal: AbortSignal): Promise<AskRequest> {
   const request = (await daemon.requests({}, { signal })).find((one) => one.id === id);
   if (request) return request;
-  throw new PvusbError('no-such-request', 'No device waits for a word under that id.');
+  throw new PvusbError('no-such-request', 'No device is waiting for approval under that id.');
 }

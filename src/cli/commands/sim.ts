@@ -105,10 +105,7 @@ export async function publishHost(host: SimHost, dir: string, parts: Part[], wor
   try {
     if (await make(dir)) parts.push({ close: () => leave(dir) });
     await clear(dir, host);
-    await writeFile(
-      mark,
-      'What "pvusb sim" serves in this folder is its own, and is removed when it is over.\n',
-    );
+    await writeFile(mark, '"pvusb sim" made the files in this folder and removes them when it ends.\n');
     parts.push({ close: () => rm(mark, { force: true }) });
     parts.push(await publishSysfs(host.usb, dir));
     parts.push(publishUses(host.usb, dir));

@@ -28,6 +28,6 @@ export async function runToken(terminal: Terminal, name: string, options: TokenO
   if (options.json) return printJson(terminal, { ...who, file, token });
   terminal.out(`${token}\n`);
   terminal.err(
-    `${name} is ${role} by this token, which is not shown again; ${printable(file)} has its hash.\n`,
+    `${name} is ${role} with this token, which is not shown again; ${printable(file)} has its hash.\n`,
   );
 }

@@ -58,7 +58,7 @@ export function describeEvent(event: WatchEvent): string {
       return `${labelDomain({ domid: event.at.domid, name: event.name }, 'Domain')} gets ${busid} by a rule: controller ${devid}, port ${port}.`;
     }
     case 'not-assigned':
-      return `${event.busid} was not attached to ${labelDomain(event)}, as a rule says: ${printable(event.why)}`;
+      return `${event.busid} was not attached to ${labelDomain(event)} as a rule demands: ${printable(event.why)}`;
     case 'unplugged':
       return `${event.busid} was pulled out: port ${event.port} of controller ${event.devid} of ${labelDomain(event)} is free.`;
     case 'corrected':

@@ -59,7 +59,7 @@ async function tokenOf(path: string | undefined, { PVUSB_TOKEN }: Terminal['env'
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   const sentence =
     path === undefined && token === ''
-      ? 'A daemon at a URL wants a token: in PVUSB_TOKEN, or in the file that --token-file names.'
+      ? 'A daemon at a URL needs a token: in PVUSB_TOKEN, or in the file that --token-file names.'
       : `${path === undefined ? 'PVUSB_TOKEN' : quoteWord(path)} does not hold a token.`;
   throw usageError(sentence, 'pvusb');
 }

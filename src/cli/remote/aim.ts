@@ -19,8 +19,8 @@ const ANYWHERE: ReadonlySet<string> = new Set(['help', 'completion', 'import', '
 
 /** The options before a command that say which daemon it is for. */
 export const HOST_OPTIONS = [
-  ['--host <url>', 'the daemon that runs the command: https://NAME:8443 or unix:PATH (or PVUSB_HOST)'],
-  ['--token-file <file>', 'the token for it (or PVUSB_TOKEN, the token itself)'],
+  ['--host <url>', 'the daemon to run the command on: https://NAME:8443 or unix:PATH (or PVUSB_HOST)'],
+  ['--token-file <file>', 'file with the token for it (or PVUSB_TOKEN, the token itself)'],
   ['--ca <file>', "certificates to trust instead of the system's, in PEM"],
 ] as const;
 
@@ -49,7 +49,7 @@ export async function aim(terminal: Terminal, build: () => Command, argv: readon
   if (words === undefined) return { terminal, argv: rest };
   if (!REMOTE.has(words) && words !== 'complete') throw notElsewhere(words);
   if (rest.some((word) => /^--sysfs-root(=|$)/.test(word)))
-    throw usageError('--sysfs-root is about this host: it does not go with a daemon.', `pvusb ${words}`);
+    throw usageError('--sysfs-root is for this host: it cannot be used with a daemon.', `pvusb ${words}`);
   const address = { host, tokenFile: given.get('--token-file'), ca: given.get('--ca') };
   return { terminal: await atDaemon(terminal, address), argv: rest };
 }

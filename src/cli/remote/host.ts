@@ -56,5 +56,5 @@ export function hostOf(daemon: Daemon): Host {
 
 /** A command that needs more has to ask the daemon for it. */
 async function unreachable(): Promise<never> {
-  throw new PvusbError('internal', 'This command looks for more than a daemon tells.');
+  throw new PvusbError('internal', 'This command needs more than a daemon provides.');
 }

@@ -37,7 +37,7 @@ export interface Touched {
  */
 export function requireRole({ name, role }: Actor, needed: Role, what: string): void {
   if (ROLES.indexOf(role) >= ROLES.indexOf(needed)) return;
-  throw new PvusbError('not-permitted', `${what} is for the role ${needed}; ${name} is ${role}.`);
+  throw new PvusbError('not-permitted', `${what} needs the role ${needed}; ${name} is ${role}.`);
 }
 
 /** Whether an actor is restricted at all. */

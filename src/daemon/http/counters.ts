@@ -55,17 +55,17 @@ export class Counters {
       gauge('build_info', 'The version of pvusb.', [{ labels: { version }, value: 1 }]),
       gauge(
         'state',
-        'What the daemon is: 1 for its state.',
+        'State of the daemon: 1 for the current one.',
         states.map((one) => ({ labels: { state: one }, value: Number(one === state) })),
       ),
-      gauge('requests_waiting', 'Devices that wait for a word.', [{ value: requests.length }]),
-      gauge('event_streams', 'Streams of events that are open.', [{ value: streams }]),
-      gauge('resident_bytes', 'Memory of the daemon.', [{ value: process.memoryUsage.rss() }]),
+      gauge('requests_waiting', 'Devices waiting for approval.', [{ value: requests.length }]),
+      gauge('event_streams', 'Open event streams.', [{ value: streams }]),
+      gauge('resident_bytes', 'Resident memory of the daemon.', [{ value: process.memoryUsage.rss() }]),
       {
         ...counter('http_requests_total', 'Requests, by route and status.'),
         samples: this.#requests.samples,
       },
-      { ...counter('operations_total', 'Operations that have ended.'), samples: this.#operations.samples },
+      { ...counter('operations_total', 'Finished operations.'), samples: this.#operations.samples },
       ...(seen ? hostMetrics(seen, gauge) : []),
     ];
   }
@@ -88,18 +88,16 @@ function hostMetrics(
     }
   }
   return [
-    gauge('domains', 'Domains that are alive.', [
-      { value: seen.domains.filter(({ alive }) => alive).length },
-    ]),
+    gauge('domains', 'Live domains.', [{ value: seen.domains.filter(({ alive }) => alive).length }]),
     gauge('controllers', 'USB controllers of domains.', [{ value: seen.controllers.length }]),
     gauge(
       'attached_devices',
-      'Attached devices, by what has become of them.',
+      'Attached devices by state.',
       [...lent].map(([state, value]) => ({ labels: { state }, value })),
     ),
     gauge(
       'device_info',
-      'USB devices of the host that are no hubs, and the guests that have them.',
+      'USB devices of the host, without hubs, and the guests that have them.',
       devices.map((device) => ({
         labels: {
           busid: device.busid,

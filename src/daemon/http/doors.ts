@@ -77,9 +77,12 @@ export function connectedTo({ peerOf, owner, group }: UnixDoor, socket: Socket):
 export async function authenticate({ tokens }: TcpDoor, { headers }: IncomingMessage): Promise<Actor> {
   const untrusted = bearerIn(headers.authorization);
   if (untrusted === undefined)
-    throw new PvusbError('not-authenticated', 'Say who you are: Authorization: Bearer TOKEN.');
+    throw new PvusbError(
+      'not-authenticated',
+      'Authentication is required: send Authorization: Bearer TOKEN.',
+    );
   const token = tokenOf(await tokens(), untrusted);
-  if (!token) throw new PvusbError('not-authenticated', 'Nobody is known by that token.');
+  if (!token) throw new PvusbError('not-authenticated', 'That token is not known.');
   const { name, role, guests, devices } = token;
   return { name: `token ${name}`, via: 'tcp', role, guests, devices };
 }
@@ -94,13 +97,13 @@ export function requireOwnPage({ hosts, tls }: TcpDoor, { headers, headersDistin
   const said = headersDistinct.host ?? [];
   const host = said[0]?.toLowerCase() ?? '';
   if (said.length !== 1 || !hosts.some((name) => name.toLowerCase() === host))
-    throw forbidden(421, 'That is not a name of this daemon (the header Host).');
+    throw forbidden(421, 'This daemon does not go by that name (Host header).');
   const { origin } = headers;
   const own = `${tls ? 'https' : 'http'}://${host}`;
   // Behind a proxy that ends TLS the page's scheme is not ours.
   const owns = tls ? [own] : [own, `https://${host}`];
   if (origin !== undefined && !owns.includes(origin.toLowerCase()))
-    throw forbidden(403, 'Pages of other origins may not ask (the header Origin).');
+    throw forbidden(403, 'Requests from pages of other origins are not allowed (Origin header).');
 }
 
 /**
@@ -111,7 +114,7 @@ export function requireOwnPage({ hosts, tls }: TcpDoor, { headers, headersDistin
 export function requireSameOrigin({ headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site')
-    throw forbidden(403, 'Pages of other origins may not ask (the header Sec-Fetch-Site).');
+    throw forbidden(403, 'Requests from pages of other origins are not allowed (Sec-Fetch-Site header).');
 }
 
 function forbidden(status: number, message: string): HttpProblem {

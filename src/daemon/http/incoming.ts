@@ -54,14 +54,14 @@ export function parseRequest(name: RouteName, query: string, body: Buffer): unkn
   if (success) return data;
   const [issue] = error.issues;
   const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
-  const sentence = printable(`${where}${issue?.message ?? 'It is not what this operation takes.'}`);
+  const sentence = printable(`${where}${issue?.message ?? 'This is not what the operation accepts.'}`);
   throw invalid(sentence.slice(0, SENTENCE_MAX));
 }
 
 function parseQuery({ query: kinds = {} }: Route, untrustedQuery: string): Record<string, unknown> {
   const found = new Map<string, unknown>();
   for (const [key, value] of new URLSearchParams(untrustedQuery)) {
-    if (found.has(key)) throw invalid(`${printable(key.slice(0, SHOWN_MAX))} is said twice.`);
+    if (found.has(key)) throw invalid(`${printable(key.slice(0, SHOWN_MAX))} is given twice.`);
     found.set(key, Object.hasOwn(kinds, key) ? readValue(kinds[key]!, value) : value);
   }
   return Object.fromEntries(found);
@@ -74,7 +74,7 @@ function readValue(kind: QueryKind, text: string): unknown {
 }
 
 function parseBody(query: string, body: Buffer): unknown {
-  if (query !== '') throw invalid('What is asked for is in the body, not in a query.');
+  if (query !== '') throw invalid('The parameters belong in the body, not in the query.');
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
@@ -98,7 +98,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     return Buffer.alloc(0);
   }
   if (!JSON_TYPE.test(headers['content-type'] ?? ''))
-    throw closing(invalid('The body is to be of type application/json.', 415));
+    throw closing(invalid('The body must be of type application/json.', 415));
   if (headers['content-encoding'] !== undefined) throw closing(invalid('The body must not be encoded.', 415));
   const tooLong = (): HttpProblem => closing(invalid(`The body has more than ${bytesMax} bytes.`, 413));
   if (Number(length) > bytesMax) throw tooLong();

@@ -19,7 +19,7 @@ export async function listenAt(server: Server, door: Door): Promise<void> {
   if (door.kind === 'tcp' && !door.tls && 'host' in listen && !isLoopback(listen.host))
     throw new PvusbError(
       'invalid-argument',
-      'TCP needs TLS, unless it is at an address of this host (127.0.0.1).',
+      'TCP needs TLS, except on a loopback address such as 127.0.0.1.',
     );
   try {
     await tryListen(server, listen);

@@ -40,7 +40,7 @@ export function problemAnswer(thrown: unknown): ProblemAnswer {
   }
   const { cause, changes } = thrown instanceof HalfDoneError ? thrown : { cause: thrown, changes: undefined };
   const isFault = !(cause instanceof PvusbError);
-  const error = isFault ? new PvusbError('internal', 'The daemon has met a fault of its own.') : cause;
+  const error = isFault ? new PvusbError('internal', 'The daemon had an internal error.') : cause;
   const headers = {
     ...(error.group === 'moment' ? { 'Retry-After': '1' } : {}),
     ...(error.code === 'not-authenticated' ? { 'WWW-Authenticate': 'Bearer' } : {}),

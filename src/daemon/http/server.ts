@@ -202,7 +202,7 @@ class Api {
     if (door.kind === 'tcp') return authenticate(door, request);
     const connected = this.#connected.get(request.socket);
     if (connected && 'actor' in connected) return connected.actor;
-    throw new PvusbError('not-permitted', connected?.problem ?? 'It is not known who has connected.');
+    throw new PvusbError('not-permitted', connected?.problem ?? 'The peer could not be identified.');
   }
 
   async #answer(

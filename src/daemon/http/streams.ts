@@ -61,7 +61,7 @@ export class EventStreams {
     if (this.#streams.size >= streams || own.length >= streamsEach)
       throw new PvusbError(
         'daemon-busy',
-        `There are ${streams} streams of events at most, and ${streamsEach} for each.`,
+        `At most ${streams} event streams can be open, and ${streamsEach} for each user.`,
       );
     const text = this.#beginning(after);
     // What is sent at first is bounded by the log: only what comes after it counts.

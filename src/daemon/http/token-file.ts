@@ -51,12 +51,12 @@ async function readTokens(path: string): Promise<ParsedTokens> {
   const nobody = (message: string): ParsedTokens => ({ tokens: [], problems: [{ line: 0, message }] });
   try {
     const { size, mode } = await stat(path);
-    if (size > BYTES_MAX) return nobody(`${path} has more than ${BYTES_MAX} bytes: nobody is let in.`);
+    if (size > BYTES_MAX) return nobody(`${path} has more than ${BYTES_MAX} bytes: no token is accepted.`);
     // Who may write it may let in anybody.
-    if ((mode & 0o022) !== 0) return nobody(`${path} can be written by others: nobody is let in.`);
+    if ((mode & 0o022) !== 0) return nobody(`${path} can be written by others: no token is accepted.`);
     return parseTokens(await readFile(path, 'utf8'));
   } catch (error) {
-    return nobody(`${path} cannot be read (${codeOf(error)}): nobody is let in.`);
+    return nobody(`${path} cannot be read (${codeOf(error)}): no token is accepted.`);
   }
 }
 

@@ -55,27 +55,30 @@ export function parseTokens(untrustedText: string): ParsedTokens {
 
 /** A token, or what is wrong: no word of the line, since it may be a secret. */
 function parseLine([name = '', role = '', sha256 = '', ...rest]: readonly string[]): Token | string {
-  if (!NAME.test(name)) return 'The name has letters, digits and ._@-, at most 64.';
+  if (!NAME.test(name)) return 'The name has letters, digits and ._@-, at most 64 characters.';
   const known = ROLES.find((one) => one === role);
   if (!known) return `The role, the second word, is one of ${ROLES.join(', ')}.`;
-  if (!SHA256.test(sha256)) return 'The third word is the SHA-256 of the token, 64 digits 0-9a-f.';
+  if (!SHA256.test(sha256)) return 'The third word is the SHA-256 of the token, 64 digits from 0-9a-f.';
   const limits: { guests?: readonly string[]; devices?: readonly string[] } = {};
   for (const word of rest) {
     const [, key, values] = /^(guests|devices)=(.+)$/.exec(word) ?? [];
-    if (key !== 'guests' && key !== 'devices') return 'What follows is guests=A,B or devices=X,Y.';
-    if (limits[key]) return `${key} is said twice.`;
+    if (key !== 'guests' && key !== 'devices') return 'Only guests=A,B and devices=X,Y may follow.';
+    if (limits[key]) return `${key} is given twice.`;
     const list = values!.split(',');
     if (list.includes('')) return `${key} has an empty name.`;
     limits[key] = list;
   }
-  if (known !== 'operator' && rest.length > 0) return 'Only an operator is restricted to guests and devices.';
+  if (known !== 'operator' && rest.length > 0)
+    return 'Only an operator can be restricted to guests and devices.';
   return { name, role: known, sha256: Buffer.from(sha256, 'hex'), ...limits };
 }
 
 function problemAmong(tokens: readonly Token[], { name, sha256 }: Token): string | undefined {
   if (tokens.length >= TOKENS_MAX) return `There are more than ${TOKENS_MAX} tokens.`;
-  if (tokens.some((other) => other.name === name)) return 'That name occurs above.';
-  return tokens.some((other) => other.sha256.equals(sha256)) ? 'That token occurs above.' : undefined;
+  if (tokens.some((other) => other.name === name)) return 'That name is already used above.';
+  return tokens.some((other) => other.sha256.equals(sha256))
+    ? 'That token is already used above.'
+    : undefined;
 }
 
 /** Whose token this is. Takes as long whichever it is, and if it is nobody's. */

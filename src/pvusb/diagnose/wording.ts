@@ -27,11 +27,11 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'bad-port':
       return `${describePlace(named, finding.place)} ${describeBadPort(finding.place.port)}.`;
     case 'binding-without-port':
-      return `${finding.busid} is on usbback, but not attached to any guest.`;
+      return `${finding.busid} is bound to usbback, but not attached to any guest.`;
     case 'stale-saved-driver':
       return finding.isBack
         ? `Drivers are saved for ${finding.busid}, which no longer needs them.`
-        : `Drivers are saved for ${finding.busid}, which is not attached to any guest, but not back on them either.`;
+        : `Drivers are saved for ${finding.busid}, which is neither attached to a guest nor back on those drivers.`;
     case 'other-driver':
       return `${finding.busid} is back with the host, but ${finding.interfaces.map(describeOther).join(' and ')}.`;
     case 'orphan-backend':
@@ -41,7 +41,7 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'half-removed':
       return `${describeController(named, finding.controller)} is half removed.`;
     case 'no-usbback':
-      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: start the backend of pvusb (systemctl start pvusb-backend), or modprobe usbback.`;
+      return `The kernel driver usbback is not loaded, so ${finding.count} ${finding.count === 1 ? 'controller is' : 'controllers are'} not served: start the pvusb backend (systemctl start pvusb-backend), or modprobe usbback.`;
     case 'unserved-controller':
       return `${describeController(named, finding.controller)} is not served: ${servedTypeOf(finding.controller)?.server} has not taken it.`;
     case 'no-frontend':

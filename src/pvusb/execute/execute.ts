@@ -121,7 +121,7 @@ async function takeBack(
     }
   }
   if (leftOver.length === 0) return;
-  const sentence = `${failure.message} Undoing what was begun failed too: ${leftOver.join('; ')}.`;
+  const sentence = `${failure.message} Rolling back failed too: ${leftOver.join('; ')}.`;
   throw new PvusbError('rollback-failed', sentence, { where: failure.where, cause: failure, leftOver });
 }
 

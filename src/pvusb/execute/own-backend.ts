@@ -38,7 +38,7 @@ export async function awaitOwnBackend(host: Host, action: Wait, call: Performing
           continue;
         }
         if (state === PortState.failed) {
-          const sentence = `The backend of pvusb could not open ${busid}: ${untrustedReason}.`;
+          const sentence = `The pvusb backend could not open ${busid}: ${untrustedReason}.`;
           throw new PvusbError('not-opened', sentence, { where });
         }
         if (state !== undefined) return;
@@ -46,8 +46,8 @@ export async function awaitOwnBackend(host: Host, action: Wait, call: Performing
     });
   } catch (cause) {
     if (!(cause instanceof DeadlineError)) throw cause;
-    const what = action.do === 'served' ? 'opened' : 'let go of';
-    const sentence = `The backend of pvusb has not ${what} ${busid} at ${namePort(call, where)} within ${withinMs / 1000} s.`;
+    const what = action.do === 'served' ? 'opened' : 'released';
+    const sentence = `The pvusb backend has not ${what} ${busid} at ${namePort(call, where)} within ${withinMs / 1000} s.`;
     throw new PvusbError('state-timeout', sentence, { where, cause });
   } finally {
     await changes.close();

@@ -135,5 +135,5 @@ async function timeoutOf(
   const [state] = await host.xenstore.readMany([`${frontendPath(where)}/state`], { signal: call.signal });
   const isClosed = (parseNumber(state) ?? XenbusState.closed) >= XenbusState.closed;
   const who = isClosed ? server : 'The guest';
-  return stillHeld(call, where, `${who} has not let go of ${nameController(call, where)} ${after}.`, cause);
+  return stillHeld(call, where, `${who} has not released ${nameController(call, where)} ${after}.`, cause);
 }

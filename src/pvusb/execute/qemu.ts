@@ -117,7 +117,7 @@ async function unemulate(host: Host, action: Unemulate, call: Performing): Promi
     // Only if QEMU says so is it the guest that takes its time.
     const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
     if (!controllers.includes(devid)) throw error;
-    const sentence = `The guest has not let go of ${nameController(call, action)} within ${withinMs / 1000} s.`;
+    const sentence = `The guest has not released ${nameController(call, action)} within ${withinMs / 1000} s.`;
     throw stillHeld(call, { domid, devid }, sentence, error);
   }
 }
@@ -269,6 +269,6 @@ async function release(host: Host, action: Release, call: Performing): Promise<v
     return device?.interfaces.every(({ driver }) => driver !== USBFS) ?? true;
   });
   if (gone) return;
-  const sentence = `The QEMU of ${nameDomain(call, domid)} has not let go of ${busid} within ${withinMs / 1000} s.`;
+  const sentence = `The QEMU of ${nameDomain(call, domid)} has not released ${busid} within ${withinMs / 1000} s.`;
   throw new PvusbError('qemu-timeout', sentence, { where: { domid, devid, port, busid } });
 }

@@ -42,7 +42,10 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
   try {
     let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
-      throw new PvusbError('driver-not-restored', `${intf} is still on usbback, so it was not given back.`);
+      throw new PvusbError(
+        'driver-not-restored',
+        `${intf} is still bound to usbback, so it was not given back.`,
+      );
     }
     if (state.present && state.driver === undefined) {
       await giveBack(host, intf, driver, signal);

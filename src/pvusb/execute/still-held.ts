@@ -11,6 +11,6 @@ export function stillHeld(named: Named, where: ControllerId, sentence: string, c
     leftOver: [
       `${capitalise(nameController(named, where))} is being removed and takes no more devices; those that it had are back with the host.`,
     ],
-    remedy: 'Remove it again when the guest answers, or use the option destroy, which does not wait for it.',
+    remedy: 'Remove it again when the guest responds, or use the option destroy, which does not wait for it.',
   });
 }

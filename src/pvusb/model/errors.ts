@@ -16,14 +16,15 @@ interface ErrorKind {
 /** The table. `docs/errors.md` lists each code with its cause; a test keeps the two in step. */
 export const ERROR_KINDS = {
   'invalid-argument': { group: 'usage', remedy: 'Correct the argument.' },
-  'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the place named.' },
+  'invalid-configuration': { group: 'refused', remedy: 'Correct the file at the indicated place.' },
   'simulation-refused': {
     group: 'refused',
     remedy: 'See listInventory() for what the simulated host has.',
   },
   'no-usb-settings': {
     group: 'refused',
-    remedy: 'Name them, with empty lists for none; the option takesAll takes everything back without that.',
+    remedy:
+      'Add usbctrl and usbdev to the file (empty lists for none), or use the option takesAll to take everything back.',
   },
   'other-domain': {
     group: 'refused',
@@ -34,9 +35,12 @@ export const ERROR_KINDS = {
   'no-such-port': { group: 'refused', remedy: 'Choose a port that the controller has.' },
   'no-such-device': { group: 'refused', remedy: 'See the devices of observe() for what is plugged in.' },
   'ambiguous-device': { group: 'refused', remedy: 'Name one of them by its busid.' },
-  'ambiguous-domain': { group: 'refused', remedy: 'Name it by its number.' },
+  'ambiguous-domain': { group: 'refused', remedy: 'Name it by its domid.' },
   'is-hub': { group: 'refused', remedy: 'Attach the devices behind it instead.' },
-  'is-root-hub': { group: 'refused', remedy: 'It is a part of the host; attach a device plugged into it.' },
+  'is-root-hub': {
+    group: 'refused',
+    remedy: 'It is part of the host; attach a device that is plugged into it.',
+  },
   'not-authorized': {
     group: 'refused',
     remedy: 'Authorize it on the host first: with USBGuard, or through its file "authorized" in sysfs.',
@@ -48,7 +52,7 @@ export const ERROR_KINDS = {
   'host-needs-it': {
     group: 'refused',
     remedy:
-      'End that use of it first, or attach it all the same with the option force, which takes a reason.',
+      'Stop using it on the host first, or attach it anyway with the option force, which takes a reason.',
   },
   'denied-by-rule': {
     group: 'refused',
@@ -56,7 +60,7 @@ export const ERROR_KINDS = {
   },
   'rules-invalid': {
     group: 'refused',
-    remedy: 'Correct the rule at the place named, or give a reason with the option force.',
+    remedy: 'Correct the rule at the indicated place, or give a reason with the option force.',
   },
   'no-such-rule': { group: 'refused', remedy: 'See rulesOf() of an inventory for the rules.' },
   'no-such-token': { group: 'refused', remedy: 'See listQuiesced() for the tokens.' },
@@ -66,7 +70,7 @@ export const ERROR_KINDS = {
   },
   'rules-denied': {
     group: 'host',
-    remedy: 'Run it as root; check that the folder of rules can be read and written.',
+    remedy: 'Run it as root; check that the rules directory can be read and written.',
   },
   'rules-busy': { group: 'moment', remedy: 'Another program is changing the rules; try again.' },
   'required-missing': {
@@ -75,14 +79,17 @@ export const ERROR_KINDS = {
   },
   'no-such-request': {
     group: 'refused',
-    remedy: 'It was answered, or its device or guest is gone: see requests() of a client.',
+    remedy: 'It has been answered, or its device or guest is gone: see requests() of a client.',
   },
   'not-authenticated': {
     group: 'refused',
-    remedy: 'Give a token that the daemon knows, or use its Unix socket.',
+    remedy: 'Use a token that the daemon knows, or its Unix socket.',
   },
-  'not-permitted': { group: 'refused', remedy: 'Ask somebody with that role, on that guest and device.' },
-  'no-such-route': { group: 'usage', remedy: 'See /openapi.json for what can be asked.' },
+  'not-permitted': {
+    group: 'refused',
+    remedy: 'Ask someone who has that role and access to that guest and device.',
+  },
+  'no-such-route': { group: 'usage', remedy: 'See /openapi.json for the available operations.' },
   'already-attached': { group: 'refused', remedy: 'Detach it there first.' },
   'half-attached': { group: 'refused', remedy: 'Give it back first with doctor() and its option fix.' },
   'port-in-use': { group: 'refused', remedy: 'Choose a free port, or leave it out to have one chosen.' },
@@ -95,7 +102,7 @@ export const ERROR_KINDS = {
   'no-usbback': {
     group: 'refused',
     remedy:
-      'Start the backend of pvusb (systemctl start pvusb-backend), which needs no kernel module; or load usbback (modprobe usbback), which mainline Linux does not have; or use type qusb, which needs a QEMU.',
+      'Start the pvusb backend (systemctl start pvusb-backend), which needs no kernel module; or load usbback (modprobe usbback), which mainline Linux does not have; or use type qusb, which needs a QEMU.',
   },
   'backend-impossible': {
     group: 'host',
@@ -105,7 +112,7 @@ export const ERROR_KINDS = {
   'no-device-model': {
     group: 'refused',
     remedy:
-      'Start the backend of pvusb (systemctl start pvusb-backend), which serves type pv to every guest; or put usbctrl=["type=qusb"] into the configuration of the guest and create it again.',
+      'Start the pvusb backend (systemctl start pvusb-backend), which serves type pv to every guest; or put usbctrl=["type=qusb"] into the guest configuration and create the guest again.',
   },
   'unsupported-type': {
     group: 'refused',
@@ -121,22 +128,22 @@ export const ERROR_KINDS = {
     group: 'refused',
     remedy: 'Finish its removal with removeController() and its option destroy.',
   },
-  'simulation-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
+  'simulation-failed': { group: 'host', remedy: 'Resolve the cause, then try again.' },
   'xenstore-unreachable': { group: 'host', remedy: 'Run it in domain 0 with xenstored running.' },
   'xenstore-denied': { group: 'host', remedy: 'Run it as root.' },
-  'xenstore-failed': { group: 'host', remedy: 'Look at the cause, then try again.' },
+  'xenstore-failed': { group: 'host', remedy: 'Resolve the cause, then try again.' },
   'unsupported-platform': { group: 'host', remedy: 'Run it in domain 0 of a Linux host.' },
   'sysfs-missing': { group: 'host', remedy: 'Mount sysfs, or give its root as sysfsRoot.' },
   'sysfs-denied': { group: 'host', remedy: 'Run it as root.' },
   'sysfs-failed': { group: 'host', remedy: 'See the kernel log (dmesg), then try again.' },
   'state-timeout': {
     group: 'host',
-    remedy: 'Check that the guest and what serves it are alive, then try again.',
+    remedy: 'Check that the guest and its backend are alive, then try again.',
   },
   'not-opened': {
     group: 'host',
     remedy:
-      'Check whether another program uses the device, and see /var/log/xen/qemu-dm-*.log; then try again.',
+      'Check whether another program is using the device, and see /var/log/xen/qemu-dm-*.log; then try again.',
   },
   'qemu-dead': {
     group: 'host',
@@ -147,12 +154,12 @@ export const ERROR_KINDS = {
     group: 'host',
     remedy: 'Run it as root in domain 0, where the QEMU of the guest runs.',
   },
-  'qemu-refused': { group: 'host', remedy: 'See what QEMU says, and /var/log/xen/qemu-dm-*.log.' },
+  'qemu-refused': { group: 'host', remedy: 'See the error from QEMU, and /var/log/xen/qemu-dm-*.log.' },
   'qemu-timeout': { group: 'host', remedy: 'Check that the guest and its QEMU are alive, then try again.' },
   'config-denied': { group: 'host', remedy: 'Run it as root; check that /var/lib/xen is writable.' },
   'config-unusable': {
     group: 'host',
-    remedy: 'Look at the file named; libxl writes a new one when the guest is created again.',
+    remedy: 'Check the named file; libxl writes a new one when the guest is created again.',
   },
   'daemon-unreachable': {
     group: 'host',
@@ -172,7 +179,7 @@ export const ERROR_KINDS = {
     remedy: 'Another program is changing the configuration of the guest; try again.',
   },
   'qemu-busy': { group: 'moment', remedy: 'Another program is talking to the QEMU of the guest; try again.' },
-  'daemon-busy': { group: 'moment', remedy: 'Close what is no longer needed, and try again.' },
+  'daemon-busy': { group: 'moment', remedy: 'Close connections that are no longer needed, and try again.' },
   conflict: { group: 'moment', remedy: 'Another program keeps changing the same thing; try again.' },
   'connection-lost': { group: 'moment', remedy: 'Run doctor() once xenstored is back.' },
   aborted: {

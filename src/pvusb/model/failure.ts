@@ -10,7 +10,7 @@ import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
 /** The facts of a commit did not hold: another program has changed the host since it was observed. */
 export class ConflictError extends Error {
   override readonly name = 'ConflictError';
-  /** It was noticed too late: what was attempted has been done, and has to be undone. */
+  /** Noticed too late: what was attempted has been done and has to be undone. */
   readonly hasChanged: boolean;
 
   constructor(message: string, { hasChanged = false }: { readonly hasChanged?: boolean } = {}) {

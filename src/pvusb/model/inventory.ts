@@ -174,7 +174,7 @@ export interface Inventory {
   readonly format: 'pvusb-inventory-1';
   /** True when the kernel driver that serves type `pv` is there (`/sys/bus/usb/drivers/usbback`). */
   readonly usbback: boolean;
-  /** Our own backend; absent when it does not run, or usbback serves. */
+  /** Our own backend; absent when it is not running, or usbback serves. */
   readonly backend?: OwnBackend;
   readonly devices: readonly UsbDevice[];
   readonly domains: readonly Domain[];

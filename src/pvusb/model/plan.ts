@@ -95,7 +95,7 @@ export type Action =
       readonly withinMs: number;
     } & ControllerId)
   | QemuAction
-  /** Waits until our own backend has opened the device of a port (`served`), or has let go of it. */
+  /** Waits until our own backend has opened the device of a port (`served`), or has released it. */
   | ({
       readonly do: 'served' | 'unserved';
       readonly busid: Busid;
@@ -216,8 +216,8 @@ export function formatAction(action: Action): string {
       return `wait up to ${action.withinMs / 1000} s until ${action.path} is ${action.states.join(' or ')}`;
     case 'served':
     case 'unserved': {
-      const what = action.do === 'served' ? 'opened' : 'let go of';
-      return `wait up to ${action.withinMs / 1000} s until the backend of pvusb has ${what} ${action.busid}`;
+      const what = action.do === 'served' ? 'opened' : 'released';
+      return `wait up to ${action.withinMs / 1000} s until the pvusb backend has ${what} ${action.busid}`;
     }
     case 'commit':
       return formatCommit(action);

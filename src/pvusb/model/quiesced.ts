@@ -30,7 +30,7 @@ export function heldBack(inventory: Pick<Inventory, 'quiesced'>, domain: Named):
   return guest?.isIncomplete ? undefined : guest;
 }
 
-/** The living guests that were quiesced under a token: one, none, or several that cannot be told apart. */
+/** The live guests that were quiesced under a token: one, none, or several that cannot be distinguished. */
 export function quiescedDomains(inventory: Pick<Inventory, 'domains'>, guest: QuiescedGuest): Domain[] {
   const guests = livingGuests(inventory);
   const same = guests.filter(({ uuid }) => uuid !== undefined && uuid === guest.uuid);

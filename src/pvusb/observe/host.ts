@@ -79,7 +79,7 @@ export interface Host {
    * all means that reports were lost. `isComplete`: nothing changes without a report. Absent: nothing reports it.
    */
   readonly plugs?: () => Promise<Pick<Changes, 'next' | 'close'> & { readonly isComplete?: boolean }>;
-  /** Whether our own backend lives, whose process announces itself so. Absent: it does not. */
+  /** Whether our own backend is alive, given the process that it announces. Absent: it is not. */
   readonly isServing?: (announcement: string) => Promise<boolean>;
   /**
    * Opens another connection to the same xenstore. A failed operation is undone over it if the first one was lost.
@@ -92,7 +92,7 @@ export interface Host {
    * while they do not know it. Absent: nobody follows it, and everything is read.
    */
   readonly latest?: (options?: CallOptions) => Promise<Inventory | undefined>;
-  /** One operation at a time for a device: who waited looks again. */
+  /** One operation at a time for a device: an operation that had to wait observes again. */
   readonly deviceTurns?: KeyedMutex<string>;
   /** Plans that are being carried out; closing the host waits for them. */
   readonly inFlight?: Set<Promise<unknown>>;

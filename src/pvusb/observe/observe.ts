@@ -39,7 +39,7 @@ export interface ObserveOptions extends CallOptions {
   readonly rules?: boolean | undefined;
   /** The quiesced guests too; with rules they are read anyway. */
   readonly quiesced?: boolean | undefined;
-  /** Devices with what only rules look at: the other halves of their sockets, descriptors, hashes. */
+  /** Devices with the details that only rules use: the other halves of their sockets, descriptors, hashes. */
   readonly details?: boolean | undefined;
   /** A look that was just made: only what it lacks is added. */
   readonly from?: Inventory | undefined;

@@ -40,7 +40,7 @@ export interface HostOptions extends CallOptions {
   readonly userdataRoot?: string | undefined;
   /** Where the files of rules are (or `PVUSB_RULES`); `/etc/pvusb` unless given. */
   readonly rulesRoot?: string | undefined;
-  /** Where what outlives a reboot is kept (or `PVUSB_STATE`); `/var/lib/pvusb` unless given. */
+  /** Where state that survives a reboot is kept (or `PVUSB_STATE`); `/var/lib/pvusb` unless given. */
   readonly stateRoot?: string | undefined;
   /** Where QEMU's monitors are (or `PVUSB_QMP`); `/var/run/xen` unless given. */
   readonly qmpRoot?: string | undefined;

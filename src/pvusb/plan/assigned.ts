@@ -121,7 +121,7 @@ function assignmentOn(
       const others = alike.filter((one) => one !== busid);
       return made(
         'conflicting',
-        `${busid} and ${others.join(', ')} are alike: say which by its socket, or say "every".`,
+        `${busid} and ${others.join(', ')} are identical: add socket= to choose one, or "every" for all.`,
       );
     }
     case 'assigned': {
@@ -156,14 +156,14 @@ function assigned(
     return {
       status: 'pending',
       busid,
-      why: `It is given when someone says so: pvusb attach ${rule.guest} ${busid}`,
+      why: `It is waiting for approval: pvusb attach ${rule.guest} ${busid}`,
     };
   const held = heldBack(inventory, guest);
   if (held)
     return {
       status: 'pending',
       busid,
-      why: `${rule.guest} is quiesced; it is restored with: pvusb restore ${held.token}`,
+      why: `${rule.guest} is quiesced; restore it with: pvusb restore ${held.token}`,
     };
   const { devid, port } = rule;
   const at = { ...(devid === undefined ? {} : { devid }), ...(port === undefined ? {} : { port }) };
@@ -204,7 +204,7 @@ function missing(rule: Rule, guest: Domain | undefined, decisions: readonly Deci
   const winner =
     verdict.verdict === 'tied' ? verdict.rules[0] : verdict.verdict === 'none' ? undefined : verdict.rule;
   const why = winner
-    ? `${busid} would fit, but ${formatPlace(winner.place)} is more specific.`
+    ? `${busid} would match, but ${formatPlace(winner.place)} is more specific.`
     : 'No such device is plugged in.';
   return { rule, ...domid, status: 'missing', why };
 }

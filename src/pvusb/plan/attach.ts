@@ -89,7 +89,7 @@ export function attachProblem(
   // usbback tells a guest about a device when it gets its interfaces: nobody hears of one whose interfaces it already
   // has.
   if (interfaces.some(({ driver }) => driver === USBBACK))
-    return problem('half-attached', `${busid} is on usbback, but in no port.`);
+    return problem('half-attached', `${busid} is bound to usbback, but not attached to any port.`);
   if (device.unauthorized)
     return problem('not-authorized', `${busid} is not authorized on the host, so no guest can use it.`);
   const forbidden = interfaces.filter(({ unauthorized }) => unauthorized).map(({ id }) => id);
@@ -136,7 +136,7 @@ function requireReason(force: string): void {
     return;
   throw new PvusbError(
     'invalid-argument',
-    `The reason for a forced attach has 1 to ${REASON_MAX} characters and no control characters.`,
+    `The reason for a forced attach must have 1 to ${REASON_MAX} characters and no control characters.`,
   );
 }
 
@@ -147,7 +147,7 @@ function isThere({ code, where }: PvusbError, { domid }: Domain, { devid, port }
 }
 
 function thereAlready({ code, message, where }: PvusbError): PvusbError {
-  const remedy = 'It is where it was asked to be; if the guest cannot use it, detach it first.';
+  const remedy = 'It is already where you asked for it; if the guest cannot use it, detach it first.';
   return new PvusbError(code, message, { where, remedy });
 }
 

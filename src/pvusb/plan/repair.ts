@@ -38,7 +38,7 @@ function repairTitle(inventory: Inventory, finding: Finding): string {
     case 'orphan-backend':
       return `remove ${finding.orphan.backend}`;
     case 'no-usbback':
-      return 'start the backend of pvusb, or load usbback (modprobe usbback)';
+      return 'start the pvusb backend, or load usbback (modprobe usbback)';
     case 'config-unreadable':
       return `look at the saved configuration of ${nameDomain(inventory, finding.domid)}`;
     case 'config-differs':

@@ -86,17 +86,17 @@ function resolvePorts(type: ControllerType, version: number, asked: number | und
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
   const orphans = inventory.orphanBackends.filter((orphan) => orphan.domid === domid);
   const recorded = [...controllersOf(inventory, domid), ...orphans].map(({ devid }) => devid);
-  // A removed controller that the guest has not let go of keeps its number in QEMU.
+  // A removed controller that the guest has not released keeps its number in QEMU.
   const taken = [...recorded, ...(qemuOf(inventory, domid)?.controllers ?? [])];
   const devid = asked ?? Math.max(-1, ...taken) + 1;
   const where = { domid, devid };
   if (!Number.isInteger(devid) || devid < 0 || devid > 0xffff) {
-    const sentence = `${devid} is not a controller number: they go from 0 to 65535.`;
+    const sentence = `${devid} is not a controller number (0 to 65535).`;
     throw new PvusbError('invalid-argument', sentence, { where });
   }
   if (!taken.includes(devid)) return devid;
   const sentence = recorded.includes(devid)
     ? `${nameDomain(inventory, domid, 'Domain')} already has a USB controller ${devid}.`
-    : `The QEMU of ${nameDomain(inventory, domid)} still has a USB controller ${devid}: the guest has not let go of it.`;
+    : `The QEMU of ${nameDomain(inventory, domid)} still has a USB controller ${devid}: the guest has not released it.`;
   throw new PvusbError('controller-exists', sentence, { where });
 }

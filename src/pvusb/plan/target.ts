@@ -68,8 +68,9 @@ export function chooseTarget(
   }
   if (devid !== undefined) return portOf(inventory, findController(inventory, domid, devid), device, request);
   if (port !== undefined) {
-    const sentence = `Port ${port} of which controller of ${nameDomain(inventory, domid)}? Name the controller with the port.`;
-    throw new PvusbError('invalid-argument', sentence, { where });
+    const sentence = `Port ${port} was given without a controller of ${nameDomain(inventory, domid)}.`;
+    const remedy = 'Name the controller that the port belongs to.';
+    throw new PvusbError('invalid-argument', sentence, { where, remedy });
   }
   for (const controller of controllersOf(inventory, domid)) {
     if (!isUsable(inventory, controller) || speedProblem(controller, device)) continue;

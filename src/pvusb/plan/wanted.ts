@@ -119,7 +119,7 @@ function refuseTwice<T extends { readonly said?: string | undefined }>(
   for (const [i, key] of keys.entries()) {
     if (keys.indexOf(key) === i) continue;
     saying(all[i]!, () => {
-      throw new PvusbError('invalid-argument', `${key} is asked for twice.`);
+      throw new PvusbError('invalid-argument', `${key} is requested twice.`);
     });
   }
 }

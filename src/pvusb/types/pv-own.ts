@@ -10,7 +10,7 @@ import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './
 import { PV } from './pv.js';
 import type { ServedType } from './served-type.js';
 
-const SERVER = 'the backend of pvusb';
+const SERVER = 'the pvusb backend';
 const BACKEND = 'vusb';
 
 /** Mbit/s of the fastest device that a guest with a USB 1.1 controller can be told of. */
@@ -20,7 +20,7 @@ const FULL_SPEED = 12;
 export const PV_OWN: ServedType = {
   ...PV,
   server: SERVER,
-  notTaken: 'the backend of pvusb does not have it open',
+  notTaken: 'the pvusb backend does not have it open',
   needsUsbback: false,
   hasOneDeviceEach: true,
   lentDriver: USBFS,

@@ -91,7 +91,7 @@ export async function applyUsb(
     changes.push(result.adjustment);
     options.onChange?.(result.adjustment);
   }
-  const sentence = `Another program changes what ${labelDomain(domain)} has as fast as it is applied.`;
+  const sentence = `Another program keeps changing what ${labelDomain(domain)} has while the configuration is being applied.`;
   throw new PvusbError('conflict', sentence, { where: { domid } });
 }
 

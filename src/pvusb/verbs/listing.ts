@@ -30,7 +30,7 @@ export interface ListRequest {
 export interface ListOptions extends CallOptions {
   /** Whether to ask QEMUs where only they know whether a guest has a device; true unless given. */
   readonly asksQemu?: boolean | undefined;
-  /** A look at the whole host that was just made: only QEMUs are asked. */
+  /** A fresh observation of the whole host: only QEMUs are queried. */
   readonly from?: Inventory | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function listInventory(
 /** A controller, and what its QEMU says when it has one. */
 export interface ControllerDetails extends Controller {
   readonly qemu?: QemuAnswer;
-  /** Who serves it, where that is our own backend. */
+  /** What serves it, if that is our own backend. */
   readonly server?: string;
   /** Its devices that were lent although the host needed them, and why. Unescaped: escape it before printing. */
   readonly forced?: readonly { readonly busid: Busid; readonly reason: string }[];

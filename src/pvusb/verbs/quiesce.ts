@@ -14,7 +14,7 @@ import { type OperationOptions, operate, qemuFor } from './operate.js';
 /** What {@link quiesceDomain} is asked for. */
 export interface QuiesceRequest {
   readonly domain: DomainName;
-  /** Remove its controllers too: a suspended guest may not be able to go on with them. */
+  /** Remove its controllers too: a resumed guest may not be able to use them. */
   readonly controllers?: boolean | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface Quiesced {
   readonly domid: number;
   /** For {@link restoreDomain}; in a dry run what it would be. */
   readonly token: string;
-  /** All that the guest gets back. */
+  /** Everything that the guest gets back. */
   readonly busids: readonly Busid[];
   readonly plans: readonly Plan[];
 }
@@ -69,7 +69,7 @@ export async function quiesceDomain(
     plans.push(await take(host, guest, request, options));
     seen = await look(domain.domid);
   }
-  const sentence = `Another program gives domain ${domain.domid} devices as fast as they are taken.`;
+  const sentence = `Another program keeps giving domain ${domain.domid} devices while they are being taken.`;
   throw new PvusbError('conflict', sentence, { where: { domid: domain.domid }, leftOver: [keptAs(token)] });
 }
 
@@ -116,14 +116,14 @@ export async function keep(host: Host, guest: QuiescedGuest): Promise<void> {
   try {
     await requireFiles(host).write(guest);
   } catch (error) {
-    throw toPvusbError(error, { doing: 'keeping what the guest had', where: { domid: guest.domid } });
+    throw toPvusbError(error, { doing: 'saving what the guest had', where: { domid: guest.domid } });
   }
 }
 
 /** The files of a host. */
 export function requireFiles({ quiesced }: Host) {
   if (quiesced) return quiesced;
-  throw new QuiescedFilesError('this host keeps nothing of quiesced guests');
+  throw new QuiescedFilesError('this host has no place for the records of quiesced guests');
 }
 
 /** A sentence for errors: where what was taken is. */

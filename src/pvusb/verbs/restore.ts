@@ -36,7 +36,7 @@ export interface Restored {
   readonly token: string;
   readonly changes: readonly Adjustment[];
   readonly plans: readonly Plan[];
-  /** The token stays good for these. */
+  /** The token remains valid for these. */
   readonly unrestored: readonly Unrestored[];
 }
 
@@ -85,7 +85,7 @@ export async function restoreDomain(
 }
 
 /**
- * Forgets what a guest had: nobody gives it back any more.
+ * Discards the record of what a guest had: it can no longer be restored.
  *
  * @throws {PvusbError} `no-such-token`, `state-failed`
  */

@@ -11,7 +11,7 @@ import type { Look } from './monitor.js';
 /** What a watch reports. */
 export type WatchEvent =
   | { readonly event: 'watching'; readonly domains: number }
-  /** A guest has got or lost a device, whoever did it. */
+  /** A guest has gained or lost a device, whatever caused it. */
   | ({ readonly event: 'attached' } & GuestDevice)
   | ({ readonly event: 'detached' } & GuestDevice)
   /** A guest is gone; what it had. */
@@ -44,7 +44,7 @@ export type WatchEvent =
   /** A look or a repair failed; the watch goes on. */
   | { readonly event: 'trouble'; readonly why: string };
 
-/** Something that a watch does by itself. */
+/** Something that a watch does on its own. */
 export interface OwnOperation {
   /** The verb, as on the command line. */
   readonly what: string;
@@ -53,7 +53,7 @@ export interface OwnOperation {
   readonly why: string;
 }
 
-/** Carries out what a watch does by itself: with the options of its operations, or with more. */
+/** Carries out what a watch does on its own: with the options of its operations, or with more. */
 export type Carry = <T>(own: OwnOperation, body: (options: OperationOptions) => Promise<T>) => Promise<T>;
 
 /** What every duty works with. */

@@ -36,7 +36,7 @@ export interface MonitorOptions extends CallOptions {
    * event.
    */
   readonly lookEveryMs?: number | undefined;
-  /** Devices are read with what only rules look at; only if there are rules unless given. */
+  /** Devices are read with the details that only rules use; unless given, only if there are rules. */
   readonly details?: boolean | undefined;
 }
 

@@ -97,7 +97,7 @@ export class Reattach implements Duty {
     try {
       const revival = holder === undefined ? await this.#revive(device.busid) : undefined;
       const want = { domid, device: { busid: device.busid, identity: lent.identity, ...at } };
-      const own = { what: 'attach', request: want, why: 'the guest had it before it was started again' };
+      const own = { what: 'attach', request: want, why: 'the guest had it before it was restarted' };
       const { changes, plans } = await carry(own, (operation) =>
         meetWant(host, want, { ...operation, isBuilt: true }),
       );
@@ -121,7 +121,7 @@ export class Reattach implements Duty {
   async #revive(busid: Busid): Promise<Plan | undefined> {
     const { host, carry, trouble } = this.#context;
     try {
-      const own = { what: 'revive', request: { busid }, why: 'no driver of the host has it' };
+      const own = { what: 'revive', request: { busid }, why: 'no host driver has it' };
       return await carry(own, (operation) => reviveDevice(host, busid, operation));
     } catch (error) {
       trouble(error);

@@ -76,7 +76,7 @@ export class AddressDuty implements Duty {
       const name = domainAt(inventory, domid)?.name;
       try {
         const { plan, result } = await carry(
-          { what: 'addresses', request: { domid }, why: 'its saved configuration had others' },
+          { what: 'addresses', request: { domid }, why: 'its saved configuration had old addresses' },
           (operation) => correctAddresses(host, { domid, seen: inventory }, operation),
         );
         if (result.hasFile) this.#addresses.settle(domid);

@@ -75,7 +75,7 @@ export class Unplugged implements Duty {
   async #giveBack(busid: Busid): Promise<void> {
     const { options, trouble } = this.#context;
     if (options.dryRun) return;
-    const own = { request: { busid }, why: 'another device is in a socket that was lent' };
+    const own = { request: { busid }, why: 'another device is in the socket of a lent device' };
     try {
       await mend(this.#context, own, {
         settleMs: 0,

@@ -25,13 +25,13 @@ export interface WatchOptions extends Omit<OperationOptions, 'onLook'>, MonitorO
   readonly toolstackMs?: number | undefined;
   /** How long a port must be empty to count as detached, rather than as the end of its guest; default 5,000 ms. */
   readonly wishMs?: number | undefined;
-  /** A device that is pulled out is taken from its guest at once, so that what comes into its socket is not the guest's. */
+  /** A device that is pulled out is taken from its guest at once, so that the guest does not get the next one in that socket. */
   readonly freesPorts?: boolean | undefined;
   /** Called once, with the host as the watch knows it: operations on it read only what has changed. */
   readonly onHost?: ((host: Host) => void) | undefined;
-  /** Carries out what the watch does by itself, so that somebody can keep a record of it. */
+  /** Carries out what the watch does on its own, so that the caller can keep a record of it. */
   readonly carry?: Carry | undefined;
-  /** Called with what has become of the assignments, whenever that may have changed. */
+  /** Called with the state of the assignments whenever it may have changed. */
   readonly onAssignments?: ((assignments: readonly Assignment[]) => void) | undefined;
   /** Called with each look, before anything is done about it. */
   readonly onSeen?: ((look: Look) => void) | undefined;

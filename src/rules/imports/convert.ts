@@ -1,6 +1,6 @@
 /**
  * Statements of which the first counts, as rules of which the most specific counts. What is given to a guest is never
- * more than what the statements allow; where it is less, or where something cannot be said, there is a report.
+ * more than what the statements allow; where it is less, or where something cannot be expressed, there is a report.
  */
 import { isAboutOne, specificity } from '../match.js';
 import { formatRule } from '../parse.js';
@@ -106,7 +106,7 @@ class Converter {
         covers(one, piece, this.#reading.isPerInterface),
       );
       if (before) {
-        const message = `It never decides: line ${before.line} comes first, and is about all of its devices.`;
+        const message = `It never takes effect: line ${before.line} comes first and matches all of its devices.`;
         this.#report(line, { column, message }, true);
       } else rules.push(...(isAllowed ? this.#give(piece, column) : this.#deny(piece, column)));
     }
@@ -142,10 +142,11 @@ class Converter {
       return [];
     };
     if (this.#options.guest === undefined)
-      return fail('It allows devices and names no guest: give one, and they may be for that guest.');
-    if (!isNamed(identity)) return fail('It allows every device: a rule that gives has to name some.');
+      return fail('It allows devices but names no guest: name one, and they can be for that guest.');
+    if (!isNamed(identity))
+      return fail('It allows every device: a rule that gives devices has to name them.');
     const unsaid = this.#unsaid.find((one) => canMeet(one, piece));
-    if (unsaid) return fail(`Line ${unsaid.line} may deny some of these devices first, and is no rule.`);
+    if (unsaid) return fail(`Line ${unsaid.line} may deny some of these devices first, and is not a rule.`);
     const rank = specificity(identity);
     const stronger = this.#denied.filter((one) => canMeet(one, piece) && specificity(one.identity) < rank);
     const extras = stronger.map(
@@ -156,7 +157,7 @@ class Converter {
       }),
     );
     if (extras.length > RULES_MAX || extras.some((extra) => specificity(extra.identity) < rank))
-      return fail('Lines before it deny some of these devices in too many ways to say it in rules.');
+      return fail('Lines before it deny some of these devices in too many ways to express in rules.');
     for (const extra of extras) {
       const before = this.#given.filter((one) => one.line < extra.line);
       this.#reportDenied(extra, before, { line, column });

@@ -66,10 +66,10 @@ export function isGuestName(word: string): boolean {
 /** What is to be known about every file of a format. */
 const HEADERS: Readonly<Record<ImportFormat, readonly string[]>> = {
   usbguard: [
-    "USBGuard's allow means that the host may use a device, and is for no guest. What USBGuard blocks has no",
-    'interfaces, and cannot be lent by pv until USBGuard allows it.',
+    "USBGuard's allow lets the host use a device; it names no guest. A device that USBGuard blocks has no",
+    'interfaces and cannot be lent with type pv until USBGuard allows it.',
   ],
-  xapi: ["XAPI's ALLOW means that a VM may have a device, and is for no guest."],
+  xapi: ["XAPI's ALLOW lets a VM have a device; it names no guest."],
 };
 
 /** The rules as a file of rules: each after the line that it was made of. */
@@ -81,7 +81,7 @@ export function formatImported(format: ImportFormat, path: string, { lines }: Im
       forLine === undefined ? rule : [comment(`  without what line ${forLine} denies first:`), rule],
     ),
     ...(rules.length === 0 && !isComment ? [comment('  (no rule)')] : []),
-    ...like.map((rule) => comment(`  not the same, but like it: ${rule}`)),
+    ...like.map((rule) => comment(`  similar, but not the same: ${rule}`)),
   ]);
   return [`# From ${printable(path)} (${format}).`, ...HEADERS[format].map(comment), '', ...said, ''].join(
     '\n',

@@ -26,7 +26,7 @@ export interface Statement {
   readonly exactly?: readonly Identity[];
   /** It is about no other devices than these. */
   readonly within: readonly Identity[];
-  /** What someone may have meant by it, where it cannot be said exactly. */
+  /** What someone may have meant by it, where it cannot be expressed exactly. */
   readonly like: readonly Identity[];
   /** Why our rules cannot say it. */
   readonly obstacles: readonly Remark[];

@@ -137,7 +137,7 @@ export function scenarios(open: OpenLab): void {
     await host.lab.sim.plug({ ...TWIN, busid: '1-8' });
     await host.lab.sim.plug({ ...TWIN, busid: '1-7' });
     const alike = (one: string, other: string) =>
-      `${one} u1 conflicting ${one} and ${other} are alike: say which by its socket, or say "every".`;
+      `${one} u1 conflicting ${one} and ${other} are identical: add socket= to choose one, or "every" for all.`;
     assert.deepEqual((await host.states()).sort(), [alike('1-7', '1-8'), alike('1-8', '1-7')]);
     await host.reconcile();
     assert.deepEqual((await host.states()).sort(), [alike('1-7', '1-8'), alike('1-8', '1-7')]);
@@ -180,9 +180,7 @@ export function scenarios(open: OpenLab): void {
     host.rule('ask u2 serial=S1');
     await detachDevice(host.lab.host, { device: '1-8' });
     await host.reconcile();
-    assert.deepEqual(await host.states(), [
-      '1-8 u2 pending It is given when someone says so: pvusb attach u2 1-8',
-    ]);
+    assert.deepEqual(await host.states(), ['1-8 u2 pending It is waiting for approval: pvusb attach u2 1-8']);
   });
 
   test('everything behind a hub, each in a port of its own', async () => {

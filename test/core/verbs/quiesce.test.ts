@@ -235,7 +235,7 @@ describe('a quiesced guest', () => {
     const { token } = await quiesceDomain(host, { domain: 1 });
     const { changes, assignments } = await reconcile(ruled);
     assert.deepEqual([changes, assignments[0]?.status], [[], 'pending']);
-    assert.equal(assignments[0]?.why, `u1 is quiesced; it is restored with: pvusb restore ${token}`);
+    assert.equal(assignments[0]?.why, `u1 is quiesced; restore it with: pvusb restore ${token}`);
     await saveAndRestore(lab, 9);
     assert.deepEqual((await reconcile(ruled)).changes, []);
     await lab.sim.unplug('3-6');

@@ -28,14 +28,14 @@ for (const hand of HANDS) {
       await beginGiving(hand, page, { busid: '1-2', domid: 2, guest: 'frontdesk' });
       const dialog = page.getByRole('dialog');
       await dialog.getByText('hand 1-2:1.0 to usbback').waitFor();
-      await dialog.getByText('its driver usb-storage lets go of it').waitFor();
+      await dialog.getByText('its driver usb-storage releases it').waitFor();
       assert.equal(stage.host.usb.device('1-2')?.interfaces[0]?.driver, 'usb-storage', 'nothing is done yet');
       await confirm(hand, page, 'Give it to frontdesk');
       assert.equal(await dialog.locator('.steps li.done').count(), 5, 'every step is ticked off');
       await guestCard(page, 2).getByText('Memory Stick 32 GB', { exact: true }).waitFor();
       await undo(hand, page, 'Take it back');
       await deviceRow(page, '1-2').getByText('used by usb-storage').waitFor();
-      await page.getByText('Memory Stick 32 GB is back at the host.').waitFor();
+      await page.getByText('Memory Stick 32 GB is back on the host.').waitFor();
     });
 
     it('gives a device to one port', async () => {
@@ -82,7 +82,7 @@ for (const hand of HANDS) {
         await tabTo(page, always);
         await page.keyboard.press('Space');
       }
-      await page.getByText('its serial number: it is recognised in every socket').waitFor();
+      await page.getByText('its serial number: it is recognised in any socket').waitFor();
       await confirm(hand, page, 'Give it to frontdesk');
       await close(hand, page);
       assert.match(await rulesOf(), /auto frontdesk id=46f4:0001 serial=MS-9005/);
@@ -95,7 +95,7 @@ for (const hand of HANDS) {
         page,
         page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }),
       );
-      await page.getByText('This rule is removed.').waitFor();
+      await page.getByText('This rule will be removed.').waitFor();
       await confirm(hand, page, 'Remove the rule');
       await close(hand, page);
       assert.doesNotMatch(await rulesOf(), /MS-9005/);
@@ -120,7 +120,7 @@ for (const hand of HANDS) {
       await press(hand, page, page.getByRole('button', { name: /^No….*Serial Adapter/ }));
       await confirm(hand, page, 'Do not give it');
       await close(hand, page);
-      await page.getByText('Waiting for your word').waitFor({ state: 'detached' });
+      await page.getByRole('heading', { name: 'Waiting for approval' }).waitFor({ state: 'detached' });
       await deviceRow(page, '3-3')
         .getByRole('button', { name: /^Give to…/ })
         .waitFor();
@@ -133,7 +133,7 @@ for (const hand of HANDS) {
         .getByRole('alert')
         .getByText(/only keyboard/)
         .waitFor();
-      await page.getByLabel('Reason to give it all the same').fill('a spare one is in the drawer');
+      await page.getByLabel('Reason to give it anyway').fill('a spare one is in the drawer');
       await press(hand, page, page.getByRole('button', { name: 'Plan with this reason' }));
       await confirm(hand, page, 'Give it to accounting');
       await undo(hand, page, 'Take it back');
@@ -147,7 +147,7 @@ for (const hand of HANDS) {
       await press(hand, page, page.locator('#findings').getByRole('button', { name: 'Repair…' }));
       await confirm(hand, page, 'Repair');
       await close(hand, page);
-      await page.getByText('In order: nothing is half done').waitFor();
+      await page.getByText('All in order: nothing is half done').waitFor();
     });
   });
 }

@@ -12,12 +12,15 @@ import { browser, skip } from './chromium.js';
 describe('pvusb demo', { skip }, () => {
   it('prints an address; whoever opens it gives a stick to a guest', async () => {
     const program = join(projectRoot(), 'dist/cli/main.cjs');
-    const demo = spawn(process.execPath, [program, 'demo'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // As "npm run demo" starts it, in a checkout without an installed pvusb.
+    const env = { ...process.env, npm_lifecycle_event: 'demo' };
+    const demo = spawn(process.execPath, [program, 'demo'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     for await (const piece of demo.stdout) {
       text += String(piece);
       if (text.includes('Ctrl-C')) break;
     }
+    assert.match(text, /^ {2}node dist\/cli\/main\.cjs sim unplug 1-2 --dir /m);
     const page = await (browser as Browser).newPage();
     await page.goto(/http:\S+/.exec(text)![0]);
     await beginGiving('mouse', page, { busid: '1-2', domid: 2, guest: 'frontdesk' });

@@ -44,7 +44,7 @@ describe('an open page', { skip }, () => {
   it('looks right, light and dark, wide and narrow, and axe finds nothing', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const wide = await stage.page('admin', { colorScheme });
-      await wide.getByText('In order: nothing is half done').waitFor();
+      await wide.getByText('All in order: nothing is half done').waitFor();
       assert.deepEqual(await violations(wide), [], colorScheme);
       await shoot(wide, colorScheme);
       await beginGiving('keyboard', wide, { busid: '1-2', domid: 2, guest: 'frontdesk' });
@@ -52,7 +52,7 @@ describe('an open page', { skip }, () => {
       assert.deepEqual(await violations(wide), [], `${colorScheme}, the dialog`);
       await shoot(wide, `${colorScheme}-dialog`);
       const narrow = await stage.page('admin', { colorScheme, width: 390, height: 844 });
-      await narrow.getByText('In order: nothing is half done').waitFor();
+      await narrow.getByText('All in order: nothing is half done').waitFor();
       assert.deepEqual(await violations(narrow), [], `${colorScheme}, narrow`);
       const [has, shows] = await narrow.evaluate<[number, number]>(
         '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
@@ -71,7 +71,7 @@ describe('an open page', { skip }, () => {
     await shoot(bare, 'sign-in');
     await bare.getByLabel('Token').fill('pvusb_wrong');
     await bare.keyboard.press('Enter');
-    await bare.getByRole('alert').getByText('Nobody is known by that token.').waitFor();
+    await bare.getByRole('alert').getByText('That token is not known.').waitFor();
     await bare.getByLabel('Token').fill(stage.url('viewer').split('=')[1]!);
     await bare.keyboard.press('Enter');
     await bare.getByText('token vera').waitFor();
@@ -109,7 +109,7 @@ describe('an open page', { skip }, () => {
   it('shows a viewer everything, and no buttons', async () => {
     const viewer = await stage.page('viewer');
     await viewer.getByText('May frontdesk have Label Printer?').waitFor();
-    await viewer.getByText('In order: nothing is half done').waitFor();
+    await viewer.getByText('All in order: nothing is half done').waitFor();
     const buttons = await viewer.getByRole('button').allInnerTexts();
     assert.deepEqual(buttons, ['Sign out']);
     assert.equal(await viewer.locator('[draggable="true"]').count(), 0);
@@ -123,7 +123,7 @@ describe('an open page', { skip }, () => {
       .getByRole('button', { name: /^Give to…/ })
       .click();
     await operator.getByLabel('Guest', { exact: true }).selectOption('accounting');
-    await operator.getByText('Only an admin can give it all the same').waitFor();
+    await operator.getByText('Only an admin can give it anyway').waitFor();
     assert.equal(await operator.getByLabel('Always give this device').count(), 0);
     assert.equal(await operator.getByRole('button', { name: /^Remove…/ }).count(), 0);
     await operator.context().close();
@@ -133,7 +133,7 @@ describe('an open page', { skip }, () => {
     await beginGiving('mouse', page, { busid: '1-2', domid: 2, guest: 'frontdesk' });
     await page.getByText('What will be done').waitFor();
     await stage.unplug('1-2');
-    await page.getByRole('alert').getByText('This cannot be done.').waitFor();
+    await page.getByRole('alert').getByText('This is not possible.').waitFor();
     await shoot(page, 'pulled-out');
     await deviceRow(page, '1-2').getByText('pulled out').waitFor();
     await stage.plug('1-2');

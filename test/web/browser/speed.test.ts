@@ -91,7 +91,7 @@ describe('the speed of the page', { skip }, () => {
     const page = await stage.page('viewer', { isBare: true });
     // The daemon has much to do right after its start.
     await page.getByText(`${DEVICES} devices`).waitFor({ timeout: 60_000 });
-    await page.getByText('In order: nothing is half done').waitFor({ timeout: 60_000 });
+    await page.getByText('All in order: nothing is half done').waitFor({ timeout: 60_000 });
     const paints: number[] = [];
     const cpu: number[] = [];
     for (let round = 0; round < 5; round++) {

@@ -138,7 +138,7 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     const { parts, request, actor, signal } = ask;
     const { id, grant, dryRun = false } = request;
     const waiting = parts.service.requests.find((one) => one.id === id);
-    if (!waiting) throw new PvusbError('no-such-request', 'No device waits for a word under that id.');
+    if (!waiting) throw new PvusbError('no-such-request', 'No device is waiting for approval under that id.');
     const { busid, domid } = waiting;
     await refuseNow(ask, (seen) => {
       const guest = domainAt(seen, domid);

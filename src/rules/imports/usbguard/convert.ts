@@ -23,7 +23,7 @@ export function readUsbGuardLine({ line, untrustedBytes, rule, offsets }: UsbGua
   return { line, text, statement: statementOf(rule, columnOf) };
 }
 
-/** What an attribute allows: any of these, exactly; `likely` is what was meant if it cannot be said. */
+/** What an attribute allows: any of these, exactly; `likely` is what was meant if it cannot be expressed. */
 interface Choice {
   readonly exactly?: readonly Identity[];
   readonly within: readonly Identity[];
@@ -59,7 +59,7 @@ function statementOf(
     within = product(within, all) ?? within;
     like = product(like, choice.like ?? all) ?? like;
     if (exactly === undefined && obstacles.length === 0)
-      obstacles.push({ column, message: `It stands for more than ${IDENTITIES_MAX} rules.` });
+      obstacles.push({ column, message: `It expands to more than ${IDENTITIES_MAX} rules.` });
   }
   const column = columnOf('target');
   // What is about no device says nothing, whatever else is in it.
@@ -92,7 +92,7 @@ function choiceOf(name: AttributeName, attribute: Attribute, isAllowed: boolean)
     case 'label':
       return ANY;
     default:
-      return { within: [{}], obstacle: `${name} cannot be said in our rules.${REMEDIES[name] ?? ''}` };
+      return { within: [{}], obstacle: `${name} cannot be expressed in pvusb rules.${REMEDIES[name] ?? ''}` };
   }
 }
 
@@ -101,7 +101,7 @@ const REMEDIES: Partial<Readonly<Record<AttributeName, string>>> = {
   'parent-hash': ' behind= names a hub by its socket: see "pvusb devices".',
 };
 
-/** A value as an identity; undefined for one that no device has; or why it cannot be said. */
+/** A value as an identity; undefined for one that no device has; or why it cannot be expressed. */
 type ReadValue = Identity | undefined | { readonly obstacle: string };
 
 /** An attribute of which a device has exactly one value. */
@@ -112,13 +112,13 @@ function onlyOne(
   meet: (identities: readonly Identity[]) => readonly Identity[],
 ): Choice {
   if (operator === 'none-of')
-    return { within: [{}], obstacle: `${name} none-of cannot be said: our rules have no negation.` };
+    return { within: [{}], obstacle: `${name} none-of cannot be expressed: pvusb rules have no negation.` };
   if (operator === 'match-all') {
     const why = name === 'id' ? 'it knows no * there' : 'it does not compare anything';
     return { within: [{}], obstacle: `USBGuard does not implement match-all for ${name}: ${why}.` };
   }
   if (operator.startsWith('equals') && values.length > 1) {
-    const note = `It is about no device: none has several values of ${name}. USBGuard's one-of is for that.`;
+    const note = `It matches no device: none has several values of ${name}. USBGuard's one-of is for that.`;
     return { exactly: NONE, within: NONE, note };
   }
   const found = values.map(read);
@@ -168,11 +168,11 @@ function serialOf(bytes: string): ReadValue {
   // USBGuard cuts these off what a device says.
   if (/[\0\n\r\t\b]$/.test(text) || [...text].length > SERIAL_MAX) return undefined;
   if (text.includes('\ufffd'))
-    return { obstacle: 'A serial number that is not text (UTF-8) cannot be said.' };
+    return { obstacle: 'A serial number that is not text (UTF-8) cannot be expressed.' };
   const serial = escapeText(text);
   if (serial.trim() !== serial)
-    return { obstacle: 'Blanks around a serial number cannot be said: our rules do not see them.' };
-  if (serial.length > TEXT_MAX) return { obstacle: 'This serial number is too long for our rules.' };
+    return { obstacle: 'Spaces around a serial number cannot be expressed: pvusb rules ignore them.' };
+  if (serial.length > TEXT_MAX) return { obstacle: 'This serial number is too long for pvusb rules.' };
   return { serial };
 }
 
@@ -212,7 +212,7 @@ function conditionsOf({ operator, values }: Attribute): Choice {
   if (unknown !== undefined)
     return {
       within: [{}],
-      obstacle: `The condition ${printable(textOf(unknown))} cannot be said in our rules.`,
+      obstacle: `The condition ${printable(textOf(unknown))} cannot be expressed in pvusb rules.`,
     };
   const isMet =
     operator === 'one-of'
@@ -221,5 +221,5 @@ function conditionsOf({ operator, values }: Attribute): Choice {
         ? !results.includes(true)
         : !results.includes(false);
   if (isMet) return ANY;
-  return { exactly: NONE, within: NONE, note: 'It is about no device: its condition is never met.' };
+  return { exactly: NONE, within: NONE, note: 'It matches no device: its condition is never met.' };
 }

@@ -167,7 +167,7 @@ class LineReader {
     if (name === undefined) return false;
     const before = this.#attributes.get(name);
     // For labels USBGuard forgets to look.
-    if (before && name !== 'label') throw new Refusal(begin, `${name} is said twice.`);
+    if (before && name !== 'label') throw new Refusal(begin, `${name} is given twice.`);
     if (!this.#take(BLANKS, 'a blank')) return false;
     const found = this.#set(name) ?? this.#single(name);
     if (!found) return false;

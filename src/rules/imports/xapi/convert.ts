@@ -23,11 +23,14 @@ function statementOf({ isAllowed, values, columns }: Policy): Statement {
   // What is known as far as nothing is left out before it.
   const gap = parts.indexOf(undefined);
   const known = gap === -1 ? parts : parts.slice(0, gap);
-  refuse('rel', 'rel cannot be said in our rules: they do not compare versions.');
-  if (vid === undefined) refuse('pid', 'pid without vid cannot be said in our rules.');
+  refuse('rel', 'rel cannot be expressed in pvusb rules: they do not compare versions.');
+  if (vid === undefined) refuse('pid', 'pid without vid cannot be expressed in pvusb rules.');
   if (kind === undefined)
-    refuse('subclass', 'subclass without class means any class with it, which cannot be said in our rules.');
-  if (known.length < 2) refuse('prot', 'prot without class and subclass cannot be said in our rules.');
+    refuse(
+      'subclass',
+      'subclass without class means any class with it, which cannot be expressed in pvusb rules.',
+    );
+  if (known.length < 2) refuse('prot', 'prot without class and subclass cannot be expressed in pvusb rules.');
   const pattern = known.length === 3 ? known.join('/') : [...known, '*'].join('/');
   const identity: Identity = {
     ...(vid === undefined ? {} : { ids: `${vid}:${pid ?? '*'}` }),

@@ -105,7 +105,7 @@ function parsePolicyLine(untrustedText: string): ReadLine {
   if (begin[1] === undefined) return { offset, message: 'A policy begins with ALLOW or DENY.' };
   if (text[offset] !== ':') return { offset, message: `After ${begin[1]} comes a colon.` };
   const other = text.indexOf(':', offset + 1);
-  if (other !== -1) return { offset: other, message: 'A policy has one colon only.' };
+  if (other !== -1) return { offset: other, message: 'A policy has only one colon.' };
   const values = new Map<Key, string>();
   const columns = new Map<Key | 'action', number>();
   columns.set('action', columnOf(text, new RegExp(`^${SPACES}`).exec(text)![0].length));
@@ -123,7 +123,7 @@ function parsePolicyLine(untrustedText: string): ReadLine {
     const digits = key === 'vid' || key === 'pid' || key === 'rel' ? 4 : 2;
     if (value!.length !== digits)
       return { offset: word, message: `${key} has ${digits} hexadecimal digits.` };
-    if (values.has(key)) return { offset: word, message: `${key} is said twice.` };
+    if (values.has(key)) return { offset: word, message: `${key} is given twice.` };
     values.set(key, value!.toLowerCase());
     columns.set(key, columnOf(text, word));
   }
