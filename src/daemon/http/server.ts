@@ -179,6 +179,8 @@ class Api {
       const body = await readBody(request, this.#limits.bodyBytes);
       this.#deadlines.clear(socket);
       const asked = parseRequest(name, query, body);
+      // Its end has been told already: a stream that is opened now would never hear of it.
+      if (leaving.signal.aborted) return;
       await this.#answer(door, name, { actor, asked, request, response, signal: leaving.signal });
     } catch (error) {
       // Who asked has gone: whatever came of that is told to nobody.
