@@ -112,11 +112,12 @@ export class Daemon implements Service {
     try {
       const result = await body(host, { signal, dryRun, onStep: recorder.onStep });
       recorder.end('done');
-      if (!dryRun) this.#options.record?.(recorder.record({ result }));
+      // What was done is written down, whatever it was called.
+      if (!dryRun || recorder.hasSteps) this.#options.record?.(recorder.record({ result }));
       return result;
     } catch (error) {
       recorder.end('failed');
-      if (!dryRun) this.#options.record?.(recorder.record({ error }));
+      if (!dryRun || recorder.hasSteps) this.#options.record?.(recorder.record({ error }));
       throw error;
     }
   }

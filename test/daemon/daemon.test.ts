@@ -130,4 +130,20 @@ describe('the daemon', () => {
     assert.ok(steps.length >= 4);
     assert.ok(running.events.some((event) => event.event === 'operation' && event.phase === 'done'));
   });
+
+  test('writes down what was done, even if it was called a dry run', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    await running.ready();
+    const asked = { what: 'attach', by: ROOT, request: {}, dryRun: true };
+    const attach = (dryRun: boolean) =>
+      running.daemon.operate(asked, (host, options) =>
+        attachDevice(host, { domain: 'u1', device: '3-4' }, { ...options, dryRun }),
+      );
+    await attach(true);
+    assert.equal(running.records.length, 0);
+    await attach(false);
+    assert.equal(running.records.length, 1);
+    assert.ok(running.records[0]!.steps.length > 0);
+  });
 });
