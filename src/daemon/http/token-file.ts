@@ -111,11 +111,12 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
 }
 
 /** A name may look like a comment, or have a line feed in it. @throws {PvusbError} `invalid-argument` */
-function requireReadable({ name }: TokenFor, line: string): void {
+function requireReadable(who: TokenFor, line: string): void {
   const { tokens, problems } = parseTokens(line);
-  if (problems[0]) throw new PvusbError('invalid-argument', problems[0].message);
-  if (tokens.length !== 1 || tokens[0]!.name !== name || line.includes('\n'))
-    throw new PvusbError('invalid-argument', 'The names have a blank or a comment in them.');
+  const textOf = ({ name, role, guests, devices }: TokenFor): string =>
+    JSON.stringify([name, role, guests, devices]);
+  if (problems.length === 0 && tokens.map(textOf).join() === textOf(who)) return;
+  throw new PvusbError('invalid-argument', problems[0]?.message ?? 'A name has a blank or a comment in it.');
 }
 
 function codeOf(error: unknown): string {
