@@ -4,11 +4,12 @@ import { openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
 import { openPlugs, openSysfs } from '../sysfs/index.js';
-import { openXenstore, type XenstoreEnvironment } from '../xenstore/index.js';
+import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
+import type { Machine } from './machine.js';
 import { openMachine } from './real.js';
 import { BackendServer } from './server.js';
-import { parseVirtual, VIRTUAL_FORM } from './virtual.js';
+import { parseVirtual, VIRTUAL_FORM, type VirtualPort } from './virtual.js';
 
 /** How this machine serves guests. */
 interface RunOptions {
@@ -30,10 +31,10 @@ interface RunOptions {
  * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
  *
  * @throws {PvusbError} `invalid-argument`; `backend-impossible`: there is a usbback, or this machine cannot serve;
- *   those of xenstore
+ *   `cannot-listen`; those of xenstore
  */
 export async function runBackend(options: RunOptions): Promise<void> {
-  const { signal, environment, sysfsRoot = '/sys', log } = options;
+  const { signal, environment, sysfsRoot = '/sys' } = options;
   const sysfs = openSysfs(sysfsRoot);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
@@ -50,18 +51,55 @@ export async function runBackend(options: RunOptions): Promise<void> {
     });
   });
   const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
+  try {
+    await serveGuests(client, machine, { ...options, sysfsRoot, virtual, stopped: stop.signal });
+  } finally {
+    // An open connection would keep the process alive.
+    client.close();
+  }
+}
+
+interface ServeOptions extends Omit<RunOptions, 'virtual'> {
+  readonly sysfsRoot: string;
+  readonly virtual: readonly VirtualPort[];
+  /** Aborts when nothing of any guest can be heard any more. */
+  readonly stopped: AbortSignal;
+}
+
+async function serveGuests(client: XenstoreClient, machine: Machine, options: ServeOptions): Promise<void> {
+  const { signal, stopped, sysfsRoot, virtual, log } = options;
   const failed = (error: Error): void => log(error.message);
+  let server: BackendServer | undefined;
+  // Before anybody is served: what cannot be told is no reason to take guests over and let go of them again.
+  const endMetrics =
+    options.metrics && (await serveText(options.metrics, () => server?.metrics ?? '', failed));
   const file = options.trace === undefined ? undefined : openTrace(options.trace, failed);
-  const trace = file && new Trace({ write: file.write, nowUs, withSecrets: options.traceSecrets ?? false });
-  const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
-  const server = await BackendServer.start(client, machine, {
-    announcement: (await processes.announcementOf(process.pid)) ?? '',
-    trace,
-    virtual: (domid, devid, port) =>
-      virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
-    log,
-  });
-  const endMetrics = options.metrics && serveText(options.metrics, () => server.metrics, failed);
+  try {
+    const withSecrets = options.traceSecrets ?? false;
+    const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
+    server = await BackendServer.start(client, machine, {
+      announcement: (await processes.announcementOf(process.pid)) ?? '',
+      trace: file && new Trace({ write: file.write, nowUs, withSecrets }),
+      virtual: (domid, devid, port) =>
+        virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
+      log,
+    });
+    await follow(server, sysfsRoot, AbortSignal.any([signal, stopped]), log);
+    const isLost = client.closed;
+    await server.close();
+    if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
+  } finally {
+    if (endMetrics) endMetrics();
+    await file?.close();
+  }
+}
+
+async function follow(
+  server: BackendServer,
+  sysfsRoot: string,
+  signal: AbortSignal,
+  log: (message: string) => void,
+): Promise<void> {
   const plugs = await openPlugs(sysfsRoot);
   void (async () => {
     while (!(await plugs.next()).done) await server.plugged();
@@ -69,17 +107,14 @@ export async function runBackend(options: RunOptions): Promise<void> {
   log('serving');
   const aborted = new Promise<void>((resolve) => {
     const end = (): void => resolve();
-    AbortSignal.any([signal, stop.signal]).addEventListener('abort', end, { once: true });
+    signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
   });
-  await Promise.race([aborted, server.ended]);
-  const isLost = client.closed;
-  if (endMetrics) endMetrics();
-  await plugs.close();
-  await server.close();
-  client.close();
-  await file?.close();
-  if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
+  try {
+    await Promise.race([aborted, server.ended]);
+  } finally {
+    await plugs.close();
+  }
 }
 
 async function requireVirtual(text: string) {

@@ -7,7 +7,7 @@ import { Stick } from '../backend/virtual/stick.js';
 import { openImage } from './files.js';
 
 /** A virtual device in a port. */
-interface VirtualPort {
+export interface VirtualPort {
   readonly domid: number;
   readonly devid: number;
   readonly port: number;
