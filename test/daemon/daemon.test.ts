@@ -109,6 +109,24 @@ describe('the daemon', () => {
     await assert.rejects(running.daemon.answer('0', true, { by: ROOT }), { code: 'no-such-request' });
   });
 
+  test('a word is about the device that was there when it was asked for: not about another in its socket', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab, 'ask u1 id=1111:0001');
+    await running.ready();
+    await lab.sim.plug(DONGLE);
+    await running.until(() => running.daemon.requests.length === 1);
+    const { id } = running.daemon.requests[0]!;
+    // The answer comes before the daemon has looked.
+    const answered = lab.sim
+      .unplug('1-8')
+      .then(() => lab.sim.plug({ ...DONGLE, serial: 'S2' }))
+      .then(() => running.daemon.answer(id, true, { by: ROOT }));
+    await assert.rejects(answered, { code: 'no-such-request' });
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), []);
+    await running.until(() => running.daemon.requests.some((request) => request.id !== id));
+  });
+
   test('an operation of a door sees what others have just done, reads little, and is told step by step', async () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab);

@@ -140,12 +140,14 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     const waiting = parts.service.requests.find((one) => one.id === id);
     if (!waiting) throw new PvusbError('no-such-request', 'No device waits for a word under that id.');
     const { busid, domid } = waiting;
-    await refuseNow(ask, (seen) => {
+    const touches = (seen: Inventory): Touched => {
       const guest = domainAt(seen, domid);
       return { guests: guest ? [guest] : 'all', devices: [busid as Busid] };
-    });
+    };
+    await refuseNow(ask, touches);
     const operation = request.operation ?? id;
-    const plans = await parts.service.answer(id, grant, { by: actor, operation, dryRun, signal });
+    const onLook = (seen: Inventory): void => requireTouch(actor, seen, touches);
+    const plans = await parts.service.answer(id, grant, { by: actor, operation, dryRun, signal, onLook });
     return { operation, dryRun, result: { id, granted: grant }, plans: plans.map(toldPlan) };
   },
   assign(ask) {
