@@ -1,7 +1,7 @@
 /** `pvusb serve`: the daemon, with its doors, its audit and systemd. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { AUDIT_ROOT, openAudit, openJournal, readAudit } from '../../audit/index.js';
+import { AUDIT_ROOT, latestChanges, openAudit, openJournal, readAudit } from '../../audit/index.js';
 import {
   type AuditReader,
   auditEntry,
@@ -177,13 +177,11 @@ async function tlsOf({ tlsCert, tlsKey }: ServeOptions) {
 
 function auditReader(folder: string): AuditReader {
   return async ({ after, limit = 100 }) => {
+    if (after === undefined) return (await latestChanges(folder, limit)).map((entry) => ({ ...entry }));
     const entries: Readonly<Record<string, unknown>>[] = [];
-    for await (const entry of readAudit(folder)) {
-      if (entry.seq <= (after ?? 0)) continue;
+    for await (const entry of readAudit(folder, { after })) {
       entries.push({ ...entry });
-      if (entries.length <= limit) continue;
-      if (after === undefined) entries.shift();
-      else return entries.slice(0, limit);
+      if (entries.length >= limit) break;
     }
     return entries;
   };
