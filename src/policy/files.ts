@@ -1,5 +1,16 @@
 /** The folder of rules: one file that commands change, and a drop-in folder that they only read. */
-import { constants, type FileHandle, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import {
+  constants,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, Mutex } from '../async/index.js';
 import type { RuleFile } from '../rules/index.js';
