@@ -121,8 +121,10 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
   },
   async reconcile(ask) {
     const { domain, moves } = ask.request;
-    await refuseNow(ask, (seen) => touchedByRules(seen, moves ? {} : { domain }));
-    return change(ask, { what: 'reconcile' }, async (host, options) => {
+    const touches = (seen: Inventory): Touched => touchedByRules(seen, moves ? {} : { domain });
+    // Nothing is to be begun, and the name may have come to mean another guest when it is.
+    await refuseNow(ask, touches);
+    return change(ask, { what: 'reconcile', touches }, async (host, options) => {
       const { plans, ...result } = reconciledJson(await reconcile(host, { ...options, domain, moves }));
       return { plans, result };
     });
