@@ -1,6 +1,6 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
 import type { Daemon } from '../client/index.js';
-import type { Host, Progress } from '../pvusb/index.js';
+import type { Host, Progress, PvusbError } from '../pvusb/index.js';
 import { type Outputs, processOutputs } from './output.js';
 
 /** Where a command prints. */
@@ -27,6 +27,8 @@ export interface Terminal {
   readonly daemon?: Daemon | undefined;
   /** Told about steps, besides the person at the terminal. */
   readonly onStep?: ((progress: Progress) => void) | undefined;
+  /** Told of each error that is printed. */
+  readonly onError?: ((error: PvusbError) => void) | undefined;
 }
 
 /** The process's own terminal. */
