@@ -42,7 +42,7 @@ interface RawLine {
 /**
  * The lines of a file, in pieces of at most `max` bytes if there are longer ones.
  *
- * @throws {AuditError} `denied`, `io`
+ * @throws {AuditError} `denied`, `io`, `gone`
  */
 export async function* linesOf(folder: string, name: string, max: number): AsyncGenerator<RawLine> {
   const path = join(folder, name);

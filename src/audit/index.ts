@@ -5,4 +5,11 @@ export { AUDIT_ROOT } from './files.js';
 export { openJournal } from './journal.js';
 export type { ChangeLine } from './line.js';
 export { type AuditLog, type AuditOptions, openAudit } from './log.js';
-export { type AuditCheck, type AuditFilter, isMeant, readAudit, verifyAudit } from './read.js';
+export {
+  type AuditCheck,
+  type AuditFilter,
+  isMeant,
+  latestChanges,
+  readAudit,
+  verifyAudit,
+} from './read.js';

@@ -1,4 +1,5 @@
 /** Reads the audit, while it is written too, and checks its chain. */
+import { AuditError } from './errors.js';
 import { auditFiles, linesOf, seqOf } from './files.js';
 import {
   type AuditLine,
@@ -21,6 +22,8 @@ export interface AuditFilter {
   readonly device?: string | undefined;
   /** Not those before. */
   readonly since?: Date | undefined;
+  /** Those with higher numbers. */
+  readonly after?: number | undefined;
 }
 
 /**
@@ -29,17 +32,55 @@ export interface AuditFilter {
  * @throws {AuditError} `denied`, `io`
  */
 export async function* readAudit(folder: string, filter: AuditFilter = {}): AsyncGenerator<ChangeLine> {
-  for (const name of await auditFiles(folder)) {
+  const { after = 0 } = filter;
+  const names = await auditFiles(folder);
+  for (const [at, name] of names.entries()) {
+    // Where the next file begins this one has ended: what has no number that is meant is not read.
+    const next = names[at + 1];
+    if (next === undefined || seqOf(next) > after + 1) yield* changesIn(folder, name, filter);
+  }
+}
+
+/**
+ * The latest changes, at most so many, oldest first; files without one of them are not read.
+ *
+ * @throws {AuditError} `denied`, `io`
+ */
+export async function latestChanges(folder: string, count: number): Promise<readonly ChangeLine[]> {
+  let found: ChangeLine[] = [];
+  for (const name of (await auditFiles(folder)).reverse()) {
+    if (found.length >= count) break;
+    const own: ChangeLine[] = [];
+    for await (const change of changesIn(folder, name, {})) {
+      own.push(change);
+      // Only the last ones can be meant.
+      if (own.length >= 2 * count) own.splice(0, count);
+    }
+    found = [...own, ...found];
+  }
+  return found.slice(-count);
+}
+
+/** A file that is gone has none: it was removed because of its age. */
+async function* changesIn(folder: string, name: string, filter: AuditFilter): AsyncGenerator<ChangeLine> {
+  try {
     for await (const { untrustedBytes } of linesOf(folder, name, READ_MAX)) {
       const record = parseLine(untrustedBytes.toString())?.record;
       if (record?.line === 'change' && isMeant(record, filter)) yield record;
     }
+  } catch (error) {
+    if (!isGone(error)) throw error;
   }
 }
 
+function isGone(error: unknown): boolean {
+  return error instanceof AuditError && error.code === 'gone';
+}
+
 /** Whether a change is one of those. */
-export function isMeant({ time, guests = [], devices = [] }: ChangeLine, filter: AuditFilter): boolean {
-  const { guest, device, since } = filter;
+export function isMeant({ seq, time, guests = [], devices = [] }: ChangeLine, filter: AuditFilter): boolean {
+  const { guest, device, since, after } = filter;
+  if (after !== undefined && seq <= after) return false;
   if (since && Date.parse(time) < since.getTime()) return false;
   if (device !== undefined && !devices.includes(device)) return false;
   return (
@@ -64,12 +105,25 @@ export interface AuditCheck {
   readonly broken?: { readonly file: string; readonly line: number; readonly why: string } | undefined;
 }
 
+/** How often the oldest file may be removed while it is being read. */
+const TRIES = 10;
+
 /**
- * Checks every line of every file against the one before.
+ * Checks every line of every file against the one before, while it is written too.
  *
- * @throws {AuditError} `denied`, `io`
+ * @throws {AuditError} `denied`, `io`, `gone`
  */
 export async function verifyAudit(folder: string): Promise<AuditCheck> {
+  for (let left = TRIES; ; left--) {
+    try {
+      return await verifyOnce(folder);
+    } catch (error) {
+      if (!isGone(error) || left === 0) throw error;
+    }
+  }
+}
+
+async function verifyOnce(folder: string): Promise<AuditCheck> {
   const chain = new Chain();
   const names = await auditFiles(folder);
   for (const [at, file] of names.entries()) {
@@ -80,6 +134,8 @@ export async function verifyAudit(folder: string): Promise<AuditCheck> {
       const why = isOpen && at === names.length - 1 ? chain.open() : chain.add(untrustedBytes, line);
       if (why) return chain.result({ file, ...why });
     }
+    // The last one may just have been begun.
+    if (line === 0 && at === names.length - 1) chain.open();
     const why = chain.endFile(line);
     if (why) return chain.result({ file, ...why });
   }

@@ -37,6 +37,7 @@ export function reportError(terminal: Terminal, thrown: unknown, json = false): 
   const { cause: error, changes } =
     thrown instanceof HalfDoneError ? thrown : { cause: thrown, changes: undefined };
   const known = error instanceof PvusbError ? error : new PvusbError('internal', tellFault(error));
+  terminal.onError?.(known);
   const { code, message, leftOver } = known;
   if (json) terminal.out(`${printableJson(errorJson(known, changes))}\n`);
   // A message may tell of it already.

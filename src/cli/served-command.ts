@@ -1,5 +1,6 @@
 /** A command line that the daemon runs for a launcher. */
 import type { Actor, Daemon } from '../daemon/index.js';
+import type { PvusbError } from '../pvusb/index.js';
 import { reportError } from './report.js';
 import type { Terminal } from './terminal.js';
 
@@ -29,8 +30,12 @@ export async function runServed(
     if (READING.has(what)) return await daemon.reading((host) => runProgram({ ...terminal, host }, argv));
     const asked = { what, by, request: { argv }, signal, dryRun };
     await daemon.operate(asked, async (host, { onStep }) => {
-      const exitStatus = await runProgram({ ...terminal, err, host, onStep }, argv);
-      if (exitStatus !== 0) throw new CommandFailedError(exitStatus, told.join(''));
+      let failure: PvusbError | undefined;
+      const onError = (error: PvusbError): void => {
+        failure ??= error;
+      };
+      const exitStatus = await runProgram({ ...terminal, err, host, onStep, onError }, argv);
+      if (exitStatus !== 0) throw new CommandFailedError(exitStatus, told.join(''), failure);
     });
     return 0;
   } catch (error) {
@@ -44,8 +49,9 @@ class CommandFailedError extends Error {
   override readonly name = 'CommandFailedError';
   readonly exitStatus: number;
 
-  constructor(exitStatus: number, told: string) {
-    super(told.trim().replace(/^pvusb: /, ''));
+  /** Its cause is the error that was printed, if there was one. */
+  constructor(exitStatus: number, told: string, cause: PvusbError | undefined) {
+    super(told.trim().replace(/^pvusb: /, ''), { cause });
     this.exitStatus = exitStatus;
   }
 }

@@ -1,7 +1,7 @@
 /** What the command line reads and writes, so that a test can stand in for a terminal. */
 import type { Daemon } from '../client/index.js';
 import type { CommandTerminal } from '../daemon/index.js';
-import type { Host, Progress } from '../pvusb/index.js';
+import type { Host, Progress, PvusbError } from '../pvusb/index.js';
 import { type Outputs, processOutputs } from './output.js';
 
 /** Where a command prints, and by whom it is carried out. */
@@ -12,6 +12,8 @@ export interface Terminal extends CommandTerminal {
   readonly daemon?: Daemon | undefined;
   /** Told about steps, besides the person at the terminal. */
   readonly onStep?: ((progress: Progress) => void) | undefined;
+  /** Told of each error that is printed. */
+  readonly onError?: ((error: PvusbError) => void) | undefined;
 }
 
 /** The process's own terminal. */

@@ -22,7 +22,7 @@ import {
   watchDomains,
 } from '../pvusb/index.js';
 import { Events } from './events.js';
-import { Requests } from './requests.js';
+import { Requests, requireStill } from './requests.js';
 import type { Actor, Asked, AskRequest, OperationRecord, Service, ServiceState } from './service.js';
 
 /** What a daemon is made of. */
@@ -111,14 +111,15 @@ export class Daemon implements Service {
     return this.#recorded(
       asked,
       (onStep) => body(host, { signal, dryRun, onStep }),
-      () => !dryRun,
+      // What was done is written down, whatever it was called.
+      ({ hasSteps }) => !dryRun || hasSteps,
     );
   }
 
   async answer(
     id: string,
     isGranted: boolean,
-    asked: Omit<Asked, 'what' | 'request'>,
+    { onLook, ...asked }: Parameters<Service['answer']>[2],
   ): Promise<readonly Plan[]> {
     const request = this.requests.find((one) => one.id === id);
     if (!request)
@@ -133,7 +134,12 @@ export class Daemon implements Service {
     };
     const { plans } = await this.operate(whole, async (host, options) => {
       if (isGranted) {
-        const { plan } = await attachDevice(host, { domain: domid, device: busid, devid, port }, options);
+        const call = { domain: domid, device: busid, devid, port };
+        const looked = (seen: Inventory): void => {
+          requireStill(seen, request);
+          onLook?.(seen);
+        };
+        const { plan } = await attachDevice(host, call, { ...options, onLook: looked });
         return { plans: [plan] };
       }
       if (!asked.dryRun && this.#requests.refuse(id)) this.#tellRequests();

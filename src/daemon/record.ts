@@ -32,8 +32,10 @@ export function auditEntry(record: OperationRecord, seen: Inventory | undefined)
 
 function failureOf(error: unknown): NonNullable<AuditEntry['error']> {
   const message = error instanceof Error ? error.message : String(error);
-  if (!isPvusbError(error)) return { code: 'internal', message };
-  const { code, leftOver } = error;
+  // A command that a launcher has handed over has printed why.
+  const cause = error instanceof Error && !isPvusbError(error) ? error.cause : error;
+  if (!isPvusbError(cause)) return { code: 'internal', message };
+  const { code, leftOver } = cause;
   return leftOver.length === 0 ? { code, message } : { code, message, leftOver };
 }
 

@@ -1,6 +1,13 @@
 /** What is waiting for approval: devices that rules of mode `ask` would give to guests that run. */
 import { createHash } from 'node:crypto';
-import { type Assignment, deviceAt, domainAt, type Inventory } from '../pvusb/index.js';
+import {
+  type Assignment,
+  deviceAt,
+  domainAt,
+  type Inventory,
+  PvusbError,
+  type UsbDevice,
+} from '../pvusb/index.js';
 import type { AskRequest } from './service.js';
 
 /** A controller and a port; absent: any. */
@@ -59,10 +66,31 @@ function requestOf(
   const device = deviceAt(inventory, busid);
   if (!device) return undefined;
   const place = `${rule.place.file}:${rule.place.line}`;
-  const about = [busid, device.bus, device.address, domid, place].join(' ');
   const guest = domainAt(inventory, domid)?.name;
   const { devid, port } = rule;
-  const id = createHash('sha256').update(about).digest('hex').slice(0, 12);
+  const id = idFor(device, { domid, place });
   const request = { id, busid, domid, ...(guest === undefined ? {} : { guest }), rule: place };
   return { request, place: { devid, port } };
+}
+
+/** Another device in that socket has another address, and so another request. */
+function idFor(
+  { busid, bus, address }: UsbDevice,
+  { domid, place }: { readonly domid: number; readonly place: string },
+): string {
+  const about = [busid, bus, address, domid, place].join(' ');
+  return createHash('sha256').update(about).digest('hex').slice(0, 12);
+}
+
+/**
+ * Refuses a request whose device is not in its socket any more.
+ *
+ * @throws {PvusbError} `no-such-request`
+ */
+export function requireStill(seen: Inventory, { id, busid, domid, rule }: AskRequest): void {
+  const device = seen.devices.find((one) => one.busid === busid);
+  if (device && idFor(device, { domid, place: rule }) === id) return;
+  throw new PvusbError('no-such-request', `What asked for a word in ${busid} was pulled out.`, {
+    where: { busid, domid },
+  });
 }

@@ -93,5 +93,9 @@ export interface Service {
    *
    * @throws {PvusbError} `no-such-request`, or why it could not be attached
    */
-  answer(id: string, isGranted: boolean, asked: Omit<Asked, 'what' | 'request'>): Promise<readonly Plan[]>;
+  answer(
+    id: string,
+    isGranted: boolean,
+    asked: Omit<Asked, 'what' | 'request'> & Pick<OperationOptions, 'onLook'>,
+  ): Promise<readonly Plan[]>;
 }

@@ -1,7 +1,18 @@
 /** The folder of rules: one file that commands change, and a drop-in folder that they only read. */
-import { constants, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import {
+  constants,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../async/index.js';
+import { type Clock, Mutex } from '../async/index.js';
 import type { RuleFile } from '../rules/index.js';
 import { RuleFilesError, toRuleFilesError } from './errors.js';
 import { listen } from './listen.js';
@@ -31,7 +42,7 @@ export interface RuleFiles {
    * Changes the text of a file, which is empty if there is none: all of it, or nothing. `change` returns the new text,
    * or undefined to leave the file as it is.
    *
-   * @throws {RuleFilesError} `denied`, `busy`, `not-a-file`, `io`
+   * @throws {RuleFilesError} `denied`, `busy`, `not-a-file`, `io`; what `change` throws
    */
   change(path: string, change: (text: string) => string | undefined): Promise<void>;
   /** Calls `hear` whenever a file may have changed, until the function returned is called. Absent: nothing reports it. */
@@ -40,6 +51,8 @@ export interface RuleFiles {
 
 /** The files of rules below `root`. Nothing is read until asked for. */
 export function openRuleFiles(root: string, clock: Clock): RuleFiles {
+  // Those of this process take turns: they would only keep trying to be faster than each other.
+  const turns = new Mutex();
   return {
     root,
     listen: (hear) => listen(root, hear),
@@ -56,7 +69,7 @@ export function openRuleFiles(root: string, clock: Clock): RuleFiles {
       }
       return files;
     },
-    change: (path, change) => changeFile(join(root, path), clock, change),
+    change: (path, change) => turns.run(() => changeFile(join(root, path), clock, change)),
   };
 }
 
@@ -101,7 +114,7 @@ async function changeFile(
         if (isAbsent(error)) return undefined;
         throw error;
       });
-      const text = there ? await readFile(path, 'utf8') : '';
+      const text = there ? textOf(path, await readFile(path)) : '';
       const changed = change(text);
       if (changed === undefined || changed === text) return await unlink(made);
       if (there) {
@@ -110,12 +123,16 @@ async function changeFile(
       }
       await file.writeFile(changed);
       await file.sync();
+      // Whoever was stopped meanwhile was taken for dead: what is there now is somebody else's.
+      if (!(await isOwn(file, made))) throw busy(made);
       await rename(made, path);
     } catch (error) {
-      await unlink(made).catch(() => undefined);
+      if (await isOwn(file, made)) await unlink(made).catch(() => undefined);
       throw error;
     }
   } catch (error) {
+    // What `change` has to say is said as it is.
+    if (error instanceof Error && !('syscall' in error)) throw error;
     throw toRuleFilesError(error, 'written', path);
   }
 }
@@ -128,22 +145,34 @@ async function openNew(path: string, clock: Clock) {
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
       if (await isLeftover(path)) await unlink(path).catch(() => undefined);
-      else if (clock.nowMs() >= endMs)
-        throw new RuleFilesError(
-          'busy',
-          path,
-          `${path} exists: another program is changing the rules.`,
-          error,
-        );
+      else if (clock.nowMs() >= endMs) throw busy(path, error);
       else await clock.sleep(RETRY_MS);
     }
   }
 }
 
-/** A program that was killed while it changed the file leaves its new one. */
+function busy(path: string, cause?: unknown): RuleFilesError {
+  return new RuleFilesError('busy', path, `${path} exists: another program is changing the rules.`, cause);
+}
+
+/** A program that was killed while it changed the file leaves its new one; the clock may have been put back since. */
 async function isLeftover(path: string): Promise<boolean> {
   const made = await lstat(path).catch(() => undefined);
-  return made !== undefined && Date.now() - made.mtimeMs > LEFTOVER_MS;
+  return made !== undefined && Math.abs(Date.now() - made.mtimeMs) > LEFTOVER_MS;
+}
+
+async function isOwn(file: FileHandle, path: string): Promise<boolean> {
+  const [own, there] = await Promise.all([file.stat(), lstat(path).catch(() => undefined)]);
+  return own.ino === there?.ino && own.dev === there.dev;
+}
+
+/** What is written back must be what was there: bytes that are no text would not be. */
+function textOf(path: string, untrustedBytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(untrustedBytes);
+  } catch (error) {
+    throw new RuleFilesError('io', path, `${path} is not in UTF-8: edit it by hand, or convert it.`, error);
+  }
 }
 
 function isAbsent(error: unknown): boolean {

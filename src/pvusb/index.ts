@@ -8,7 +8,7 @@
 // Opening a host.
 
 export type { XenstoreEnvironment } from '../xenstore/index.js';
-export type { CallOptions } from './observe/host.js';
+export type { CallOptions, LatestOptions } from './observe/host.js';
 export { type HostEnvironment, type HostOptions, type OpenHost, openHost } from './observe/open-host.js';
 export { type Platform, platformOf } from './observe/platform.js';
 

@@ -49,13 +49,13 @@ export function isToken(text: string): boolean {
 export function tokenFor({ domid, name = '', uuid }: Pick<QuiescedGuest, 'domid' | 'name' | 'uuid'>): string {
   const readable = name
     .replace(/[^A-Za-z0-9_-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
+    .replace(/^[-_]+|-+$/g, '')
     .slice(0, NAME_MAX);
   const id = createHash('sha256')
     .update(uuid ?? `${domid} ${name}`)
     .digest('hex')
     .slice(0, 6);
-  return `${readable || 'guest'}-${id}`.replace(/^_+/, '');
+  return `${readable || 'guest'}-${id}`;
 }
 
 /** As it is written into a file. */

@@ -201,7 +201,7 @@ export class ControllerServer {
       listener: {
         broken: (reason) => {
           this.#log(`the guest is cut off: ${reason}`);
-          void this.#disconnect(XenbusState.closing);
+          this.#disconnect(XenbusState.closing).catch((error: unknown) => this.#log(messageOf(error)));
         },
         portChanged: (port, progress) => this.#ports.get(port)?.progressed(progress),
         log: (message) => this.#log(message),

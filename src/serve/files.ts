@@ -1,8 +1,11 @@
 /** Files of a running backend: images of virtual sticks, a trace, and a socket that tells its metrics. */
-import { createWriteStream, rmSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { Storage } from '../backend/virtual/storage.js';
+import { LinuxError } from '../linux/errors.js';
+import { listenAtPath } from '../linux/unix-socket.js';
+import { PvusbError } from '../pvusb/index.js';
 
 /** A stick in an image file. */
 export async function openImage(path: string, isReadOnly: boolean): Promise<Storage> {
@@ -42,15 +45,26 @@ export function openTrace(path: string, onError: (error: Error) => void): TraceF
   };
 }
 
-/** Tells `text` to everyone who connects to a socket; costs nothing while nobody does. Gives what ends it. */
-export function serveText(path: string, text: () => string, onError: (error: Error) => void): () => void {
-  // Left by a process that was killed.
-  rmSync(path, { force: true });
+/**
+ * Tells `text` to everyone who connects to a socket; costs nothing while nobody does. Gives what ends it.
+ *
+ * @throws {PvusbError} `cannot-listen`
+ */
+export async function serveText(
+  path: string,
+  text: () => string,
+  onError: (error: Error) => void,
+): Promise<() => void> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.end(text());
   });
+  try {
+    await listenAtPath(server, path);
+  } catch (error) {
+    if (!(error instanceof LinuxError)) throw error;
+    throw new PvusbError('cannot-listen', `Metrics cannot be told: ${error.message}.`, { cause: error });
+  }
   server.on('error', onError);
-  server.listen(path);
   return () => server.close();
 }

@@ -66,7 +66,8 @@ export class PortServer {
   /** What the engine tells about this port. */
   progressed(progress: PortProgress | undefined): void {
     if (progress) {
-      void this.#show(progress === 'configured' ? PortState.configured : PortState.opened);
+      // A guest decides when this is: what fails here must end nothing.
+      this.#show(progress === 'configured' ? PortState.configured : PortState.opened).catch(this.#tell);
       return;
     }
     // Pulled out, unless we take it out ourselves.
@@ -84,11 +85,13 @@ export class PortServer {
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(work).catch((error: unknown) => {
-      this.#parts.log(`port ${this.#parts.number}: ${messageOf(error)}`);
-    });
+    this.#turn = this.#turn.then(work).catch(this.#tell);
     return this.#turn;
   }
+
+  readonly #tell = (error: unknown): void => {
+    this.#parts.log(`port ${this.#parts.number}: ${messageOf(error)}`);
+  };
 
   async #open(isNew: boolean): Promise<void> {
     const { number, open, recorded, log } = this.#parts;

@@ -5,10 +5,11 @@ import { openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
 import { openPlugs, openSysfs } from '../sysfs/index.js';
-import { openXenstore, type XenstoreEnvironment } from '../xenstore/index.js';
+import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
 import { readFirewall } from './firewall-file.js';
 import type { Machine } from './machine.js';
+import { messageOf } from './port-server.js';
 import { openMachine } from './real.js';
 import { BackendServer } from './server.js';
 import { parseVirtual, VIRTUAL_FORM, type VirtualPort } from './virtual.js';
@@ -34,11 +35,11 @@ interface RunOptions {
 /**
  * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
  *
- * @throws {PvusbError} `invalid-argument`, `invalid-configuration`; `backend-impossible`: there is a usbback or another backend, or this machine
- *   cannot serve; those of xenstore
+ * @throws {PvusbError} `invalid-argument`, `invalid-configuration`; `backend-impossible`: there is a usbback or another
+ *   backend, or this machine cannot serve; `cannot-listen`; those of xenstore
  */
 export async function runBackend(options: RunOptions): Promise<void> {
-  const { signal, sysfsRoot = '/sys' } = options;
+  const { signal, environment, sysfsRoot = '/sys' } = options;
   const sysfs = openSysfs(sysfsRoot);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
@@ -56,57 +57,75 @@ export async function runBackend(options: RunOptions): Promise<void> {
     });
   });
   try {
-    await serve(options, machine, { virtual, rules }, AbortSignal.any([signal, stop.signal]));
+    const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
+    try {
+      const both = AbortSignal.any([signal, stop.signal]);
+      await serveGuests(client, machine, { ...options, signal: both, sysfsRoot, virtual, rules });
+    } finally {
+      client.close();
+    }
   } finally {
+    // What is open, or waited for, would keep the process alive.
     machine.close();
   }
 }
 
-async function serve(
-  options: RunOptions,
-  machine: Machine,
-  { virtual, rules }: { readonly virtual: readonly VirtualPort[]; readonly rules: readonly FirewallRule[] },
-  signal: AbortSignal,
-): Promise<void> {
-  const { environment, sysfsRoot = '/sys', log } = options;
-  const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
+interface ServeOptions extends Omit<RunOptions, 'virtual'> {
+  readonly sysfsRoot: string;
+  readonly virtual: readonly VirtualPort[];
+  readonly rules: readonly FirewallRule[];
+}
+
+async function serveGuests(client: XenstoreClient, machine: Machine, options: ServeOptions): Promise<void> {
+  const { signal, sysfsRoot, virtual, rules, log } = options;
   const failed = (error: Error): void => log(error.message);
+  let server: BackendServer | undefined;
+  // Before anybody is served: what cannot be told is no reason to take guests over and let go of them again.
+  const endMetrics =
+    options.metrics && (await serveText(options.metrics, () => server?.metrics ?? '', failed));
   const file = options.trace === undefined ? undefined : openTrace(options.trace, failed);
   try {
-    const trace = file && new Trace({ write: file.write, nowUs, withSecrets: options.traceSecrets ?? false });
+    const withSecrets = options.traceSecrets ?? false;
     const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
-    const server = await BackendServer.start(client, machine, {
+    server = await BackendServer.start(client, machine, {
       announcement: (await processes.announcementOf(process.pid)) ?? '',
       isAlive: processes.isAlive,
-      trace,
+      trace: file && new Trace({ write: file.write, nowUs, withSecrets }),
       rules,
       virtual: (domid, devid, port) =>
         virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
       log,
     });
-    const endMetrics = options.metrics && serveText(options.metrics, () => server.metrics, failed);
-    const plugs = await openPlugs(sysfsRoot);
-    void (async () => {
-      while (!(await plugs.next()).done) await server.plugged();
-    })();
-    log('serving');
-    await Promise.race([aborted(signal), server.ended]);
+    await follow(server, sysfsRoot, signal, log);
     const isLost = client.closed;
-    if (endMetrics) endMetrics();
-    await plugs.close();
     await server.close();
     if (isLost) throw new PvusbError('connection-lost', 'The connection to xenstored was lost.');
   } finally {
-    client.close();
+    if (endMetrics) endMetrics();
     await file?.close();
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
+async function follow(
+  server: BackendServer,
+  sysfsRoot: string,
+  signal: AbortSignal,
+  log: (message: string) => void,
+): Promise<void> {
+  const plugs = await openPlugs(sysfsRoot);
+  void (async () => {
+    while (!(await plugs.next()).done) await server.plugged();
+  })().catch((error: unknown) => log(messageOf(error)));
+  log('serving');
+  const aborted = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
     if (signal.aborted) resolve();
   });
+  try {
+    await Promise.race([aborted, server.ended]);
+  } finally {
+    await plugs.close();
+  }
 }
 
 async function requireVirtual(text: string) {

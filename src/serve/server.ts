@@ -124,10 +124,16 @@ export class BackendServer {
   async #lookAtOne(key: string): Promise<void> {
     const [domid, devid] = key.split('/').map(parseNumber);
     if (domid === undefined || devid === undefined) return;
-    const server = this.#controllers.get(key) ?? new ControllerServer(this.#shared, domid, devid);
-    this.#controllers.set(key, server);
-    await server.look();
-    if (server.isGone && this.#controllers.get(key) === server) this.#controllers.delete(key);
+    for (;;) {
+      const known = this.#controllers.get(key);
+      const server = known ?? new ControllerServer(this.#shared, domid, devid);
+      this.#controllers.set(key, server);
+      await server.look();
+      if (!server.isGone) return;
+      if (this.#controllers.get(key) === server) this.#controllers.delete(key);
+      // The one that has ended does not look again, though its directory may have been made anew since.
+      if (!known) return;
+    }
   }
 
   async #lookForDeaths(): Promise<void> {

@@ -72,4 +72,21 @@ describe('pvusb audit', () => {
     assert.equal(wrong.status, 3);
     assert.match(wrong.stderr, /^pvusb: \/dev\/null cannot be read \(ENOTDIR\)\.\n.*\(audit-failed\)\n$/);
   });
+
+  it('has one writer: a second daemon says which process that is', async (t) => {
+    const folder = folderOf(t);
+    const log = await openAudit(folder);
+    const env = {
+      PVUSB_AUDIT: folder,
+      PVUSB_API_SOCKET: join(folder, 'api'),
+      XENSTORED_PATH: '/nonexistent',
+    };
+    const { status, stderr } = await runPvusb(['serve'], { env });
+    await log.close();
+    assert.equal(status, 3);
+    assert.match(
+      stderr,
+      /^pvusb: The audit in \S+ is written by another process \d+ \(\S+\)\.\nStop it first: a host has one daemon\. \(audit-failed\)\n$/,
+    );
+  });
 });

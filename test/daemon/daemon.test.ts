@@ -100,6 +100,24 @@ describe('the daemon', () => {
     await assert.rejects(running.daemon.answer('0', true, { by: ROOT }), { code: 'no-such-request' });
   });
 
+  test('a word is about the device that was there when it was asked for: not about another in its socket', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab, 'ask u1 id=1111:0001');
+    await running.ready();
+    await lab.sim.plug(DONGLE);
+    await running.until(() => running.daemon.requests.length === 1);
+    const { id } = running.daemon.requests[0]!;
+    // The answer comes before the daemon has looked.
+    const answered = lab.sim
+      .unplug('1-8')
+      .then(() => lab.sim.plug({ ...DONGLE, serial: 'S2' }))
+      .then(() => running.daemon.answer(id, true, { by: ROOT }));
+    await assert.rejects(answered, { code: 'no-such-request' });
+    await lab.sim.idle();
+    assert.deepEqual(await places(lab), []);
+    await running.until(() => running.daemon.requests.some((request) => request.id !== id));
+  });
+
   test('an operation of a door sees what others have just done, reads little, and is told step by step', async () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab);
@@ -120,5 +138,21 @@ describe('the daemon', () => {
     const steps = running.events.filter((event) => event.event === 'step' && event.operation === 'mine');
     assert.ok(steps.length >= 4);
     assert.ok(running.events.some((event) => event.event === 'operation' && event.phase === 'done'));
+  });
+
+  test('writes down what was done, even if it was called a dry run', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    await running.ready();
+    const asked = { what: 'attach', by: ROOT, request: {}, dryRun: true };
+    const attach = (dryRun: boolean) =>
+      running.daemon.operate(asked, (host, options) =>
+        attachDevice(host, { domain: 'u1', device: '3-4' }, { ...options, dryRun }),
+      );
+    await attach(true);
+    assert.equal(running.records.length, 0);
+    await attach(false);
+    assert.equal(running.records.length, 1);
+    assert.ok(running.records[0]!.steps.length > 0);
   });
 });

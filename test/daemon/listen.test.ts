@@ -1,13 +1,13 @@
 /** Where the API listens: beside another daemon, after one that was killed, at what listens already. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { openDaemon } from '../../src/client/index.js';
-import { openApi } from '../../src/daemon/http/index.js';
+import { type Door, openApi } from '../../src/daemon/http/index.js';
 import { labWorld } from '../../src/sim/index.js';
 import { simulatedHost } from '../../src/testing/index.js';
 import { serviceOf } from '../support/service.js';
@@ -19,12 +19,16 @@ it('takes the place of a daemon that was killed, and not of one that lives', {
   await using host = await simulatedHost(labWorld());
   const service = serviceOf(host);
   const peerOf = () => ({ pid: 1, uid: 0, gid: 0, groups: [] });
-  const openAt = (listen: Parameters<typeof openApi>[0]['doors'][number]['listen']) =>
+  const openAt = (listen: Door['listen'], tls?: { readonly cert: string; readonly key: string }) =>
     openApi({
       service,
       audit: async () => [],
       version: '1',
-      doors: [{ kind: 'unix', listen, peerOf }],
+      doors: [
+        'host' in listen
+          ? { kind: 'tcp', listen, tls, tokens: async () => [], hosts: [] }
+          : { kind: 'unix', listen, peerOf },
+      ],
     });
   try {
     const path = join(dir, 'api.sock');
@@ -35,11 +39,33 @@ it('takes the place of a daemon that was killed, and not of one that lives', {
     {
       await using _ = await openAt({ path });
       assert.equal(statSync(path).mode & 0o777, 0o600, 'for root only, without a group');
-      await assert.rejects(openAt({ path }), /EADDRINUSE/);
+      await assert.rejects(openAt({ path }), {
+        code: 'cannot-listen',
+        message: /another program listens at/,
+      });
       assert.equal((await openDaemon({ socketPath: path }).version()).version, '1');
     }
     writeFileSync(path, 'a file');
-    await assert.rejects(openAt({ path }), /EADDRINUSE/);
+    const long = join(dir, 'x'.repeat(120));
+    for (const [at, message] of [
+      [path, /is something other than a socket/],
+      [dir, /is something other than a socket/],
+      [join(path, 'api.sock'), /cannot be listened at \(E(EXIST|NOTDIR)\)/],
+      [long, /longer than the 107 bytes/],
+    ] as const)
+      await assert.rejects(openAt({ path: at }), { code: 'cannot-listen', message });
+    assert.equal(readFileSync(path, 'utf8'), 'a file');
+    assert.deepEqual(readdirSync(dir), ['api.sock'], 'no socket at a part of the path');
+    {
+      await using taken = await openAt({ host: '127.0.0.1', port: 0 });
+      const { port } = taken.addresses[0] as AddressInfo;
+      await assert.rejects(openAt({ host: '127.0.0.1', port }), {
+        code: 'cannot-listen',
+        message: /EADDRINUSE/,
+      });
+    }
+    const tls = { cert: 'no certificate', key: 'no key' };
+    await assert.rejects(openAt({ host: '127.0.0.1', port: 0 }, tls), { code: 'invalid-configuration' });
 
     // As systemd passes on a socket: it listens already.
     const given = createServer().listen(join(dir, 'given.sock'));

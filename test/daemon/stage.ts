@@ -68,6 +68,8 @@ export interface ApiStage extends AsyncDisposable {
   peer: Peer | undefined;
   /** The lines of the file of tokens. */
   tokens: readonly string[];
+  /** Reading that file takes until this is settled. */
+  tokensRead: Promise<void> | undefined;
   readonly faults: unknown[];
   /** A client at the Unix socket. */
   readonly root: Daemon;
@@ -94,7 +96,11 @@ export async function apiStage(
   const dir = mkdtempSync(join(tmpdir(), 'pvusb-api-'));
   const socketPath = join(dir, 'api.sock');
   const faults: unknown[] = [];
-  const stage = { peer: ROOT as Peer | undefined, tokens: LINES as readonly string[] };
+  const stage = {
+    peer: ROOT as Peer | undefined,
+    tokens: LINES as readonly string[],
+    tokensRead: undefined as Promise<void> | undefined,
+  };
   const audit: AuditReader = async ({ limit = 100 }) => [{ what: 'attach', number: 1 }].slice(0, limit);
   const doors: readonly Door[] = [
     {
@@ -109,7 +115,10 @@ export async function apiStage(
     {
       kind: 'tcp',
       listen: { host: '127.0.0.1', port: 0 },
-      tokens: async () => parseTokens(stage.tokens.join('\n')).tokens,
+      async tokens() {
+        await stage.tokensRead;
+        return parseTokens(stage.tokens.join('\n')).tokens;
+      },
       hosts: [HOST],
     },
   ];

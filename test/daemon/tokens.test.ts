@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { addToken, openTokens } from '../../src/daemon/http/index.js';
+import { notBelieved } from '../../src/daemon/http/token-file.js';
 import { bearerIn, formatToken, newToken, parseTokens, tokenOf } from '../../src/daemon/http/tokens.js';
 import { isPvusbError } from '../../src/pvusb/index.js';
 import { runPvusb } from '../cli/stage.js';
@@ -82,6 +83,12 @@ describe('the file of tokens', () => {
       await assert.rejects(addToken(path, { name: 'a b', role: 'admin' }), (error) =>
         isPvusbError(error, 'invalid-argument'),
       );
+      for (const name of ['#rack', `x viewer ${HASH}\nevil`, `evil admin ${HASH} #`, '', 'é'])
+        await assert.rejects(addToken(path, { name, role: 'admin' }), { code: 'invalid-argument' }, name);
+      for (const guests of [['u1\nevil'], ['u1 #'], ['']])
+        await assert.rejects(addToken(path, { name: 'other', role: 'operator', guests }), {
+          code: 'invalid-argument',
+        });
       assert.equal(readFileSync(path, 'utf8').trim().split('\n').length, 1);
       writeFileSync(path, 'nonsense\n');
       assert.deepEqual(await tokens(), []);
@@ -95,9 +102,24 @@ describe('the file of tokens', () => {
       chmodSync(path, 0o622);
       assert.deepEqual(await tokens(), []);
       assert.match(told.at(-1)!, /can be written by others/);
+      await assert.rejects(addToken(path, { name: 'third', role: 'viewer' }), {
+        code: 'invalid-configuration',
+        message: /can be written by others/,
+      });
+      assert.equal(statSync(path).mode & 0o777, 0o622, 'and what others wrote is not made good');
     } finally {
       rmSync(dir, { recursive: true });
     }
+  });
+
+  it('is believed only if it is a file of root or of whoever reads it', () => {
+    const found = { size: 100, mode: 0o100600, uid: 1000, isFile: () => true };
+    assert.equal(notBelieved('tokens', found, 1000), undefined);
+    assert.equal(notBelieved('tokens', { ...found, uid: 0 }, 1000), undefined);
+    assert.match(notBelieved('tokens', found, 0)!, /belongs to somebody else \(uid 1000\)/);
+    assert.match(notBelieved('tokens', { ...found, isFile: () => false }, 1000)!, /not a regular file/);
+    assert.match(notBelieved('tokens', { ...found, size: 1_000_001 }, 1000)!, /more than 1000000 bytes/);
+    assert.match(notBelieved('tokens', { ...found, mode: 0o100620 }, 1000)!, /written by others/);
   });
 
   it('gets a line by "pvusb token", which prints the token once', async () => {

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -116,5 +117,55 @@ describe('the files of rules', () => {
     utimesSync(join(root, 'assignments.conf~'), longAgo, longAgo);
     await files.change('assignments.conf', () => 'x');
     assert.equal(readFileSync(join(root, 'assignments.conf'), 'utf8'), 'x');
+  });
+
+  it('are changed although the clock was put back since a program was killed', async (t) => {
+    const root = folder(t);
+    const made = join(root, 'assignments.conf~');
+    writeFileSync(made, 'half');
+    const ahead = new Date(Date.now() + 3_600_000);
+    utimesSync(made, ahead, ahead);
+    await openRuleFiles(root, systemClock).change('assignments.conf', () => 'x');
+    assert.equal(readFileSync(join(root, 'assignments.conf'), 'utf8'), 'x');
+  });
+
+  it('are not changed by a program that was stopped for so long that it was taken for dead', async (t) => {
+    const root = folder(t);
+    const made = join(root, 'assignments.conf~');
+    await assert.rejects(
+      openRuleFiles(root, systemClock).change('assignments.conf', () => {
+        rmSync(made);
+        writeFileSync(made, 'half of what somebody else writes');
+        return 'x';
+      }),
+      is('busy'),
+    );
+    assert.equal(existsSync(join(root, 'assignments.conf')), false);
+    assert.equal(readFileSync(made, 'utf8'), 'half of what somebody else writes');
+  });
+
+  it('are left alone if they are no text, and if whoever changes them does not want to', async (t) => {
+    const root = folder(t);
+    const path = join(root, 'assignments.conf');
+    const latin = Buffer.from('# f\xfcr u1\nauto u1 serial=A\n', 'latin1');
+    writeFileSync(path, latin);
+    const { change, read } = openRuleFiles(root, systemClock);
+    await assert.rejects(
+      change('assignments.conf', (text) => `${text}more`),
+      /is not in UTF-8: edit it by hand/,
+    );
+    assert.deepEqual(readFileSync(path), latin);
+    assert.equal((await read()).length, 1);
+    writeFileSync(path, '\ufeff# für u1\n');
+    await change('assignments.conf', (text) => `${text}more\n`);
+    assert.equal(readFileSync(path, 'utf8'), '\ufeff# für u1\nmore\n');
+    const why = new Error('another program has changed it');
+    await assert.rejects(
+      change('assignments.conf', () => {
+        throw why;
+      }),
+      (error) => error === why,
+    );
+    assert.deepEqual(readdirSync(root), ['assignments.conf']);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -56,8 +57,16 @@ describe('the files of a running backend', () => {
     for (let at = 0; at < 100; at++) trace.write(Uint8Array.of(at));
     await trace.close();
     const socket = join(folder, 'metrics');
-    await writeFile(socket, 'left by an earlier one');
-    const end = serveText(socket, () => 'metrics 1\n', assert.fail);
+    await writeFile(socket, 'of somebody else');
+    const refused = await failure(() => serveText(socket, () => 'metrics 1\n', assert.fail));
+    assert.equal(refused.code, 'cannot-listen');
+    assert.equal(await readFile(socket, 'utf8'), 'of somebody else');
+    await rm(socket);
+    const killed = createServer().listen(`${socket}2`);
+    await once(killed, 'listening');
+    await rename(`${socket}2`, socket);
+    killed.close();
+    const end = await serveText(socket, () => 'metrics 1\n', assert.fail);
     const told = await new Promise<string>((resolve, reject) => {
       let text = '';
       connect(socket)

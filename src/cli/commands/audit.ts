@@ -2,7 +2,6 @@
 import {
   AUDIT_ROOT,
   type AuditCheck,
-  AuditError,
   type AuditFilter,
   type ChangeLine,
   isMeant,
@@ -10,8 +9,8 @@ import {
   verifyAudit,
 } from '../../audit/index.js';
 import type { Daemon } from '../../client/index.js';
-import { PvusbError } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
+import { withAudit } from '../audit-errors.js';
 import { printJson } from '../context.js';
 import { printableJsonLine, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
@@ -31,7 +30,7 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
   const { guest, device, since, json } = options;
   const filter = { guest, device, since: since === undefined ? undefined : parseSince(since, new Date()) };
   const found: ChangeLine[] = [];
-  await reading(async () => {
+  await withAudit(async () => {
     for await (const change of changesIn(terminal, filter)) {
       if (json) terminal.out(`${printableJsonLine(change)}\n`);
       else found.push(change);
@@ -71,7 +70,7 @@ export async function runAuditVerify(
   { json }: { readonly json?: boolean },
 ): Promise<number> {
   const folder = folderOf(terminal);
-  const check = await reading(() => verifyAudit(folder));
+  const check = await withAudit(() => verifyAudit(folder));
   if (json) printJson(terminal, check);
   else terminal.out(formatCheck(check, folder));
   return check.broken || check.files === 0 ? 1 : 0;
@@ -79,15 +78,6 @@ export async function runAuditVerify(
 
 function folderOf({ env }: Terminal): string {
   return env.PVUSB_AUDIT || AUDIT_ROOT;
-}
-
-async function reading<T>(body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
-    throw new PvusbError('audit-failed', error.message, { cause: error });
-  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 };

@@ -1,8 +1,7 @@
 /** `pvusb serve`: the daemon, with its doors, its audit and systemd. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { dirname } from 'node:path';
-import { AUDIT_ROOT, openAudit, openJournal, readAudit } from '../../audit/index.js';
+import { AUDIT_ROOT, latestChanges, openAudit, openJournal, readAudit } from '../../audit/index.js';
 import {
   type AuditReader,
   auditEntry,
@@ -19,6 +18,7 @@ import { groupNamed, loadPeerOf, openNotifier, type PeerOf } from '../../linux/i
 import { openHost, PvusbError } from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { takeActivation } from '../activation.js';
+import { withAudit } from '../audit-errors.js';
 import type { CommonOptions } from '../context.js';
 import { findPage } from '../page-folder.js';
 import { printableJsonLine } from '../printable.js';
@@ -66,7 +66,9 @@ export async function runServe(
   const doors = await doorsOf(terminal, options, { activated, peerOf, tell });
   const folder = env.PVUSB_AUDIT || AUDIT_ROOT;
   const journal = await openJournal();
-  const audit = await openAudit(folder, { also: journal, trouble: (error) => tell(messageOf(error)) });
+  const audit = await withAudit(() =>
+    openAudit(folder, { also: journal, trouble: (error) => tell(messageOf(error)) }),
+  );
   const daemon = new Daemon({
     open: (ended) => openHost({ signal: ended, environment: env, sysfsRoot: options.sysfsRoot }),
     record: (record) => {
@@ -123,7 +125,6 @@ async function doorsOf(terminal: Terminal, options: ServeOptions, parts: Parts):
   const { activated, peerOf, tell } = parts;
   const path = apiSocketOf(terminal.env, options.socket);
   const fd = activated.get('api');
-  if (fd === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const unix: Door = {
     kind: 'unix',
     listen: fd === undefined ? { path } : { fd },
@@ -176,13 +177,11 @@ async function tlsOf({ tlsCert, tlsKey }: ServeOptions) {
 
 function auditReader(folder: string): AuditReader {
   return async ({ after, limit = 100 }) => {
+    if (after === undefined) return (await latestChanges(folder, limit)).map((entry) => ({ ...entry }));
     const entries: Readonly<Record<string, unknown>>[] = [];
-    for await (const entry of readAudit(folder)) {
-      if (entry.seq <= (after ?? 0)) continue;
+    for await (const entry of readAudit(folder, { after })) {
       entries.push({ ...entry });
-      if (entries.length <= limit) continue;
-      if (after === undefined) entries.shift();
-      else return entries.slice(0, limit);
+      if (entries.length >= limit) break;
     }
     return entries;
   };
@@ -202,7 +201,6 @@ async function openCommands(
   const server: Server = createServer();
   const path = options.commandSocket || terminal.env.PVUSB_COMMAND_SOCKET || COMMAND_SOCKET;
   const fd = activated.get('command');
-  if (fd === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const own = process.getuid?.();
   const commands = serveCommands(
     server,

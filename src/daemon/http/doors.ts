@@ -10,7 +10,7 @@ import type { Tokens } from './token-file.js';
 import { bearerIn, tokenOf } from './tokens.js';
 
 /** Where a door listens: a path or an address to be bound, or what listens already. */
-export type Listen =
+type Listen =
   | { readonly path: string }
   | { readonly host: string; readonly port: number }
   | { readonly fd: number }

@@ -74,7 +74,7 @@ export interface ApiServer extends AsyncDisposable {
 /** The longest headers, in bytes. */
 const HEADER_BYTES = 16_384;
 
-/** Opens the doors. @throws {PvusbError} and what the system says when one cannot be opened */
+/** Opens the doors. @throws {PvusbError} `invalid-argument`, `invalid-configuration`, `cannot-listen` */
 export async function openApi(options: ApiOptions): Promise<ApiServer> {
   const api = new Api(options);
   const servers: Server[] = [];
@@ -141,7 +141,7 @@ class Api {
     };
     const tls = door.kind === 'tcp' ? door.tls : undefined;
     const server = tls
-      ? createTlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: headersMs })
+      ? tlsServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: headersMs })
       : createServer(options);
     server.maxConnections = connections;
     server.maxHeadersCount = 100;
@@ -179,6 +179,8 @@ class Api {
       const body = await readBody(request, this.#limits.bodyBytes);
       this.#deadlines.clear(socket);
       const asked = parseRequest(name, query, body);
+      // Its end has been told already: a stream that is opened now would never hear of it.
+      if (leaving.signal.aborted) return;
       await this.#answer(door, name, { actor, asked, request, response, signal: leaving.signal });
     } catch (error) {
       // Who asked has gone: whatever came of that is told to nobody.
@@ -249,6 +251,19 @@ class Api {
     if (response.headersSent) return void response.destroy();
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     send(response, status, body);
+  }
+}
+
+/** @throws {PvusbError} `invalid-configuration`: the certificate or the key is none */
+function tlsServer(options: Parameters<typeof createTlsServer>[0]): Server {
+  try {
+    return createTlsServer(options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new PvusbError('invalid-configuration', `The certificate and its key cannot be used (${why}).`, {
+      remedy: 'Give a certificate and the key that belongs to it, both in PEM.',
+      cause: error,
+    });
   }
 }
 

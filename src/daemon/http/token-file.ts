@@ -1,5 +1,6 @@
 /** The file of tokens: read again when it has changed, so that a token that was taken out is refused at once. */
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, constants, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import {
@@ -50,14 +51,28 @@ async function versionOf(path: string): Promise<string> {
 async function readTokens(path: string): Promise<ParsedTokens> {
   const nobody = (message: string): ParsedTokens => ({ tokens: [], problems: [{ line: 0, message }] });
   try {
-    const { size, mode } = await stat(path);
-    if (size > BYTES_MAX) return nobody(`${path} has more than ${BYTES_MAX} bytes: no token is accepted.`);
-    // Who may write it may let in anybody.
-    if ((mode & 0o022) !== 0) return nobody(`${path} can be written by others: no token is accepted.`);
-    return parseTokens(await readFile(path, 'utf8'));
+    // A pipe that nobody writes must not be waited for.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const why = notBelieved(path, await file.stat());
+    return why === undefined
+      ? parseTokens(await file.readFile('utf8'))
+      : nobody(`${why}: no token is accepted.`);
   } catch (error) {
     return nobody(`${path} cannot be read (${codeOf(error)}): no token is accepted.`);
   }
+}
+
+/** Why a file of tokens is not believed: who may write it may let in anybody. `ownUid` is that of this process. */
+export function notBelieved(
+  path: string,
+  found: Pick<Stats, 'size' | 'mode' | 'uid' | 'isFile'>,
+  ownUid: number | undefined = process.getuid?.(),
+): string | undefined {
+  const { size, mode, uid } = found;
+  if (!found.isFile()) return `${path} is not a regular file`;
+  if (size > BYTES_MAX) return `${path} has more than ${BYTES_MAX} bytes`;
+  if ((mode & 0o022) !== 0) return `${path} can be written by others`;
+  return uid !== 0 && uid !== ownUid ? `${path} belongs to somebody else (uid ${uid})` : undefined;
 }
 
 /**
@@ -69,19 +84,25 @@ async function readTokens(path: string): Promise<ParsedTokens> {
 export async function addToken(path: string, who: TokenFor): Promise<string> {
   const token = newToken();
   const line = formatToken(who, token);
+  requireReadable(who, line);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await using file = await open(path, 'a+', 0o600);
-    const { size, mode } = await file.stat();
-    if (size > BYTES_MAX) throw new PvusbError('invalid-configuration', `${path} is too long.`);
+    const found = await file.stat();
+    // Whoever has been added to it by others is not let in by this, either.
+    const why = notBelieved(path, found);
+    if (why !== undefined)
+      throw new PvusbError('invalid-configuration', `${why}.`, {
+        remedy: "Look through its lines, give it to root and take the others' rights away; then try again.",
+      });
     const before = await file.readFile('utf8');
     const text = before === '' || before.endsWith('\n') ? before : `${before}\n`;
     const { problems } = parseTokens(`${text}${line}`);
     const last = text.split('\n').length;
-    const problem = problems.find((one) => one.line === last);
+    const problem = problems.find((one) => one.line >= last);
     if (problem) throw new PvusbError('invalid-argument', problem.message);
     await file.appendFile(`${text.slice(before.length)}${line}\n`);
-    if ((mode & 0o077) !== 0) await chmod(path, 0o600);
+    if ((found.mode & 0o077) !== 0) await chmod(path, 0o600);
     return token;
   } catch (error) {
     if (error instanceof PvusbError) throw error;
@@ -89,6 +110,15 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
       cause: error,
     });
   }
+}
+
+/** A name may look like a comment, or have a line feed in it. @throws {PvusbError} `invalid-argument` */
+function requireReadable(who: TokenFor, line: string): void {
+  const { tokens, problems } = parseTokens(line);
+  const textOf = ({ name, role, guests, devices }: TokenFor): string =>
+    JSON.stringify([name, role, guests, devices]);
+  if (problems.length === 0 && tokens.map(textOf).join() === textOf(who)) return;
+  throw new PvusbError('invalid-argument', problems[0]?.message ?? 'A name has a blank or a comment in it.');
 }
 
 function codeOf(error: unknown): string {

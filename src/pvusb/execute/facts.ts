@@ -31,7 +31,7 @@ export async function checkFact(
   if (fact.fact === 'unclaimed') {
     // Every claim of pvusb writes it: one that is made after this reading makes the transaction start again.
     if (host.latest) await nodes.readMany([savedIdentityPath(fact.busid)], call);
-    const known = await host.latest?.(call);
+    const known = await host.latest?.({ ...call, storeOnly: true });
     return known ? checkKnown(known, fact, call) : checkUnclaimed(nodes, fact, call);
   }
   const [value] = await nodes.readMany([fact.path], call);
@@ -72,7 +72,7 @@ export async function checkAlone(
 ): Promise<void> {
   for (const fact of expect) {
     if (fact.fact !== 'unclaimed') continue;
-    const now = await host.latest?.(call);
+    const now = await host.latest?.({ ...call, storeOnly: true });
     const own = new Set(edits.flatMap((edit) => (edit.edit === 'write' ? edit.path : [])));
     const other = now && portsWith(now, fact.busid).find((path) => !own.has(path));
     if (other !== undefined)

@@ -76,7 +76,9 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
     host.xenstore.transaction(async (nodes) => {
       // Whoever claims the device after this reading makes the transaction start again.
       if (host.latest) await nodes.readMany([savedIdentityPath(busid)], call);
-      const controllers = (await host.latest?.(call))?.controllers ?? (await readControllers(nodes, call));
+      const controllers =
+        (await host.latest?.({ ...call, storeOnly: true }))?.controllers ??
+        (await readControllers(nodes, call));
       if (placesOf({ controllers }, busid).length > 0) return;
       await Promise.all(served.map((path) => nodes.rm(path, call)));
       const ignoring = [IDENTITY_KEY, ORIGIN_KEY, FORCED_KEY];

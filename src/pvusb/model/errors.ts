@@ -166,6 +166,10 @@ export const ERROR_KINDS = {
     remedy: 'Start the daemon, or correct its address.',
   },
   'daemon-answer': { group: 'host', remedy: 'Use the same version on both sides.' },
+  'cannot-listen': {
+    group: 'host',
+    remedy: 'Stop what is there if it is another daemon, or choose another path or address.',
+  },
   'audit-failed': {
     group: 'host',
     remedy: 'Run it as root; check that /var/log/pvusb can be read and written.',

@@ -65,8 +65,8 @@ export async function observeAgain(
     const all = [...before.controllers.filter((one) => !isDirty(one)), ...controllers].sort(
       (a, b) => a.domid - b.domid || a.devid - b.devid,
     );
-    const { backend: _, ...rest } = before;
-    const backend = await observeOwnBackend(host, usbback, all, call);
+    const { backend: served, ...rest } = before;
+    const backend = await observeOwnBackend(host, usbback, all, call, { before: served, isDirty });
     const isAsBefore = ({ busid }: { readonly busid: Busid }): boolean => !busids.has(busid);
     return {
       ...rest,

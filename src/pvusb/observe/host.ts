@@ -58,6 +58,12 @@ export interface HostUsesReader {
   usesOf(devices: readonly UsbDevice[], options?: UsesOptions): Promise<HostUse[]>;
 }
 
+/** How {@link Host.latest} looks. */
+export interface LatestOptions extends CallOptions {
+  /** Only what xenstore has matters: devices and drivers may be as they were last reported. */
+  readonly storeOnly?: boolean | undefined;
+}
+
 /** A host to observe and to change. */
 export interface Host {
   readonly xenstore: Xenstore;
@@ -91,7 +97,7 @@ export interface Host {
    * The host as it is now, from someone who follows it: everything that was done before the call is in it. Undefined
    * while they do not know it. Absent: nobody follows it, and everything is read.
    */
-  readonly latest?: (options?: CallOptions) => Promise<Inventory | undefined>;
+  readonly latest?: (options?: LatestOptions) => Promise<Inventory | undefined>;
   /** One operation at a time for a device: an operation that had to wait observes again. */
   readonly deviceTurns?: KeyedMutex<string>;
   /** Plans that are being carried out; closing the host waits for them. */

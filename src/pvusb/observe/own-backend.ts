@@ -3,17 +3,30 @@ import type { Controller, OwnBackend } from '../model/inventory.js';
 import { BACKEND_ANNOUNCEMENT, parseNumber, portStatePath } from '../model/layout.js';
 import type { CallOptions, Host } from './host.js';
 
-/** One wave, two if it serves; none where usbback does. Undefined when it does not live. */
+/** A look that was made before, and the controllers that may have changed since. */
+interface Since {
+  readonly before: OwnBackend | undefined;
+  readonly isDirty: (controller: Pick<Controller, 'domid'>) => boolean;
+}
+
+/**
+ * One wave, two if it serves; none where usbback does. Undefined when it does not live. With `since` only ports of
+ * controllers that may have changed are read again.
+ */
 export async function observeOwnBackend(
   { xenstore, isServing }: Host,
   usbback: boolean,
   controllers: readonly Controller[],
   call: CallOptions,
+  since?: Since,
 ): Promise<OwnBackend | undefined> {
   if (usbback || !isServing) return undefined;
   const [announcement] = await xenstore.readMany([BACKEND_ANNOUNCEMENT], call);
   if (announcement === undefined || !(await isServing(announcement))) return undefined;
-  const places = controllers.flatMap(({ domid, devid, type, portsAt, ports }) =>
+  const before = since?.before;
+  const isClean = (one: Pick<Controller, 'domid'>): boolean => before !== undefined && !since?.isDirty(one);
+  const asked = controllers.filter((one) => !isClean(one));
+  const places = asked.flatMap(({ domid, devid, type, portsAt, ports }) =>
     type !== 'pv' || portsAt === undefined
       ? []
       : ports.filter(({ busid }) => busid !== undefined).map(({ port }) => ({ domid, devid, port, portsAt })),
@@ -25,10 +38,9 @@ export async function observeOwnBackend(
           places.map(({ portsAt, port }) => portStatePath(portsAt, port)),
           call,
         );
-  return {
-    ports: places.flatMap(({ domid, devid, port }, at) => {
-      const state = parseNumber(states[at]);
-      return state === undefined ? [] : { domid, devid, port, state };
-    }),
-  };
+  const read = places.flatMap(({ domid, devid, port }, at) => {
+    const state = parseNumber(states[at]);
+    return state === undefined ? [] : { domid, devid, port, state };
+  });
+  return { ports: [...(before?.ports ?? []).filter(isClean), ...read] };
 }

@@ -59,13 +59,17 @@ export async function quiesceDomain(
   let seen = await look(request.domain);
   const { domain } = seen.result;
   const token = seen.result.known?.token ?? tokenFor(domain);
+  let kept: QuiescedGuest | undefined;
   for (let left = ROUNDS; left > 0; left--) {
-    const guest = recordOf(token, seen.result);
+    // Whoever restores it at the same time may have removed, or cut, what was kept.
+    const guest = withWhat(kept, recordOf(token, seen.result));
     const busids = guest.devices.map(({ busid }) => busid);
     if (dryRun) return { domid: domain.domid, token, busids, plans: [seen.plan] };
-    const isKept = seen.result.known !== undefined && !seen.result.known.isIncomplete;
+    const { known } = seen.result;
+    const isKept = known !== undefined && !known.isIncomplete && known.devices.length >= guest.devices.length;
     if (isKept && seen.plan.steps.length === 0) return { domid: domain.domid, token, busids, plans };
     await keep(host, guest);
+    kept = guest;
     plans.push(await take(host, guest, request, options));
     seen = await look(domain.domid);
   }
@@ -92,22 +96,21 @@ function recordOf(
   }: { readonly domain: Domain; readonly known?: QuiescedGuest | undefined; readonly had: Had },
 ): QuiescedGuest {
   const { domid, name, uuid } = domain;
-  const { controllers, devices } = had;
+  const time = known?.time ?? new Date().toISOString();
+  return withWhat(known, { token, time, domid, name, uuid, isIncomplete: false, ...had });
+}
+
+/** Also with what was known before. */
+function withWhat(known: Had | undefined, guest: QuiescedGuest): QuiescedGuest {
+  const { controllers, devices } = guest;
+  const isNew = known && {
+    controllers: known.controllers.filter((one) => !controllers.some(({ devid }) => devid === one.devid)),
+    devices: known.devices.filter((one) => !devices.some(({ busid }) => busid === one.busid)),
+  };
   return {
-    token,
-    time: known?.time ?? new Date().toISOString(),
-    domid,
-    name,
-    uuid,
-    isIncomplete: false,
-    controllers: [
-      ...controllers,
-      ...(known?.controllers ?? []).filter((one) => !controllers.some(({ devid }) => devid === one.devid)),
-    ],
-    devices: [
-      ...devices,
-      ...(known?.devices ?? []).filter((one) => !devices.some(({ busid }) => busid === one.busid)),
-    ],
+    ...guest,
+    controllers: [...controllers, ...(isNew?.controllers ?? [])],
+    devices: [...devices, ...(isNew?.devices ?? [])],
   };
 }
 

@@ -47,6 +47,7 @@ export async function reconcile(host: Host, options: ReconcileOptions = {}): Pro
   const look = (): Promise<Inventory> => observe(host, { signal, rules: true, asks: 'all', uses: 'all' });
   const states = (inventory: Inventory): Assignment[] => assignmentsOf(inventory, { followed, moves });
   const seen = await look();
+  options.onLook?.(seen);
   const only = domain === undefined ? undefined : findDomain(seen, domain).domid;
   const wants = states(seen).flatMap(({ domid, want }): Want[] =>
     want && domid !== undefined && domid === (only ?? domid) ? [{ domid, device: want, moves }] : [],

@@ -81,7 +81,8 @@ export async function restoreDomain(
     }
   }
   await settle(host, { ...guest, domid }, unrestored);
-  return { domid, token, changes, plans, unrestored };
+  const taken = await takenAgain(host, { ...guest, domid }, { unrestored, signal });
+  return { domid, token, changes, plans, unrestored: [...unrestored, ...taken] };
 }
 
 /**
@@ -233,6 +234,38 @@ function change(
       },
     },
   );
+}
+
+/**
+ * What another program has taken from the guest again meanwhile: it is kept, whichever of the two has written last. Who
+ * quiesces keeps first and takes then, so that this look either sees that it was taken, or comes before it is kept again.
+ */
+async function takenAgain(
+  host: Host,
+  guest: QuiescedGuest,
+  {
+    unrestored,
+    signal,
+  }: { readonly unrestored: readonly Unrestored[]; readonly signal?: AbortSignal | undefined },
+): Promise<readonly Unrestored[]> {
+  const left = new Set(unrestored.map(({ busid }) => busid));
+  const seen = await observe(host, { signal, details: true });
+  const taken = guest.devices.filter((one) => {
+    const device = left.has(one.busid) ? undefined : findQuiesced(seen, one);
+    return device !== undefined && placesOf(seen, device.busid).length === 0;
+  });
+  if (taken.length === 0) return [];
+  const now = (await listQuiesced(host)).find(({ token }) => token === guest.token);
+  if (!now || now.isIncomplete)
+    await keep(host, {
+      ...guest,
+      devices: guest.devices.filter((one) => left.has(one.busid) || taken.includes(one)),
+    });
+  return taken.map(({ devid, busid, port }) => {
+    const where = { domid: guest.domid, devid, port, busid };
+    const sentence = `${busid} was taken from domain ${guest.domid} again while it was restored.`;
+    return { devid, busid, error: new PvusbError('conflict', sentence, { where }) };
+  });
 }
 
 /** The token stays for what could not be given back. A controller is only of use for a device. */

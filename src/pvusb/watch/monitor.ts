@@ -1,13 +1,14 @@
 /** Follows a host: what is dirty is looked at again, and the differences are reported. */
 import { channel } from 'node:diagnostics_channel';
 import { setImmediate } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Mutex, withDeadline } from '../../async/index.js';
 import type { Busid } from '../../sysfs/busid.js';
 import { differences, type InventoryChange } from '../model/difference.js';
 import type { Inventory } from '../model/inventory.js';
 import { LIBXL } from '../model/layout.js';
 import { observeAgain } from '../observe/again.js';
-import type { CallOptions, Changes, Host } from '../observe/host.js';
+import type { CallOptions, Changes, Host, LatestOptions } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { DirtySet, WATCHED } from './dirty.js';
 
@@ -127,19 +128,18 @@ export class Monitor {
    *
    * @throws {PvusbError} of the host's group, `connection-lost` or `aborted`
    */
-  async latest(options: CallOptions = {}): Promise<Inventory | undefined> {
+  async latest(options: LatestOptions = {}): Promise<Inventory | undefined> {
     if (!this.#last) return undefined;
     await this.#host.xenstore.readMany([LIBXL], options);
     // Reports that came with the answer are passed on in this turn; the kernel's events are read in the next one.
     await setImmediate();
     return this.#looks.run(async () => {
       const seen = await this.#observe();
-      if (this.#isComplete) return seen;
+      if (this.#isComplete || options.storeOnly) return seen;
       // Of a driver that has changed nothing may have been reported.
-      this.#last = {
-        ...seen,
-        devices: await this.#host.sysfs.devices({ ...options, details: this.#details }),
-      };
+      const devices = await this.#host.sysfs.devices({ signal: options.signal, details: this.#details });
+      // The same look as long as it is: another one would have the client called.
+      if (!isDeepStrictEqual(devices, seen.devices)) this.#last = { ...seen, devices };
       return this.#last;
     }, options.signal);
   }

@@ -121,8 +121,10 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
   },
   async reconcile(ask) {
     const { domain, moves } = ask.request;
-    await refuseNow(ask, (seen) => touchedByRules(seen, moves ? {} : { domain }));
-    return change(ask, { what: 'reconcile' }, async (host, options) => {
+    const touches = (seen: Inventory): Touched => touchedByRules(seen, moves ? {} : { domain });
+    // Nothing is to be begun, and the name may have come to mean another guest when it is.
+    await refuseNow(ask, touches);
+    return change(ask, { what: 'reconcile', touches }, async (host, options) => {
       const { plans, ...result } = reconciledJson(await reconcile(host, { ...options, domain, moves }));
       return { plans, result };
     });
@@ -140,12 +142,14 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     const waiting = parts.service.requests.find((one) => one.id === id);
     if (!waiting) throw new PvusbError('no-such-request', 'No device is waiting for approval under that id.');
     const { busid, domid } = waiting;
-    await refuseNow(ask, (seen) => {
+    const touches = (seen: Inventory): Touched => {
       const guest = domainAt(seen, domid);
       return { guests: guest ? [guest] : 'all', devices: [busid as Busid] };
-    });
+    };
+    await refuseNow(ask, touches);
     const operation = request.operation ?? id;
-    const plans = await parts.service.answer(id, grant, { by: actor, operation, dryRun, signal });
+    const onLook = (seen: Inventory): void => requireTouch(actor, seen, touches);
+    const plans = await parts.service.answer(id, grant, { by: actor, operation, dryRun, signal, onLook });
     return { operation, dryRun, result: { id, granted: grant }, plans: plans.map(toldPlan) };
   },
   assign(ask) {

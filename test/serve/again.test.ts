@@ -1,0 +1,117 @@
+/** What goes wrong beside the usual course of a backend: controllers that are made anew, reports that fail. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { plainMemory } from '../../src/backend/blocks.js';
+import { JOURNAL_BYTES } from '../../src/backend/journal.js';
+import { BackendServer } from '../../src/serve/index.js';
+import { PortServer } from '../../src/serve/port-server.js';
+import { labWorld, SimHost } from '../../src/sim/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
+
+const ROOT = '/local/domain/0/backend/vusb';
+const BACKEND = `${ROOT}/1/0`;
+
+describe('a backend', () => {
+  it('serves a controller that is made anew before it has heard that the first one is gone', async () => {
+    const sim = await SimHost.create({ ...labWorld(), usbback: false });
+    const toolstack = new XenstoreClient(sim.store.connect(0));
+    const client = new XenstoreClient(sim.store.connect(0));
+    let gate = Promise.resolve();
+    const ended: string[] = [];
+    // What it hears about the directories of controllers comes late.
+    const late = new Proxy(client, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== 'watch') return typeof value === 'function' ? value.bind(target) : value;
+        return async (path: string) => {
+          const watch = await target.watch(path);
+          if (path !== ROOT) return watch;
+          return {
+            close: () => watch.close(),
+            async *[Symbol.asyncIterator]() {
+              for (;;) {
+                await gate;
+                const { done, value: paths } = await watch.next();
+                if (done) return;
+                yield paths;
+              }
+            },
+          };
+        };
+      },
+    });
+    const nothing = (): never => {
+      throw new Error('not here');
+    };
+    const server = await BackendServer.start(
+      late,
+      {
+        memory: plainMemory,
+        openGuest: nothing,
+        openDevice: nothing,
+        giveBack: nothing,
+        close: () => undefined,
+        journal: () => new Uint8Array(JOURNAL_BYTES),
+        forget: (domid, devid) => void ended.push(`${domid}/${devid}`),
+      },
+      { announcement: '1 2', isAlive: async () => false, log: () => undefined },
+    );
+    const make = async (): Promise<void> => {
+      await toolstack.write('/local/domain/1/device/vusb/0/state', '1');
+      for (const [key, value] of [
+        ['online', '1'],
+        ['type', 'pv'],
+        ['num-ports', '2'],
+        ['usb-ver', '2'],
+        ['state', '1'],
+      ] as const)
+        await toolstack.write(`${BACKEND}/${key}`, value);
+    };
+    const until = async (holds: () => boolean | Promise<boolean>, what: string): Promise<void> => {
+      for (let left = 500; left > 0; left--) {
+        if (await holds()) return;
+        await setImmediate();
+      }
+      assert.fail(what);
+    };
+    const isServed = async () => (await toolstack.read(`${BACKEND}/state`)) === '2';
+    await make();
+    await until(isServed, 'the first one is served');
+    let open: () => void = () => undefined;
+    // One answer is waited for already: it hears of this.
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    await toolstack.write(`${BACKEND}/hotplug-status`, 'connected');
+    await until(async () => (await toolstack.read('/local')) !== undefined, 'heard');
+    for (let left = 20; left > 0; left--) await setImmediate();
+    await toolstack.rm(BACKEND);
+    await toolstack.write('/local/domain/1/device/vusb/0/state', '6');
+    await until(() => ended.length > 0, 'the first one has ended');
+    await make();
+    open();
+    await until(isServed, 'the second one is served');
+    await server.close();
+    for (const one of [client, toolstack]) one.close();
+    await sim.close();
+  });
+
+  it('lives on when what a guest has come to cannot be shown', async () => {
+    const told: string[] = [];
+    const port = new PortServer({
+      number: 3,
+      open: () => assert.fail('opened'),
+      recorded: () => assert.fail('read'),
+      giveBack: () => assert.fail('given back'),
+      controller: () => undefined,
+      show: async () => {
+        throw new Error('xenstored refuses');
+      },
+      log: (message) => told.push(message),
+    });
+    port.progressed('configured');
+    await setImmediate();
+    assert.deepEqual(told, ['port 3: xenstored refuses']);
+  });
+});
