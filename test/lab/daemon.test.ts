@@ -70,7 +70,7 @@ for (const setup of [SETUPS.backend, SETUPS.qusb]) {
             await ground.uses('4-1');
 
             const shown = await ground.pvusb('audit show');
-            assert.match(shown, /rule/);
+            assert.match(shown, /assigns 4-1/);
             await ground.pvusb('audit verify');
           } catch (error) {
             const { stdout } = await lab.dom0(`cat ${LOG}`, { mayFail: true });
