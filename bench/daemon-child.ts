@@ -1,8 +1,10 @@
 /** A daemon of its own process for `daemon.ts`: on the host that the environment names, with a real kernel's events. */
 import { Daemon } from '../src/daemon/daemon.js';
+import { keepSmall } from '../src/daemon/index.js';
 import { openHost } from '../src/pvusb/index.js';
 import { openHostPlugs } from '../src/sysfs/uevent-plugs.js';
 
+keepSmall();
 const daemon = new Daemon({
   async open(signal) {
     const host = await openHost({ signal });

@@ -5,6 +5,7 @@
  */
 import { systemClock } from '../src/async/index.js';
 import { Daemon } from '../src/daemon/daemon.js';
+import { keepSmall } from '../src/daemon/index.js';
 import { attachDevice, type Host } from '../src/pvusb/index.js';
 import { type DeviceSpec, SimHost } from '../src/sim/index.js';
 import { Sysfs } from '../src/sysfs/index.js';
@@ -185,6 +186,7 @@ async function measureAttach(domains: number): Promise<{ cold: number; warm: num
   return { cold: waves.requests, warm };
 }
 
+keepSmall();
 const warmAt = [1, 50, 300];
 const attaches: { domains: number; cold: number; warm: number }[] = [];
 for (const domains of warmAt) attaches.push({ domains, ...(await measureAttach(domains)) });
