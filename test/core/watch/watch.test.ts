@@ -165,6 +165,7 @@ test('a replugged device that QEMU has, but the guest has not noticed, is handed
   await addController(lab.host, { domain: domid, type: 'qusb', ports: 8 });
   await attachDevice(lab.host, { domain: domid, device: '4-1', devid: 0, port: 1 });
   await using watch = await watching(lab);
+  lab.beHasty();
   const { address: _, ...again } = lab.sim.usb.device('4-1')!.spec;
   await lab.sim.unplug('4-1');
   await lab.sim.plug(again);
