@@ -95,8 +95,8 @@ function processesOf(names) {
 }
 
 /**
- * The tests run most code a few times, in every possible way. V8's compiler, which waits for fewer runs than that, would
- * take a third of the CPU.
+ * The tests run most code a few times, in every possible way. V8's optimizing compiler, which usually waits for fewer
+ * runs than that, costs them between a tenth and a third of their CPU time.
  */
 const COMPILE_LATE = `import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--interrupt-budget=600000');
