@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import {
   addController,
   attachDevice,
-  type ControllerType,
   detachDevice,
   doctor,
   type Host,
@@ -23,6 +22,7 @@ import { repair } from './afterwards.js';
 import { commit, type Stage } from './events.js';
 import { fileFailure } from './faulty-userdata.js';
 import { invariantsOf, NO_CONFIGURATION, savedViolationsNow } from './invariants-of.js';
+import { type Kind, kindOf } from './random-kinds.js';
 import { Rival } from './rival.js';
 import { type Gate, SavedFiles, SimUserdata } from './saved-files.js';
 import { ending, ManualClock } from './settle.js';
@@ -37,23 +37,17 @@ const BAD_LUCK = 0.004;
 const BAD_QMP_LUCK = 0.02;
 const BAD_FILE_LUCK = 0.02;
 
-/** What libxl has about guest 2: it may not have built it; a file may be broken, and must stay as it is. */
-const FILES_OF_TWO = ['whole', 'none', 'whole', 'broken', 'whole'] as const;
 const BROKEN = '{ "usbctrls": [';
-
-const TYPES: readonly ControllerType[] = ['pv', 'qusb', 'devicemodel'];
 
 const DEVICES = ['1-1', '2-1', '3-6', '3-7', '3-8'];
 
-/** A seed decides what happens on such a host. Three consecutive seeds have controllers of different types. */
+/** A seed decides what happens on such a host. */
 export class Turmoil {
   readonly #random: () => number;
   readonly #clock = new ManualClock();
-  readonly #withRival: boolean;
+  readonly #kind: Kind;
   readonly #badLuck: number;
   readonly #seed: number;
-  readonly #type: ControllerType;
-  readonly #fileOfTwo: (typeof FILES_OF_TWO)[number];
   readonly #replugged = new Set<string>();
   #activity = 0;
   #wrong: string[] = [];
@@ -61,23 +55,21 @@ export class Turmoil {
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = seededRandom(seed);
-    this.#type = TYPES[seed % TYPES.length]!;
-    this.#fileOfTwo = FILES_OF_TWO[seed % FILES_OF_TWO.length]!;
-    this.#withRival = this.#chance(0.4);
-    this.#badLuck = this.#chance(0.6) ? BAD_LUCK : 0;
+    this.#kind = kindOf(seed, this.#random);
+    this.#badLuck = this.#kind.withBadLuck ? BAD_LUCK : 0;
   }
 
   /** Runs everything; returns the number of the product's operations. Throws what is wrong at the end, or before. */
   async run(): Promise<number> {
-    const sim = await smallWorld({ type: this.#type, lent: { 1: '2-1' }, seed: this.#seed });
+    const sim = await smallWorld({ type: this.#kind.type, lent: { 1: '2-1' }, seed: this.#seed });
     const natural = new Map(driversOf(sim.usb)).set('2-1:1.0', 'usbhid');
     const files = SavedFiles.of(sim);
-    if (this.#fileOfTwo !== 'whole')
-      files.put(2, this.#fileOfTwo === 'none' ? undefined : Buffer.from(BROKEN));
+    if (this.#kind.fileOfTwo !== 'whole')
+      files.put(2, this.#kind.fileOfTwo === 'none' ? undefined : Buffer.from(BROKEN));
     sim.store.intercept = (request) => this.#fate(sim, request);
     for (const qemu of sim.qemus.values()) qemu.intercept = () => this.#qmpFate();
     const actors = [this.#client(sim), this.#client(sim), this.#people(sim)];
-    if (this.#withRival) actors.push(this.#rival(sim));
+    if (this.#kind.withRival) actors.push(this.#rival(sim));
     const end = await ending(Promise.all(actors), this.#clock, () => this.#activity);
     if (end.how === 'failed') throw end.error;
     assert.equal(end.how, 'done', 'something hung');
@@ -86,9 +78,9 @@ export class Turmoil {
     for (const qemu of sim.qemus.values()) for (const busid of DEVICES) qemu.refuseOpen(busid, false);
     sim.usb.clearFaults();
     await sim.idle();
-    const { failures } = await repair(sim, this.#withRival);
+    const { failures } = await repair(sim, this.#kind.withRival);
     // A rival saves no driver for an interface that has none at the moment.
-    const violations = await invariantsOf(sim, this.#withRival ? undefined : natural);
+    const violations = await invariantsOf(sim, this.#kind.withRival ? undefined : natural);
     const isAsBroken = String(files.get(2)) === BROKEN;
     const wrong = violations.filter((line) => !(isAsBroken && NO_CONFIGURATION.test(line)));
     const { openConnections, openTransactions } = sim.store;
@@ -181,7 +173,7 @@ export class Turmoil {
     }
     if (userdata.lockCount > 0) this.#wrong.push('I7: an operation left a lock');
     userdata.end();
-    if (this.#withRival) return;
+    if (this.#kind.withRival) return;
     // Random faults and rivals leave what the doctor corrects at the end.
     if (this.#badLuck === 0) this.#wrong.push(...savedViolationsNow(sim, this.#replugged));
     const claims = await invariantsOf(sim);
@@ -199,7 +191,7 @@ export class Turmoil {
     if (roll < 0.75) return detachDevice(host, { domain, devid, port }, options);
     if (roll < 0.83) {
       // An EHCI, which is made unless another one is asked for, has six ports.
-      const ports = this.#type === 'devicemodel' ? {} : { ports: port };
+      const ports = this.#kind.type === 'devicemodel' ? {} : { ports: port };
       return addController(host, { domain, ...ports }, options);
     }
     if (roll < 0.95) return removeController(host, { domain, devid, destroy: this.#chance(0.5) }, options);
@@ -243,11 +235,11 @@ export class Turmoil {
   }
 
   #stage(busid: string): Stage {
-    return { type: this.#type, busid, other: busid, domid: 1, devid: 0 };
+    return { type: this.#kind.type, busid, other: busid, domid: 1, devid: 0 };
   }
 
   async #rival(sim: SimHost): Promise<number> {
-    const rival = new Rival(sim, this.#type);
+    const rival = new Rival(sim, this.#kind.type);
     for (let i = 3 + this.#below(5); i > 0; i--) {
       await this.#pause();
       const controller = { domid: 1 + this.#below(2), devid: this.#below(2) };

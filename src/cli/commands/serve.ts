@@ -7,6 +7,7 @@ import {
   auditEntry,
   Daemon,
   type Door,
+  keepSmall,
   listenAt,
   openApi,
   openTokens,
@@ -58,6 +59,7 @@ export async function runServe(
   options: ServeOptions,
   { runProgram, onOpen }: ServeParts,
 ): Promise<void> {
+  keepSmall();
   const { env, signal } = terminal;
   const activated = takeActivation(process.env, process.pid);
   const systemd = openNotifier(process.env, process.pid);

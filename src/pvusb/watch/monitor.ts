@@ -150,6 +150,11 @@ export class Monitor {
     this.#wake();
   }
 
+  /** Asks the client again when it is due, without a look. */
+  dueAnew(): void {
+    this.#wake();
+  }
+
   /** Ends the monitor with an error. */
   fail(error: unknown): void {
     this.#failure ??= error;
@@ -246,12 +251,17 @@ export class Monitor {
 
   /** Until something happens or is due. */
   async #wait(client: MonitorClient): Promise<void> {
-    const nowMs = this.#host.clock.nowMs();
-    const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? []].flat();
-    const dueMs = Math.min(this.#wholeDueMs, ...dues);
-    const isCalm = this.#dirty.isEmpty && this.#last === this.#told && !this.#isStirred;
-    if (isCalm && this.#failure === undefined) await this.#sleepUntilWoken(Math.max(0, dueMs - nowMs));
-    if (this.#failure !== undefined) throw this.#failure;
+    // What is due `later` for as long as it is asked counts from when it was asked first.
+    for (let dueMs = Number.POSITIVE_INFINITY; ; ) {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#signal?.throwIfAborted();
+      const nowMs = this.#host.clock.nowMs();
+      const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? []].flat();
+      dueMs = Math.min(dueMs, this.#wholeDueMs, ...dues);
+      const isCalm = this.#dirty.isEmpty && this.#last === this.#told && !this.#isStirred;
+      if (!isCalm || dueMs <= nowMs) break;
+      if (await this.#isOver(dueMs - nowMs)) break;
+    }
     this.#signal?.throwIfAborted();
     await this.#takeTurn();
   }
@@ -264,19 +274,20 @@ export class Monitor {
     else await setImmediate();
   }
 
-  async #sleepUntilWoken(withinMs: number): Promise<void> {
-    const woken = (limit: AbortSignal | undefined): Promise<void> =>
+  /** Sleeps until something wakes it (false) or that time is over (true). */
+  async #isOver(withinMs: number): Promise<boolean> {
+    const woken = (limit: AbortSignal | undefined): Promise<boolean> =>
       new Promise((resolve) => {
         const end = (): void => {
           limit?.removeEventListener('abort', end);
-          resolve();
+          resolve(limit?.aborted ?? false);
         };
         this.#wake = end;
         limit?.addEventListener('abort', end, { once: true });
         if (limit?.aborted) end();
       });
     // No timer that nobody needs: an idle process sleeps.
-    if (withinMs === Number.POSITIVE_INFINITY) await woken(this.#signal);
-    else await withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
+    if (withinMs === Number.POSITIVE_INFINITY) return woken(this.#signal);
+    return withDeadline(this.#host.clock, { withinMs, signal: this.#signal }, woken);
   }
 }

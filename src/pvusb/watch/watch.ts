@@ -69,6 +69,8 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     leftovers,
   ];
   const busy = new Map<Duty, Promise<void>>();
+  /** Slow duties that have missed a look. */
+  const behind = new Set<Duty>();
   const apart = async (duty: Duty, look: Look): Promise<void> => {
     try {
       await duty.see(look);
@@ -76,7 +78,9 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
       monitor.fail(error);
     } finally {
       busy.delete(duty);
-      monitor.stir();
+      // Without a look that it missed nothing is to be looked at: one that is made anyway would go on for ever.
+      if (behind.delete(duty)) monitor.stir();
+      else monitor.dueAnew();
     }
   };
   const client: MonitorClient = {
@@ -89,7 +93,8 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
       options.onSeen?.(look);
       for (const duty of duties) {
         if (!duty.isSlow) await duty.see(look);
-        else if (!busy.has(duty)) busy.set(duty, apart(duty, look));
+        else if (busy.has(duty)) behind.add(duty);
+        else busy.set(duty, apart(duty, look));
       }
     },
     trouble,

@@ -1,6 +1,7 @@
 /** Guests that come and go. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Clock } from '../../../src/async/index.js';
 import {
   addController,
   attachDevice,
@@ -9,6 +10,7 @@ import {
   releaseDomain,
 } from '../../../src/pvusb/index.js';
 import { qemuWorld, rebootDomain, type WorldController } from '../../../src/sim/index.js';
+import { Plugs } from '../../support/plugs.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, failure, type Lab, openSimulated } from '../support/test-host.js';
 import { Watching } from '../support/watching.js';
@@ -163,10 +165,32 @@ test('a replugged device that QEMU has, but the guest has not noticed, is handed
   await addController(lab.host, { domain: domid, type: 'qusb', ports: 8 });
   await attachDevice(lab.host, { domain: domid, device: '4-1', devid: 0, port: 1 });
   await using watch = await watching(lab);
+  lab.beHasty();
   const { address: _, ...again } = lab.sim.usb.device('4-1')!.spec;
   await lab.sim.unplug('4-1');
   await lab.sim.plug(again);
   assert.match((await watch.until('mended')).what, /4-1/);
   await lab.sim.idle();
   assert.deepEqual(await places(lab), [`4-1 ${domid}/0/1 in-use`]);
+});
+
+test('nothing is looked at while nothing happens: after the first look the clock is asked for what is due, and no more', async () => {
+  await using lab = await openSimulated({ world });
+  const looks: boolean[] = [];
+  let watch: Watching | undefined;
+  const asked = new Promise<number>((resolve) => {
+    const clock: Clock = {
+      nowMs: () => 0,
+      sleep(ms, signal) {
+        resolve(ms);
+        return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+      },
+    };
+    const plugs = async () => new Plugs(lab.sim, { drivers: true });
+    const onSeen = ({ isFirst }: { readonly isFirst: boolean }): void => void looks.push(isFirst);
+    watch = new Watching({ ...lab.host, plugs, clock }, { toolstackMs: 12_000, onSeen });
+  });
+  await using _ = watch!;
+  assert.equal(await asked, 12_000);
+  assert.deepEqual(looks, [true]);
 });
