@@ -98,7 +98,7 @@ describe('USB in a real QEMU', { skip }, () => {
       await addController(client, CONTROLLERS[1]!);
       const asked = removeDevice(client, 'xenusb-1', { withinMs: 200 });
       await assert.rejects(asked, (error) => {
-        return fails('timeout', 'device_del xenusb-1')(error) && /has not let go/.test(String(error));
+        return fails('timeout', 'device_del xenusb-1')(error) && /has not released/.test(String(error));
       });
       assert.deepEqual(await ids(client), ['xenusb-1 usb-ehci']);
       await assert.rejects(

@@ -42,6 +42,7 @@ export async function restore(host: Host, action: Restore, signal: AbortSignal |
   try {
     let state = await host.sysfs.stateOf(intf, { signal });
     if (state.driver === USBBACK) {
+      if (await isLentAgain(host, busidOf(intf), signal)) return;
       throw new PvusbError(
         'driver-not-restored',
         `${intf} is still bound to usbback, so it was not given back.`,
@@ -86,6 +87,11 @@ export async function forget(host: Host, action: Forget, signal: AbortSignal | u
       await prune(nodes, { edit: 'prune', path: SAVED_DRIVERS }, signal);
     }, call);
   await (host.commits?.run(once, signal) ?? once());
+}
+
+/** Whether someone else has attached the device since its port was freed: a rule does that at once. */
+async function isLentAgain(host: Host, busid: Busid, signal: AbortSignal | undefined): Promise<boolean> {
+  return placesOf({ controllers: await readControllers(host.xenstore, { signal }) }, busid).length > 0;
 }
 
 async function readControllers(nodes: XenstoreNodes, call: CallOptions): Promise<readonly Controller[]> {

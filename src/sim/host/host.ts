@@ -10,7 +10,6 @@ import {
   domainNodes,
   hasDeviceModel,
   savedDriverPath,
-  writeNodes,
   writeTogether,
 } from '../toolstack/records.js';
 import { BACKENDS, simType } from '../world/types.js';
@@ -133,7 +132,8 @@ export class SimHost {
       ...domain,
     };
     await this.#store.introduce?.(whole.domid);
-    await writeNodes(this.#store.dom0, domainNodes(whole));
+    // All at once (libxl: libxl__domain_make): nobody sees a domain without its name.
+    await writeTogether(this.#store.dom0, domainNodes(whole));
     await this.#startQemu(whole);
     await this.#boot(whole);
   }
