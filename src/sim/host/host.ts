@@ -10,6 +10,7 @@ import {
   domainNodes,
   hasDeviceModel,
   savedDriverPath,
+  writeNodes,
   writeTogether,
 } from '../toolstack/records.js';
 import { BACKENDS, simType } from '../world/types.js';
@@ -132,8 +133,11 @@ export class SimHost {
       ...domain,
     };
     await this.#store.introduce?.(whole.domid);
-    // All at once (libxl: libxl__domain_make): nobody sees a domain without its name.
-    await writeTogether(this.#store.dom0, domainNodes(whole));
+    // Libxl writes them at once (libxl__domain_make). Here the record, which says that there is a domain, comes last.
+    const nodes = domainNodes(whole);
+    const isRecord = ([path]: (typeof nodes)[number]): boolean => path.startsWith('/libxl');
+    const [record, others] = [nodes.filter(isRecord), nodes.filter((node) => !isRecord(node))];
+    await writeNodes(this.#store.dom0, [...others, ...record]);
     await this.#startQemu(whole);
     await this.#boot(whole);
   }
