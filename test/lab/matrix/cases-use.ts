@@ -26,7 +26,7 @@ export const useCases: readonly Case[] = [
       );
       assert.match(
         await ground.pvusb(`controller info ${guest} ${devid}`),
-        new RegExp(`^served by +.*${setup.server}$`, 'm'),
+        new RegExp(`^served by +.*\\b${setup.server}\\b`, 'm'),
       );
       assert.match(await ground.xl(`usb-list ${guest}`), new RegExp(`^${devid} +${setup.type} `, 'm'));
       await ground.seesRootHubs(rootHubs + 1);
