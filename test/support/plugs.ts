@@ -13,7 +13,9 @@ export class Plugs {
     this.isComplete = drivers;
     this.#end = sim.usb.onChange((change) => {
       if (change.kind === 'plug' || change.kind === 'unplug') this.#told.add(change.busid);
-      else if (drivers && 'interface' in change) this.#told.add(change.interface);
+      // As on Linux: of a claim through usbfs nothing is told.
+      else if (drivers && 'interface' in change && !(change.kind === 'bind' && change.driver === 'usbfs'))
+        this.#told.add(change.interface);
       this.#wake();
     });
   }

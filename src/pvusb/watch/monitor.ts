@@ -11,6 +11,7 @@ import { observeAgain } from '../observe/again.js';
 import type { CallOptions, Changes, Host, LatestOptions } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { DirtySet, WATCHED } from './dirty.js';
+import { readAgain, Silent, silentDevices } from './silent.js';
 
 /** The result of a look. */
 export interface Look {
@@ -75,6 +76,7 @@ export class Monitor {
   #wholeMs = 0;
   /** Devices that are to be looked at again, and when. */
   #again: { readonly busid: Busid; readonly atMs: number }[] = [];
+  readonly #silent = new Silent();
   #isStirred = false;
   #failure: unknown;
   #wake: () => void = () => undefined;
@@ -135,11 +137,16 @@ export class Monitor {
     await setImmediate();
     return this.#looks.run(async () => {
       const seen = await this.#observe();
-      if (this.#isComplete || options.storeOnly) return seen;
+      const silent = silentDevices(seen);
+      if (options.storeOnly || (this.#isComplete && silent.length === 0)) return seen;
       // Of a driver that has changed nothing may have been reported.
-      const devices = await this.#host.sysfs.devices({ signal: options.signal, details: this.#details });
+      const call = { signal: options.signal, details: this.#details };
+      const read = await this.#host.sysfs.devices(this.#isComplete ? { ...call, wanted: silent } : call);
+      const devices = this.#isComplete ? readAgain(seen.devices, read) : read;
       // The same look as long as it is: another one would have the client called.
-      if (!isDeepStrictEqual(devices, seen.devices)) this.#last = { ...seen, devices };
+      if (isDeepStrictEqual(devices, seen.devices)) return seen;
+      this.#last = { ...seen, devices };
+      this.#wake();
       return this.#last;
     }, options.signal);
   }
@@ -151,9 +158,7 @@ export class Monitor {
   }
 
   /** Asks the client again when it is due, without a look. */
-  dueAnew(): void {
-    this.#wake();
-  }
+  dueAnew = (): void => this.#wake();
 
   /** Ends the monitor with an error. */
   fail(error: unknown): void {
@@ -204,6 +209,7 @@ export class Monitor {
     try {
       const inventory = await this.#looks.run(() => this.#observe());
       this.#told = inventory;
+      this.#silent.seen(inventory, this.#host.clock.nowMs());
       const changes = before ? differences(before, inventory) : [];
       const atMs = this.#host.clock.nowMs() + DRIVERS_AFTER_MS;
       for (const change of this.#isComplete ? [] : changes) {
@@ -228,6 +234,7 @@ export class Monitor {
     const isDue = nowMs >= this.#wholeDueMs;
     for (const { busid, atMs } of this.#again) if (atMs <= nowMs) this.#dirty.markDevice(busid);
     this.#again = this.#again.filter(({ atMs }) => atMs > nowMs);
+    for (const busid of this.#silent.due(nowMs)) this.#dirty.markDevice(busid);
     if (before && !isDue && this.#dirty.isEmpty) return before;
     const dirty = this.#dirty.take(before);
     const isPart = before && !isDue && dirty !== 'everything';
@@ -256,7 +263,7 @@ export class Monitor {
       if (this.#failure !== undefined) throw this.#failure;
       this.#signal?.throwIfAborted();
       const nowMs = this.#host.clock.nowMs();
-      const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? []].flat();
+      const dues = [client.dueMs(nowMs) ?? [], this.#again[0]?.atMs ?? [], this.#silent.dueMs ?? []].flat();
       dueMs = Math.min(dueMs, this.#wholeDueMs, ...dues);
       const isCalm = this.#dirty.isEmpty && this.#last === this.#told && !this.#isStirred;
       if (!isCalm || dueMs <= nowMs) break;
