@@ -53,6 +53,7 @@ export type {
   ImportRemark,
   OperationPhase,
   QuiescedAnswer,
+  Role,
   ServiceState,
   StreamEvent,
   Streamed,
