@@ -5,4 +5,4 @@ export type { StoreHandle } from './handle.js';
 export { DEFAULT_QUOTAS, type Quotas } from './quota.js';
 export type { XenstoreVersion } from './release.js';
 export { SimStore, type SimStoreOptions } from './store.js';
-export type { TreeCopy, TreeNode } from './tree.js';
+export type { StoreCopy } from './tree.js';

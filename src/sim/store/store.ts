@@ -8,7 +8,7 @@ import { formatTree, parseTree } from './dump.js';
 import { DirectHandle, type StoreHandle } from './handle.js';
 import type { Quotas } from './quota.js';
 import { TRAITS, type XenstoreVersion } from './release.js';
-import type { TreeCopy } from './tree.js';
+import type { StoreCopy, TreeCopy } from './tree.js';
 
 /** How a simulated store differs from the daemon's defaults. */
 export interface SimStoreOptions {
@@ -128,13 +128,13 @@ export class SimStore {
   }
 
   /** All nodes as they are now, for {@link begin}. */
-  copy(): TreeCopy {
+  copy(): StoreCopy {
     return this.#daemon.tree.copy();
   }
 
   /** The same as making the nodes of a {@link copy} one by one, in a store that nobody has used yet. No watch fires. */
-  begin(copy: TreeCopy): void {
-    this.#daemon.tree.become(copy);
+  begin(copy: StoreCopy): void {
+    this.#daemon.tree.become(copy as TreeCopy);
   }
 
   /** Carries out and answers what `hold` held back, in order. */

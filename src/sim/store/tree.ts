@@ -62,11 +62,16 @@ export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAI
 
 const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
+/** All nodes at some moment, as whoever keeps them sees that. */
+export interface StoreCopy {
+  /** Grows with every change. */
+  readonly generation: number;
+}
+
 /** All nodes at some moment. */
-export interface TreeCopy {
+export interface TreeCopy extends StoreCopy {
   readonly nodes: ReadonlyMap<string, TreeNode>;
   readonly owned: ReadonlyMap<number, number>;
-  readonly generation: number;
 }
 
 /** The committed nodes. There is always a root, and outside of it a node for the permissions of each special name. */
