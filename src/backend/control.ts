@@ -7,6 +7,7 @@ import {
   type Setup,
   StandardRequest,
 } from '../usb/index.js';
+import { UsbifStatus } from '../usbif/index.js';
 import { type FirewallRule, stallReason } from './firewall.js';
 
 /** What a decision is based on. */
@@ -35,6 +36,13 @@ export type ControlAction =
   | { readonly do: 'configure'; readonly value: number; readonly onHost: boolean }
   | { readonly do: 'select'; readonly interface: number; readonly setting: number }
   | { readonly do: 'clear-halt'; readonly endpoint: number };
+
+/** What a guest is told when the device is not asked. */
+export const WITHOUT_DEVICE = {
+  refuse: UsbifStatus.invalid,
+  stall: UsbifStatus.stall,
+  accept: UsbifStatus.ok,
+} as const;
 
 const STALL: ControlAction = { do: 'stall', reason: undefined };
 

@@ -2,7 +2,8 @@
 import { ActiveConfiguration, parseSetup } from '../usb/index.js';
 import { UsbifStatus } from '../usbif/index.js';
 import type { LentDevice, Transfer } from './boundary.js';
-import { type ControlAction, decideControl } from './control.js';
+import { type ControlAction, decideControl, WITHOUT_DEVICE } from './control.js';
+import { ControlQueue } from './control-queue.js';
 import { DeviceLock } from './device-lock.js';
 import { statusOf } from './errno.js';
 import type { Job, Starter } from './exchange.js';
@@ -33,13 +34,6 @@ export interface PortOwner {
   stalled(port: Port, line: string | undefined): void;
 }
 
-/** Answers that need no device. */
-const WITHOUT_DEVICE = {
-  refuse: UsbifStatus.invalid,
-  stall: UsbifStatus.stall,
-  accept: UsbifStatus.ok,
-} as const;
-
 /** A port with a device, from plug to unplug. */
 export class Port implements Starter {
   /** Its number, 1 to 31. */
@@ -56,6 +50,10 @@ export class Port implements Starter {
   #hostConfiguration: number;
   #isHostTouched = false;
   readonly #stalls: Stalls;
+  readonly #controls = new ControlQueue({
+    mayBegin: () => !this.#lock.isHeld && !this.#isClosed,
+    begin: (urb) => this.#control(urb),
+  });
   #waiting: Urb[] = [];
   #toCancel: Transfer[] = [];
   readonly #lock = new DeviceLock(() => this.#unlocked());
@@ -108,7 +106,7 @@ export class Port implements Starter {
   start(urb: Urb): void {
     if (this.#isClosed) this.#owner.end(urb, UsbifStatus.shutdown);
     else if (this.#lock.isHeld) this.#waiting.push(urb);
-    else if (urb.request.kind === 'control') this.#control(urb, urb.request.setup);
+    else if (urb.request.kind === 'control') this.#controls.add(urb);
     else this.#data(urb);
   }
 
@@ -136,9 +134,10 @@ export class Port implements Starter {
     queue.add(urb);
   }
 
-  /** Starts the runs of bulk IN URBs that have come together. */
+  /** Starts what waits for its turn: control requests, and the runs of bulk IN URBs that have come together. */
   startRuns(): void {
     if (this.#lock.isHeld || this.#isClosed) return;
+    this.#controls.next();
     for (const queue of this.#queues.values()) {
       for (let run = queue.next(); run; run = queue.next()) this.#owner.run(this, run);
     }
@@ -163,6 +162,7 @@ export class Port implements Starter {
   postponed(urbs: readonly Urb[], wanted: readonly Urb[]): void {
     const [first] = urbs;
     if (first?.request.kind === 'bulk' && first.input) this.ended(urbs, wanted, false);
+    else if (first?.request.kind === 'control') for (const urb of wanted) this.#controls.again(urb);
     else for (const urb of wanted) this.start(urb);
   }
 
@@ -188,8 +188,9 @@ export class Port implements Starter {
     if (urb.state === 'waiting') this.#owner.end(urb, UsbifStatus.shutdown);
   }
 
-  #control(urb: Urb, bytes: Uint8Array): void {
-    const setup = parseSetup(bytes);
+  #control(urb: Urb): void {
+    if (urb.request.kind !== 'control') return;
+    const setup = parseSetup(urb.request.setup);
     if (urb.request.endpoint !== 0) {
       this.#owner.end(urb, UsbifStatus.invalid);
       return;
@@ -256,15 +257,15 @@ export class Port implements Starter {
     this.address = 0;
     this.#owner.changed(this);
     if (!this.#owner.mayReset()) {
-      this.start(urb);
+      this.#control(urb);
       return;
     }
-    this.#waiting.push(urb);
+    this.#controls.again(urb);
     this.#onHost(() => this.device.reset());
   }
 
   #configure(urb: Urb, value: number, onHost: boolean): void {
-    this.#endQueued();
+    for (const queue of this.#queues.values()) for (const one of queue.drain()) this.#endWaiting(one);
     this.#onHost(async () => {
       const errno = onHost ? await this.device.setConfiguration(value) : 0;
       if (errno !== 0) return errno;
@@ -274,10 +275,6 @@ export class Port implements Starter {
       this.#queues.clear();
       return 0;
     }, urb);
-  }
-
-  #endQueued(): void {
-    for (const queue of this.#queues.values()) for (const urb of queue.drain()) this.#endWaiting(urb);
   }
 
   /** Does something that locks the device, and then answers `urb`. */
@@ -293,6 +290,7 @@ export class Port implements Starter {
     for (const transfer of this.#toCancel.splice(0)) {
       if (this.running.has(transfer)) this.#cancel(transfer);
     }
+    this.#controls.next();
     for (const urb of this.#waiting.splice(0)) if (urb.state === 'waiting') this.start(urb);
     this.#owner.wake();
   }

@@ -111,6 +111,28 @@ describe('control requests', () => {
     assert.deepEqual(calls, []);
   });
 
+  it('in flight together end in the order in which they were sent, whoever answers them', async () => {
+    const { stage, device } = await plugged(DFU);
+    const requests = [
+      [0xc0, 5, 77, 0],
+      [0x80, 6, 0x100, 0],
+      [0xc0, 6, 0, 0],
+      [0, 7, 0x100, 0],
+      [0x80, 6, 0x200, 0],
+      [1, 11, 0, 0],
+      [0xc0, 5, 78, 0],
+      [0x80, 6, 0x100, 0],
+    ] as const;
+    const ended: number[] = [];
+    const flights = requests.map(async (request, at) => {
+      await stage.guest.tryControl(device, request, request[0] & 0x80 ? 3 : 0);
+      ended.push(at);
+    });
+    await Promise.all(flights);
+    assert.deepEqual(ended, [...requests.keys()]);
+    stage.check();
+  });
+
   it('of the vendor with the number of SET_ADDRESS are not SET_ADDRESS', async () => {
     const { calls, status, stage, device } = await plugged(DFU);
     assert.equal(await status([0xc0, 5, 77, 0], 3), 0);
