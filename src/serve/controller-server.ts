@@ -20,11 +20,12 @@ import {
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
 import type { Machine, Rings } from './machine.js';
 import { messageOf, PortServer } from './port-server.js';
-import { recordedDrivers } from './recorded.js';
+import type { Home } from './recorded.js';
 
 /** What all controllers share. */
 export interface Shared {
   readonly client: XenstoreClient;
+  readonly home: Home;
   readonly machine: Machine;
   readonly blocks: Blocks;
   readonly budget: Budget;
@@ -215,7 +216,7 @@ export class ControllerServer {
   }
 
   async #followPorts(): Promise<void> {
-    const { client, virtual, machine } = this.#shared;
+    const { client, home, virtual, machine } = this.#shared;
     const again = this.#isPlugged;
     this.#isPlugged = false;
     const paths = Array.from({ length: this.#portCount }, (_, at) => portPath(this.#path, at + 1));
@@ -234,8 +235,7 @@ export class ControllerServer {
         new PortServer({
           number,
           open: make ? async () => make() : (busid) => machine.openDevice(busid),
-          recorded: (name) => recordedDrivers(client, name),
-          giveBack: (bindings) => machine.giveBack(bindings),
+          home,
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
           log: (message) => this.#log(message),

@@ -1,7 +1,6 @@
 /** What serving guests needs from the machine: real in `real.ts`, simulated in tests. */
 
 import type { EventChannel, GuestMemory, LentDevice, LocalMemory } from '../backend/boundary.js';
-import type { Binding } from '../sysfs/index.js';
 
 /** What a guest has written to be connected. */
 export interface Rings {
@@ -17,8 +16,6 @@ export interface Machine {
   openGuest(domid: number, rings: Rings): { readonly memory: GuestMemory; readonly channel: EventChannel };
   /** Opens a device of the host by its busid, and takes it from its drivers. Rejects when that cannot be. */
   openDevice(busid: string): Promise<LentDevice>;
-  /** Gives the interfaces of a device that was closed to drivers, in this order. Rejects with what could not be done. */
-  giveBack(bindings: readonly Binding[]): Promise<void>;
   /** The memory that outlives this process, of one controller; the same bytes each time. */
   journal(domid: number, devid: number): Uint8Array;
   /** It is not needed any more. */

@@ -5,16 +5,14 @@ import type { Controller } from '../backend/controller.js';
 import type { PortProgress } from '../backend/controller-parts.js';
 import { showDevice } from '../backend/shown.js';
 import { PortState } from '../pvusb/model/layout.js';
-import type { Binding } from '../sysfs/index.js';
+import type { RestoreAction } from '../pvusb/model/plan.js';
+import { giveBack, type Home, recordedRestores } from './recorded.js';
 
 /** What a port needs. */
 interface PortParts {
   readonly number: number;
   open(name: string): Promise<LentDevice>;
-  /** The drivers that a device had, as they are recorded. */
-  recorded(name: string): Promise<readonly Binding[]>;
-  /** Gives a device that was closed to these drivers. */
-  giveBack(bindings: readonly Binding[]): Promise<void>;
+  readonly home: Home;
   /** The engine, while the guest is connected. */
   controller(): Controller | undefined;
   /** Shows what has become of it; `''` when it names nothing. */
@@ -27,8 +25,8 @@ export class PortServer {
   readonly #parts: PortParts;
   #name = '';
   #device: LentDevice | undefined;
-  /** What it goes back to. The record may be gone when the port is emptied. */
-  #drivers: readonly Binding[] = [];
+  /** What gives it back. The record may be gone when the port is emptied. */
+  #restores: readonly RestoreAction[] = [];
   /** The engine that has it, or has refused it. */
   #pluggedInto: Controller | undefined;
   /** Of the device that was approved by attaching it: what is plugged in later under its name must be the same. */
@@ -94,7 +92,7 @@ export class PortServer {
   };
 
   async #open(isNew: boolean): Promise<void> {
-    const { number, open, recorded, log } = this.#parts;
+    const { number, open, home, log } = this.#parts;
     if (isNew) this.#fingerprint = undefined;
     try {
       const device = await open(this.#name);
@@ -106,7 +104,7 @@ export class PortServer {
       }
       this.#fingerprint = shown.fingerprint;
       this.#device = device;
-      this.#drivers = await recorded(this.#name);
+      this.#restores = await recordedRestores(home, this.#name);
       log(`port ${number}: ${this.#name} is open`);
       await this.#show(PortState.opened);
     } catch (error) {
@@ -136,7 +134,7 @@ export class PortServer {
     const isOpen = this.#device !== undefined;
     await this.#close();
     // Whoever emptied the port cannot do that before now; if it is done again, that is no error.
-    if (isOpen) await this.#parts.giveBack(this.#drivers);
+    if (isOpen) await giveBack(this.#parts.home, this.#restores);
   }
 
   async #close(): Promise<void> {

@@ -35,32 +35,10 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
       }
     },
     openDevice: async (busid) => openUsbfs(libc, await placeOf(sysfs, busid)),
-    async giveBack(bindings) {
-      // A driver of several interfaces may refuse some, and have taken them all the same with the next.
-      const tried = await inTurn(bindings, (binding) => sysfs.bind(binding));
-      const wrong = await inTurn(tried, ({ item }) => sysfs.bind(item));
-      if (wrong[0]) throw wrong[0].error;
-    },
     journal: (domid, devid) => openJournal(libc, pathOf(domid, devid)),
     forget: (domid, devid) => removeJournal(pathOf(domid, devid)),
     close: () => libc.endWaits(),
   };
-}
-
-/** Does something with each, one after the other; returns those with which it failed. */
-async function inTurn<T>(
-  items: readonly T[],
-  body: (item: T) => Promise<void>,
-): Promise<{ readonly item: T; readonly error: unknown }[]> {
-  const failed = [];
-  for (const item of items) {
-    try {
-      await body(item);
-    } catch (error) {
-      failed.push({ item, error });
-    }
-  }
-  return failed;
 }
 
 /** Where a device is, and the hub that it is plugged into. */

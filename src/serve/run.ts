@@ -4,7 +4,7 @@ import { Trace } from '../backend/tracer.js';
 import { openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
-import { openPlugs, openSysfs } from '../sysfs/index.js';
+import { openPlugs, openSysfs, type Sysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
 import { readFirewall } from './firewall-file.js';
@@ -60,7 +60,7 @@ export async function runBackend(options: RunOptions): Promise<void> {
     const client = await openXenstore({ signal, ...(environment ? { environment } : {}) });
     try {
       const both = AbortSignal.any([signal, stop.signal]);
-      await serveGuests(client, machine, { ...options, signal: both, sysfsRoot, virtual, rules });
+      await serveGuests(client, machine, { ...options, signal: both, sysfs, sysfsRoot, virtual, rules });
     } finally {
       client.close();
     }
@@ -74,10 +74,11 @@ interface ServeOptions extends Omit<RunOptions, 'virtual'> {
   readonly sysfsRoot: string;
   readonly virtual: readonly VirtualPort[];
   readonly rules: readonly FirewallRule[];
+  readonly sysfs: Sysfs;
 }
 
 async function serveGuests(client: XenstoreClient, machine: Machine, options: ServeOptions): Promise<void> {
-  const { signal, sysfsRoot, virtual, rules, log } = options;
+  const { signal, sysfs, sysfsRoot, virtual, rules, log } = options;
   const failed = (error: Error): void => log(error.message);
   let server: BackendServer | undefined;
   // Before anybody is served: what cannot be told is no reason to take guests over and let go of them again.
@@ -90,6 +91,7 @@ async function serveGuests(client: XenstoreClient, machine: Machine, options: Se
     server = await BackendServer.start(client, machine, {
       announcement: (await processes.announcementOf(process.pid)) ?? '',
       isAlive: processes.isAlive,
+      sysfs,
       trace: file && new Trace({ write: file.write, nowUs, withSecrets }),
       rules,
       virtual: (domid, devid, port) =>

@@ -11,6 +11,7 @@ import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
 import { ControllerServer, type Shared } from './controller-server.js';
 import type { Machine } from './machine.js';
+import type { Home } from './recorded.js';
 
 /** How a backend serves. */
 interface ServerOptions {
@@ -18,6 +19,8 @@ interface ServerOptions {
   readonly announcement: string;
   /** Whether what another backend has announced is a process that lives. */
   readonly isAlive: (announcement: string) => Promise<boolean>;
+  /** Where devices are given back to their drivers. */
+  readonly sysfs: Home['sysfs'];
   readonly limits?: Limits | undefined;
   /** Before the usual rules. */
   readonly rules?: readonly FirewallRule[] | undefined;
@@ -39,10 +42,11 @@ export class BackendServer {
   #running: Promise<unknown> = Promise.resolve();
 
   private constructor(client: XenstoreClient, machine: Machine, options: ServerOptions) {
-    const { limits, rules = [], trace, virtual, log } = options;
+    const { sysfs, limits, rules = [], trace, virtual, log } = options;
     this.#options = options;
     this.#shared = {
       client,
+      home: { xenstore: client, sysfs },
       machine,
       blocks: new Blocks(machine.memory),
       budget: new Budget(limits),

@@ -7,6 +7,7 @@ import { JOURNAL_BYTES } from '../../src/backend/journal.js';
 import { BackendServer } from '../../src/serve/index.js';
 import { PortServer } from '../../src/serve/port-server.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
+import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 
 const ROOT = '/local/domain/0/backend/vusb';
@@ -50,12 +51,11 @@ describe('a backend', () => {
         memory: plainMemory,
         openGuest: nothing,
         openDevice: nothing,
-        giveBack: nothing,
         close: () => undefined,
         journal: () => new Uint8Array(JOURNAL_BYTES),
         forget: (domid, devid) => void ended.push(`${domid}/${devid}`),
       },
-      { announcement: '1 2', isAlive: async () => false, log: () => undefined },
+      { announcement: '1 2', isAlive: async () => false, sysfs: hostOf(sim).sysfs, log: () => undefined },
     );
     const make = async (): Promise<void> => {
       await toolstack.write('/local/domain/1/device/vusb/0/state', '1');
@@ -99,11 +99,11 @@ describe('a backend', () => {
 
   it('lives on when what a guest has come to cannot be shown', async () => {
     const told: string[] = [];
+    const sim = await SimHost.create(labWorld());
     const port = new PortServer({
       number: 3,
       open: () => assert.fail('opened'),
-      recorded: () => assert.fail('read'),
-      giveBack: () => assert.fail('given back'),
+      home: hostOf(sim),
       controller: () => undefined,
       show: async () => {
         throw new Error('xenstored refuses');
@@ -113,5 +113,6 @@ describe('a backend', () => {
     port.progressed('configured');
     await setImmediate();
     assert.deepEqual(told, ['port 3: xenstored refuses']);
+    await sim.close();
   });
 });

@@ -10,6 +10,7 @@ import { memoryStorage } from '../../src/backend/virtual/storage.js';
 import { BackendServer, type Machine, type Rings } from '../../src/serve/index.js';
 import { SimUsbGuest } from '../../src/sim/frontend/index.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
+import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { noise } from '../backend/stage.js';
 
@@ -50,6 +51,7 @@ export class ServedHost implements AsyncDisposable {
     this.#serverClient = new XenstoreClient(this.sim.store.connect(0));
     this.#server = await BackendServer.start(this.#serverClient, this.#machine(), {
       announcement: '4711 100',
+      sysfs: hostOf(this.sim).sysfs,
       isAlive: async (other) => other === this.otherBackend,
       log: (message) => this.messages.push(message),
     });
@@ -95,9 +97,6 @@ export class ServedHost implements AsyncDisposable {
           for (const id of interfaces) await usb.release(id);
         };
         return device;
-      },
-      giveBack: async (bindings) => {
-        for (const { interface: id, driver } of bindings) await this.sim.usb.bind(driver, id);
       },
       journal: (domid, devid) => {
         const key = `${domid}/${devid}`;

@@ -20,7 +20,7 @@ import {
   savedIdentityPath,
   savedInterfacePath,
 } from '../model/layout.js';
-import type { Action } from '../model/plan.js';
+import type { Action, RestoreAction } from '../model/plan.js';
 import { observeControllers } from '../observe/controllers.js';
 import { observeDomains } from '../observe/domains.js';
 import type { CallOptions, Host, XenstoreNodes } from '../observe/host.js';
@@ -30,14 +30,17 @@ import { prune } from './commit.js';
 const PROBES = 10;
 const PROBE_PAUSE_MS = 100;
 
-type Restore = Extract<Action, { do: 'restore' }>;
 type Forget = Extract<Action, { do: 'forget' }>;
 
 /**
  * To the recorded driver. If another one has taken it meanwhile, that one keeps it, which is reported: the record
  * stays, and with it the doctor's finding. What a program holds through usbfs is that program's.
  */
-export async function restore(host: Host, action: Restore, signal: AbortSignal | undefined): Promise<void> {
+export async function restore(
+  host: Host,
+  action: RestoreAction,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { interface: intf, driver, at } = action;
   try {
     let state = await host.sysfs.stateOf(intf, { signal });

@@ -284,3 +284,6 @@ function formatEdit(edit: Edit): string | [] {
       return [];
   }
 }
+
+/** Gives an interface back to the host. */
+export type RestoreAction = Extract<Action, { do: 'restore' }>;

@@ -8,7 +8,7 @@ import { USBBACK, USBFS } from '../model/drivers.js';
 import { addressOf, deviceAt, isOf, isSamePlug, type Place, placesOf, savedFor } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
 import { portPath, savedOriginPath } from '../model/layout.js';
-import type { Action, Edit, Fact, Plan, Step } from '../model/plan.js';
+import type { Action, Edit, Fact, Plan, RestoreAction, Step } from '../model/plan.js';
 import { telling } from '../model/saved-config.js';
 import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
@@ -140,7 +140,7 @@ function driversToRestore(inventory: Inventory, busid: Busid): Map<InterfaceId, 
 export function restoreActions(
   drivers: ReadonlyMap<InterfaceId, DriverName | undefined>,
   at: string | undefined,
-): Action[] {
+): RestoreAction[] {
   return [...drivers]
     .sort(([a], [b]) => interfaceNumber(a) - interfaceNumber(b))
     .map(([intf, driver]) => ({
