@@ -1,35 +1,25 @@
 /** A guest is quiesced and restored by two at the same time: whoever wins, nothing is lost. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import {
   detachDevice,
   type Host,
   listDevices,
   listQuiesced,
-  openQuiescedFiles,
   quiesceDomain,
   restoreDomain,
 } from '../../../src/pvusb/index.js';
 import { isToken, tokenFor } from '../../../src/quiesced/index.js';
-import { openSimulated } from '../support/test-host.js';
+import { openQuiescing } from '../support/quiescing.js';
 
 type Files = NonNullable<Host['quiesced']>;
 
 /** A guest with two devices, and hosts on which something else happens before or after a file is changed, once. */
 async function lent(t: TestContext) {
-  const lab = await openSimulated({});
-  const root = mkdtempSync(join(tmpdir(), 'pvusb-quiesce-'));
-  t.after(async () => {
-    await lab[Symbol.asyncDispose]();
-    rmSync(root, { recursive: true });
-  });
+  const { lab, quiesced } = await openQuiescing(t);
   await lab.add(1);
   await lab.attach(1, '4-1', { devid: 0, port: 5 });
   await lab.attach(1, '1-1', { devid: 0, port: 2 });
-  const quiesced = openQuiescedFiles(root);
   const host: Host = { ...lab.host, quiesced };
   const meanwhile = (
     change: 'write' | 'remove',

@@ -1,7 +1,6 @@
 /** A guest gives up its devices for a while, and gets them back as they were. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import {
@@ -23,22 +22,18 @@ import {
 } from '../../../src/pvusb/index.js';
 import { labWorld } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
-import { failure, type Lab, openSimulated } from '../support/test-host.js';
+import { openQuiescing } from '../support/quiescing.js';
+import { failure, type Lab } from '../support/test-host.js';
 import { Watching } from '../support/watching.js';
 
 /** A host whose state is in a folder of its own, and guest 1 has two devices on two controllers. */
 async function lent(t: TestContext) {
-  const lab = await openSimulated({});
-  const root = mkdtempSync(join(tmpdir(), 'pvusb-quiesce-'));
-  t.after(async () => {
-    await lab[Symbol.asyncDispose]();
-    rmSync(root, { recursive: true });
-  });
+  const { lab, root, quiesced } = await openQuiescing(t);
   await lab.add(1);
   await lab.add(1, 3);
   await lab.attach(1, '4-1', { devid: 0, port: 5 });
   await lab.attach(1, '3-6', { devid: 1, port: 2 });
-  const host: Host = { ...lab.host, quiesced: openQuiescedFiles(root) };
+  const host: Host = { ...lab.host, quiesced };
   return { lab, host, root, files: () => readdirSync(join(root, 'quiesced')) };
 }
 
