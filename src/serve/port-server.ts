@@ -135,8 +135,10 @@ export class PortServer {
     await controller?.unplug(this.#parts.number);
     const isOpen = this.#device !== undefined;
     await this.#close();
-    // Whoever emptied the port cannot do that before now; if it is done again, that is no error.
-    if (isOpen) await this.#parts.giveBack(this.#drivers);
+    // Whoever emptied the port cannot do that before now; if it is done again, that is no error. A driver that refuses,
+    // or a device that was pulled out, is no reason to leave the port as it was.
+    if (isOpen) await this.#parts.giveBack(this.#drivers).catch(this.#tell);
+    this.#drivers = [];
   }
 
   async #close(): Promise<void> {

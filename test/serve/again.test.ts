@@ -4,13 +4,34 @@ import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { plainMemory } from '../../src/backend/blocks.js';
 import { JOURNAL_BYTES } from '../../src/backend/journal.js';
-import { BackendServer } from '../../src/serve/index.js';
+import { VirtualDevice } from '../../src/backend/virtual/device.js';
+import { Keyboard } from '../../src/backend/virtual/keyboard.js';
+import { BackendServer, type Machine } from '../../src/serve/index.js';
 import { PortServer } from '../../src/serve/port-server.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
+import { type Binding, parseDriverName, parseInterfaceId } from '../../src/sysfs/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
+import { failure } from '../core/support/test-host.js';
+
+const BINDING: Binding = { interface: parseInterfaceId('3-2:1.0')!, driver: parseDriverName('usbhid')! };
 
 const ROOT = '/local/domain/0/backend/vusb';
 const BACKEND = `${ROOT}/1/0`;
+
+const nothing = (): never => {
+  throw new Error('not here');
+};
+
+/** A machine with nothing in it. */
+const MACHINE: Machine = {
+  memory: plainMemory,
+  openGuest: nothing,
+  openDevice: nothing,
+  giveBack: nothing,
+  close: () => undefined,
+  journal: () => new Uint8Array(JOURNAL_BYTES),
+  forget: () => undefined,
+};
 
 describe('a backend', () => {
   it('serves a controller that is made anew before it has heard that the first one is gone', async () => {
@@ -41,20 +62,9 @@ describe('a backend', () => {
         };
       },
     });
-    const nothing = (): never => {
-      throw new Error('not here');
-    };
     const server = await BackendServer.start(
       late,
-      {
-        memory: plainMemory,
-        openGuest: nothing,
-        openDevice: nothing,
-        giveBack: nothing,
-        close: () => undefined,
-        journal: () => new Uint8Array(JOURNAL_BYTES),
-        forget: (domid, devid) => void ended.push(`${domid}/${devid}`),
-      },
+      { ...MACHINE, forget: (domid, devid) => void ended.push(`${domid}/${devid}`) },
       { announcement: '1 2', isAlive: async () => false, log: () => undefined },
     );
     const make = async (): Promise<void> => {
@@ -113,5 +123,51 @@ describe('a backend', () => {
     port.progressed('configured');
     await setImmediate();
     assert.deepEqual(told, ['port 3: xenstored refuses']);
+  });
+
+  it('empties a port whose device no driver takes back, so that the same device can come again', async () => {
+    const shown: string[] = [];
+    const told: string[] = [];
+    const opened: string[] = [];
+    const given: (readonly Binding[])[] = [];
+    let recorded = async (): Promise<readonly Binding[]> => [BINDING];
+    const port = new PortServer({
+      number: 1,
+      async open(name) {
+        opened.push(name);
+        return new VirtualDevice(new Keyboard());
+      },
+      recorded: () => recorded(),
+      async giveBack(bindings) {
+        given.push(bindings);
+        throw new Error('no such device');
+      },
+      controller: () => undefined,
+      show: async (state) => void shown.push(String(state)),
+      log: (message) => told.push(message),
+    });
+    await port.follow('3-2', false);
+    await port.follow('', false);
+    assert.deepEqual(shown, ['2', '']);
+    assert.ok(told.includes('port 1: no such device'));
+    // What cannot be read is not what the device before had.
+    recorded = async () => {
+      throw new Error('xenstored refuses');
+    };
+    await port.follow('3-2', false);
+    assert.deepEqual(opened, ['3-2', '3-2']);
+    await port.follow('', false);
+    assert.deepEqual(given, [[BINDING], []]);
+  });
+
+  it('touches nothing where it could not be told from other processes', async () => {
+    const sim = await SimHost.create({ ...labWorld(), usbback: false });
+    const client = new XenstoreClient(sim.store.connect(0));
+    const options = { announcement: undefined, isAlive: async () => false, log: () => undefined };
+    const refused = await failure(() => BackendServer.start(client, MACHINE, options));
+    assert.equal(refused.code, 'backend-impossible');
+    assert.equal(await client.read('/libxl/pvusb/backend'), undefined);
+    client.close();
+    await sim.close();
   });
 });
