@@ -1,11 +1,15 @@
 /** The firewall's rules of this host, from their file. */
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { FirewallRule } from '../backend/firewall.js';
 import { parseFirewall } from '../backend/firewall-text.js';
 import { PvusbError } from '../pvusb/index.js';
 
 /** Where they are unless another file is named. */
 const FIREWALL_FILE = '/etc/pvusb/firewall.conf';
+
+/** Far more than anybody writes: what is longer is another file. */
+const BYTES_MAX = 1_000_000;
 
 /**
  * Reads rules. Without a name, a host that has no such file has no rules of its own.
@@ -16,14 +20,24 @@ export async function readFirewall(named: string | undefined): Promise<readonly 
   const path = named ?? FIREWALL_FILE;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    // A pipe that nobody writes must not be waited for.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (!found.isFile()) throw wrong(`${path} is not a regular file.`);
+    if (found.size > BYTES_MAX) throw wrong(`${path} has more than ${BYTES_MAX} bytes.`);
+    text = await file.readFile('utf8');
   } catch (cause) {
+    if (cause instanceof PvusbError) throw cause;
     const { code } = cause as { readonly code?: unknown };
     if (named === undefined && code === 'ENOENT') return [];
-    throw new PvusbError('invalid-configuration', `${path} cannot be read (${code}).`, { cause });
+    throw wrong(`${path} cannot be read (${code}).`, cause);
   }
   const { rules, problems } = parseFirewall(text);
   const [first] = problems;
-  if (first) throw new PvusbError('invalid-configuration', `${path}:${first.line}: ${first.message}.`);
+  if (first) throw wrong(`${path}:${first.line}: ${first.message}.`);
   return rules;
+}
+
+function wrong(sentence: string, cause?: unknown): PvusbError {
+  return new PvusbError('invalid-configuration', sentence, { cause });
 }

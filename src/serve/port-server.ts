@@ -133,8 +133,10 @@ export class PortServer {
     await controller?.unplug(this.#parts.number);
     const isOpen = this.#device !== undefined;
     await this.#close();
-    // Whoever emptied the port cannot do that before now; if it is done again, that is no error.
-    if (isOpen) await giveBack(this.#parts.home, this.#restores);
+    // Whoever emptied the port cannot do that before now; if it is done again, that is no error. A driver that refuses,
+    // or a device that was pulled out, is no reason to leave the port as it was.
+    if (isOpen) await giveBack(this.#parts.home, this.#restores).catch(this.#tell);
+    this.#restores = [];
   }
 
   async #close(): Promise<void> {

@@ -89,7 +89,7 @@ async function serveGuests(client: XenstoreClient, machine: Machine, options: Se
     const withSecrets = options.traceSecrets ?? false;
     const processes = openProcesses({ sysfsRoot, procRoot: '/proc', devRoot: '/dev' });
     server = await BackendServer.start(client, machine, {
-      announcement: (await processes.announcementOf(process.pid)) ?? '',
+      announcement: await processes.announcementOf(process.pid),
       isAlive: processes.isAlive,
       sysfs,
       trace: file && new Trace({ write: file.write, nowUs, withSecrets }),

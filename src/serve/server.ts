@@ -15,8 +15,8 @@ import type { Home } from './recorded.js';
 
 /** How a backend serves. */
 interface ServerOptions {
-  /** Says that it is there: see `openProcesses` of pvusb/hostuse. */
-  readonly announcement: string;
+  /** Says that it is there: see `openProcesses` of pvusb/hostuse. Undefined: not even this process can be told. */
+  readonly announcement: string | undefined;
   /** Whether what another backend has announced is a process that lives. */
   readonly isAlive: (announcement: string) => Promise<boolean>;
   /** Where devices are given back to their drivers. */
@@ -61,7 +61,7 @@ export class BackendServer {
   /**
    * Starts serving: what exists is served, or taken over, when this resolves.
    *
-   * @throws {PvusbError} `backend-impossible`: another backend serves this host
+   * @throws {PvusbError} `backend-impossible`: another backend serves this host, or it cannot be told whether one does
    */
   static async start(
     client: XenstoreClient,
@@ -83,6 +83,10 @@ export class BackendServer {
   /** Before anything is touched: two backends would take each other's guests. */
   async #announce(): Promise<void> {
     const { announcement, isAlive } = this.#options;
+    if (announcement === undefined) {
+      // Nobody would see it, and a second one would start beside it.
+      throw new PvusbError('backend-impossible', 'The processes of this host cannot be read in /proc.');
+    }
     await this.#shared.client.transaction(async (view) => {
       const other = await view.read(BACKEND_ANNOUNCEMENT);
       if (other !== undefined && other !== announcement && (await isAlive(other))) {

@@ -4,14 +4,33 @@ import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { plainMemory } from '../../src/backend/blocks.js';
 import { JOURNAL_BYTES } from '../../src/backend/journal.js';
-import { BackendServer } from '../../src/serve/index.js';
+import { VirtualDevice } from '../../src/backend/virtual/device.js';
+import { Keyboard } from '../../src/backend/virtual/keyboard.js';
+import { savedInterfacePath } from '../../src/pvusb/model/layout.js';
+import { BackendServer, type Machine } from '../../src/serve/index.js';
 import { PortServer } from '../../src/serve/port-server.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
+import { parseBusid, parseInterfaceId } from '../../src/sysfs/index.js';
 import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
+import { failure } from '../core/support/test-host.js';
 
 const ROOT = '/local/domain/0/backend/vusb';
 const BACKEND = `${ROOT}/1/0`;
+
+const nothing = (): never => {
+  throw new Error('not here');
+};
+
+/** A machine with nothing in it. */
+const MACHINE: Machine = {
+  memory: plainMemory,
+  openGuest: nothing,
+  openDevice: nothing,
+  close: () => undefined,
+  journal: () => new Uint8Array(JOURNAL_BYTES),
+  forget: () => undefined,
+};
 
 describe('a backend', () => {
   it('serves a controller that is made anew before it has heard that the first one is gone', async () => {
@@ -42,19 +61,9 @@ describe('a backend', () => {
         };
       },
     });
-    const nothing = (): never => {
-      throw new Error('not here');
-    };
     const server = await BackendServer.start(
       late,
-      {
-        memory: plainMemory,
-        openGuest: nothing,
-        openDevice: nothing,
-        close: () => undefined,
-        journal: () => new Uint8Array(JOURNAL_BYTES),
-        forget: (domid, devid) => void ended.push(`${domid}/${devid}`),
-      },
+      { ...MACHINE, forget: (domid, devid) => void ended.push(`${domid}/${devid}`) },
       { announcement: '1 2', isAlive: async () => false, sysfs: hostOf(sim).sysfs, log: () => undefined },
     );
     const make = async (): Promise<void> => {
@@ -113,6 +122,53 @@ describe('a backend', () => {
     port.progressed('configured');
     await setImmediate();
     assert.deepEqual(told, ['port 3: xenstored refuses']);
+    await sim.close();
+  });
+
+  it('empties a port whose device no driver takes back, so that the same device can come again', async () => {
+    const shown: string[] = [];
+    const told: string[] = [];
+    const sim = await SimHost.create({ ...labWorld(), usbback: false });
+    const host = hostOf(sim);
+    const record = savedInterfacePath(parseBusid('3-2')!, parseInterfaceId('3-2:1.0')!);
+    await host.xenstore.write(`${record}/driver`, '/sys/bus/usb/drivers/usbhid');
+    await sim.usb.unbind('usbhid', '3-2:1.0');
+    sim.usb.failBind('usbhid', 'EIO');
+    const port = new PortServer({
+      number: 1,
+      open: async () => new VirtualDevice(new Keyboard()),
+      home: host,
+      controller: () => undefined,
+      show: async (state) => void shown.push(String(state)),
+      log: (message) => told.push(message),
+    });
+    await port.follow('3-2', false);
+    await port.follow('', false);
+    assert.deepEqual(shown, ['2', '']);
+    const refusal = 'port 1: 3-2:1.0 has no driver now: usbhid did not take it back (EIO).';
+    assert.deepEqual(told, ['port 1: 3-2 is open', refusal]);
+    // What cannot be read is not what the device before had.
+    host.xenstore.close();
+    await port.follow('3-2', false);
+    await port.follow('', false);
+    assert.equal(shown.at(-1), '');
+    assert.equal(told.filter((message) => message === refusal).length, 1);
+    await sim.close();
+  });
+
+  it('touches nothing where it could not be told from other processes', async () => {
+    const sim = await SimHost.create({ ...labWorld(), usbback: false });
+    const client = new XenstoreClient(sim.store.connect(0));
+    const options = {
+      announcement: undefined,
+      isAlive: async () => false,
+      sysfs: hostOf(sim).sysfs,
+      log: () => undefined,
+    };
+    const refused = await failure(() => BackendServer.start(client, MACHINE, options));
+    assert.equal(refused.code, 'backend-impossible');
+    assert.equal(await client.read('/libxl/pvusb/backend'), undefined);
+    client.close();
     await sim.close();
   });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
@@ -6,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { openImage, openTrace, serveText } from '../../src/serve/files.js';
+import { readFirewall } from '../../src/serve/firewall-file.js';
 import { runBackend } from '../../src/serve/index.js';
 import { parseVirtual } from '../../src/serve/virtual.js';
 import { noise } from '../backend/stage.js';
@@ -78,6 +80,30 @@ describe('the files of a running backend', () => {
     });
     assert.equal(told, 'metrics 1\n');
     end();
+  });
+});
+
+describe('the file of the rules of the firewall', () => {
+  it('is read as it comes, and refused when it is no text that people write', async () => {
+    const path = join(folder, 'firewall.conf');
+    await writeFile(path, '\uFEFF# c\r\n\tstall\tdevice=0403:6001 # x=y\r\n');
+    assert.deepEqual(
+      (await readFirewall(path)).map(({ verdict, vendor }) => ({ verdict, vendor })),
+      [{ verdict: 'stall', vendor: 0x403 }],
+    );
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await writeFile(path, '#'.repeat(1_000_001));
+    for (const [name, what] of [
+      [pipe, /not a regular file/],
+      [folder, /not a regular file/],
+      [path, /more than 1000000 bytes/],
+      [join(folder, 'none'), /cannot be read \(ENOENT\)/],
+    ] as const) {
+      const refused = await failure(() => readFirewall(name));
+      assert.equal(refused.code, 'invalid-configuration');
+      assert.match(refused.message, what);
+    }
   });
 });
 
