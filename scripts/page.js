@@ -36,7 +36,7 @@ export async function buildPage(outdir = `${root}/dist/web`) {
   });
   const sum = (key) => sizes.reduce((total, one) => total + one[key], 0);
   const kilo = (bytes) => `${(bytes / 1024).toFixed(1)} KB`;
-  console.log(`The page: ${kilo(sum('gzip'))} gzipped, ${kilo(sum('plain'))} as it is.`);
+  console.log(`The page: ${kilo(sum('gzip'))} gzipped, ${kilo(sum('plain'))} uncompressed.`);
   if (sum('gzip') > GZIP_MAX) throw new Error(`the page has more than ${kilo(GZIP_MAX)} gzipped`);
   return metafile;
 }

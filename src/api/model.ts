@@ -1,10 +1,10 @@
 /** What the daemon and those who speak to it have in common. Plain data. */
 import type { InventoryChange, Progress, WatchEvent } from '../pvusb/index.js';
 
-/** What somebody may do: look; also operate, on some guests and devices; everything. */
+/** `viewer` may look; `operator` may also operate, on some or all guests and devices; `admin` may do everything. */
 export type Role = 'viewer' | 'operator' | 'admin';
 
-/** A device that a rule of mode `ask` would give to a guest, waiting for a word. */
+/** A device that a rule of mode `ask` would give to a guest, waiting for approval. */
 export interface AskRequest {
   /** Stays the same as long as the request waits. */
   readonly id: string;

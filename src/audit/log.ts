@@ -74,8 +74,10 @@ async function takeLock(folder: string, options: AuditOptions): Promise<FileHand
     if (flock(file.fd)) return file;
     const holder = await holderOf(await file.stat({ bigint: true }));
     await file.close();
-    const who = holder ? ` ${holder.pid}${holder.command ? ` (${holder.command})` : ''}` : '';
-    throw new AuditError('locked', `The audit log in ${folder} is being written by another process${who}.`);
+    const who = holder
+      ? `process ${holder.pid}${holder.command ? ` (${holder.command})` : ''}`
+      : 'another process';
+    throw new AuditError('locked', `The audit log in ${folder} is being written by ${who}.`);
   } catch (error) {
     throw toAuditError(error, 'written', path);
   }

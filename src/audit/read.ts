@@ -22,7 +22,7 @@ export interface AuditFilter {
   readonly device?: string | undefined;
   /** Not those before. */
   readonly since?: Date | undefined;
-  /** Those with higher numbers. */
+  /** Only those with higher numbers. */
   readonly after?: number | undefined;
 }
 
@@ -42,7 +42,7 @@ export async function* readAudit(folder: string, filter: AuditFilter = {}): Asyn
 }
 
 /**
- * The latest changes, at most so many, oldest first; files without one of them are not read.
+ * The latest `count` changes, oldest first; files that hold none of them are not read.
  *
  * @throws {AuditError} `denied`, `io`
  */

@@ -17,7 +17,7 @@ interface ParsedFirewall {
 
 type Draft = { -readonly [Key in keyof FirewallRule]?: FirewallRule[Key] };
 
-/** What a line may say besides the verdict: how a value is read into a rule; undefined when it is none. */
+/** What a line may say besides the verdict: how a value is parsed into a rule; undefined when it is not valid. */
 const KEYS: Readonly<Record<string, (value: string) => Draft | undefined>> = {
   device(value) {
     const [, vendor, product] = /^([0-9a-f]{4}):([0-9a-f]{4}|\*)$/i.exec(value) ?? [];
@@ -47,7 +47,7 @@ const KEYS: Readonly<Record<string, (value: string) => Draft | undefined>> = {
   value: (value) => numbered('value', value, 0xffff),
   endpoint(value) {
     const draft = numbered('endpoint', value, 0x8f);
-    // Bits 4 to 6 are none of an address; endpoint 0 takes control requests, which other words are about.
+    // Bits 4 to 6 of an address are reserved; endpoint 0 takes control requests, which other words match.
     const address = draft?.endpoint ?? 0;
     return (address & 0x70) !== 0 || (address & 0x0f) === 0 ? undefined : draft;
   },
@@ -71,7 +71,7 @@ export function parseFirewall(untrustedText: string): ParsedFirewall {
   for (const [at, text] of untrustedText.split(/\r?\n/).entries()) {
     const words = text.replace(/#.*$/, '').trim().split(/\s+/);
     if (words[0] === '') continue;
-    const rule = parseRule(words, `it is forbidden by line ${at + 1} of the rules of this host`);
+    const rule = parseRule(words, `line ${at + 1} of the host's firewall rules forbids it`);
     if (typeof rule === 'string') problems.push({ line: at + 1, message: rule });
     else rules.push(rule);
   }
@@ -86,16 +86,16 @@ function parseRule([verdict, ...words]: readonly string[], reason: string): Fire
   for (const word of words) {
     const [key = '', value = ''] = splitAt(word, '=');
     const read = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
-    if (!read) return `${JSON.stringify(key)} is none of ${Object.keys(KEYS).join(', ')}`;
+    if (!read) return `${JSON.stringify(key)} is not one of ${Object.keys(KEYS).join(', ')}`;
     const part = read(value);
-    if (!part) return `${JSON.stringify(value)} is no value of ${key}`;
-    if (Object.keys(part).some((name) => name in draft)) return `${key} is said twice`;
+    if (!part) return `${JSON.stringify(value)} is not a valid value for ${key}`;
+    if (Object.keys(part).some((name) => name in draft)) return `${key} is given twice`;
     Object.assign(draft, part);
   }
   // One word too few would cut off every guest from every device.
-  if (words.length === 0) return 'it names nothing that it is about';
+  if (words.length === 0) return `a rule needs at least one of ${Object.keys(KEYS).join(', ')}`;
   if (draft.endpoint !== undefined && OF_REQUESTS.some((name) => draft[name] !== undefined)) {
-    return 'an endpoint has no requests: leave out kind, recipient, request and value';
+    return 'endpoint matches transfers, not control requests: leave out kind, recipient, request and value';
   }
   return { ...draft, verdict, reason };
 }

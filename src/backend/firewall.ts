@@ -1,4 +1,4 @@
-/** What a guest may ask of a device, besides what the host controller does itself. Pure. */
+/** Which requests of a guest are passed on to a device; the host controller carries out others itself. Pure. */
 import { type AlternateSetting, Feature, type Setup, StandardRequest } from '../usb/index.js';
 
 /** A rule on control requests, or with an endpoint on its transfers. What it does not name matches everything. */

@@ -31,10 +31,12 @@ export class Stalls {
 
   /** The line that says what was stalled, the first time. */
   line(stalled: Setup | number, reason: string): string | undefined {
+    // Numbers as they are written in the firewall's rules.
+    const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
     const what =
       typeof stalled === 'number'
-        ? `endpoint ${stalled.toString(16).padStart(2, '0')}`
-        : `request ${[stalled.requestType, stalled.request, stalled.value, stalled.index].map((one) => one.toString(16)).join(' ')}`;
+        ? `endpoint ${hex(stalled, 2)}`
+        : `request ${hex(stalled.request, 2)} (bmRequestType ${hex(stalled.requestType, 2)}, wValue ${hex(stalled.value, 4)}, wIndex ${hex(stalled.index, 4)})`;
     if (this.#told.has(what) || this.#told.size >= TOLD_MAX) return undefined;
     this.#told.add(what);
     return `${what} is stalled: ${reason}`;

@@ -1,4 +1,4 @@
-/** Failures of the audit's files, as a person is told of them. */
+/** Failures of the audit's files, as the user sees them. */
 import { AuditError } from '../audit/index.js';
 import { PvusbError } from '../pvusb/index.js';
 
@@ -8,7 +8,8 @@ export async function withAudit<T>(body: () => Promise<T>): Promise<T> {
     return await body();
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
-    const remedy = error.code === 'locked' ? 'Stop it first: a host has one daemon.' : undefined;
+    const remedy =
+      error.code === 'locked' ? 'A host can have only one daemon: stop that process first.' : undefined;
     throw new PvusbError('audit-failed', error.message, { cause: error, remedy });
   }
 }

@@ -18,7 +18,7 @@ export function addBackend(program: Command, terminal: Terminal): void {
     )
     .option(
       '--firewall <file>',
-      'rules on what guests may request of devices (default: /etc/pvusb/firewall.conf, if it exists)',
+      'rules for the requests that guests may send to devices (default: /etc/pvusb/firewall.conf, if it exists)',
     )
     .option('--trace <file>', 'record all transfers in a file that Wireshark reads')
     .option('--trace-secrets', 'also record the data of keyboards and smart card readers')

@@ -11,8 +11,8 @@ export function addRequests(program: Command, terminal: Terminal): void {
     .command('requests')
     .summary('devices waiting for approval')
     .description(
-      'Shows the devices that a rule of mode "ask" would give to a guest. The list is kept by the daemon (pvusb ' +
-        'serve), which is queried on its socket, /run/pvusb/api.sock or PVUSB_API_SOCKET.',
+      'Shows the devices that a rule of mode "ask" would give to a guest; answer with "allow" or "refuse". The list ' +
+        'is kept by the daemon (pvusb serve), which is queried on its socket, /run/pvusb/api.sock or PVUSB_API_SOCKET.',
     )
     .option(...JSON_OPTION)
     .action(async (options: CommonOptions) => (await load()).runRequests(terminal, options));

@@ -83,14 +83,18 @@ function idFor(
 }
 
 /**
- * Refuses a request whose device is not in its socket any more.
+ * Refuses a request whose device is no longer in its socket.
  *
  * @throws {PvusbError} `no-such-request`
  */
 export function requireStill(seen: Inventory, { id, busid, domid, rule }: AskRequest): void {
   const device = seen.devices.find((one) => one.busid === busid);
   if (device && idFor(device, { domid, place: rule }) === id) return;
-  throw new PvusbError('no-such-request', `What asked for a word in ${busid} was pulled out.`, {
-    where: { busid, domid },
-  });
+  throw new PvusbError(
+    'no-such-request',
+    `The device that was waiting for approval in ${busid} has been pulled out.`,
+    {
+      where: { busid, domid },
+    },
+  );
 }

@@ -5,21 +5,21 @@ import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { LinuxError } from './errors.js';
 
-/** Longest path, in bytes (`sun_path` of unix(7), with its NUL): of a longer one the rest would be left out. */
+/** Longest path, in bytes (`sun_path` of unix(7), without its NUL): a longer one would be truncated. */
 const PATH_MAX = 107;
 
 /**
- * Has a server listen at a path, whose folder is made if there is none. A socket that a killed process has left is
- * removed; what somebody listens at, and what is no socket, stays.
+ * Has a server listen on a path, whose folder is made if there is none. A socket left by a killed process is removed;
+ * one that a process is listening on, and anything that is not a socket, stays.
  *
- * @throws {LinuxError} `ENAMETOOLONG`; `ENOTSOCK`: something else is there; `EADDRINUSE`: somebody listens there; what
+ * @throws {LinuxError} `ENAMETOOLONG`; `ENOTSOCK`: something else is there; `EADDRINUSE`: another process is listening there; what
  *   the system says
  */
 export async function listenAtPath(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > PATH_MAX)
     throw new LinuxError(
       'ENAMETOOLONG',
-      `${path} is longer than the ${PATH_MAX} bytes that the path of a socket may have`,
+      `${path} is longer than the ${PATH_MAX} bytes that a socket's path can have`,
     );
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
@@ -27,9 +27,9 @@ export async function listenAtPath(server: Server, path: string): Promise<void> 
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') throw failure(path, error);
     if (!(await lstat(path)).isSocket())
-      throw new LinuxError('ENOTSOCK', `${path} is something other than a socket`, { cause: error });
+      throw new LinuxError('ENOTSOCK', `${path} exists and is not a socket`, { cause: error });
     if (!(await isLeftover(path)))
-      throw new LinuxError('EADDRINUSE', `another program listens at ${path}`, { cause: error });
+      throw new LinuxError('EADDRINUSE', `another program is listening on ${path}`, { cause: error });
     await unlink(path);
     await listening(server, path).catch((again: unknown) => {
       throw failure(path, again);
@@ -39,7 +39,7 @@ export async function listenAtPath(server: Server, path: string): Promise<void> 
 
 function failure(path: string, error: unknown): LinuxError {
   const code = codeOf(error);
-  return new LinuxError(code, `${path} cannot be listened at (${code})`, { cause: error });
+  return new LinuxError(code, `no socket can be made at ${path} (${code})`, { cause: error });
 }
 
 function codeOf(error: unknown): string {
@@ -52,7 +52,7 @@ async function listening(server: Server, path: string): Promise<void> {
   await once(server, 'listening');
 }
 
-/** A socket that nobody listens at. */
+/** A socket that no process is listening on. */
 async function isLeftover(path: string): Promise<boolean> {
   const socket = connect(path);
   try {

@@ -171,7 +171,12 @@ function textOf(path: string, untrustedBytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(untrustedBytes);
   } catch (error) {
-    throw new RuleFilesError('io', path, `${path} is not in UTF-8: edit it by hand, or convert it.`, error);
+    throw new RuleFilesError(
+      'io',
+      path,
+      `${path} is not valid UTF-8: correct it by hand, or convert it.`,
+      error,
+    );
   }
 }
 

@@ -163,7 +163,7 @@ export class ControllerServer {
     const nowMs = clock.nowMs();
     this.#connects = this.#connects.filter((atMs) => nowMs - atMs < CONNECTS_AT_ONCE * CONNECT_EACH_MS);
     if (this.#connects.length >= CONNECTS_AT_ONCE) {
-      this.#log('the guest keeps reconnecting and is left alone');
+      this.#log('the guest reconnects too often: this attempt is ignored');
       return;
     }
     this.#connects.push(nowMs);
@@ -201,7 +201,7 @@ export class ControllerServer {
       ...{ blocks, budget, rules, clock, tracer: tracer(domid) },
       listener: {
         broken: (reason) => {
-          this.#log(`the guest is cut off: ${reason}`);
+          this.#log(`the guest is disconnected: ${reason}`);
           this.#disconnect(XenbusState.closing).catch((error: unknown) => this.#log(messageOf(error)));
         },
         portChanged: (port, progress) => this.#ports.get(port)?.progressed(progress),

@@ -1,4 +1,4 @@
-/** Files of a running backend: images of virtual sticks, a trace, and a socket that tells its metrics. */
+/** Files of a running backend: images of virtual sticks, a trace, and a socket that serves its metrics. */
 import { createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -46,7 +46,7 @@ export function openTrace(path: string, onError: (error: Error) => void): TraceF
 }
 
 /**
- * Tells `text` to everyone who connects to a socket; costs nothing while nobody does. Gives what ends it.
+ * Sends `text` to everyone who connects to a socket; costs nothing while nobody does. Returns what ends it.
  *
  * @throws {PvusbError} `cannot-listen`
  */
@@ -63,7 +63,9 @@ export async function serveText(
     await listenAtPath(server, path);
   } catch (error) {
     if (!(error instanceof LinuxError)) throw error;
-    throw new PvusbError('cannot-listen', `Metrics cannot be told: ${error.message}.`, { cause: error });
+    throw new PvusbError('cannot-listen', `The metrics cannot be served: ${error.message}.`, {
+      cause: error,
+    });
   }
   server.on('error', onError);
   return () => server.close();

@@ -1,4 +1,4 @@
-/** The firewall's rules of this host, from their file. */
+/** The host's firewall rules, from their file. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FirewallRule } from '../backend/firewall.js';
@@ -14,7 +14,7 @@ const BYTES_MAX = 1_000_000;
 /**
  * Reads rules. Without a name, a host that has no such file has no rules of its own.
  *
- * @throws {PvusbError} `invalid-configuration`: it cannot be read, or not all of it is understood
+ * @throws {PvusbError} `invalid-configuration`: it cannot be read, or a line of it is wrong
  */
 export async function readFirewall(named: string | undefined): Promise<readonly FirewallRule[]> {
   const path = named ?? FIREWALL_FILE;
@@ -30,7 +30,10 @@ export async function readFirewall(named: string | undefined): Promise<readonly 
     if (cause instanceof PvusbError) throw cause;
     const { code } = cause as { readonly code?: unknown };
     if (named === undefined && code === 'ENOENT') return [];
-    throw wrong(`${path} cannot be read (${code}).`, cause);
+    throw wrong(`${path} cannot be read (${code}).`, {
+      remedy: 'Check its path and its permissions.',
+      cause,
+    });
   }
   const { rules, problems } = parseFirewall(text);
   const [first] = problems;
@@ -38,6 +41,6 @@ export async function readFirewall(named: string | undefined): Promise<readonly 
   return rules;
 }
 
-function wrong(sentence: string, cause?: unknown): PvusbError {
-  return new PvusbError('invalid-configuration', sentence, { cause });
+function wrong(sentence: string, more?: { readonly remedy: string; readonly cause: unknown }): PvusbError {
+  return new PvusbError('invalid-configuration', sentence, more);
 }

@@ -17,8 +17,7 @@ export interface VirtualPort {
 const FORM = /^(\d{1,5})\/(\d{1,5})\/(\d{1,2})=(?:(keyboard|source-sink)|(stick|read-only-stick):(.+))$/s;
 
 /** What the command line may say. */
-export const VIRTUAL_FORM =
-  'DOMID/CONTROLLER/PORT=keyboard, source-sink, stick:IMAGE or read-only-stick:IMAGE';
+export const VIRTUAL_FORM = 'DOMID/DEVID/PORT=keyboard, source-sink, stick:IMAGE or read-only-stick:IMAGE';
 
 /**
  * Makes a virtual device ready.

@@ -35,7 +35,7 @@ describe('an endpoint that a rule stalls', () => {
     assert.equal(stage.controller.counters.stalled, 50);
     const told = stage.messages.filter((message) => message.includes('stalled'));
     assert.deepEqual(told, [
-      'port 1: endpoint 01 is stalled: it is forbidden by line 1 of the rules of this host',
+      "port 1: endpoint 0x01 is stalled: line 1 of the host's firewall rules forbids it",
     ]);
     stage.check();
   });

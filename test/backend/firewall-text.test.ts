@@ -62,17 +62,17 @@ stall device=0403:* kind=vendor recipient=device value=0x0100
   it('that are not understood are named by their line, and none counts', () => {
     const wrong = [
       ['forbid class=08', /"forbid" is neither "allow" nor "stall"/],
-      ['stall', /names nothing/],
-      ['stall colour=red', /"colour" is none of device, class/],
-      ['stall constructor=1', /"constructor" is none of/],
-      ['stall class=8', /"8" is no value of class/],
-      ['stall device=46f4', /no value of device/],
-      ['stall request=256', /no value of request/],
-      ['stall request=1e1', /no value of request/],
-      ['stall endpoint=0', /no value of endpoint/],
-      ['stall endpoint=0x90', /no value of endpoint/],
-      ['stall kind=class kind=vendor', /kind is said twice/],
-      ['stall endpoint=2 kind=class', /an endpoint has no requests/],
+      ['stall', /a rule needs at least one of device, class/],
+      ['stall colour=red', /"colour" is not one of device, class/],
+      ['stall constructor=1', /"constructor" is not one of/],
+      ['stall class=8', /"8" is not a valid value for class/],
+      ['stall device=46f4', /not a valid value for device/],
+      ['stall request=256', /not a valid value for request/],
+      ['stall request=1e1', /not a valid value for request/],
+      ['stall endpoint=0', /not a valid value for endpoint/],
+      ['stall endpoint=0x90', /not a valid value for endpoint/],
+      ['stall kind=class kind=vendor', /kind is given twice/],
+      ['stall endpoint=2 kind=class', /endpoint matches transfers, not control requests/],
     ] as const;
     for (const [line, message] of wrong) {
       const { rules, problems } = parseFirewall(`stall class=08 kind=class\n${line}\n`);

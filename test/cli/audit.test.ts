@@ -86,7 +86,7 @@ describe('pvusb audit', () => {
     assert.equal(status, 3);
     assert.match(
       stderr,
-      /^pvusb: The audit log in \S+ is being written by another process \d+ \(\S+\)\.\nStop it first: a host has one daemon\. \(audit-failed\)\n$/,
+      /^pvusb: The audit log in \S+ is being written by process \d+ \(\S+\)\.\nA host can have only one daemon: stop that process first\. \(audit-failed\)\n$/,
     );
   });
 });

@@ -41,16 +41,16 @@ it('takes the place of a daemon that was killed, and not of one that lives', {
       assert.equal(statSync(path).mode & 0o777, 0o600, 'for root only, without a group');
       await assert.rejects(openAt({ path }), {
         code: 'cannot-listen',
-        message: /another program listens at/,
+        message: /another program is listening on/,
       });
       assert.equal((await openDaemon({ socketPath: path }).version()).version, '1');
     }
     writeFileSync(path, 'a file');
     const long = join(dir, 'x'.repeat(120));
     for (const [at, message] of [
-      [path, /is something other than a socket/],
-      [dir, /is something other than a socket/],
-      [join(path, 'api.sock'), /cannot be listened at \(E(EXIST|NOTDIR)\)/],
+      [path, /exists and is not a socket/],
+      [dir, /exists and is not a socket/],
+      [join(path, 'api.sock'), /no socket can be made at \S+ \(E(EXIST|NOTDIR)\)/],
       [long, /longer than the 107 bytes/],
     ] as const)
       await assert.rejects(openAt({ path: at }), { code: 'cannot-listen', message });

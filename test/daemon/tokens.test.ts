@@ -101,10 +101,10 @@ describe('the file of tokens', () => {
       );
       chmodSync(path, 0o622);
       assert.deepEqual(await tokens(), []);
-      assert.match(told.at(-1)!, /can be written by others/);
+      assert.match(told.at(-1)!, /is writable by others/);
       await assert.rejects(addToken(path, { name: 'third', role: 'viewer' }), {
         code: 'invalid-configuration',
-        message: /can be written by others/,
+        message: /is writable by others/,
       });
       assert.equal(statSync(path).mode & 0o777, 0o622, 'and what others wrote is not made good');
     } finally {
@@ -116,7 +116,7 @@ describe('the file of tokens', () => {
     const found = { size: 100, mode: 0o100600, uid: 1000, isFile: () => true };
     assert.equal(notBelieved('tokens', found, 1000), undefined);
     assert.equal(notBelieved('tokens', { ...found, uid: 0 }, 1000), undefined);
-    assert.match(notBelieved('tokens', found, 0)!, /belongs to somebody else \(uid 1000\)/);
+    assert.match(notBelieved('tokens', found, 0)!, /is owned by another user \(uid 1000\)/);
     assert.match(notBelieved('tokens', { ...found, isFile: () => false }, 1000)!, /not a regular file/);
     assert.match(notBelieved('tokens', { ...found, size: 1_000_001 }, 1000)!, /more than 1000000 bytes/);
     assert.match(notBelieved('tokens', { ...found, mode: 0o100620 }, 1000)!, /written by others/);

@@ -152,7 +152,7 @@ describe('the files of rules', () => {
     const { change, read } = openRuleFiles(root, systemClock);
     await assert.rejects(
       change('assignments.conf', (text) => `${text}more`),
-      /is not in UTF-8: edit it by hand/,
+      /is not valid UTF-8: correct it by hand/,
     );
     assert.deepEqual(readFileSync(path), latin);
     assert.equal((await read()).length, 1);

@@ -8,9 +8,9 @@ import { printable } from '../../sysfs/index.js';
 import type { Door } from './doors.js';
 
 /**
- * Listens; what is left of a daemon that was killed is removed, but not what another daemon listens at.
+ * Listens. A socket left by a killed daemon is removed, but not one that another daemon is listening on.
  *
- * @throws {PvusbError} `invalid-argument`: an address of other hosts without TLS; `cannot-listen`
+ * @throws {PvusbError} `invalid-argument`: an address that other hosts can reach, without TLS; `cannot-listen`
  */
 export async function listenAt(server: Server, door: Door): Promise<void> {
   const { listen } = door;
@@ -22,6 +22,7 @@ export async function listenAt(server: Server, door: Door): Promise<void> {
     throw new PvusbError(
       'invalid-argument',
       'TCP needs TLS, except on a loopback address such as 127.0.0.1.',
+      { remedy: 'Give --tls-cert and --tls-key, or a loopback address.' },
     );
   try {
     if ('path' in listen) {
@@ -34,13 +35,13 @@ export async function listenAt(server: Server, door: Door): Promise<void> {
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new PvusbError('cannot-listen', `The daemon cannot be reached: ${printable(why)}.`, {
+    throw new PvusbError('cannot-listen', `The daemon cannot listen: ${printable(why)}.`, {
       cause: error,
     });
   }
 }
 
-/** Who comes is seen to once they have connected; this keeps others from connecting. */
+/** Clients are checked once they have connected; this keeps others from connecting at all. */
 async function keepOthersOut(path: string, door: Door): Promise<void> {
   const hasGroup = door.kind === 'unix' && door.group !== undefined;
   if (hasGroup && process.getuid?.() === 0) await chown(path, 0, door.group!.gid);

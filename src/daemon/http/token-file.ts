@@ -62,7 +62,7 @@ async function readTokens(path: string): Promise<ParsedTokens> {
   }
 }
 
-/** Why a file of tokens is not believed: who may write it may let in anybody. `ownUid` is that of this process. */
+/** Why a token file is not trusted: whoever can write it can let anyone in. `ownUid` is that of this process. */
 export function notBelieved(
   path: string,
   found: Pick<Stats, 'size' | 'mode' | 'uid' | 'isFile'>,
@@ -71,8 +71,8 @@ export function notBelieved(
   const { size, mode, uid } = found;
   if (!found.isFile()) return `${path} is not a regular file`;
   if (size > BYTES_MAX) return `${path} has more than ${BYTES_MAX} bytes`;
-  if ((mode & 0o022) !== 0) return `${path} can be written by others`;
-  return uid !== 0 && uid !== ownUid ? `${path} belongs to somebody else (uid ${uid})` : undefined;
+  if ((mode & 0o022) !== 0) return `${path} is writable by others`;
+  return uid !== 0 && uid !== ownUid ? `${path} is owned by another user (uid ${uid})` : undefined;
 }
 
 /**
@@ -89,11 +89,12 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await using file = await open(path, 'a+', 0o600);
     const found = await file.stat();
-    // Whoever has been added to it by others is not let in by this, either.
+    // Nor does adding a token here let in those whom others have added.
     const why = notBelieved(path, found);
     if (why !== undefined)
       throw new PvusbError('invalid-configuration', `${why}.`, {
-        remedy: "Look through its lines, give it to root and take the others' rights away; then try again.",
+        remedy:
+          'Check its lines, then make root its owner and let nobody else write to it (chown root, chmod 600).',
       });
     const before = await file.readFile('utf8');
     const text = before === '' || before.endsWith('\n') ? before : `${before}\n`;
@@ -112,13 +113,13 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
   }
 }
 
-/** A name may look like a comment, or have a line feed in it. @throws {PvusbError} `invalid-argument` */
+/** A name may look like a comment, or contain a line feed. @throws {PvusbError} `invalid-argument` */
 function requireReadable(who: TokenFor, line: string): void {
   const { tokens, problems } = parseTokens(line);
   const textOf = ({ name, role, guests, devices }: TokenFor): string =>
     JSON.stringify([name, role, guests, devices]);
   if (problems.length === 0 && tokens.map(textOf).join() === textOf(who)) return;
-  throw new PvusbError('invalid-argument', problems[0]?.message ?? 'A name has a blank or a comment in it.');
+  throw new PvusbError('invalid-argument', problems[0]?.message ?? 'A name contains a blank or a "#".');
 }
 
 function codeOf(error: unknown): string {

@@ -168,7 +168,7 @@ export const ERROR_KINDS = {
   'daemon-answer': { group: 'host', remedy: 'Use the same version on both sides.' },
   'cannot-listen': {
     group: 'host',
-    remedy: 'Stop what is there if it is another daemon, or choose another path or address.',
+    remedy: 'If another daemon is listening there, stop it; otherwise choose another path or address.',
   },
   'audit-failed': {
     group: 'host',

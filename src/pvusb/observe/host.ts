@@ -58,9 +58,9 @@ export interface HostUsesReader {
   usesOf(devices: readonly UsbDevice[], options?: UsesOptions): Promise<HostUse[]>;
 }
 
-/** How {@link Host.latest} looks. */
+/** Options of {@link Host.latest}. */
 export interface LatestOptions extends CallOptions {
-  /** Only what xenstore has matters: devices and drivers may be as they were last reported. */
+  /** Only what is in xenstore needs to be current: devices and drivers may be as they were last reported. */
   readonly storeOnly?: boolean | undefined;
 }
 

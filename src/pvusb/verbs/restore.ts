@@ -263,7 +263,7 @@ async function takenAgain(
     });
   return taken.map(({ devid, busid, port }) => {
     const where = { domid: guest.domid, devid, port, busid };
-    const sentence = `${busid} was taken from domain ${guest.domid} again while it was restored.`;
+    const sentence = `${busid} was taken from domain ${guest.domid} again while the guest was being restored.`;
     return { devid, busid, error: new PvusbError('conflict', sentence, { where }) };
   });
 }

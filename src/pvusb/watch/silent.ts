@@ -1,5 +1,5 @@
 /**
- * Lent devices whose drivers change without a report: the kernel sends no event when a program, such as QEMU, claims an
+ * Lent devices whose drivers may change without an event: the kernel sends no event when a program, such as QEMU, claims an
  * interface through usbfs (seen on Linux 6.1; when it lets go, there is one). No IO.
  */
 import type { Busid } from '../../sysfs/busid.js';
@@ -31,11 +31,11 @@ interface Due {
   readonly pauseMs: number;
 }
 
-/** When to look at them again. */
+/** When to read silent devices again. */
 export class Silent {
   #next: ReadonlyMap<Busid, Due> = new Map();
 
-  /** When the first is due; undefined while there is none. */
+  /** When the first is due; undefined if there is none. */
   get dueMs(): number | undefined {
     const due = [...this.#next.values()].map(({ atMs }) => atMs);
     return due.length === 0 ? undefined : Math.min(...due);
@@ -46,7 +46,7 @@ export class Silent {
     return [...this.#next].flatMap(([busid, { atMs }]) => (atMs <= nowMs ? busid : []));
   }
 
-  /** After a look. */
+  /** Notes what a look has found. */
   seen(inventory: Inventory, nowMs: number): void {
     const next = new Map<Busid, Due>();
     for (const busid of silentDevices(inventory)) {

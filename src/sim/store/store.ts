@@ -132,7 +132,7 @@ export class SimStore {
     return this.#daemon.tree.copy();
   }
 
-  /** The same as making the nodes of a {@link copy} one by one, in a store that nobody has used yet. No watch fires. */
+  /** Same as creating the nodes of a {@link copy} one by one, in a store that nobody has used yet. No watch fires. */
   begin(copy: StoreCopy): void {
     this.#daemon.tree.become(copy as TreeCopy);
   }

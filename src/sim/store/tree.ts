@@ -62,7 +62,7 @@ export const SPECIAL_NAMES: readonly string[] = [INTRODUCE_DOMAIN, RELEASE_DOMAI
 
 const ONLY_DOMAIN_0: readonly KeptPermission[] = [{ domid: 0, access: 'none' }];
 
-/** All nodes at some moment, as whoever keeps them sees that. */
+/** All nodes at some moment, for {@link SimStore.begin}; what is in it is the store's own business. */
 export interface StoreCopy {
   /** Grows with every change. */
   readonly generation: number;
