@@ -119,7 +119,7 @@ describe('the file of tokens', () => {
     assert.match(notBelieved('tokens', found, 0)!, /is owned by another user \(uid 1000\)/);
     assert.match(notBelieved('tokens', { ...found, isFile: () => false }, 1000)!, /not a regular file/);
     assert.match(notBelieved('tokens', { ...found, size: 1_000_001 }, 1000)!, /more than 1000000 bytes/);
-    assert.match(notBelieved('tokens', { ...found, mode: 0o100620 }, 1000)!, /written by others/);
+    assert.match(notBelieved('tokens', { ...found, mode: 0o100620 }, 1000)!, /writable by others/);
   });
 
   it('gets a line by "pvusb token", which prints the token once', async () => {
