@@ -43,12 +43,15 @@ export async function beginGiving(
   page: Page,
   { busid, domid, guest, port }: { busid: string; domid: number; guest: string; port?: number },
 ): Promise<void> {
+  const button = deviceRow(page, busid).getByRole('button', { name: /^Give to…/ });
+  // A device that has just come back can be dragged once the page knows that it is free.
+  await button.waitFor();
   if (hand === 'mouse') {
     const card = guestCard(page, domid);
     const target = port === undefined ? card.locator('h3') : card.locator(`[data-port="0 ${port}"]`);
     await deviceRow(page, busid).dragTo(target);
   } else {
-    await press(hand, page, deviceRow(page, busid).getByRole('button', { name: /^Give to…/ }));
+    await press(hand, page, button);
     await page.getByRole('dialog').waitFor();
     await tabTo(page, page.getByLabel('Guest', { exact: true }));
     await page.keyboard.type(guest);
