@@ -154,7 +154,12 @@ describe('events', () => {
       devices: ['1-2'],
       guests: [{ domid: 1, name: 'g1' }],
     };
-    assert.equal(entryOfAudit(entry)?.text, 'root: attach 1-2 g1.');
+    assert.equal(entryOfAudit(entry)?.text, 'root: attach (1-2; g1).');
+    const guests = ['g1', 'g2', 'g3', 'g4', 'g5'].map((name) => ({ name }));
+    assert.equal(
+      entryOfAudit({ time: 'T', what: 'doctor', who: { name: 'daemon' }, guests })?.text,
+      'daemon: doctor (g1, g2, g3 and 2 more).',
+    );
   });
 
   it('tick off the steps of an operation', () => {

@@ -3,6 +3,9 @@ import type { StreamEvent } from '../../src/api/index.js';
 import { deviceName } from './format.js';
 import { guestName, type View } from './view.js';
 
+/** So many names are listed; the rest are counted. */
+const LISTED = 3;
+
 /** A line of the journal. */
 export interface Entry {
   readonly tone: 'plain' | 'good' | 'bad';
@@ -81,11 +84,17 @@ export function entryOfAudit(
   };
   if (typeof what !== 'string' || typeof time !== 'string') return undefined;
   const about = [
-    ...(Array.isArray(devices) ? devices : []),
-    ...(Array.isArray(guests) ? guests.map((guest) => guest?.name ?? `domain ${guest?.domid}`) : []),
-  ];
-  const whole = [`${who?.name ?? 'somebody'}: ${what}`, ...about.map(String)].join(' ');
+    listed(Array.isArray(devices) ? devices : []),
+    listed(Array.isArray(guests) ? guests.map((guest) => guest?.name ?? `domain ${guest?.domid}`) : []),
+  ].filter((part) => part !== '');
+  const whole = `${who?.name ?? 'somebody'}: ${what}${about.length > 0 ? ` (${about.join('; ')})` : ''}`;
   return error
     ? { tone: 'bad', text: `${whole} failed. ${error.message ?? ''}`, time }
     : { tone: 'plain', text: `${whole}.`, time };
+}
+
+/** `u1, u2 and 5 more`. */
+function listed(names: readonly unknown[]): string {
+  const some = names.slice(0, LISTED).map(String).join(', ');
+  return names.length > LISTED ? `${some} and ${names.length - LISTED} more` : some;
 }
