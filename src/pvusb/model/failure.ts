@@ -4,7 +4,7 @@ import { RuleFilesError } from '../../policy/errors.js';
 import { isQmpError, QmpError } from '../../qmp/errors.js';
 import { QuiescedFilesError } from '../../quiesced/errors.js';
 import { SysfsError } from '../../sysfs/errors.js';
-import { causeCode, XenstoreError } from '../../xenstore/errors.js';
+import { causeCode, isXenstoreError, XenstoreError } from '../../xenstore/errors.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
 
 /** The facts of a commit did not hold: another program has changed the host since it was observed. */
@@ -33,6 +33,8 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   const make = (code: PvusbErrorCode, sentence: string): PvusbError =>
     new PvusbError(code, sentence, { where, cause: error });
   if (signal?.aborted && error === signal.reason) return make('aborted', `Interrupted while ${doing}.`);
+  if (isXenstoreError(error, 'unreachable'))
+    return make(xenstoreCode(error), `Cannot connect to xenstored: ${error.detail}.`);
   const sentence = `${error instanceof Error ? error.message : String(error)}, while ${doing}.`;
   if (error instanceof XenstoreError) return make(xenstoreCode(error), sentence);
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
