@@ -67,7 +67,11 @@ describe('pvusb audit', () => {
   it('verify fails where there is none', async () => {
     const env = { PVUSB_AUDIT: '/nonexistent' };
     const { status, stdout } = await runPvusb(['audit', 'verify'], { env });
-    assert.deepEqual([status, stdout], [1, 'There is no audit log in /nonexistent.\n']);
+    assert.deepEqual(
+      [status, stdout],
+      [1, 'There is no audit log in /nonexistent: only the daemon ("pvusb serve") keeps one.\n'],
+    );
+    assert.equal((await runPvusb(['audit', 'show'], { env })).stdout, stdout);
     const wrong = await runPvusb(['audit', 'show'], { env: { PVUSB_AUDIT: '/dev/null' } });
     assert.equal(wrong.status, 3);
     assert.match(wrong.stderr, /^pvusb: \/dev\/null cannot be read \(ENOTDIR\)\.\n.*\(audit-failed\)\n$/);
