@@ -47,7 +47,7 @@ describe('pvusb sim', () => {
   });
 
   it('refuses a release of Xen whose xenstored it cannot be', async () => {
-    await refuses(['--dir', join(base, 'release'), '--xenstore', '4.18'], 'takes 4.17 or 4.20, not 4.18');
+    await refuses(['--dir', join(base, 'release'), '--xenstore', '4.18'], 'takes 4.17 or 4.20, not "4.18"');
   });
 
   it('leaves an existing folder, and what else is in it', async () => {

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
 import { isXenstoreRelease, XENSTORE_RELEASES } from '../options.js';
+import { orWords, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 
@@ -37,8 +38,8 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const dir = resolve(options.dir);
   const { xenstore = '4.17' } = options;
   if (!isXenstoreRelease(xenstore)) {
-    const releases = Object.keys(XENSTORE_RELEASES).join(' or ');
-    throw usageError(`--xenstore takes ${releases}, not ${xenstore}.`, 'pvusb sim');
+    const releases = orWords(Object.keys(XENSTORE_RELEASES));
+    throw usageError(`--xenstore takes ${releases}, not ${quoteWord(xenstore)}.`, 'pvusb sim');
   }
   if (Buffer.byteLength(dir) + 1 + NAME_MAX > SOCKET_PATH_MAX) {
     throw new PvusbError(
