@@ -123,7 +123,11 @@ describe('pvusb sim', () => {
       await refuses(['--dir', dir, '--world', world], `${world} cannot be used as a world: `, bad);
       await refuses(['--dir', dir, '--world', world], says, bad);
     }
-    await refuses(['--dir', dir, '--world', join(base, 'missing')], 'ENOENT', bad);
+    await refuses(
+      ['--dir', dir, '--world', join(base, 'missing')],
+      `There is no file ${join(base, 'missing')}.`,
+      bad,
+    );
     await refuses(['--dir', dir, '--world', base], 'EISDIR', bad);
     assert.ok(!existsSync(dir));
   });
