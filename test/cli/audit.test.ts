@@ -69,7 +69,10 @@ describe('pvusb audit', () => {
     const { status, stdout } = await runPvusb(['audit', 'verify'], { env });
     assert.deepEqual(
       [status, stdout],
-      [1, 'There is no audit log in /nonexistent: only the daemon ("pvusb serve") keeps one.\n'],
+      [
+        1,
+        'There is no audit log in /nonexistent; it begins with the first change that the daemon ("pvusb serve") makes.\n',
+      ],
     );
     assert.equal((await runPvusb(['audit', 'show'], { env })).stdout, stdout);
     const wrong = await runPvusb(['audit', 'show'], { env: { PVUSB_AUDIT: '/dev/null' } });

@@ -46,7 +46,7 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
 
 /** Who has changed things on the command line would look for them here. */
 function noLog(folder: string): string {
-  return `There is no audit log in ${printable(folder)}: only the daemon ("pvusb serve") keeps one.\n`;
+  return `There is no audit log in ${printable(folder)}; it begins with the first change that the daemon ("pvusb serve") makes.\n`;
 }
 
 function changesIn(terminal: Terminal, filter: AuditFilter): AsyncIterable<ChangeLine> {

@@ -35,6 +35,8 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   if (signal?.aborted && error === signal.reason) return make('aborted', `Interrupted while ${doing}.`);
   if (isXenstoreError(error, 'unreachable'))
     return make(xenstoreCode(error), `Cannot connect to xenstored: ${error.detail}.`);
+  if (error instanceof SysfsError && error.code === 'no-sysfs')
+    return make('sysfs-missing', 'There is no sysfs: its folder bus/usb/devices is missing.');
   const sentence = `${error instanceof Error ? error.message : String(error)}, while ${doing}.`;
   if (error instanceof XenstoreError) return make(xenstoreCode(error), sentence);
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
@@ -95,7 +97,6 @@ function xenstoreCode(error: XenstoreError): PvusbErrorCode {
 }
 
 function sysfsCode(error: SysfsError): PvusbErrorCode {
-  if (error.code === 'no-sysfs') return 'sysfs-missing';
   if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') return 'sysfs-denied';
   return 'sysfs-failed';
 }
