@@ -76,13 +76,15 @@ export type ApiDocument = Readonly<Record<string, unknown>>;
 /** The answer of `openapi`. */
 export const documentAnswer: z.ZodType<ApiDocument> = z.record(z.string(), z.unknown());
 
+const { descriptors: _descriptors, hash: _hash, ...listedFields } = deviceFields;
+
 /** The answer of `devices`. */
 export const devicesAnswer: z.ZodType<readonly ListedDevice[]> = z.array(
   named(
     'ListedDevice',
     'A device, who has it, and whether it can be attached.',
     z.object({
-      ...deviceFields,
+      ...listedFields,
       name: z.string(),
       listedAs: z.string().optional(),
       usedBy: z.string(),

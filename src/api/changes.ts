@@ -75,7 +75,7 @@ export const addedRule: z.ZodType<AddedRule> = named(
   z.object({
     rule: z.string(),
     by: z.array(z.enum(NAMED_BY as readonly [NamedBy, ...NamedBy[]])),
-    busid,
+    busid: busid.optional(),
     added: z.boolean(),
   }),
 );

@@ -46,6 +46,7 @@ export const deviceFields = {
       unauthorized: z.literal(true).optional(),
     }),
   ),
+  sockets: count.optional(),
   peer: busid.optional(),
   connectType: z.string().optional(),
   descriptors: z.string().optional(),

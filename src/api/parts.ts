@@ -1,5 +1,6 @@
 /** What schemas are made of, and the names under which they are described. */
 import { z } from 'zod';
+import { CONTROLLER_TYPES } from '../libxl/controller-type.js';
 import type { Busid, DriverName, InterfaceId } from '../sysfs/index.js';
 
 /** A schema that the description of the API refers to by name. */
@@ -30,4 +31,4 @@ export const count = z.int().min(0);
 /** Where something is: the domain's number, the controller's. */
 export const at = { domid: count, devid: count };
 /** A type of controller. */
-export const controllerType = z.enum(['pv', 'qusb', 'devicemodel']);
+export const controllerType = z.enum(CONTROLLER_TYPES);

@@ -1,6 +1,6 @@
 /** What can be asked for: the requests and their schemas. A field that is not known is refused. */
 import { z } from 'zod';
-import type { DomainName } from '../pvusb/index.js';
+import type { ControllerType, DomainName } from '../pvusb/index.js';
 import { controllerType, named } from './parts.js';
 
 /** The longest text of a file in a request, in characters. */
@@ -147,7 +147,7 @@ export const detachRequest: z.ZodType<DetachCall> = named(
 /** Adds a controller; absent fields are chosen. */
 export interface ControllerAddCall extends ChangeOptions {
   readonly domain: DomainName;
-  readonly type?: 'auto' | 'pv' | 'qusb' | 'devicemodel' | undefined;
+  readonly type?: 'auto' | ControllerType | undefined;
   readonly version?: number | undefined;
   readonly ports?: number | undefined;
   readonly devid?: number | undefined;

@@ -7,8 +7,11 @@ import { NAMED_BY, type NamedBy } from '../rules/suggest.js';
 import { named } from './parts.js';
 import { type ChangeOptions, change, device, devid, domain, flag, port, TEXT_MAX } from './requests.js';
 
-/** Makes a rule. */
-export interface AssignCall extends ChangeOptions {
+/** Makes a rule for a plugged-in device, or adds one as it stands in a file. */
+export type AssignCall = AssignDeviceCall | (ChangeOptions & { readonly rule: string });
+
+/** Makes a rule for a plugged-in device. */
+export interface AssignDeviceCall extends ChangeOptions {
   /** `*` for every guest, in a rule that denies. */
   readonly domain: DomainName;
   readonly device: string;
@@ -25,25 +28,28 @@ export interface AssignCall extends ChangeOptions {
 /** The request of `assign`. */
 export const assignRequest: z.ZodType<AssignCall> = named(
   'AssignRequest',
-  'A rule for a plugged-in device.',
-  z.strictObject({
-    domain,
-    device,
-    mode: z
-      .enum(MODES as readonly [Mode, ...Mode[]])
-      .optional()
-      .describe('auto unless given'),
-    by: z
-      .array(z.enum(NAMED_BY as readonly [NamedBy, ...NamedBy[]]))
-      .min(1)
-      .max(6)
-      .optional(),
-    every: flag.describe('all devices that are alike, not one of them'),
-    devid: devid.optional(),
-    port: port.optional(),
-    uuid: flag.describe('name the guest by its uuid'),
-    ...change,
-  }),
+  'A rule for a plugged-in device, or one as it stands in a file.',
+  z.union([
+    z.strictObject({ rule: z.string().min(1).max(4096).describe('auto web id=0403:6001'), ...change }),
+    z.strictObject({
+      domain,
+      device,
+      mode: z
+        .enum(MODES as readonly [Mode, ...Mode[]])
+        .optional()
+        .describe('auto unless given'),
+      by: z
+        .array(z.enum(NAMED_BY as readonly [NamedBy, ...NamedBy[]]))
+        .min(1)
+        .max(6)
+        .optional(),
+      every: flag.describe('all devices that are alike, not one of them'),
+      devid: devid.optional(),
+      port: port.optional(),
+      uuid: flag.describe('name the guest by its uuid'),
+      ...change,
+    }),
+  ]),
 );
 
 /** Removes a rule by its place (`assignments.conf:3`), or those about a guest and a device. */

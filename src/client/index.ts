@@ -15,6 +15,7 @@ export type {
   AnswerCall,
   ApplyCall,
   AssignCall,
+  AssignDeviceCall,
   AttachCall,
   AuditQuery,
   ChangeOptions,

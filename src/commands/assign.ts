@@ -11,8 +11,10 @@ import {
 import {
   EVERY_GUEST,
   formatRule,
+  type Identity,
   linesOf,
   type Mode,
+  NAMED_BY,
   type NamedBy,
   parseRules,
   suggestIdentity,
@@ -26,8 +28,9 @@ export interface AddedRule {
   readonly rule: string;
   /** What identifies its device. */
   readonly by: readonly NamedBy[];
-  readonly busid: Busid;
-  /** False: it existed already, or this is a dry run. */
+  /** The device it was made for; absent: it was given as a line. */
+  readonly busid?: Busid | undefined;
+  /** False: it existed already. */
   readonly added: boolean;
 }
 
@@ -55,10 +58,52 @@ export async function assign(host: Host, request: AssignRequest, options: RuleOp
   const device = findDevice(inventory, request.device);
   const guest = guestWord(inventory, request.domain, request);
   const made = makeRule(inventory, device, { ...request, guest });
-  const isThere = inventory.ruleFiles?.some(({ text }) => linesOf(text).includes(made.rule)) ?? false;
-  const added = !options.dryRun && !isThere;
-  if (added) await changeRules(host, (text) => withRule(text, made.rule));
-  return { ...made, busid: device.busid, added };
+  return { ...made, busid: device.busid, added: await add(host, inventory, made.rule, options) };
+}
+
+/** What a rule has for each of the words that name a device. */
+const PARTS: Readonly<Record<NamedBy, keyof Identity>> = {
+  serial: 'serial',
+  socket: 'socket',
+  id: 'ids',
+  interface: 'interfaces',
+  hash: 'hash',
+  behind: 'behind',
+};
+
+/**
+ * Adds a rule as `unassign` has told the one that it removed: what undoes that, whether or not its device and its
+ * guest are there.
+ *
+ * @throws {PvusbError} `invalid-argument`: it is not one rule; `rules-invalid`...
+ */
+export async function assignLine(
+  host: Host,
+  untrustedLine: string,
+  options: RuleOptions,
+): Promise<AddedRule> {
+  const { rules, problems } = parseRules([{ path: MAIN, text: untrustedLine }]);
+  const [rule] = rules;
+  if (!rule || problems.length > 0 || linesOf(untrustedLine).length > 1)
+    throw new PvusbError('invalid-argument', problems[0]?.message ?? 'That is not one line with a rule.');
+  const { inventory } = await observeRules(host, options);
+  return {
+    rule: untrustedLine,
+    by: NAMED_BY.filter((one) => rule.identity[PARTS[one]] !== undefined),
+    added: await add(host, inventory, untrustedLine, options),
+  };
+}
+
+/** Adds a line, unless it is there: whether it was added, or would be. */
+async function add(
+  host: Host,
+  { ruleFiles = [] }: Inventory,
+  line: string,
+  { dryRun }: RuleOptions,
+): Promise<boolean> {
+  if (ruleFiles.some(({ text }) => linesOf(text).includes(line))) return false;
+  if (!dryRun) await changeRules(host, (text) => withRule(text, line));
+  return true;
 }
 
 /**

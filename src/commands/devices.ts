@@ -4,7 +4,7 @@ import { describeDevice, listedName, type UsbDevice, type UsbNames } from '../sy
 import { describeHolder, whyNotAttachable } from './holders.js';
 
 /** A device, and what is known about it. */
-export interface ListedDevice extends UsbDevice {
+export interface ListedDevice extends Omit<UsbDevice, 'descriptors' | 'hash'> {
   /** Its name, for people. */
   readonly name: string;
   /** What usb.ids calls it, if that is something else. */
@@ -41,8 +41,10 @@ export function listedDevices(
 ): ListedDevice[] {
   return shownDevices(inventory, options).map((device) => {
     const reason = whyNotAttachable(inventory, device);
+    // What only the rules look at is in the inventory.
+    const { descriptors: _descriptors, hash: _hash, ...shown } = device;
     return {
-      ...device,
+      ...shown,
       name: describeDevice(device, names),
       listedAs: secondName(device, names),
       usedBy: describeHolder(inventory, device),

@@ -1,5 +1,5 @@
 /** What commands do and answer, as data: the command line prints it, the daemon sends it. */
-export { type AddedRule, assign } from './assign.js';
+export { type AddedRule, assign, assignLine } from './assign.js';
 export {
   type AssignmentJson,
   assignmentJson,

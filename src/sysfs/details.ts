@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Busid, busidAtPort, hubOf, type InterfaceId, portOf } from './busid.js';
 import type { UsbDevice } from './device.js';
 import type { SysfsFiles } from './files.js';
-import { unescapeText } from './text.js';
+import { parseDecimal, unescapeText } from './text.js';
 
 const DEVICES = 'bus/usb/devices';
 
@@ -18,18 +18,21 @@ export async function readDetails(
   files: SysfsFiles,
   device: UsbDevice,
   hubInterface: InterfaceId | undefined,
-): Promise<Pick<UsbDevice, 'peer' | 'connectType' | 'descriptors' | 'hash'>> {
-  const { busid } = device;
+): Promise<Pick<UsbDevice, 'sockets' | 'peer' | 'connectType' | 'descriptors' | 'hash'>> {
+  const { busid, kind } = device;
   const port = hubInterface && `${DEVICES}/${hubInterface}/${portName(busid)}`;
-  const [peer, connectType, descriptors] = await Promise.all([
+  const [maxChild, peer, connectType, descriptors] = await Promise.all([
+    kind === 'device' ? undefined : files.readText(`${DEVICES}/${busid}/maxchild`).catch(nothing),
     port && files.readLink(`${port}/peer`).catch(nothing),
     port && files.readText(`${port}/connect_type`).catch(nothing),
     files.readBytes(`${DEVICES}/${busid}/descriptors`).catch(nothing),
   ]);
   const other = peer && busidAtPort(peer.slice(peer.lastIndexOf('/') + 1));
+  const sockets = parseDecimal(maxChild) ?? 0;
   const type = connectType?.trim();
   const isKnown = descriptors !== undefined && descriptors.length <= DESCRIPTORS_MAX;
   return {
+    ...(sockets === 0 ? {} : { sockets }),
     ...(other ? { peer: other } : {}),
     ...(type !== undefined && CONNECT_TYPES.includes(type) ? { connectType: type } : {}),
     ...(isKnown ? { descriptors: Buffer.from(descriptors).toString('base64') } : {}),
@@ -44,7 +47,14 @@ const USUAL = new WeakMap<UsbDevice, UsbDevice>();
 export function withoutDetails(device: UsbDevice): UsbDevice {
   const known = USUAL.get(device);
   if (known) return known;
-  const { peer: _peer, connectType: _connectType, descriptors: _descriptors, hash: _hash, ...usual } = device;
+  const {
+    sockets: _sockets,
+    peer: _peer,
+    connectType: _connectType,
+    descriptors: _descriptors,
+    hash: _hash,
+    ...usual
+  } = device;
   USUAL.set(device, usual);
   return usual;
 }

@@ -47,6 +47,8 @@ export interface UsbDevice {
   readonly product?: string;
   readonly serial?: string;
   readonly interfaces: readonly UsbInterface[];
+  /** How many sockets a hub has (`maxchild`); absent: not a hub, or it has none now. */
+  readonly sockets?: number;
   /** The name that the other half of its socket gives a device: a USB 3 socket is a port of two hubs (`peer`). */
   readonly peer?: Busid;
   /** What the firmware says about its socket (`connect_type`): `hotplug`, `hardwired`, `not used` or `unknown`. */

@@ -13,7 +13,7 @@ import { readDetails } from './details.js';
 import type { UsbDevice, UsbInterface, UsbKind } from './device.js';
 import { isGone, SysfsError, toSysfsError } from './errors.js';
 import type { SysfsFiles } from './files.js';
-import { escapeText } from './text.js';
+import { escapeText, parseDecimal } from './text.js';
 
 /** Where the devices are, relative to sysfs's root. */
 const DEVICES = 'bus/usb/devices';
@@ -202,11 +202,6 @@ function kindOf(busid: Busid, deviceClass: string, interfaces: readonly UsbInter
 
 function text(name: 'manufacturer' | 'product' | 'serial', untrustedText: string | undefined) {
   return untrustedText === undefined || untrustedText === '' ? {} : { [name]: escapeText(untrustedText) };
-}
-
-function parseDecimal(value: string | undefined): number | undefined {
-  const digits = value?.trim() ?? '';
-  return /^\d{1,3}$/.test(digits) ? Number(digits) : undefined;
 }
 
 function parseHex(value: string | undefined, digits: number): string | undefined {

@@ -42,3 +42,9 @@ export function printableJsonText(untrustedText: string): string {
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });
 }
+
+/** A number of at most three digits, as the kernel writes it into an attribute. */
+export function parseDecimal(value: string | undefined): number | undefined {
+  const digits = value?.trim() ?? '';
+  return /^\d{1,3}$/.test(digits) ? Number(digits) : undefined;
+}

@@ -156,6 +156,15 @@ describe('the API, route by route', () => {
     const removed = await root.unassign({ rule: 'assignments.conf:3' });
     assert.deepEqual(removed.result.removed, [result.rule]);
     assert.ok(!(await text()).includes(result.rule));
+    // What was removed is made again as it was; what is not one rule is not.
+    const again = { rule: result.rule };
+    assert.deepEqual((await root.assign({ ...again, dryRun: true })).result.added, true);
+    assert.ok(!(await text()).includes(result.rule));
+    assert.deepEqual((await root.assign(again)).result, { ...again, by: ['socket'], added: true });
+    assert.deepEqual((await root.assign(again)).result.added, false);
+    assert.equal((await text()).split('\n').filter((line) => line === result.rule).length, 1);
+    for (const rule of ['# nothing', 'auto u2', 'auto u2 id=1234:5678\nauto u2 id=1234:5679'])
+      await assert.rejects(root.assign({ rule }), { code: 'invalid-argument' }, rule);
     const reconciled = await root.reconcile({ domain: 'u1', dryRun: true });
     assert.ok(reconciled.result.assignments.length >= 2);
     called.add('assign').add('unassign').add('reconcile');

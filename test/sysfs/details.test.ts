@@ -37,6 +37,26 @@ describe('a scan with details', () => {
     assert.deepEqual({ peer, connectType }, { peer: '1-7', connectType: 'not used' });
   });
 
+  test('knows how many sockets a hub has', async (t) => {
+    const { root } = stick(t);
+    const file = join(root, 'devices/pci0000:00/usb2/maxchild');
+    const sockets = async () => {
+      const devices = await openSysfs(root).devices({ details: true });
+      return devices.map((one) => [one.busid, one.sockets]);
+    };
+    for (const [text, count] of [
+      ['6\n', 6],
+      ['0\n', undefined],
+      ['many\n', undefined],
+    ] as const) {
+      writeFileSync(file, text);
+      assert.deepEqual(await sockets(), [
+        ['usb2', count],
+        ['2-4', undefined],
+      ]);
+    }
+  });
+
   test('knows nothing that the kernel does not say, or says in words of its own', async (t) => {
     const { root, port } = stick(t);
     symlinkSync('/etc/passwd', join(port, 'peer'));

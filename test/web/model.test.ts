@@ -5,7 +5,14 @@ import fc from 'fast-check';
 import type { StreamEvent } from '../../src/api/index.js';
 import { give, takeBack } from '../../web/model/actions.js';
 import { applyChange, type Change, withAnswers } from '../../web/model/apply.js';
-import { formatSpeed, identityWords, kindOf, portTrouble, shown } from '../../web/model/format.js';
+import {
+  formatSpeed,
+  identityWords,
+  kindOf,
+  portTrouble,
+  shown,
+  socketRanges,
+} from '../../web/model/format.js';
 import { entryOf, entryOfAudit } from '../../web/model/journal.js';
 import { type Step, type StepEvent, stepped } from '../../web/model/steps.js';
 import { buildTree, compareBusids, matches } from '../../web/model/tree.js';
@@ -67,6 +74,25 @@ describe('the tree of the host', () => {
     assert.equal(portTrouble(node!.place!.port)?.word, 'pulled out');
     const [other] = treeOf({ ...NO_VIEW, guests: [guest(1, ['7-1'])] });
     assert.equal(other!.children[0]!.busid, '7-1');
+  });
+
+  it('knows which sockets of controllers and hubs are free; both halves of a USB 3 socket are taken at once', () => {
+    const [bus, other] = treeOf({
+      ...NO_VIEW,
+      devices: [
+        device('usb1', { kind: 'root-hub', bus: 1, sockets: 4 }),
+        device('usb2', { kind: 'root-hub', bus: 2, sockets: 2 }),
+        device('1-2', { kind: 'hub', sockets: 3 }),
+        device('1-2.3'),
+        device('1-4', { peer: '2-2' as Device['busid'] }),
+      ],
+    });
+    assert.deepEqual(bus!.free, ['1', '3']);
+    assert.deepEqual(bus!.children[0]!.free, ['2.1', '2.2']);
+    assert.deepEqual(bus!.children[1]!.free, [], 'what is no hub has none');
+    assert.deepEqual(other!.free, ['1']);
+    assert.equal(socketRanges(['1', '3', '4', '5', '9']), '1, 3–5, 9');
+    assert.equal(socketRanges(['2.1', '2.2']), '2.1–2.2');
   });
 
   it('has every device once, whatever they are called', () => {

@@ -66,13 +66,15 @@ function Content() {
 function Buttons() {
   const { operations } = useApp();
   const close = useRef<HTMLButtonElement>(null);
+  const onward = useRef<HTMLButtonElement>(null);
   const { value: phase } = operations.phase;
   const { value: plan } = operations.plan;
   const action = operations.action.value;
   const undo = operations.last.value?.undo;
+  const next = phase.is === 'done' ? action?.next : undefined;
   const isOver = phase.is === 'done' || phase.is === 'failed';
   useEffect(() => {
-    if (isOver) close.current?.focus();
+    if (isOver) (onward.current ?? close.current)?.focus();
   }, [isOver]);
   const isReady = plan.is === 'planned';
   return (
@@ -90,6 +92,16 @@ function Buttons() {
         </button>
       )}
       {phase.is === 'running' && <Button onPress={() => operations.giveUp()}>Stop and undo</Button>}
+      {next && (
+        <button
+          ref={onward}
+          type="button"
+          class="button main"
+          onClick={() => operations.openGiving(next.giving)}
+        >
+          {shown(next.verb)}
+        </button>
+      )}
       {isOver && undo && <Button onPress={() => operations.open(undo)}>Undo…</Button>}
       <button ref={close} type="button" class="button" onClick={() => operations.close()}>
         {phase.is === 'asking' ? 'Cancel' : 'Close'}

@@ -1,7 +1,7 @@
 /** The guests, their controllers, and the ports of those as sockets. */
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
-import { portOf, takeBack } from '../model/actions.js';
+import { move, portOf, takeBack } from '../model/actions.js';
 import { counted, kindOf, portTrouble, shown } from '../model/format.js';
 import { guestText, isFound } from '../model/tree.js';
 import { type Controller, type Guest, guestName, type Port } from '../model/view.js';
@@ -40,12 +40,14 @@ export function Guests() {
 }
 
 function GuestPart({ guest, isOperator }: { readonly guest: Guest; readonly isOperator: boolean }) {
-  const { operations } = useApp();
+  const { store, operations } = useApp();
   const dropped = ({ busid, from }: Dragged, on: Element): void => {
-    if (from) return;
     const [devid, port] = (on.getAttribute('data-port') ?? '').split(' ').map(Number);
     const place = port === undefined ? {} : { devid, port };
-    operations.openGiving({ busid, domid: guest.domid, ...place });
+    const giving = { busid, domid: guest.domid, ...place };
+    if (!from) operations.openGiving(giving);
+    else if (from.domid !== guest.domid || port !== undefined)
+      operations.open(move(store.view.value, from, giving));
   };
   const card = useDrop<HTMLLIElement>('[data-port]', isOperator && guest.alive ? dropped : undefined);
   return useMemo(() => {

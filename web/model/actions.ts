@@ -24,6 +24,8 @@ export interface Action {
   readonly domids: readonly number[];
   /** What is said when it is done. */
   readonly done: (results: readonly Result[]) => string;
+  /** What is done after it: a device that was taken back is given to another guest. */
+  readonly next?: { readonly verb: string; readonly giving: Omit<Giving, 'always'> } | undefined;
   /** What undoes it; absent: nothing does. */
   readonly undo?: ((results: readonly Result[]) => Action) | undefined;
 }
@@ -120,6 +122,25 @@ export function takeBack(view: View, { busid, domid, devid, port }: PortOf): Act
   };
 }
 
+/**
+ * Takes a device from a guest in order to give it to another one, or to another port: two plans, since the second
+ * depends on what the host looks like after the first.
+ */
+export function move(
+  view: View,
+  from: PortOf,
+  giving: Omit<Giving, 'always'> & { readonly domid: number },
+): Action {
+  const { device, guest } = names(view);
+  const name = guest(giving.domid);
+  const back = takeBack(view, from);
+  return {
+    ...back,
+    title: `${back.title}, to give it to ${name}`,
+    next: { verb: `Give ${device(from.busid)} to ${name}…`, giving },
+  };
+}
+
 function undoOfTaking(view: View, { busid, domid, devid, port }: PortOf): Action {
   const again = give(view, { busid, domid, devid, port, always: false })!;
   return { ...again, title: `Undo: ${again.title.toLowerCase()}`, undo: undefined };
@@ -156,6 +177,17 @@ export function removeRule({ file, line, rule, guest }: Assignment): Action {
     busids: [],
     domids: [],
     done: () => `Removed: ${rule}`,
+    undo: ([result]) => ({
+      title: `Undo: make the rule for ${guest} again`,
+      verb: 'Make the rule',
+      calls: (result as AnswerOf<'unassign'>).result.rules.map((one) => ({
+        route: 'assign',
+        body: { rule: one },
+      })),
+      busids: [],
+      domids: [],
+      done: () => `Made again: ${rule}`,
+    }),
   };
 }
 

@@ -73,6 +73,21 @@ export function socketOf(busid: string): string {
   return busid.slice(busid.indexOf('-') + 1);
 }
 
+/** Sockets in a row as people write them: `1.1–1.4, 1.7`. */
+export function socketRanges(sockets: readonly string[]): string {
+  const ranges: { readonly first: string; last: string }[] = [];
+  for (const socket of sockets) {
+    const range = ranges.at(-1);
+    if (range !== undefined && numberOf(socket) === numberOf(range.last) + 1) range.last = socket;
+    else ranges.push({ first: socket, last: socket });
+  }
+  return ranges.map(({ first, last }) => (first === last ? first : `${first}–${last}`)).join(', ');
+}
+
+function numberOf(socket: string): number {
+  return Number(socket.slice(socket.lastIndexOf('.') + 1));
+}
+
 /** What has become of a device in a port; undefined when the guest simply has it. */
 export function portTrouble({
   state,

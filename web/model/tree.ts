@@ -14,6 +14,8 @@ export interface Node {
   /** The guest's port that has it, or still names it. */
   readonly place?: Place | undefined;
   readonly children: readonly Node[];
+  /** The sockets of a hub that nothing is plugged into, as people count them: `1.2`. */
+  readonly free: readonly string[];
 }
 
 /** A USB controller of the host: a bus. */
@@ -21,6 +23,7 @@ export interface Bus {
   readonly bus: number;
   readonly root?: Device | undefined;
   readonly children: readonly Node[];
+  readonly free: readonly string[];
 }
 
 /** Busids in the order of sockets: 3-2 before 3-10. */
@@ -41,7 +44,7 @@ export function buildTree(
   places: ReadonlyMap<string, Place>,
 ): readonly Bus[] {
   const roots = new Map<number, Device>();
-  const found = new Map<string, Omit<Node, 'children'>>();
+  const found = new Map<string, Omit<Node, 'children' | 'free'>>();
   const put = (busid: string, more: Pick<Node, 'device' | 'gone'>): void => {
     found.set(busid, { busid, socket: socketOf(busid), place: places.get(busid), ...more });
   };
@@ -51,6 +54,12 @@ export function buildTree(
     if (device.kind === 'root-hub') roots.set(device.bus, device);
     else put(device.busid, { device });
   }
+  // A USB 3 socket is a port of two hubs: what is plugged in is on one of them, and takes the other too.
+  const others = new Set(devices.flatMap(({ peer }) => peer ?? []));
+  const freeOf = (prefix: string, sockets = 0): string[] =>
+    Array.from({ length: sockets }, (_, at) => `${prefix}${at + 1}`)
+      .filter((busid) => !found.has(busid) && !others.has(busid as Device['busid']))
+      .map(socketOf);
   const below = new Map<string, string[]>();
   for (const busid of found.keys()) {
     // What was behind a hub that is gone too stands in the controller's list.
@@ -59,13 +68,17 @@ export function buildTree(
     below.set(parent, [...(below.get(parent) ?? []), busid]);
   }
   const childrenOf = (parent: string): Node[] =>
-    (below.get(parent) ?? [])
-      .sort(compareBusids)
-      .map((busid) => ({ ...found.get(busid)!, children: childrenOf(busid) }));
+    (below.get(parent) ?? []).sort(compareBusids).map((busid) => {
+      const node = found.get(busid)!;
+      return { ...node, children: childrenOf(busid), free: freeOf(`${busid}.`, node.device?.sockets) };
+    });
   const buses = new Set([...roots.keys(), ...[...found.keys()].map(busOf)]);
   return [...buses]
     .sort((one, other) => one - other)
-    .map((bus) => ({ bus, root: roots.get(bus), children: childrenOf(`bus ${bus}`) }));
+    .map((bus) => {
+      const root = roots.get(bus);
+      return { bus, root, children: childrenOf(`bus ${bus}`), free: freeOf(`${bus}-`, root?.sockets) };
+    });
 }
 
 function busOf(busid: string): number {

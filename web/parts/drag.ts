@@ -21,7 +21,7 @@ export function useDrag(dragged: Dragged | undefined): RefObject<HTMLDivElement 
     const begin = (event: DragEvent): void => {
       event.dataTransfer?.setData(TYPE, text);
       if (event.dataTransfer) event.dataTransfer.effectAllowed = 'move';
-      document.body.classList.add(text.includes('"from"') ? 'drags-back' : 'drags');
+      document.body.classList.add('drags', ...(dragged?.from ? ['drags-back'] : []));
       event.stopPropagation();
     };
     const end = (): void => document.body.classList.remove('drags', 'drags-back');

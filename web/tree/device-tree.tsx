@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { takeBack } from '../model/actions.js';
-import { counted, formatSpeed, shown } from '../model/format.js';
+import { counted, formatSpeed, shown, socketRanges } from '../model/format.js';
 import { type Bus, matches, type Node } from '../model/tree.js';
 import { useApp, useRole } from '../parts/app.js';
 import { Empty, Search } from '../parts/button.js';
@@ -49,7 +49,7 @@ interface Shown {
 
 function BusPart({ bus, words, isOperator }: Shown & { readonly bus: Bus }) {
   return useMemo(() => {
-    const { root, children } = bus;
+    const { root, children, free } = bus;
     const found = children.filter((node) => words === '' || matches(node, words));
     if (words !== '' && found.length === 0) return null;
     const title = `bus-${bus.bus}`;
@@ -62,22 +62,32 @@ function BusPart({ bus, words, isOperator }: Shown & { readonly bus: Bus }) {
             {root ? ` ${shown(root.name)}${root.speedMbps ? `, ${formatSpeed(root.speedMbps)}` : ''}` : ''}
           </span>
         </h3>
-        {found.length === 0 ? (
-          <p class="nothing">Nothing is plugged in.</p>
-        ) : (
-          <Sockets nodes={found} words={words} isOperator={isOperator} />
-        )}
+        {found.length === 0 && <p class="nothing">Nothing is plugged in.</p>}
+        <Sockets nodes={found} free={words === '' ? free : []} words={words} isOperator={isOperator} />
       </section>
     );
   }, [bus, words, isOperator]);
 }
 
-function Sockets({ nodes, words, isOperator }: Shown & { readonly nodes: readonly Node[] }) {
+function Sockets({
+  nodes,
+  free,
+  words,
+  isOperator,
+}: Shown & { readonly nodes: readonly Node[]; readonly free: readonly string[] }) {
+  if (nodes.length === 0 && free.length === 0) return null;
   return (
     <ul class="sockets">
       {nodes.map((node) => (
         <SocketPart key={node.busid} node={node} words={words} isOperator={isOperator} />
       ))}
+      {free.length > 0 && (
+        <li class="free-sockets">
+          <span class="meta">
+            {free.length === 1 ? 'free socket' : 'free sockets'} {socketRanges(free)}
+          </span>
+        </li>
+      )}
     </ul>
   );
 }
@@ -88,7 +98,7 @@ function SocketPart({ node, words, isOperator }: Shown & { readonly node: Node }
     return (
       <li class="socket">
         <SocketRow node={node} isOperator={isOperator} />
-        {found.length > 0 && <Sockets nodes={found} words={words} isOperator={isOperator} />}
+        <Sockets nodes={found} free={words === '' ? node.free : []} words={words} isOperator={isOperator} />
       </li>
     );
   }, [node, words, isOperator]);

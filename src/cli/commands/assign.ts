@@ -54,8 +54,8 @@ export async function runAssign(
 
 /** The rule, whether it was added, and by what it names its device. */
 export function describeAdded({ rule, by, busid, added }: AddedRule, { dryRun }: CommonOptions): string {
-  const named = `${busid} is named by ${by.map((key) => BY_WORDS[key]).join(' and ')}`;
-  const done = added ? 'Added' : dryRun ? 'Nothing was written (--dry-run)' : 'That rule exists already';
+  const named = `${busid ?? 'its device'} is named by ${by.map((key) => BY_WORDS[key]).join(' and ')}`;
+  const done = !added ? 'That rule exists already' : dryRun ? 'Nothing was written (--dry-run)' : 'Added';
   return `${printable(rule)}\n${done}; ${named}.\n`;
 }
 

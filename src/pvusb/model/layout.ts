@@ -184,6 +184,9 @@ export function driverFolder(untrustedDriverPath: string): string | undefined {
   return name.includes('/') ? undefined : name;
 }
 
+/** Where libxl keeps a second copy of domains' names, by uuid: `/vm/<uuid>/name`. */
+export const NAMES = '/vm';
+
 /** The uuid in a `/local/domain/D/vm`; undefined when it is not of the form `/vm/<uuid>`. */
 export function parseVmPath(path: string | undefined): string | undefined {
   return /^\/vm\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/.exec(path ?? '')?.[1];

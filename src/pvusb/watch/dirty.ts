@@ -10,6 +10,7 @@ import {
   DEVICE_MODELS,
   decodeBusid,
   LIBXL,
+  NAMES,
   parseNumber,
   SAVED_DRIVERS,
 } from '../model/layout.js';
@@ -21,6 +22,8 @@ export const WATCHED: readonly string[] = [
   RELEASE_DOMAIN,
   LIBXL,
   DEVICE_MODELS,
+  // `xl rename` writes a name here, too; a watch on the guests' own nodes would report all that they do.
+  NAMES,
   ...BACKEND_KINDS.map((kind) => backendsPath(kind)),
 ];
 
@@ -31,12 +34,14 @@ export class DirtySet {
   #everything = true;
   #domids = new Set<number>();
   #busids = new Set<Busid>();
+  /** Of domains that may have been renamed. */
+  #uuids = new Set<string>();
   /** `003/011`: nodes of devices that have come or gone. */
   #nodes = new Set<string>();
 
   /** Nothing has changed as far as is known. */
   get isEmpty(): boolean {
-    const isNamed = this.#domids.size + this.#busids.size + this.#nodes.size > 0;
+    const isNamed = this.#domids.size + this.#busids.size + this.#uuids.size + this.#nodes.size > 0;
     return !(this.#everything || this.#domains || this.#plugged || isNamed);
   }
 
@@ -60,6 +65,8 @@ export class DirtySet {
       this.markEverything();
       return;
     }
+    const [, uuid, key] = within(path, NAMES) ?? [];
+    if (uuid !== undefined && key === 'name') this.#uuids.add(uuid);
     const [, saved] = within(path, SAVED_DRIVERS) ?? [];
     const busid = saved === undefined ? undefined : decodeBusid(saved);
     if (busid !== undefined) this.#busids.add(busid);
@@ -81,7 +88,7 @@ export class DirtySet {
   take(before: Inventory | undefined): Dirty | 'everything' {
     const taken: Dirty = {
       domains: this.#domains,
-      domids: this.#domids,
+      domids: new Set([...this.#domids, ...domidsOf(this.#uuids, before)]),
       busids: new Set([...this.#busids, ...busidsOf(this.#nodes, before)]),
       plugged: this.#plugged,
     };
@@ -89,9 +96,17 @@ export class DirtySet {
     this.#everything = this.#domains = this.#plugged = false;
     this.#domids = new Set();
     this.#busids = new Set();
+    this.#uuids = new Set();
     this.#nodes = new Set();
     return isAll ? 'everything' : taken;
   }
+}
+
+/** The domains with these uuids. Others are not known yet: those are looked at when they are introduced. */
+function domidsOf(uuids: ReadonlySet<string>, before: Inventory | undefined): number[] {
+  return (before?.domains ?? []).flatMap(({ domid, uuid }) =>
+    uuid !== undefined && uuids.has(uuid) ? domid : [],
+  );
 }
 
 /** The devices that had these nodes. A new device has a node that no device had. */

@@ -184,7 +184,7 @@ function deviceOf(
     configuration: device.unconfigured ? null : configuration,
     ...(bus === busOf(busid) ? {} : { bus }),
     ...(device.unauthorized ? { authorized: false } : {}),
-    ...(hub ? { maxChild: 8 } : {}),
+    ...(device.sockets === undefined ? {} : { maxChild: device.sockets }),
     ...(device.descriptors === undefined ? {} : { descriptors: device.descriptors }),
     ...(manufacturer === undefined ? {} : { manufacturer: unescaped(manufacturer) }),
     ...(product === undefined ? {} : { product: unescaped(product) }),

@@ -120,6 +120,7 @@ export const inventorySchema = z.object({
         }),
         64,
       ),
+      sockets: z.int().min(0).max(255).optional(),
       peer: busid.optional(),
       connectType: connectType.optional(),
       descriptors: descriptors.optional(),

@@ -94,6 +94,12 @@ describe('following a host', () => {
       () => lab.sim.killDomain(20, { leaveRecords: true }),
       () => lab.rm('/libxl/20'),
       () => detachDevice(lab.host, { device: '3-6' }),
+      // `xl rename`.
+      async () => {
+        const { domid, uuid } = follower.inventory!.domains.find(({ name }) => name === 'p1')!;
+        await lab.write(`/local/domain/${domid}/name`, 'renamed');
+        await lab.write(`/vm/${uuid}/name`, 'renamed');
+      },
       () => lab.sim.plug({ ...spec, busid: '1-3', serial: 'NEW' }),
     ];
     for (const happen of happenings) {

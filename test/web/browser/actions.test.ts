@@ -45,6 +45,38 @@ for (const hand of HANDS) {
       await deviceRow(page, '1-2').getByText('frontdesk, port 5').waitFor();
     });
 
+    it('shows which sockets of the host are free', async () => {
+      await page
+        .locator('#devices')
+        .getByText(/^free sockets /)
+        .first()
+        .waitFor();
+    });
+
+    it('moves a device from one guest to another, in two plans', async () => {
+      if (hand === 'mouse') {
+        await guestCard(page, 2).locator('[data-busid="1-2"]').dragTo(guestCard(page, 1).locator('h3'));
+        await page.getByRole('dialog', { name: /, to give it to accounting$/ }).waitFor();
+      } else await press(hand, page, deviceRow(page, '1-2').getByRole('button', { name: /^Take back…/ }));
+      await confirm(hand, page, 'Take it back');
+      if (hand === 'mouse')
+        await press(hand, page, page.getByRole('button', { name: 'Give Memory Stick 32 GB to accounting…' }));
+      else {
+        await close(hand, page);
+        await beginGiving(hand, page, { busid: '1-2', domid: 1, guest: 'accounting' });
+      }
+      await confirm(hand, page, 'Give it to accounting');
+      await close(hand, page);
+      await deviceRow(page, '1-2').getByText('accounting, port').waitFor();
+      // And back, for what follows.
+      await press(hand, page, deviceRow(page, '1-2').getByRole('button', { name: /^Take back…/ }));
+      await confirm(hand, page, 'Take it back');
+      await close(hand, page);
+      await beginGiving(hand, page, { busid: '1-2', domid: 2, guest: 'frontdesk', port: 5 });
+      await confirm(hand, page, 'Give it to frontdesk');
+      await close(hand, page);
+    });
+
     it('takes a device back, and undoes that', async () => {
       await press(hand, page, deviceRow(page, '1-2').getByRole('button', { name: /^Take back…/ }));
       await confirm(hand, page, 'Take it back');
@@ -89,13 +121,26 @@ for (const hand of HANDS) {
       await page.locator('#assignments').getByText('present').waitFor();
     });
 
-    it('removes a rule; the guest keeps what it has', async () => {
+    it('removes a rule, undoes that, and removes it; the guest keeps what it has', async () => {
+      const before = await rulesOf();
       await press(
         hand,
         page,
         page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }),
       );
       await page.getByText('This rule will be removed.').waitFor();
+      await confirm(hand, page, 'Remove the rule');
+      assert.doesNotMatch(await rulesOf(), /MS-9005/);
+      await press(hand, page, page.getByRole('dialog').getByRole('button', { name: 'Undo…' }));
+      await page.getByText('A rule will be made.').waitFor();
+      await confirm(hand, page, 'Make the rule');
+      assert.equal(await rulesOf(), before);
+      await close(hand, page);
+      await press(
+        hand,
+        page,
+        page.locator('#assignments').getByRole('button', { name: /^Remove….*MS-9005/ }),
+      );
       await confirm(hand, page, 'Remove the rule');
       await close(hand, page);
       assert.doesNotMatch(await rulesOf(), /MS-9005/);

@@ -2,6 +2,7 @@
 import type { RouteName } from '../../../api/index.js';
 import {
   assign,
+  assignLine,
   HalfDoneError,
   parseSettings,
   reconciledJson,
@@ -158,10 +159,12 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     return { operation, dryRun, result: { id, granted: grant }, plans: plans.map(toldPlan) };
   },
   assign(ask) {
-    const { dryRun: _, operation: __, mode = 'auto', ...request } = ask.request;
+    const { dryRun: _, operation: __, ...request } = ask.request;
     return change(ask, { what: 'assign' }, async (host, { signal, dryRun }) => ({
       plans: [],
-      result: await assign(host, { ...request, mode }, { signal, dryRun }),
+      result: await ('rule' in request
+        ? assignLine(host, request.rule, { signal, dryRun })
+        : assign(host, { ...request, mode: request.mode ?? 'auto' }, { signal, dryRun })),
     }));
   },
   unassign(ask) {
