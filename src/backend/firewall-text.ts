@@ -17,6 +17,17 @@ interface ParsedFirewall {
 
 type Draft = { -readonly [Key in keyof FirewallRule]?: FirewallRule[Key] };
 
+/** How a value is written, for people: the forms of {@link KEYS}. */
+const FORMS: Readonly<Record<string, string>> = {
+  device: 'VVVV:PPPP or VVVV:*, such as 46f4:0001',
+  class: 'CC, CC/SS or CC/SS/PP in hexadecimal, such as 08/06/50',
+  kind: 'standard, class or vendor',
+  recipient: 'device, interface, endpoint or other',
+  request: 'a number from 0 to 0xff',
+  value: 'a number from 0 to 0xffff',
+  endpoint: 'an address such as 0x02 or 0x81 (not endpoint 0)',
+};
+
 /** What a line may say besides the verdict: how a value is parsed into a rule; undefined when it is not valid. */
 const KEYS: Readonly<Record<string, (value: string) => Draft | undefined>> = {
   device(value) {
@@ -88,7 +99,7 @@ function parseRule([verdict, ...words]: readonly string[], reason: string): Fire
     const read = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (!read) return `${JSON.stringify(key)} is not one of ${Object.keys(KEYS).join(', ')}`;
     const part = read(value);
-    if (!part) return `${JSON.stringify(value)} is not a valid value for ${key}`;
+    if (!part) return `${JSON.stringify(value)} is not a valid value for ${key}: give ${FORMS[key]}`;
     if (Object.keys(part).some((name) => name in draft)) return `${key} is given twice`;
     Object.assign(draft, part);
   }

@@ -13,6 +13,7 @@ import { describeDevice, printable } from '../sysfs/index.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
 import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
+import { orWords, quoteWord } from './printable.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { isXlCommand } from './xl/run.js';
@@ -95,8 +96,8 @@ const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 export function runCompletion(terminal: Terminal, shell: string): void {
   const script = COMPLETION_SCRIPTS.get(shell);
   if (script === undefined) {
-    const shells = [...COMPLETION_SCRIPTS.keys()].join(', ');
-    throw usageError(`completion takes the name of a shell: ${shells}.`, 'pvusb completion');
+    const shells = orWords([...COMPLETION_SCRIPTS.keys()]);
+    throw usageError(`completion takes ${shells}, not ${quoteWord(shell)}.`, 'pvusb completion');
   }
   terminal.out(script);
 }

@@ -13,6 +13,11 @@ export function quoteWord(untrustedText: string): string {
   return `"${printable(text)}"`;
 }
 
+/** The words that an option or argument takes, for a sentence: `viewer, operator or admin`. */
+export function orWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
 /** Data as JSON that is safe to print: unsafe characters are `\u` escapes, so that it still parses to the same value. */
 export function printableJson(data: unknown): string {
   return printableJsonText(JSON.stringify(data, null, 2));

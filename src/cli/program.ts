@@ -7,10 +7,11 @@ import type { CommonOptions } from './context.js';
 import { ADD_DESCRIPTION, PORTS_HELP, TYPE_NAMES } from './controller-help.js';
 import { addDaemon } from './daemon-commands.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
+import { refuseMisuse } from './misuse.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
 import { addQuiesce } from './quiesce-commands.js';
 import { aim, HOST_OPTIONS } from './remote/aim.js';
-import { asksForJson, reportError, usageError } from './report.js';
+import { asksForJson, reportError, usageError, withHelp } from './report.js';
 import { addRequests } from './request-commands.js';
 import { addRules } from './rule-commands.js';
 import { addSimulation } from './simulation.js';
@@ -59,7 +60,8 @@ async function runWords(terminal: Terminal, argv: readonly string[]): Promise<nu
   } catch (error) {
     const isHelp = error instanceof CommanderError;
     if (isHelp && error.exitCode === 0) return 0;
-    const refused = isHelp ? usageError('A command is missing.', commandOf(program, options)) : error;
+    const words = commandOf(program, options);
+    const refused = isHelp ? usageError('A command is missing.', words) : withHelp(error, words);
     return reportError(terminal, refused, asksForJson(options));
   }
 }
@@ -120,22 +122,6 @@ export function buildProgram(
   return program;
 }
 
-/** Makes an error like all others of what commander refuses, of this command and those below it. */
-function refuseMisuse(command: Command, words: string): void {
-  command.configureOutput({
-    outputError(untrustedText) {
-      const text = untrustedText
-        .trim()
-        .replace(/^error: /, '')
-        .replace(JSON_LIBXL, '--json=libxl');
-      const [, message = text, hint = ''] = /^(.*)\n\((Did you mean [^\n]*\?)\)$/s.exec(text) ?? [];
-      const sentence = `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, '')}.`;
-      throw usageError(sentence, words, hint);
-    },
-  });
-  for (const sub of command.commands) refuseMisuse(sub, `${words} ${sub.name()}`);
-}
-
 function addReading(program: Command, terminal: Terminal): void {
   program
     .command('devices')
@@ -143,8 +129,8 @@ function addReading(program: Command, terminal: Terminal): void {
     .description(
       'Shows the USB devices of the host: which driver or guest has each one, and whether it can be attached ("in ' +
         'use": a guest has it; "half attached": see "pvusb doctor"; otherwise, what the host itself needs it for). ' +
-        'SERIAL shows the serial numbers that tell devices with the same ids apart, LISTED AS what usb.ids calls a ' +
-        'device. A narrow terminal, or COLUMNS, gets fewer columns and shorter names.',
+        'LISTED AS is what usb.ids calls a device. A narrow terminal, or COLUMNS, gets fewer columns, shorter names, ' +
+        'and only the serial numbers that tell devices with the same ids apart.',
     )
     .option('-a, --all', 'show root hubs too')
     .option(...JSON_OPTION)
@@ -241,6 +227,7 @@ function addController(program: Command, terminal: Terminal): void {
   for (const destroy of [false, true]) {
     controller
       .command(destroy ? 'destroy' : 'remove')
+      .summary(destroy ? 'remove a controller without waiting for the guest' : 'remove a controller')
       .description(
         destroy
           ? 'Detaches the devices of a controller and removes it without waiting for the guest.'
@@ -256,6 +243,7 @@ function addController(program: Command, terminal: Terminal): void {
       );
   }
   addJson(controller.command('info'))
+    .summary('everything about a controller')
     .description('Shows everything about a controller; values written by the guest are marked as such.')
     .argument('<domain>')
     .argument('<devid>')

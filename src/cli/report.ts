@@ -1,6 +1,6 @@
 /** Tells a person why a command failed, and a script by its exit status. */
 import { errorJson, HalfDoneError, remedyOf } from '../commands/index.js';
-import { PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
+import { ERROR_KINDS, isPvusbError, PvusbError, type PvusbErrorCode } from '../pvusb/index.js';
 import { printable } from '../sysfs/index.js';
 import { printableJson } from './printable.js';
 import type { Terminal } from './terminal.js';
@@ -14,6 +14,14 @@ export function asksForJson(words: readonly string[]): boolean {
 export function usageError(message: string, words: string, hint = ''): PvusbError {
   const remedy = [...(hint === '' ? [] : [hint]), `See "${words} --help".`].join(' ');
   return new PvusbError('invalid-argument', message, { remedy });
+}
+
+/** An argument that the operations refused, with where to read which ones are valid: the help of the command `words`. */
+export function withHelp(error: unknown, words: string): unknown {
+  if (!isPvusbError(error, 'invalid-argument') || error.remedy !== ERROR_KINDS['invalid-argument'].remedy)
+    return error;
+  const { message, where, cause } = error;
+  return new PvusbError('invalid-argument', message, { where, cause, remedy: `See "${words} --help".` });
 }
 
 /**

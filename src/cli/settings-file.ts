@@ -31,15 +31,17 @@ export async function readBytes(path: string): Promise<Buffer> {
 }
 
 /**
- * Makes sure that a folder named on the command line exists: a misspelt one would look like an empty one.
+ * Makes sure that a folder named on the command line is one: a misspelt one, or a file, would look like an empty one.
  *
  * @throws {PvusbError} `invalid-configuration`
  */
 export async function requireFolder(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => codeOf(error));
+  const remedy = 'Check the name of the folder.';
+  if (typeof found !== 'string' && !found.isDirectory())
+    throw new PvusbError('invalid-configuration', `${path} is not a folder.`, { remedy });
   // What exists, but cannot be used, is refused by whoever reads it, with the reason.
   if (found !== 'ENOENT') return;
-  const remedy = 'Check the name of the folder.';
   throw new PvusbError('invalid-configuration', `There is no folder ${path}.`, { remedy });
 }
 

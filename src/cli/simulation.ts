@@ -58,16 +58,25 @@ export function addSimulation(
 /** What is done to a host that runs. */
 function addChanges(sim: Command, terminal: Terminal): void {
   const load = () => import('./commands/sim-control.js');
-  const change = (name: string, description: string, argument: string, meaning: string): Command =>
+  const change = (
+    name: string,
+    [summary, description]: readonly [string, string],
+    argument: string,
+    meaning: string,
+  ): Command =>
     sim
       .command(name)
+      .summary(summary)
       .description(description)
       .argument(argument, meaning)
       .option('--dir <dir>', "the host's folder (default: that of XENSTORED_PATH)")
       .option(...JSON_OPTION);
   change(
     'plug',
-    'Plugs a device into a running simulated host: one that was pulled out, or a new one. A hub brings back the devices that were behind it.',
+    [
+      'plug a device in',
+      'Plugs a device into a running simulated host: one that was pulled out, or a new one. A hub brings back the devices that were behind it.',
+    ],
     '<busid>',
     'its socket',
   )
@@ -78,7 +87,10 @@ function addChanges(sim: Command, terminal: Terminal): void {
     );
   change(
     'unplug',
-    'Pulls a device out of a running simulated host, with everything behind it if it is a hub.',
+    [
+      'pull a device out',
+      'Pulls a device out of a running simulated host, with everything behind it if it is a hub.',
+    ],
     '<device>',
     'its busid',
   ).action(async (device: string, _: unknown, command: Command) =>
@@ -86,7 +98,7 @@ function addChanges(sim: Command, terminal: Terminal): void {
   );
   change(
     'kill-guest',
-    'Destroys a guest of a running simulated host, as "xl destroy" does.',
+    ['destroy a guest', 'Destroys a guest of a running simulated host, as "xl destroy" does.'],
     '<domain>',
     'its number or its name',
   )
@@ -96,7 +108,7 @@ function addChanges(sim: Command, terminal: Terminal): void {
     );
   change(
     'kill-qemu',
-    'Kills the QEMU of a guest of a running simulated host.',
+    ['kill the QEMU of a guest', 'Kills the QEMU of a guest of a running simulated host.'],
     '<domain>',
     'its number or its name',
   ).action(async (domain: string, _: unknown, command: Command) =>

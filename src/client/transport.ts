@@ -67,6 +67,11 @@ export function failure(error: unknown, name: string, signal?: AbortSignal): Pvu
   if (error instanceof PvusbError) return error;
   if (signal?.aborted) return new PvusbError('aborted', 'The request was aborted.', { cause: error });
   const why = error instanceof Error ? ('code' in error ? String(error.code) : error.message) : String(error);
+  if (why === 'EPROTO')
+    return new PvusbError('daemon-unreachable', `${name} does not speak TLS (${why}).`, {
+      cause: error,
+      remedy: 'Use http:// if it is on this machine, or start the daemon with --tls-cert and --tls-key.',
+    });
   return new PvusbError('daemon-unreachable', `${name} does not answer (${why}).`, { cause: error });
 }
 

@@ -10,7 +10,8 @@ const COMMANDS: Partial<Readonly<Record<PvusbErrorCode, string>>> = {
   'no-such-device': 'See "pvusb devices" for what is plugged in.',
   'host-needs-it': 'Stop using it on the host first, or attach it anyway with "pvusb attach --force=REASON".',
   'denied-by-rule': 'Change the rule, or give a reason with --force.',
-  'rules-invalid': 'Correct the rule at the indicated place, or give a reason with --force.',
+  'rules-invalid':
+    'Correct the line ("pvusb check" lists all that are wrong); meanwhile "pvusb attach --force=REASON" attaches.',
   'no-such-rule': 'See "pvusb assignments" and "pvusb explain" for the rules.',
   'no-such-request': 'It has been answered, or its device or guest is gone: see "pvusb requests".',
   'not-authenticated': 'Use a token made by "pvusb token", or the Unix socket of the daemon as root.',

@@ -4,7 +4,7 @@ import { Trace } from '../backend/tracer.js';
 import { openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
-import { openPlugs, openSysfs, type Sysfs } from '../sysfs/index.js';
+import { openPlugs, openSysfs, printable, type Sysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
 import { readFirewall } from './firewall-file.js';
@@ -41,14 +41,15 @@ interface RunOptions {
 export async function runBackend(options: RunOptions): Promise<void> {
   const { signal, environment, sysfsRoot = '/sys' } = options;
   const sysfs = openSysfs(sysfsRoot);
+  const virtual = await Promise.all((options.virtual ?? []).map(requireVirtual));
+  const rules = await readFirewall(options.firewall);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
       'backend-impossible',
-      'The kernel driver usbback serves the controllers of this host.',
+      'The kernel driver usbback already serves the controllers of this host.',
+      { remedy: 'Use it, or unload it (modprobe -r usbback) when no guest has a device, and try again.' },
     );
   }
-  const virtual = await Promise.all((options.virtual ?? []).map(requireVirtual));
-  const rules = await readFirewall(options.firewall);
   const stop = new AbortController();
   const machine = await openMachine(sysfs, () => stop.abort()).catch((error: unknown) => {
     if (!(error instanceof LinuxError)) throw error;
@@ -133,12 +134,19 @@ async function follow(
 async function requireVirtual(text: string) {
   const device = await parseVirtual(text).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PvusbError('invalid-argument', `The image of a virtual device cannot be opened: ${why}.`, {
-      cause,
-    });
+    throw new PvusbError(
+      'invalid-argument',
+      `The image of the virtual device "${printable(text)}" cannot be opened: ${why}.`,
+      {
+        cause,
+      },
+    );
   });
   if (device) return device;
-  throw new PvusbError('invalid-argument', `A virtual device is given as ${VIRTUAL_FORM}.`);
+  throw new PvusbError(
+    'invalid-argument',
+    `A virtual device is given as ${VIRTUAL_FORM}, not "${printable(text)}".`,
+  );
 }
 
 function nowUs(): number {

@@ -47,7 +47,8 @@ export class XenstoreError extends Error {
   /** The operation, as {@link MessageName}: `read`; or `connect`, `transaction`. */
   readonly operation: string;
   readonly path: string | undefined;
-  readonly #detail: string;
+  /** What went wrong, without operation and path. */
+  readonly detail: string;
 
   constructor(
     code: XenstoreErrorCode,
@@ -63,12 +64,12 @@ export class XenstoreError extends Error {
     this.code = code;
     this.operation = operation;
     this.path = path;
-    this.#detail = detail;
+    this.detail = detail;
   }
 
   /** The same failure, for another call that ran into it. */
   in(operation: string, path: string | undefined): XenstoreError {
-    return new XenstoreError(this.code, operation, path, this.#detail, this);
+    return new XenstoreError(this.code, operation, path, this.detail, this);
   }
 }
 

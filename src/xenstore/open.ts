@@ -56,7 +56,7 @@ async function openPath(path: string, signal: AbortSignal | undefined): Promise<
       'unreachable',
       'connect',
       undefined,
-      `cannot open ${path} (${code ?? message})`,
+      code === 'ENOENT' ? `there is no ${path}` : `cannot open ${path} (${code ?? message})`,
       error,
     );
   }

@@ -66,7 +66,7 @@ stall device=0403:* kind=vendor recipient=device value=0x0100
       ['stall colour=red', /"colour" is not one of device, class/],
       ['stall constructor=1', /"constructor" is not one of/],
       ['stall class=8', /"8" is not a valid value for class/],
-      ['stall device=46f4', /not a valid value for device/],
+      ['stall device=46f4', /"46f4" is not a valid value for device: give VVVV:PPPP or/],
       ['stall request=256', /not a valid value for request/],
       ['stall request=1e1', /not a valid value for request/],
       ['stall endpoint=0', /not a valid value for endpoint/],

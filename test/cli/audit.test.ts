@@ -67,7 +67,14 @@ describe('pvusb audit', () => {
   it('verify fails where there is none', async () => {
     const env = { PVUSB_AUDIT: '/nonexistent' };
     const { status, stdout } = await runPvusb(['audit', 'verify'], { env });
-    assert.deepEqual([status, stdout], [1, 'There is no audit log in /nonexistent.\n']);
+    assert.deepEqual(
+      [status, stdout],
+      [
+        1,
+        'There is no audit log in /nonexistent; it begins with the first change that the daemon ("pvusb serve") makes.\n',
+      ],
+    );
+    assert.equal((await runPvusb(['audit', 'show'], { env })).stdout, stdout);
     const wrong = await runPvusb(['audit', 'show'], { env: { PVUSB_AUDIT: '/dev/null' } });
     assert.equal(wrong.status, 3);
     assert.match(wrong.stderr, /^pvusb: \/dev\/null cannot be read \(ENOTDIR\)\.\n.*\(audit-failed\)\n$/);

@@ -146,7 +146,7 @@ describe('completion', () => {
     assert.deepEqual([status, stdout], [2, '']);
     assert.equal(
       stderr,
-      'pvusb: completion takes the name of a shell: bash, zsh, fish.\nSee "pvusb completion --help". (invalid-argument)\n',
+      'pvusb: completion takes bash, zsh or fish, not "powershell".\nSee "pvusb completion --help". (invalid-argument)\n',
     );
   });
 });

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -74,12 +77,23 @@ describe('problems with the host', () => {
     }
   }
 
+  it('says so when a daemon without TLS is named with https', async () => {
+    const server = createHttpServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const env = { PVUSB_HOST: `https://127.0.0.1:${port}`, PVUSB_TOKEN: 'x' };
+    const { status, stderr } = await runPvusb(['list'], { env });
+    server.close();
+    assert.equal(status, 3);
+    assert.match(stderr, /does not speak TLS \(EPROTO\)\.\nUse http:\/\/ if it is on this machine/);
+  });
+
   it('no xenstored ends with 3, and the message says where it was looked for', async () => {
     const env = { ...stage.env, XENSTORED_PATH: join(stage.dir, 'nothing') };
     for (const argv of [['devices'], ['list'], ['attach', 'u1', '4-1'], ['doctor'], ['inventory']]) {
       const { status, code, stderr } = await fails(argv, env);
       assert.deepEqual([status, code], [3, 'xenstore-unreachable']);
-      assert.ok(stderr.includes(`${stage.dir}/nothing (ENOENT)`), stderr);
+      assert.ok(stderr.includes(`Cannot connect to xenstored: there is no ${stage.dir}/nothing.\n`), stderr);
     }
   });
 
@@ -110,7 +124,7 @@ describe('problems with the host', () => {
     for (const root of [empty, join(empty, 'nothing')]) {
       const { status, code, stderr } = await fails(['devices', '--sysfs-root', root]);
       assert.deepEqual([status, code], [3, 'sysfs-missing']);
-      assert.match(stderr, /--sysfs-root/);
+      assert.match(stderr, /^pvusb: There is no sysfs: .*\n.*--sysfs-root/);
     }
     rmSync(empty, { recursive: true });
   });

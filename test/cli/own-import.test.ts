@@ -58,7 +58,7 @@ describe('import', () => {
   it('refuses what it does not know', async () => {
     const path = file('some.conf', '');
     for (const [argv, said] of [
-      [['import', 'nosuch', path], 'import takes the name of a format: usbguard, xapi; not "nosuch".'],
+      [['import', 'nosuch', path], 'import takes usbguard or xapi, not "nosuch".'],
       [['import', 'xapi', path, '--guest', '*'], '--guest takes the name or uuid of a guest, not "*".'],
       [['import', 'xapi', path, '--guest', 'u1', '--mode', 'deny'], '--mode is auto or ask, not "deny".'],
       [['import', 'xapi', path, '--mode', 'auto'], '--mode needs a guest: name it with --guest.'],

@@ -16,16 +16,37 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
   ['attach', "Missing required argument 'domain'.", 'See "pvusb attach --help".'],
   ['attach u1', "Missing required argument 'device'.", 'See "pvusb attach --help".'],
   ['attach u1 4-1 --frob', "Unknown option '--frob'.", 'See "pvusb attach --help".'],
-  ['attach u1 4-1 -c', "Option '-c, --controller <devid>' argument missing.", 'See "pvusb attach --help".'],
-  ['attach u1 4-1 -c x', '"x" is not a controller number.', 'Correct the argument.'],
-  ['attach u1 4-1 -c 0 -p 1x', '"1x" is not a port number.', 'Correct the argument.'],
-  ['controller add u1 --usb 9', 'The USB version "9" is not between 1 and 3.', 'Correct the argument.'],
+  ['attach u1 4-1 -c', "Option '-c, --controller <devid>' needs a value.", 'See "pvusb attach --help".'],
+  ['attach u1 4-1 -c x', '"x" is not a controller number.', 'See "pvusb attach --help".'],
+  ['attach u1 4-1 -c 0 -p 1x', '"1x" is not a port number.', 'See "pvusb attach --help".'],
+  [
+    'controller add u1 --usb 9',
+    'The USB version "9" is not between 1 and 3.',
+    'See "pvusb controller add --help".',
+  ],
   [
     'controller add u1 -t frob',
-    'There is no controller type "frob": auto, pv, qusb, devicemodel.',
-    'Correct the argument.',
+    'A controller\'s type is auto, pv, qusb or devicemodel, not "frob".',
+    'See "pvusb controller add --help".',
   ],
-  ['list u1 u2', "Too many arguments for 'list'. Expected 1 argument but got 2.", 'See "pvusb list --help".'],
+  ['list u1 u2', 'Unexpected argument: "u2". "pvusb list" takes 1.', 'See "pvusb list --help".'],
+  [
+    'audit show x y',
+    'Unexpected argument: "x", "y". "pvusb audit show" takes none.',
+    'See "pvusb audit show --help".',
+  ],
+  ['serve --tls-cert c.pem', '--tls-cert has no effect without --listen.', 'See "pvusb serve --help".'],
+  ['serve --group-role viewer', '--group-role has no effect without --group.', 'See "pvusb serve --help".'],
+  [
+    'serve --group g --group-role boss',
+    '--group-role takes viewer, operator or admin, not "boss".',
+    'See "pvusb serve --help".',
+  ],
+  [
+    'usbdev-attach u1 hostbus=1',
+    'hostaddr=N is missing: a device is named by hostbus=N and hostaddr=N.',
+    'See "pvusb usbdev-attach --help".',
+  ],
   ['list --json=frob', "Unknown option '--json=frob'.", 'See "pvusb list --help".'],
   ['unassign', "Missing required argument 'rule'.", 'See "pvusb unassign --help".'],
   ['controller frob', "Unknown command 'frob'.", 'See "pvusb controller --help".'],
@@ -58,11 +79,7 @@ const WRONG: readonly (readonly [command: string, message: string, remedy: strin
   ['frob --help', "Unknown command 'frob'.", 'See "pvusb --help".'],
   ['help atach', "Unknown command 'atach'.", 'Did you mean attach? See "pvusb --help".'],
   ['help controller frob', "Unknown command 'frob'.", 'See "pvusb controller --help".'],
-  [
-    'completion tcsh',
-    'completion takes the name of a shell: bash, zsh, fish.',
-    'See "pvusb completion --help".',
-  ],
+  ['completion tcsh', 'completion takes bash, zsh or fish, not "tcsh".', 'See "pvusb completion --help".'],
 ];
 
 describe('a wrong command line', () => {

@@ -131,6 +131,8 @@ describe('the commands about rules', () => {
     for (const words of [['check'], ['explain', '3-2']]) {
       const misspelt = await refused('invalid-configuration', ...words, '--rules', join(stage.dir, 'none'));
       assert.match(misspelt, /^pvusb: There is no folder .*\/none\.\nCheck the name of the folder\. /);
+      const file = await refused('invalid-configuration', ...words, '--rules', '/etc/passwd');
+      assert.match(file, /^pvusb: \/etc\/passwd is not a folder\.\n/);
     }
     const check = await stage.run('check');
     assert.equal(check.status, 1);

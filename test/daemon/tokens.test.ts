@@ -8,7 +8,6 @@ import fc from 'fast-check';
 import { addToken, openTokens } from '../../src/daemon/http/index.js';
 import { notBelieved } from '../../src/daemon/http/token-file.js';
 import { bearerIn, formatToken, newToken, parseTokens, tokenOf } from '../../src/daemon/http/tokens.js';
-import { isPvusbError } from '../../src/pvusb/index.js';
 import { runPvusb } from '../cli/stage.js';
 
 const HASH = '0'.repeat(64);
@@ -77,12 +76,15 @@ describe('the file of tokens', () => {
       const token = await addToken(path, { name: 'rack', role: 'viewer' });
       assert.equal(statSync(path).mode & 0o777, 0o600);
       assert.equal(tokenOf(await tokens(), token)?.name, 'rack');
-      await assert.rejects(addToken(path, { name: 'rack', role: 'admin' }), (error) =>
-        isPvusbError(error, 'invalid-argument'),
-      );
-      await assert.rejects(addToken(path, { name: 'a b', role: 'admin' }), (error) =>
-        isPvusbError(error, 'invalid-argument'),
-      );
+      await assert.rejects(addToken(path, { name: 'rack', role: 'admin' }), {
+        code: 'invalid-argument',
+        message: `${path} already has a token for rack.`,
+        remedy: /^Remove its line/,
+      });
+      await assert.rejects(addToken(path, { name: 'a b', role: 'admin' }), {
+        code: 'invalid-argument',
+        message: /^The name of a token has .*: not "a b"\.$/,
+      });
       for (const name of ['#rack', `x viewer ${HASH}\nevil`, `evil admin ${HASH} #`, '', 'é'])
         await assert.rejects(addToken(path, { name, role: 'admin' }), { code: 'invalid-argument' }, name);
       for (const guests of [['u1\nevil'], ['u1 #'], ['']])

@@ -98,11 +98,12 @@ describe('the file of the rules of the firewall', () => {
       [pipe, /not a regular file/],
       [folder, /not a regular file/],
       [path, /more than 1000000 bytes/],
-      [join(folder, 'none'), /cannot be read \(ENOENT\)/],
+      [join(folder, 'none'), /^There is no file .*\/none\.$/],
     ] as const) {
       const refused = await failure(() => readFirewall(name));
       assert.equal(refused.code, 'invalid-configuration');
       assert.match(refused.message, what);
+      assert.match(refused.remedy, /^Check the path/);
     }
   });
 });
@@ -114,7 +115,10 @@ describe('a host that cannot be served', () => {
     const options = { signal: new AbortController().signal, sysfsRoot: root, log: assert.fail };
     const served = await failure(() => runBackend(options));
     assert.equal(served.code, 'backend-impossible');
-    assert.match(served.message, /usbback serves/);
+    assert.match(served.message, /usbback already serves/);
+    // What is wrong in itself is refused first, on any host.
+    for (const more of [{ virtual: ['3/0/1=mouse'] }, { firewall: folder }])
+      assert.match((await failure(() => runBackend({ ...options, ...more }))).code, /^invalid-/);
     await rm(join(root, 'bus/usb/drivers/usbback'), { recursive: true });
     const wrong = await failure(() => runBackend({ ...options, virtual: ['3/0/1=mouse'] }));
     assert.equal(wrong.code, 'invalid-argument');

@@ -4,6 +4,7 @@ import { type Mode, NAMED_BY, type NamedBy } from '../../rules/index.js';
 import { printable } from '../../sysfs/index.js';
 import { act } from '../act.js';
 import { type CommonOptions, printJson } from '../context.js';
+import { orWords, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
@@ -69,7 +70,7 @@ function parseBy(text: string): readonly NamedBy[] {
   return text.split(',').map((key) => {
     const known = NAMED_BY.find((one) => one === key);
     if (known) return known;
-    throw usageError(`--by takes ${NAMED_BY.join(', ')}, not "${key}".`, 'pvusb assign');
+    throw usageError(`--by takes ${orWords(NAMED_BY)}, not ${quoteWord(key)}.`, 'pvusb assign');
   });
 }
 

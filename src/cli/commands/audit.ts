@@ -3,6 +3,7 @@ import {
   AUDIT_ROOT,
   type AuditCheck,
   type AuditFilter,
+  auditFiles,
   type ChangeLine,
   isMeant,
   readAudit,
@@ -36,8 +37,16 @@ export async function runAuditShow(terminal: Terminal, options: AuditShowOptions
       else found.push(change);
     }
   });
-  if (!json)
-    terminal.out(found.length === 0 ? 'No matching changes.\n' : formatChanges(found, terminal.columns));
+  if (json) return;
+  if (found.length > 0) return terminal.out(formatChanges(found, terminal.columns));
+  const folder = folderOf(terminal);
+  const isMissing = !terminal.daemon && (await withAudit(() => auditFiles(folder))).length === 0;
+  terminal.out(isMissing ? noLog(folder) : 'No matching changes.\n');
+}
+
+/** Who has changed things on the command line would look for them here. */
+function noLog(folder: string): string {
+  return `There is no audit log in ${printable(folder)}; it begins with the first change that the daemon ("pvusb serve") makes.\n`;
 }
 
 function changesIn(terminal: Terminal, filter: AuditFilter): AsyncIterable<ChangeLine> {
@@ -118,7 +127,7 @@ function formatChanges(changes: readonly ChangeLine[], columns: number | undefin
 
 function formatCheck(check: AuditCheck, folder: string): string {
   const { files, lines, first, last, torn, hasEarlier, isOpen, broken } = check;
-  if (files === 0) return `There is no audit log in ${printable(folder)}.\n`;
+  if (files === 0) return noLog(folder);
   if (broken) return `The audit log is broken: ${broken.file}, line ${broken.line}: ${broken.why}.\n`;
   const sentences = [
     `The audit log is intact: ${files} ${files === 1 ? 'file' : 'files'}, ${lines} lines, numbered ${first ?? 0} to ${last ?? 0}.`,

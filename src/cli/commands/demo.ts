@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addToken } from '../../daemon/index.js';
 import type { World } from '../../sim/index.js';
+import { quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import type { RunProgram } from '../served-command.js';
 import type { Terminal } from '../terminal.js';
@@ -24,7 +25,7 @@ export async function runDemo(
 ): Promise<void> {
   const port = options.port ?? `${await freePort()}`;
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
-    throw usageError(`--port takes a port, not ${port}.`, 'pvusb demo');
+    throw usageError(`--port takes a port number from 1 to 65535, not ${quoteWord(port)}.`, 'pvusb demo');
   const { simError } = await import('./sim-errors.js');
   const dir = await mkdtemp(join(tmpdir(), 'pvusb-demo-')).catch((error: unknown) => {
     throw simError(error, tmpdir());

@@ -44,15 +44,31 @@ export function formatDevices(
 ): string {
   const devices = shownDevices(inventory, options);
   if (devices.length === 0) return 'No USB device is plugged into this host.\n';
-  const cells = (cell: (device: UsbDevice) => string) => ({ cells: devices.map(cell) });
+  const whole = formatTable(columnsOf(inventory, names, devices, ({ serial }) => serial));
+  const width = options.columns ?? Number.POSITIVE_INFINITY;
+  if (whole.split('\n').every((line) => displayWidth(line) <= width)) return whole;
+  // Where there is no room for everything, a serial number has to be worth its width.
   const serials = tellingSerials(devices);
+  return formatTable(
+    columnsOf(inventory, names, devices, ({ busid }) => serials.get(busid)),
+    width,
+  );
+}
+
+function columnsOf(
+  inventory: Inventory,
+  names: UsbNames,
+  devices: readonly UsbDevice[],
+  serialOf: (device: UsbDevice) => string | undefined,
+): readonly Column[] {
+  const cells = (cell: (device: UsbDevice) => string) => ({ cells: devices.map(cell) });
   // Guests' names have to be typed, drivers' do not.
   const guests = devices.map((device) => displayWidth(describeGuests(inventory, device) ?? ''));
-  const columns: readonly Column[] = [
+  return [
     { title: 'BUSID', ...cells(({ busid }) => busid) },
     { title: 'ADDR', ...cells(({ bus, address }) => `${bus}.${address}`) },
     { title: 'ID', ...cells(({ vendorId, productId }) => `${vendorId}:${productId}`) },
-    { title: 'SERIAL', ...cells(({ busid }) => serials.get(busid) ?? ''), rank: 4 },
+    { title: 'SERIAL', ...cells((device) => serialOf(device) ?? ''), rank: 4 },
     { title: 'SPEED', ...cells(({ speedMbps }) => describeSpeed(speedMbps)), rank: 2 },
     { title: 'CLASS', ...cells(describeClass), narrowest: 6, rank: 3 },
     {
@@ -68,7 +84,6 @@ export function formatDevices(
     { title: 'NAME', ...cells((device) => describeDevice(device, names)), narrowest: 16 },
     { title: 'LISTED AS', ...cells((device) => secondName(device, names) ?? ''), rank: 1 },
   ];
-  return formatTable(columns, options.columns);
 }
 
 /** `yes`, `no (hub)`. */

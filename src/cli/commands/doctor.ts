@@ -57,13 +57,17 @@ function formatDiagnosis(diagnosis: ToldDiagnosis, fix: boolean): string {
     ...(wrong.length === 0 && !fix ? ['Nothing is wrong.\n'] : []),
     ...(notes.length === 0 ? [] : ['Notes:\n', ...notes]),
   ];
-  return [...found, fix ? formatFixed(diagnosis) : HINT, revived].join('');
+  const canFix = findings.some((finding) => isWrong(finding) || isFixable(finding));
+  return [...found, fix ? formatFixed(diagnosis) : canFix ? HINT : '', revived].join('');
 }
 
 /** A finding, and how it is fixed. */
 function formatFinding({ sentence, plan }: ToldFinding): string {
-  if (!plan || plan.steps.length === 0) return `${sentence}\n`;
-  return `${sentence}\nTo fix it: ${plan.text}\n`;
+  return isFixable({ plan }) ? `${sentence}\nTo fix it: ${plan!.text}\n` : `${sentence}\n`;
+}
+
+function isFixable({ plan }: Pick<ToldFinding, 'plan'>): boolean {
+  return plan !== undefined && plan.steps.length > 0;
 }
 
 function formatRevived({ revived }: ToldDiagnosis): string {

@@ -10,7 +10,7 @@ import {
 } from '../../rules/imports/index.js';
 import { printable } from '../../sysfs/index.js';
 import { printJson } from '../context.js';
-import { quoteWord } from '../printable.js';
+import { orWords, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import { readBytes } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
@@ -55,10 +55,7 @@ function sentencesOf({ problems, warnings, reports }: ImportedFile): string[] {
 function parseFormat(word: string): ImportFormat {
   const format = IMPORT_FORMATS.find((one) => one === word);
   if (format) return format;
-  throw usageError(
-    `import takes the name of a format: ${IMPORT_FORMATS.join(', ')}; not ${quoteWord(word)}.`,
-    'pvusb import',
-  );
+  throw usageError(`import takes ${orWords(IMPORT_FORMATS)}, not ${quoteWord(word)}.`, 'pvusb import');
 }
 
 function parseMode({ mode, guest }: ImportCommandOptions): 'auto' | 'ask' {

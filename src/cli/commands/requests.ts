@@ -4,6 +4,7 @@ import { barePlan } from '../../commands/index.js';
 import { type Busid, deviceAt, type Inventory, PvusbError } from '../../pvusb/index.js';
 import { describeDevice, printable } from '../../sysfs/index.js';
 import { type CommonOptions, formatDryRun, printJson } from '../context.js';
+import { quoteWord } from '../printable.js';
 import { daemonOf } from '../remote/address.js';
 import { follow } from '../remote/follow.js';
 import { formatTable } from '../table.js';
@@ -71,5 +72,5 @@ export async function runAnswer(
 async function requestOf(daemon: Daemon, id: string, signal: AbortSignal): Promise<AskRequest> {
   const request = (await daemon.requests({}, { signal })).find((one) => one.id === id);
   if (request) return request;
-  throw new PvusbError('no-such-request', 'No device is waiting for approval under that id.');
+  throw new PvusbError('no-such-request', `No device is waiting for approval under the id ${quoteWord(id)}.`);
 }

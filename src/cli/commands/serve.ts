@@ -1,5 +1,4 @@
 /** `pvusb serve`: the daemon, with its doors, its audit and systemd. */
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { AUDIT_ROOT, latestChanges, openAudit, openJournal, readAudit } from '../../audit/index.js';
 import {
@@ -22,10 +21,11 @@ import { takeActivation } from '../activation.js';
 import { withAudit } from '../audit-errors.js';
 import type { CommonOptions } from '../context.js';
 import { findPage } from '../page-folder.js';
-import { printableJsonLine } from '../printable.js';
+import { orWords, printableJsonLine, quoteWord } from '../printable.js';
 import { apiSocketOf } from '../remote/address.js';
 import { usageError } from '../report.js';
 import { type RunProgram, runServed } from '../served-command.js';
+import { readBytes } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 import { VERSION } from '../version.js';
 import { describeEvent } from './watch.js';
@@ -65,6 +65,7 @@ export async function runServe(
   const systemd = openNotifier(process.env, process.pid);
   const tell = (sentence: string): void => terminal.err(`pvusb: ${printable(sentence)}\n`);
   const peerOf = await loadPeerOf();
+  refuseIdle(options);
   const doors = await doorsOf(terminal, options, { activated, peerOf, tell });
   const folder = env.PVUSB_AUDIT || AUDIT_ROOT;
   const journal = await openJournal();
@@ -106,6 +107,22 @@ export async function runServe(
   }
 }
 
+/** What goes with which option: without it they would have no effect, and the daemon would not be as was meant. */
+const GOES_WITH = {
+  groupRole: ['--group-role', 'group', '--group'],
+  name: ['--name', 'listen', '--listen'],
+  tlsCert: ['--tls-cert', 'listen', '--listen'],
+  tlsKey: ['--tls-key', 'listen', '--listen'],
+  tokens: ['--tokens', 'listen', '--listen'],
+} as const satisfies Partial<Record<keyof ServeOptions, readonly [string, keyof ServeOptions, string]>>;
+
+function refuseIdle(options: ServeOptions): void {
+  for (const [name, [flag, other, otherFlag]] of Object.entries(GOES_WITH)) {
+    if (options[name as keyof typeof GOES_WITH] !== undefined && options[other] === undefined)
+      throw usageError(`${flag} has no effect without ${otherFlag}.`, 'pvusb serve');
+  }
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -138,7 +155,7 @@ async function doorsOf(terminal: Terminal, options: ServeOptions, parts: Parts):
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(options.listen) ?? [];
   if (host === undefined || Number(port) > 65_535)
     throw usageError(
-      `--listen takes an address and a port, as in 192.0.2.1:8443, not ${options.listen}.`,
+      `--listen takes an address and a port, as in 192.0.2.1:8443, not ${quoteWord(options.listen)}.`,
       'pvusb serve',
     );
   const address = host.replace(/^\[(.*)\]$/, '$1');
@@ -156,10 +173,11 @@ async function doorsOf(terminal: Terminal, options: ServeOptions, parts: Parts):
 async function groupOf({ group, groupRole = 'operator' }: ServeOptions) {
   if (group === undefined) return undefined;
   const role = ROLES.find((one) => one === groupRole);
-  if (!role) throw usageError(`--group-role takes ${ROLES.join(', ')}, not ${groupRole}.`, 'pvusb serve');
+  if (!role)
+    throw usageError(`--group-role takes ${orWords(ROLES)}, not ${quoteWord(groupRole)}.`, 'pvusb serve');
   const gid = await groupNamed(group);
   if (gid === undefined)
-    throw new PvusbError('invalid-argument', `There is no group "${printable(group)}" on this machine.`);
+    throw new PvusbError('invalid-argument', `There is no group ${quoteWord(group)} on this machine.`);
   return { gid, role };
 }
 
@@ -167,14 +185,7 @@ async function tlsOf({ tlsCert, tlsKey }: ServeOptions) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined)
     throw usageError('--tls-cert and --tls-key go together.', 'pvusb serve');
-  const read = async (path: string): Promise<Buffer> => {
-    try {
-      return await readFile(path);
-    } catch (error) {
-      throw new PvusbError('invalid-configuration', `${path} cannot be read (${messageOf(error)}).`);
-    }
-  };
-  return { cert: await read(tlsCert), key: await read(tlsKey) };
+  return { cert: await readBytes(tlsCert), key: await readBytes(tlsKey) };
 }
 
 function auditReader(folder: string): AuditReader {

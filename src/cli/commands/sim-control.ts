@@ -1,5 +1,4 @@
 /** `pvusb sim plug|unplug|kill-guest|kill-qemu`: what happens to a simulated host that runs. */
-import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
@@ -7,6 +6,7 @@ import type { ControlAnswer, ControlRequest, ControlResult } from '../../sim/ind
 import { printable } from '../../sysfs/index.js';
 import { printJson } from '../context.js';
 import { usageError } from '../report.js';
+import { readBytes } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped } from '../wording.js';
 
@@ -26,7 +26,7 @@ export async function runSimPlug(
   options: SimControlOptions,
 ): Promise<void> {
   const { into, world } = options;
-  const text = world === undefined ? undefined : await readWorldText(world);
+  const text = world === undefined ? undefined : String(await readBytes(world));
   await control(terminal, 'plug', options, { does: 'plug', device, into, world: text }, ({ busids = [] }) => {
     const [busid, ...behind] = busids;
     return `${busid} is plugged in${alsoBehind(behind)}.`;
@@ -120,13 +120,4 @@ function ask(path: string, line: string, signal: AbortSignal): Promise<string | 
       resolve(text.endsWith('\n') ? text : undefined);
     });
   });
-}
-
-async function readWorldText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const sentence = `${path} cannot be read: ${(error as Error).message}.`;
-    throw new PvusbError('invalid-configuration', sentence, { cause: error });
-  }
 }

@@ -1,11 +1,13 @@
 /** `pvusb sim`: a simulated host that every other command, and Debian's xenstore-utils, can work on. */
-import { lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
 import type { SimHost, World } from '../../sim/index.js';
 import { isXenstoreRelease, XENSTORE_RELEASES } from '../options.js';
+import { orWords, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
+import { readBytes } from '../settings-file.js';
 import type { Terminal } from '../terminal.js';
 
 /** Options of the command. */
@@ -37,8 +39,8 @@ export async function runSim(terminal: Terminal, options: SimOptions): Promise<v
   const dir = resolve(options.dir);
   const { xenstore = '4.17' } = options;
   if (!isXenstoreRelease(xenstore)) {
-    const releases = Object.keys(XENSTORE_RELEASES).join(' or ');
-    throw usageError(`--xenstore takes ${releases}, not ${xenstore}.`, 'pvusb sim');
+    const releases = orWords(Object.keys(XENSTORE_RELEASES));
+    throw usageError(`--xenstore takes ${releases}, not ${quoteWord(xenstore)}.`, 'pvusb sim');
   }
   if (Buffer.byteLength(dir) + 1 + NAME_MAX > SOCKET_PATH_MAX) {
     throw new PvusbError(
@@ -189,10 +191,11 @@ async function leave(dir: string): Promise<void> {
 /** Reads a world: one written by hand, or what "pvusb inventory" printed. */
 export async function readWorld(path: string): Promise<World> {
   const { parseWorldText, WorldError } = await import('../../sim/index.js');
+  const text = String(await readBytes(path));
   try {
-    return parseWorldText(await readFile(path, 'utf8'));
+    return parseWorldText(text);
   } catch (error) {
-    if (!(error instanceof WorldError) && !(error instanceof Error && 'code' in error)) throw error;
+    if (!(error instanceof WorldError)) throw error;
     const why = error.message.replace(/\.$/, '');
     throw new PvusbError('invalid-configuration', `${path} cannot be used as a world: ${why}.`, {
       cause: error,

@@ -2,7 +2,7 @@
 import { addToken, ROLES, TOKENS_PATH } from '../../daemon/http/index.js';
 import { printable } from '../../sysfs/index.js';
 import { type CommonOptions, printJson } from '../context.js';
-import { quoteWord } from '../printable.js';
+import { orWords, quoteWord } from '../printable.js';
 import { usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 
@@ -19,10 +19,7 @@ export async function runToken(terminal: Terminal, name: string, options: TokenO
   const { file = TOKENS_PATH, guests, devices } = options;
   const role = ROLES.find((one) => one === options.role);
   if (!role)
-    throw usageError(
-      `--role takes ${ROLES.join(', ')}, not ${quoteWord(options.role ?? '')}.`,
-      'pvusb token',
-    );
+    throw usageError(`--role takes ${orWords(ROLES)}, not ${quoteWord(options.role ?? '')}.`, 'pvusb token');
   const who = { name, role, guests: guests?.split(','), devices: devices?.split(',') };
   const token = await addToken(file, who);
   if (options.json) return printJson(terminal, { ...who, file, token });

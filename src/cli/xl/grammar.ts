@@ -6,7 +6,7 @@
 import { CONTROLLER_TYPES, PORTS_MAX, VERSION_MAX } from '../../libxl/index.js';
 import { type ControllerRequest, type ControllerType, PvusbError } from '../../pvusb/index.js';
 import { isZero, NOT_A_NUMBER, type NumberRule, parseNumber } from '../../xlcfg/index.js';
-import { quoteWord } from '../printable.js';
+import { orWords, quoteWord } from '../printable.js';
 
 /** What the value of each argument is called, be it typed as xl's or as ours (`version=9`, `--usb 9`). */
 const NOUNS: Readonly<Record<string, string>> = {
@@ -84,7 +84,7 @@ export function parseType(text: string): ControllerType | 'auto' {
   if (type) return type;
   throw new PvusbError(
     'invalid-argument',
-    `There is no controller type ${quoteWord(text)}: ${types.join(', ')}.`,
+    `A controller's type is ${orWords(types)}, not ${quoteWord(text)}.`,
   );
 }
 
@@ -105,7 +105,9 @@ export function parseDeviceSpec(args: readonly string[]): DeviceSpec {
   }
   const [hostbus, hostaddr] = [pairs.get('hostbus'), pairs.get('hostaddr')];
   if (hostbus === undefined || hostaddr === undefined) {
-    throw new PvusbError('invalid-argument', 'A device is named by hostbus=N and hostaddr=N.');
+    const missing = hostbus === undefined ? 'hostbus' : 'hostaddr';
+    const sentence = `${missing}=N is missing: a device is named by hostbus=N and hostaddr=N.`;
+    throw new PvusbError('invalid-argument', sentence);
   }
   const port = pairs.get('port');
   return {

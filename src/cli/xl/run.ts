@@ -15,7 +15,7 @@ import {
 } from '../../pvusb/index.js';
 import { printJson, withHost } from '../context.js';
 import { quoteWord } from '../printable.js';
-import { reportError, requireHere, usageError } from '../report.js';
+import { reportError, requireHere, usageError, withHelp } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { parseControllerSpec, parseDeviceSpec, parseDevid, parsePort } from './grammar.js';
 import { formatUsbList } from './list.js';
@@ -154,7 +154,7 @@ async function perform(terminal: Terminal, name: string, command: XlCommand, arg
     else terminal.out(text ?? '');
     return 0;
   } catch (error) {
-    const exitStatus = reportError(terminal, error, json);
+    const exitStatus = reportError(terminal, withHelp(error, `pvusb ${name}`), json);
     // xl has one exit status for every failure; a wrong command line and an interrupt are not among its failures.
     return isPvusbError(error, 'invalid-argument', 'aborted') ? exitStatus : 1;
   }

@@ -3,8 +3,10 @@ import type { Stats } from 'node:fs';
 import { chmod, constants, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PvusbError } from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import {
   formatToken,
+  isTokenName,
   newToken,
   type ParsedTokens,
   parseTokens,
@@ -100,6 +102,10 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
     const text = before === '' || before.endsWith('\n') ? before : `${before}\n`;
     const { problems } = parseTokens(`${text}${line}`);
     const last = text.split('\n').length;
+    if (parseTokens(text).tokens.some(({ name }) => name === who.name))
+      throw new PvusbError('invalid-argument', `${path} already has a token for ${who.name}.`, {
+        remedy: 'Remove its line to revoke that token, or choose another name.',
+      });
     const problem = problems.find((one) => one.line >= last);
     if (problem) throw new PvusbError('invalid-argument', problem.message);
     await file.appendFile(`${text.slice(before.length)}${line}\n`);
@@ -115,11 +121,19 @@ export async function addToken(path: string, who: TokenFor): Promise<string> {
 
 /** A name may look like a comment, or contain a line feed. @throws {PvusbError} `invalid-argument` */
 function requireReadable(who: TokenFor, line: string): void {
+  if (!isTokenName(who.name))
+    throw new PvusbError(
+      'invalid-argument',
+      `The name of a token has letters, digits and ._@-, at most 64 characters: not "${printable(who.name)}".`,
+    );
   const { tokens, problems } = parseTokens(line);
   const textOf = ({ name, role, guests, devices }: TokenFor): string =>
     JSON.stringify([name, role, guests, devices]);
   if (problems.length === 0 && tokens.map(textOf).join() === textOf(who)) return;
-  throw new PvusbError('invalid-argument', problems[0]?.message ?? 'A name contains a blank or a "#".');
+  throw new PvusbError(
+    'invalid-argument',
+    problems[0]?.message ?? 'The name of a guest or device contains a blank or a "#".',
+  );
 }
 
 function codeOf(error: unknown): string {

@@ -53,6 +53,11 @@ export function parseTokens(untrustedText: string): ParsedTokens {
   return { tokens, problems };
 }
 
+/** Whether somebody can have this name in a file of tokens. */
+export function isTokenName(untrustedName: string): boolean {
+  return NAME.test(untrustedName);
+}
+
 /** A token, or what is wrong: no word of the line, since it may be a secret. */
 function parseLine([name = '', role = '', sha256 = '', ...rest]: readonly string[]): Token | string {
   if (!NAME.test(name)) return 'The name has letters, digits and ._@-, at most 64 characters.';

@@ -4,7 +4,7 @@ import { RuleFilesError } from '../../policy/errors.js';
 import { isQmpError, QmpError } from '../../qmp/errors.js';
 import { QuiescedFilesError } from '../../quiesced/errors.js';
 import { SysfsError } from '../../sysfs/errors.js';
-import { causeCode, XenstoreError } from '../../xenstore/errors.js';
+import { causeCode, isXenstoreError, XenstoreError } from '../../xenstore/errors.js';
 import { PvusbError, type PvusbErrorCode, type Where } from './errors.js';
 
 /** The facts of a commit did not hold: another program has changed the host since it was observed. */
@@ -33,6 +33,10 @@ export function toPvusbError(error: unknown, { doing, where = {}, signal }: Doin
   const make = (code: PvusbErrorCode, sentence: string): PvusbError =>
     new PvusbError(code, sentence, { where, cause: error });
   if (signal?.aborted && error === signal.reason) return make('aborted', `Interrupted while ${doing}.`);
+  if (isXenstoreError(error, 'unreachable'))
+    return make(xenstoreCode(error), `Cannot connect to xenstored: ${error.detail}.`);
+  if (error instanceof SysfsError && error.code === 'no-sysfs')
+    return make('sysfs-missing', 'There is no sysfs: its folder bus/usb/devices is missing.');
   const sentence = `${error instanceof Error ? error.message : String(error)}, while ${doing}.`;
   if (error instanceof XenstoreError) return make(xenstoreCode(error), sentence);
   if (error instanceof SysfsError) return make(sysfsCode(error), sentence);
@@ -93,7 +97,6 @@ function xenstoreCode(error: XenstoreError): PvusbErrorCode {
 }
 
 function sysfsCode(error: SysfsError): PvusbErrorCode {
-  if (error.code === 'no-sysfs') return 'sysfs-missing';
   if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') return 'sysfs-denied';
   return 'sysfs-failed';
 }

@@ -58,13 +58,21 @@ export interface FoundDevice extends Omit<WantedDevice, 'device'> {
   readonly identity: string;
 }
 
+/** What to do where nothing would be taken away anyway. */
+const RULES_ONLY =
+  'Add usbctrl and usbdev to the file (empty lists for none), or name the domain and no file: then only the rules count.';
+
 /**
  * Refuses a configuration that is not meant for this domain: one for another domain, or one that is not about USB and
  * would strip it.
  *
  * @throws {PvusbError} `other-domain`, `no-usb-settings`
  */
-export function requireMeant(domain: Domain, wanted: WantedUsb, { takesAll = false }: ApplyRules): void {
+export function requireMeant(
+  domain: Domain,
+  wanted: WantedUsb,
+  { takesAll = false, addsOnly = false }: ApplyRules,
+): void {
   const { domid, name } = domain;
   const { said = 'The configuration', controllers, devices } = wanted;
   if (name !== undefined && wanted.name !== undefined && wanted.name !== name) {
@@ -73,7 +81,10 @@ export function requireMeant(domain: Domain, wanted: WantedUsb, { takesAll = fal
   }
   if (takesAll || controllers !== undefined || devices !== undefined) return;
   const sentence = `${said} names neither USB controllers (usbctrl) nor devices (usbdev) for ${labelDomain(domain)}.`;
-  throw new PvusbError('no-usb-settings', sentence, { where: { domid } });
+  throw new PvusbError('no-usb-settings', sentence, {
+    where: { domid },
+    ...(addsOnly ? { remedy: RULES_ONLY } : {}),
+  });
 }
 
 /**

@@ -84,6 +84,9 @@ describe('a configuration that is not meant for the domain', () => {
     await attachDevice(lab.host, { domain: 1, device: '4-1' });
     const usb = parseLibxlUsb('{ "c_info": { "name": "u1" }, "b_info": {} }');
     assert.equal((await failure(() => applyUsb(lab.host, { domain: 1, usb }))).code, 'no-usb-settings');
+    // Who only adds can do without the file.
+    const prepared = await failure(() => prepareDomain(lab.host, { domain: 1, usb }, { withinMs: 0 }));
+    assert.match(prepared.remedy, /or name the domain and no file: then only the rules count\.$/);
     const other = parseLibxlUsb(
       '[{ "domid": 1, "config": { "c_info": { "name": "u2" }, "usbdevs": [] } }]',
       1,

@@ -27,6 +27,7 @@ import {
   releaseDomain,
   removeController,
 } from '../../../pvusb/index.js';
+import { printable } from '../../../sysfs/index.js';
 import {
   requireRole,
   requireTouch,
@@ -141,7 +142,11 @@ export const CHANGING: { readonly [Name in ChangingName]: Handler<Name> } = {
     const { parts, request, actor, signal } = ask;
     const { id, grant, dryRun = false } = request;
     const waiting = parts.service.requests.find((one) => one.id === id);
-    if (!waiting) throw new PvusbError('no-such-request', 'No device is waiting for approval under that id.');
+    if (!waiting)
+      throw new PvusbError(
+        'no-such-request',
+        `No device is waiting for approval under the id "${printable(id)}".`,
+      );
     const { busid, domid } = waiting;
     const touches = (seen: Inventory): Touched => {
       const guest = domainAt(seen, domid);
