@@ -166,6 +166,13 @@ export class Controller implements PortOwner, RequestHandler {
     if (this.#ports.get(port.number) !== port) return;
     this.#endAll(port);
     this.#transfers.abandon(port);
+    // A call that is in it ends first: whoever hears that it is gone closes it.
+    if (port.isBusy) void this.#quiet(port).then(() => this.#forget(port));
+    else this.#forget(port);
+  }
+
+  #forget(port: Port): void {
+    if (this.#ports.get(port.number) !== port) return;
     this.#ports.delete(port.number);
     // Its URBs are answered before the guest hears that it is gone.
     this.#settle();
