@@ -31,6 +31,8 @@ export class PortServer {
   #pluggedInto: Controller | undefined;
   /** Of the device that was approved by attaching it: what is plugged in later under its name must be the same. */
   #fingerprint: number | undefined;
+  /** Something was plugged in while a device was open: perhaps that one, whose end is not noticed yet. */
+  #isPluggedSince = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(parts: PortParts) {
@@ -51,7 +53,8 @@ export class PortServer {
         if (isNew) await this.#parts.show('', '');
         return;
       }
-      if (!this.#device && (isNew || again)) await this.#open(isNew);
+      if (this.#device) this.#isPluggedSince ||= again;
+      else if (isNew || again) await this.#open(isNew);
       await this.#plug();
     });
   }
@@ -74,6 +77,9 @@ export class PortServer {
       this.#pluggedInto = undefined;
       await this.#close();
       await this.#show(PortState.failed, 'it has been pulled out');
+      if (!this.#isPluggedSince) return;
+      await this.#open(false);
+      await this.#plug();
     });
   }
 
@@ -94,6 +100,7 @@ export class PortServer {
   async #open(isNew: boolean): Promise<void> {
     const { number, open, home, log } = this.#parts;
     if (isNew) this.#fingerprint = undefined;
+    this.#isPluggedSince = false;
     try {
       const device = await open(this.#name);
       const shown = showDevice(device);

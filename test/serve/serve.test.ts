@@ -90,6 +90,35 @@ describe('the backend, seen from xenstore', () => {
     assert.equal(await host.portState(1, 0, 1), '2');
   });
 
+  it('opens a device again that was replugged before its guest has connected', async () => {
+    await using host = await ServedHost.create();
+    const server = await host.serve();
+    const [back, front] = [`${BACKEND.slice(0, -1)}5`, '/local/domain/1/device/vusb/5'];
+    const write = async (path: string, nodes: Readonly<Record<string, string>>): Promise<void> => {
+      for (const [key, value] of Object.entries(nodes)) await host.client.write(`${path}/${key}`, value);
+    };
+    await write(front, { state: '1' });
+    await write(back, {
+      online: '1',
+      type: 'pv',
+      'num-ports': '2',
+      'usb-ver': '2',
+      'port/1': '4-1',
+      state: '1',
+    });
+    await host.settle();
+    assert.equal(await host.portState(1, 5, 1), '2');
+    // Nothing is heard of a device that no guest uses.
+    host.open.get('4-1')!.pullOut();
+    host.open.delete('4-1');
+    await server.plugged();
+    await write(front, { 'urb-ring-ref': '8', 'conn-ring-ref': '9', 'event-channel': '3', state: '3' });
+    await host.settle();
+    assert.equal(await host.states(1, 5), '4 3');
+    assert.equal(await host.portState(1, 5, 1), '2');
+    await (await host.guest(1, 5)).waitFor(1, true);
+  });
+
   it('is taken over after kill -9: the guest notices nothing', async () => {
     await using host = await connected();
     await host.setPort(1, 0, 1, '4-1');
