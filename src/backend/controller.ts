@@ -37,10 +37,9 @@ export class Controller implements PortOwner, RequestHandler {
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.rules = parts.rules;
-    const { domid, memory, blocks, budget, clock, tracer } = parts;
-    const [counters, wake] = [this.counters, () => this.wake()];
-    this.#transfers = new Transfers({ domid, memory, blocks, budget, counters, clock, tracer, wake });
-    this.#resets = new Resets(clock);
+    const { memory } = parts;
+    this.#transfers = new Transfers({ ...parts, counters: this.counters, wake: () => this.wake() });
+    this.#resets = new Resets(parts.clock);
     this.#requests = this.#requestsOf(new BackRing(memory.urbRing, URB_RING), []);
     this.#connections = new Connections(memory.connectionRing);
   }

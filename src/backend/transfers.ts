@@ -28,7 +28,7 @@ interface TransferParts {
   readonly budget: Budget;
   readonly counters: Counters;
   readonly clock: Clock;
-  readonly tracer: Tracer | undefined;
+  readonly tracer?: Tracer | undefined;
   /** There is work that nothing from outside will start. */
   readonly wake: () => void;
 }
