@@ -1,12 +1,6 @@
 /** One controller, from its backend directory to the guest: the backend's half of the xenbus handshake. */
-import type { Clock } from '../async/index.js';
-import type { Blocks } from '../backend/blocks.js';
-import type { LentDevice } from '../backend/boundary.js';
-import type { Budget } from '../backend/budget.js';
 import { Controller } from '../backend/controller.js';
-import type { FirewallRule } from '../backend/firewall.js';
 import { Journal } from '../backend/journal.js';
-import type { Tracer } from '../backend/transfers.js';
 import { XenbusState } from '../pvusb/model/inventory.js';
 import {
   backendPath,
@@ -17,25 +11,10 @@ import {
   portReasonPath,
   portStatePath,
 } from '../pvusb/model/layout.js';
-import type { Watch, XenstoreClient } from '../xenstore/index.js';
-import type { Machine, Rings } from './machine.js';
+import type { Watch } from '../xenstore/index.js';
+import type { Rings } from './machine.js';
 import { messageOf, PortServer } from './port-server.js';
-import type { Home } from './recorded.js';
-
-/** What all controllers share. */
-export interface Shared {
-  readonly client: XenstoreClient;
-  readonly home: Home;
-  readonly machine: Machine;
-  readonly blocks: Blocks;
-  readonly budget: Budget;
-  readonly rules: readonly FirewallRule[];
-  readonly clock: Clock;
-  /** A device that is only for that port, whatever its node says. */
-  readonly virtual: (domid: number, devid: number, port: number) => (() => LentDevice) | undefined;
-  readonly tracer: (domid: number) => Tracer | undefined;
-  readonly log: (message: string) => void;
-}
+import type { Shared } from './shared.js';
 
 /** A guest that comes and goes in a hurry is connected at most so often. */
 const CONNECTS_AT_ONCE = 5;
@@ -238,6 +217,7 @@ export class ControllerServer {
           home,
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
+          released: this.#shared.released,
           log: (message) => this.#log(message),
         });
       this.#ports.set(number, port);

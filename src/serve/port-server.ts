@@ -17,6 +17,8 @@ interface PortParts {
   controller(): Controller | undefined;
   /** Shows what has become of it; `''` when it names nothing. */
   show(state: PortState | '', reason: string): Promise<void>;
+  /** The device that it had can be opened again. */
+  released(): void;
   log(message: string): void;
 }
 
@@ -144,6 +146,7 @@ export class PortServer {
     // or a device that was pulled out, is no reason to leave the port as it was.
     if (isOpen) await giveBack(this.#parts.home, this.#restores).catch(this.#tell);
     this.#restores = [];
+    if (isOpen) this.#parts.released();
   }
 
   async #close(): Promise<void> {

@@ -9,9 +9,10 @@ import type { Trace } from '../backend/tracer.js';
 import { PvusbError } from '../pvusb/index.js';
 import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '../pvusb/model/layout.js';
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
-import { ControllerServer, type Shared } from './controller-server.js';
+import { ControllerServer } from './controller-server.js';
 import type { Machine } from './machine.js';
 import type { Home } from './recorded.js';
+import type { Shared } from './shared.js';
 
 /** How a backend serves. */
 interface ServerOptions {
@@ -54,6 +55,7 @@ export class BackendServer {
       clock: systemClock,
       virtual: virtual ?? (() => undefined),
       tracer: (domid) => trace?.of(domid),
+      released: () => void this.plugged(),
       log,
     };
   }
@@ -151,7 +153,7 @@ export class BackendServer {
     await Promise.all(served.map((one, at) => (alive[at] ? undefined : one.domainDied())));
   }
 
-  /** Something was plugged in or pulled out: ports whose devices were missing are looked at again. */
+  /** Something was plugged in, pulled out or released: ports whose devices were missing are looked at again. */
   async plugged(): Promise<void> {
     await Promise.all([...this.#controllers.values()].map((controller) => controller.look(true)));
   }

@@ -117,6 +117,7 @@ describe('a backend', () => {
       show: async () => {
         throw new Error('xenstored refuses');
       },
+      released: () => undefined,
       log: (message) => told.push(message),
     });
     port.progressed('configured');
@@ -140,6 +141,7 @@ describe('a backend', () => {
       home: host,
       controller: () => undefined,
       show: async (state) => void shown.push(String(state)),
+      released: () => undefined,
       log: (message) => told.push(message),
     });
     await port.follow('3-2', false);

@@ -90,6 +90,43 @@ describe('the backend, seen from xenstore', () => {
     assert.equal(await host.portState(1, 0, 1), '2');
   });
 
+  it('opens a device in its next port once it has let go of it in the one before', async () => {
+    for (const [[domid, port], [otherDomid, otherPort]] of [
+      [
+        [1, 1],
+        [1, 2],
+      ],
+      [
+        [1, 2],
+        [1, 1],
+      ],
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    ] as const) {
+      await using host = await connected();
+      await host.sim.addController(controllerOf({ domid: 2, devid: 0 }));
+      await host.setPort(domid, 0, port, '4-1');
+      const device = host.open.get('4-1')!;
+      const close = device.close;
+      let goOn = (): void => undefined;
+      device.close = async () => {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        await close();
+      };
+      await host.setPort(domid, 0, port, '');
+      await host.setPort(otherDomid, 0, otherPort, '4-1');
+      goOn();
+      await host.settle();
+      assert.equal(await host.portState(domid, 0, port), undefined);
+      assert.equal(await host.portState(otherDomid, 0, otherPort), '2', host.messages.join('\n'));
+      assert.ok((await host.guest(otherDomid)).plugged.has(otherPort));
+    }
+  });
+
   it('opens a device again that was replugged before its guest has connected', async () => {
     await using host = await ServedHost.create();
     const server = await host.serve();
