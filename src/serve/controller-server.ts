@@ -35,6 +35,7 @@ export class ControllerServer {
   #portCount = 0;
   #version = 2;
   #connects: number[] = [];
+  #isLookDue = false;
   #frontendWatch: Watch | undefined;
   #isDue = false;
   #isPlugged = false;
@@ -142,7 +143,7 @@ export class ControllerServer {
     const nowMs = clock.nowMs();
     this.#connects = this.#connects.filter((atMs) => nowMs - atMs < CONNECTS_AT_ONCE * CONNECT_EACH_MS);
     if (this.#connects.length >= CONNECTS_AT_ONCE) {
-      this.#log('the guest reconnects too often: this attempt is ignored');
+      this.#lookLater(this.#connects[0]! + CONNECTS_AT_ONCE * CONNECT_EACH_MS - nowMs);
       return;
     }
     this.#connects.push(nowMs);
@@ -165,6 +166,17 @@ export class ControllerServer {
     }
     if (!wasConnected) await this.#switch(XenbusState.connected);
     for (const port of this.#ports.values()) await port.connected();
+  }
+
+  /** The guest that waits for its answer does nothing by which it would be noticed. */
+  #lookLater(ms: number): void {
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    this.#log('the guest reconnects too often: it has to wait');
+    void this.#shared.clock.sleep(ms).then(() => {
+      this.#isLookDue = false;
+      return this.look();
+    });
   }
 
   #open(rings: Rings, wasConnected: boolean): void {

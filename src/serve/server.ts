@@ -1,5 +1,5 @@
 /** The backend as a process: follows xenstore, and serves every controller of type pv that domain 0 has. */
-import { systemClock } from '../async/index.js';
+import { type Clock, systemClock } from '../async/index.js';
 import { Blocks } from '../backend/blocks.js';
 import type { LentDevice } from '../backend/boundary.js';
 import { Budget, type Limits } from '../backend/budget.js';
@@ -23,6 +23,7 @@ interface ServerOptions {
   /** Where devices are given back to their drivers. */
   readonly sysfs: Home['sysfs'];
   readonly limits?: Limits | undefined;
+  readonly clock?: Clock | undefined;
   /** Before the usual rules. */
   readonly rules?: readonly FirewallRule[] | undefined;
   readonly trace?: Trace | undefined;
@@ -43,7 +44,7 @@ export class BackendServer {
   #running: Promise<unknown> = Promise.resolve();
 
   private constructor(client: XenstoreClient, machine: Machine, options: ServerOptions) {
-    const { sysfs, limits, rules = [], trace, virtual, log } = options;
+    const { sysfs, limits, clock = systemClock, rules = [], trace, virtual, log } = options;
     this.#options = options;
     this.#shared = {
       client,
@@ -52,7 +53,7 @@ export class BackendServer {
       blocks: new Blocks(machine.memory),
       budget: new Budget(limits),
       rules: [...rules, ...DEFAULT_RULES],
-      clock: systemClock,
+      clock,
       virtual: virtual ?? (() => undefined),
       tracer: (domid) => trace?.of(domid),
       released: () => void this.plugged(),

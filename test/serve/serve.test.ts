@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GuestStorage } from '../../src/sim/frontend/index.js';
 import { controllerOf, failure } from '../core/support/test-host.js';
+import { ManualClock } from '../qmp/support.js';
 import { ServedHost } from './stage.js';
 
 const BACKEND = '/local/domain/0/backend/vusb/1/0';
@@ -214,6 +215,36 @@ describe('the backend, seen from xenstore', () => {
     await host.sim.killDomain(2, { leaveRecords: true });
     await host.settle();
     assert.equal(host.mapped.size, 0);
+  });
+
+  it('makes a guest that connects again and again wait, and then connects it', async () => {
+    await using host = await ServedHost.create();
+    const clock = new ManualClock();
+    await host.serve(clock);
+    const [back, front] = [`${BACKEND.slice(0, -1)}5`, '/local/domain/1/device/vusb/5'];
+    const rings = { 'urb-ring-ref': '8', 'conn-ring-ref': '9', 'event-channel': '3' };
+    const controller = { online: '1', type: 'pv', 'num-ports': '2', 'usb-ver': '2', state: '1' };
+    for (const [path, nodes] of [
+      [front, { ...rings, state: '1' }],
+      [back, controller],
+    ] as const)
+      for (const [key, value] of Object.entries(nodes)) await host.client.write(`${path}/${key}`, value);
+    for (let round = 0; round < 20; round++) {
+      for (const state of ['3', '6', '1']) {
+        await host.client.write(`${front}/state`, state);
+        await host.settle();
+      }
+    }
+    await host.client.write(`${front}/state`, '3');
+    await host.settle();
+    assert.equal(await host.states(1, 5), '2 3');
+    assert.deepEqual(host.messages, [
+      'controller 5 of domain 1: the guest reconnects too often: it has to wait',
+    ]);
+    await clock.advance(5_000);
+    await host.settle();
+    assert.equal(await host.states(1, 5), '4 3');
+    assert.equal(clock.sleepers, 0);
   });
 
   it('leaves alone a guest that breaks the protocol, and one that speaks another', async () => {
