@@ -1,4 +1,5 @@
 /** One controller, from its backend directory to the guest: the backend's half of the xenbus handshake. */
+import { Allowance, LINES } from '../backend/allowance.js';
 import { Controller } from '../backend/controller.js';
 import { Journal } from '../backend/journal.js';
 import { XenbusState } from '../pvusb/model/inventory.js';
@@ -35,6 +36,7 @@ export class ControllerServer {
   #portCount = 0;
   #version = 2;
   #connects: number[] = [];
+  readonly #lines: Allowance;
   #isLookDue = false;
   #frontendWatch: Watch | undefined;
   #isDue = false;
@@ -45,6 +47,7 @@ export class ControllerServer {
 
   constructor(shared: Shared, domid: number, devid: number) {
     this.#shared = shared;
+    this.#lines = new Allowance(shared.clock, LINES);
     this.domid = domid;
     this.devid = devid;
     this.#path = backendPath({ domid, devid }, 'vusb');
@@ -152,7 +155,7 @@ export class ControllerServer {
     const untrusted = await client.readMany(keys.map((key) => `${frontend}/${key}`));
     const [urbRef, connectionRef, eventChannel] = untrusted.map(parseNumber);
     if (urbRef === undefined || connectionRef === undefined || eventChannel === undefined) {
-      this.#log('the guest speaks another protocol: it has no PVUSB rings');
+      this.#logOfGuest('the guest speaks another protocol: it has no PVUSB rings');
       return;
     }
     const rings = { urbRef, connectionRef, eventChannel };
@@ -160,7 +163,7 @@ export class ControllerServer {
     try {
       this.#open(rings, wasConnected);
     } catch (error) {
-      this.#log(`the guest cannot be connected: ${messageOf(error)}`);
+      this.#logOfGuest(`the guest cannot be connected: ${messageOf(error)}`);
       await this.#switch(XenbusState.closing);
       return;
     }
@@ -172,7 +175,7 @@ export class ControllerServer {
   #lookLater(ms: number): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    this.#log('the guest reconnects too often: it has to wait');
+    this.#logOfGuest('the guest reconnects too often: it has to wait');
     void this.#shared.clock.sleep(ms).then(() => {
       this.#isLookDue = false;
       return this.look();
@@ -192,11 +195,11 @@ export class ControllerServer {
       ...{ blocks, budget, rules, clock, tracer: tracer(domid) },
       listener: {
         broken: (reason) => {
-          this.#log(`the guest is disconnected: ${reason}`);
+          this.#logOfGuest(`the guest is disconnected: ${reason}`);
           this.#disconnect(XenbusState.closing).catch((error: unknown) => this.#log(messageOf(error)));
         },
         portChanged: (port, progress) => this.#ports.get(port)?.progressed(progress),
-        log: (message) => this.#log(message),
+        log: (message) => this.#logOfGuest(message),
       },
     });
     this.#controller = controller;
@@ -284,6 +287,11 @@ export class ControllerServer {
   async domainDied(): Promise<void> {
     this.#isDead = true;
     await this.#letGo();
+  }
+
+  /** What a guest causes: it fills no log. */
+  #logOfGuest(message: string): void {
+    if (this.#lines.take()) this.#log(message);
   }
 
   #log(message: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { GuestStorage } from '../../src/sim/frontend/index.js';
 import { controllerOf, failure } from '../core/support/test-host.js';
 import { ManualClock } from '../qmp/support.js';
@@ -245,6 +246,29 @@ describe('the backend, seen from xenstore', () => {
     await host.settle();
     assert.equal(await host.states(1, 5), '4 3');
     assert.equal(clock.sleepers, 0);
+  });
+
+  it('lets no guest fill the log', async () => {
+    await using host = await ServedHost.create();
+    const clock = new ManualClock();
+    await host.serve(clock);
+    await host.sim.addController(controllerOf({ domid: 1, devid: 0 }));
+    await host.settle();
+    const { hcd } = await host.guest(1);
+    const refused = new Uint32Array(37);
+    const flood = async (): Promise<number> => {
+      const before = host.messages.length;
+      for (let round = 0; round < 100; round++) {
+        hcd.sendRaw(refused);
+        for (let turn = 0; turn < 4; turn++) await setImmediate();
+      }
+      return host.messages.length - before;
+    };
+    assert.equal(await flood(), 50);
+    assert.equal(await flood(), 0);
+    await clock.advance(20_000);
+    assert.equal(await flood(), 2);
+    assert.match(host.messages.at(-1)!, /request 0 is refused: port 0 does not exist/);
   });
 
   it('leaves alone a guest that breaks the protocol, and one that speaks another', async () => {
