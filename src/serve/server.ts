@@ -11,6 +11,7 @@ import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
 import { ControllerServer } from './controller-server.js';
 import type { Machine } from './machine.js';
+import { messageOf } from './port-server.js';
 import type { Home } from './recorded.js';
 import type { Shared } from './shared.js';
 
@@ -75,7 +76,7 @@ export class BackendServer {
     await server.#announce();
     const [controllers, deaths] = await Promise.all([client.watch(ROOT), client.watch('@releaseDomain')]);
     server.#watches.push(controllers, deaths);
-    await server.#lookAt([ROOT]);
+    await Promise.all(await server.#lookAt([ROOT]));
     server.#running = Promise.all([
       server.#follow(controllers, (paths) => server.#lookAt(paths)),
       server.#follow(deaths, () => server.#lookForDeaths()),
@@ -105,7 +106,8 @@ export class BackendServer {
     return this.#running;
   }
 
-  async #follow(watch: Watch, look: (paths: readonly string[]) => Promise<void>): Promise<void> {
+  /** What comes of a look is not waited for: the device of one guest must not keep the others. */
+  async #follow(watch: Watch, look: (paths: readonly string[]) => Promise<unknown>): Promise<void> {
     try {
       for await (const paths of watch) await look(paths);
     } catch (error) {
@@ -113,7 +115,8 @@ export class BackendServer {
     }
   }
 
-  async #lookAt(paths: readonly string[]): Promise<void> {
+  /** @returns what resolves as each controller has been looked at */
+  async #lookAt(paths: readonly string[]): Promise<Promise<void>[]> {
     const named = new Set<string>();
     let isVague = false;
     for (const path of paths) {
@@ -122,7 +125,7 @@ export class BackendServer {
       else isVague = true;
     }
     if (isVague) for (const key of [...(await this.#existing()), ...this.#controllers.keys()]) named.add(key);
-    await Promise.all([...named].map((key) => this.#lookAtOne(key)));
+    return [...named].map((key) => this.#lookAtOne(key));
   }
 
   async #existing(): Promise<string[]> {
@@ -147,11 +150,12 @@ export class BackendServer {
     }
   }
 
-  async #lookForDeaths(): Promise<void> {
-    const { client } = this.#shared;
+  async #lookForDeaths(): Promise<unknown> {
+    const { client, log } = this.#shared;
     const served = [...this.#controllers.values()].filter(({ engine }) => engine);
     const alive = await Promise.all(served.map(({ domid }) => client.isIntroduced(domid)));
-    await Promise.all(served.map((one, at) => (alive[at] ? undefined : one.domainDied())));
+    const dead = served.filter((_, at) => !alive[at]);
+    return dead.map((one) => one.domainDied().catch((error: unknown) => log(messageOf(error))));
   }
 
   /** Something was plugged in, pulled out or released: ports whose devices were missing are looked at again. */

@@ -13,7 +13,8 @@ import { labWorld, SimHost } from '../../src/sim/index.js';
 import { parseBusid, parseInterfaceId } from '../../src/sysfs/index.js';
 import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
-import { failure } from '../core/support/test-host.js';
+import { controllerOf, failure } from '../core/support/test-host.js';
+import { ServedHost } from './stage.js';
 
 const ROOT = '/local/domain/0/backend/vusb';
 const BACKEND = `${ROOT}/1/0`;
@@ -33,6 +34,32 @@ const MACHINE: Machine = {
 };
 
 describe('a backend', () => {
+  it('serves other guests while it waits for the device of one', async () => {
+    await using host = await ServedHost.create();
+    await host.serve();
+    for (const domid of [1, 2]) await host.sim.addController(controllerOf({ domid, devid: 0 }));
+    await host.settle();
+    await host.setPort(1, 0, 1, '3-2');
+    const guest = await host.guest(1);
+    await guest.waitFor(1, true);
+    const { address } = await guest.enumerate(1);
+    let end: (errno: number) => void = () => undefined;
+    host.open.get('3-2')!.reset = () =>
+      new Promise((resolve) => {
+        end = resolve;
+      });
+    assert.ok(address > 0);
+    void guest.tryControl({ port: 1, address: 0 }, [0x80, 6, 0x100, 0], 18);
+    await host.settle();
+    await host.client.rm(BACKEND);
+    await host.setPort(2, 0, 1, '4-1');
+    assert.equal(await host.portState(2, 0, 1), '2');
+    assert.ok(host.open.has('3-2'), 'it is still being reset');
+    end(0);
+    await host.settle();
+    assert.deepEqual([...host.open.keys()], ['4-1']);
+  });
+
   it('serves a controller that is made anew before it has heard that the first one is gone', async () => {
     const sim = await SimHost.create({ ...labWorld(), usbback: false });
     const toolstack = new XenstoreClient(sim.store.connect(0));
