@@ -210,7 +210,7 @@ export class ControllerServer {
   }
 
   async #followPorts(): Promise<void> {
-    const { client, home, virtual, machine } = this.#shared;
+    const { client, virtual, machine } = this.#shared;
     const again = this.#isPlugged;
     this.#isPlugged = false;
     const paths = Array.from({ length: this.#portCount }, (_, at) => portPath(this.#path, at + 1));
@@ -227,12 +227,11 @@ export class ControllerServer {
       const port =
         known ??
         new PortServer({
+          ...this.#shared,
           number,
           open: make ? async () => make() : (busid) => machine.openDevice(busid),
-          home,
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
-          released: this.#shared.released,
           log: (message) => this.#log(message),
         });
       this.#ports.set(number, port);

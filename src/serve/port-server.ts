@@ -1,5 +1,6 @@
 /** One port of a controller: the device that its node names, opened, given to the guest, and closed again. */
 
+import type { Clock } from '../async/index.js';
 import type { LentDevice } from '../backend/boundary.js';
 import type { Controller } from '../backend/controller.js';
 import type { PortProgress } from '../backend/controller-parts.js';
@@ -13,6 +14,7 @@ interface PortParts {
   readonly number: number;
   open(name: string): Promise<LentDevice>;
   readonly home: Home;
+  readonly clock: Clock;
   /** The engine, while the guest is connected. */
   controller(): Controller | undefined;
   /** Shows what has become of it; `''` when it names nothing. */
@@ -21,6 +23,9 @@ interface PortParts {
   released(): void;
   log(message: string): void;
 }
+
+/** How often what the guest does with its device is shown at most: it decides how often that changes. */
+const PROGRESS_PAUSE_MS = 1000;
 
 /** Follows one port node. Everything happens in order: {@link PortServer.follow} waits for what was asked before. */
 export class PortServer {
@@ -35,6 +40,10 @@ export class PortServer {
   #fingerprint: number | undefined;
   /** Something was plugged in while a device was open: perhaps that one, whose end is not noticed yet. */
   #isPluggedSince = false;
+  /** What the guest has made of the device, and what of that is shown. */
+  #progress: PortProgress = 'opened';
+  #shown: PortProgress = 'opened';
+  #isPausing = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(parts: PortParts) {
@@ -69,8 +78,8 @@ export class PortServer {
   /** What the engine tells about this port. */
   progressed(progress: PortProgress | undefined): void {
     if (progress) {
-      // A guest decides when this is: what fails here must end nothing.
-      this.#show(progress === 'configured' ? PortState.configured : PortState.opened).catch(this.#tell);
+      this.#progress = progress;
+      this.#showProgress();
       return;
     }
     // Pulled out, unless we take it out ourselves.
@@ -83,6 +92,21 @@ export class PortServer {
       await this.#open(false);
       await this.#plug();
     });
+  }
+
+  #showProgress(): void {
+    if (this.#isPausing || this.#progress === this.#shown) return;
+    this.#isPausing = true;
+    const pause = (): Promise<void> => this.#parts.clock.sleep(PROGRESS_PAUSE_MS);
+    void this.#inTurn(async () => {
+      this.#shown = this.#progress;
+      if (this.#device) await this.#show(this.#shown === 'opened' ? PortState.opened : PortState.configured);
+    })
+      .then(pause)
+      .then(() => {
+        this.#isPausing = false;
+        this.#showProgress();
+      });
   }
 
   /** Gives the device back. */
@@ -114,6 +138,8 @@ export class PortServer {
       this.#fingerprint = shown.fingerprint;
       this.#device = device;
       this.#restores = await recordedRestores(home, this.#name);
+      this.#progress = 'opened';
+      this.#shown = 'opened';
       log(`port ${number}: ${this.#name} is open`);
       await this.#show(PortState.opened);
     } catch (error) {

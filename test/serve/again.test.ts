@@ -6,7 +6,7 @@ import { plainMemory } from '../../src/backend/blocks.js';
 import { JOURNAL_BYTES } from '../../src/backend/journal.js';
 import { VirtualDevice } from '../../src/backend/virtual/device.js';
 import { Keyboard } from '../../src/backend/virtual/keyboard.js';
-import { savedInterfacePath } from '../../src/pvusb/model/layout.js';
+import { PortState, savedInterfacePath } from '../../src/pvusb/model/layout.js';
 import { BackendServer, type Machine } from '../../src/serve/index.js';
 import { PortServer } from '../../src/serve/port-server.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
@@ -14,6 +14,7 @@ import { parseBusid, parseInterfaceId } from '../../src/sysfs/index.js';
 import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { controllerOf, failure } from '../core/support/test-host.js';
+import { ManualClock } from '../qmp/support.js';
 import { ServedHost } from './stage.js';
 
 const ROOT = '/local/domain/0/backend/vusb';
@@ -138,18 +139,54 @@ describe('a backend', () => {
     const sim = await SimHost.create(labWorld());
     const port = new PortServer({
       number: 3,
-      open: () => assert.fail('opened'),
+      open: async () => new VirtualDevice(new Keyboard()),
       home: hostOf(sim),
+      clock: new ManualClock(),
       controller: () => undefined,
-      show: async () => {
-        throw new Error('xenstored refuses');
+      show: async (state) => {
+        if (state === PortState.configured) throw new Error('xenstored refuses');
       },
       released: () => undefined,
       log: (message) => told.push(message),
     });
+    await port.follow('3-2', false);
     port.progressed('configured');
-    await setImmediate();
-    assert.deepEqual(told, ['port 3: xenstored refuses']);
+    await port.connected();
+    assert.deepEqual(told, ['port 3: 3-2 is open', 'port 3: xenstored refuses']);
+    await sim.close();
+  });
+
+  it('shows what a guest does with its device, but not as often as the guest likes', async () => {
+    const shown: string[] = [];
+    const sim = await SimHost.create(labWorld());
+    const clock = new ManualClock();
+    const port = new PortServer({
+      number: 3,
+      open: async () => new VirtualDevice(new Keyboard()),
+      home: hostOf(sim),
+      clock,
+      controller: () => undefined,
+      show: async (state) => void shown.push(String(state)),
+      released: () => undefined,
+      log: () => undefined,
+    });
+    await port.follow('3-2', false);
+    for (let round = 0; round < 100; round++) {
+      for (const progress of ['opened', 'configured'] as const) port.progressed(progress);
+      await port.connected();
+    }
+    assert.deepEqual(shown, ['2', '4']);
+    port.progressed('opened');
+    await clock.advance(1_000);
+    await port.connected();
+    assert.deepEqual(shown, ['2', '4', '2']);
+    port.progressed('configured');
+    await port.follow('', false);
+    await clock.advance(1_000);
+    await port.connected();
+    assert.deepEqual(shown, ['2', '4', '2', ''], 'not of a device that is not there any more');
+    await clock.advance(1_000);
+    assert.equal(clock.sleepers, 0);
     await sim.close();
   });
 
@@ -166,6 +203,7 @@ describe('a backend', () => {
       number: 1,
       open: async () => new VirtualDevice(new Keyboard()),
       home: host,
+      clock: new ManualClock(),
       controller: () => undefined,
       show: async (state) => void shown.push(String(state)),
       released: () => undefined,
