@@ -62,8 +62,10 @@ export function decideControl(view: ControlView, setup: Setup): ControlAction {
   }
   if (view.sentTo === 0) return { do: 'refuse' };
 
-  const { vendor, product } = descriptors;
-  const reason = stallReason(view.rules, { vendor, product, interfaces: active.interfaces }, setup);
+  const { vendor, product, configurations } = descriptors;
+  const possible = configurations.flatMap(({ settings }) => settings);
+  const aim = { vendor, product, interfaces: active.interfaces, possible };
+  const reason = stallReason(view.rules, aim, setup);
   if (reason !== undefined) return { do: 'stall', reason };
   return isStandard ? decideStandard(view, setup) : { do: 'pass' };
 }

@@ -1,5 +1,6 @@
 /** One virtual USB controller while its guest is connected: the engine of the backend. */
 import { BackRing, URB_RING, UsbifSpeed, UsbifStatus } from '../usbif/index.js';
+import { Allowance, RESETS } from './allowance.js';
 import type { LentDevice } from './boundary.js';
 import { Connections } from './connections.js';
 import type { ControllerParts } from './controller-parts.js';
@@ -9,7 +10,6 @@ import { EMPTY_PORT } from './journal.js';
 import { newCounters } from './metrics.js';
 import { Port, type PortOwner } from './port.js';
 import { type RequestHandler, Requests } from './requests.js';
-import { Resets } from './resets.js';
 import { showDevice } from './shown.js';
 import { Transfers } from './transfers.js';
 import type { Urb } from './urb.js';
@@ -25,7 +25,7 @@ export class Controller implements PortOwner, RequestHandler {
   readonly #parts: ControllerParts;
   readonly #transfers: Transfers;
   readonly #ports = new Map<number, Port>();
-  readonly #resets: Resets;
+  readonly #resets: Allowance;
   #requests: Requests;
   #connections: Connections;
   #isBroken = false;
@@ -37,10 +37,9 @@ export class Controller implements PortOwner, RequestHandler {
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.rules = parts.rules;
-    const { domid, memory, blocks, budget, tracer } = parts;
-    const wake = (): void => this.wake();
-    this.#transfers = new Transfers({ domid, memory, blocks, budget, counters: this.counters, tracer, wake });
-    this.#resets = new Resets(parts.clock);
+    const { memory } = parts;
+    this.#transfers = new Transfers({ ...parts, counters: this.counters, wake: () => this.wake() });
+    this.#resets = new Allowance(parts.clock, RESETS);
     this.#requests = this.#requestsOf(new BackRing(memory.urbRing, URB_RING), []);
     this.#connections = new Connections(memory.connectionRing);
   }
@@ -166,6 +165,13 @@ export class Controller implements PortOwner, RequestHandler {
     if (this.#ports.get(port.number) !== port) return;
     this.#endAll(port);
     this.#transfers.abandon(port);
+    // A call that is in it ends first: whoever hears that it is gone closes it.
+    if (port.isBusy) void this.#quiet(port).then(() => this.#forget(port));
+    else this.#forget(port);
+  }
+
+  #forget(port: Port): void {
+    if (this.#ports.get(port.number) !== port) return;
     this.#ports.delete(port.number);
     // Its URBs are answered before the guest hears that it is gone.
     this.#settle();

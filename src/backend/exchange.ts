@@ -70,8 +70,12 @@ const SETUP_BYTES = 8;
 interface Outcomes {
   /** The device has it. */
   submitted(job: Job): void;
-  /** It could not be given to the device; the errno says why. */
-  failed(wanted: Wanted, errno: number): void;
+  /**
+   * It could not be given to the device; the errno says why.
+   *
+   * @returns whether it is put off: then so are those behind it
+   */
+  failed(wanted: Wanted, errno: number): boolean;
 }
 
 /** Moves data for one controller. */
@@ -121,16 +125,18 @@ export class Exchange {
     this.#copy(list);
     const lost = prepared.map(({ firstCopy, endCopy }) => list.hasFailed(firstCopy, endCopy));
     list.clear();
+    let isPutOff = false;
     prepared.forEach((one, at) => {
       const job = lost[at] ? undefined : this.#job(one);
-      const errno = job ? job.port.device.submit(job.transfer) : Errno.invalid;
+      let errno: number = job ? Errno.noMemory : Errno.invalid;
+      if (job && !isPutOff) errno = job.port.device.submit(job.transfer);
       if (job && errno === 0) {
         this.#counters.transfers++;
         outcomes.submitted(job);
         return;
       }
       this.#blocks.give(one.block);
-      outcomes.failed(one, errno);
+      if (outcomes.failed(one, errno)) isPutOff = true;
     });
   }
 

@@ -26,11 +26,14 @@ export interface FirewallRule {
 interface Aim {
   readonly vendor: number;
   readonly product: number;
-  /** The settings of the interfaces in use. */
+  /** The settings of the interfaces in use: none while the guest has not configured it. */
   readonly interfaces: readonly AlternateSetting[];
+  /** All settings that the device has, in any configuration. */
+  readonly possible: readonly AlternateSetting[];
 }
 
 const FEATURE_REPORT = 3;
+const PRINTER = 7;
 const APPLICATION = 0xfe;
 
 /** Stalled unless a rule before allows it: what only a host may set, and what replaces the firmware of a device. */
@@ -88,24 +91,35 @@ export const DEFAULT_RULES: readonly FirewallRule[] = [
 
 /** Why a request is stalled; undefined when it may go to the device. The first rule that matches decides. */
 export function stallReason(rules: readonly FirewallRule[], aim: Aim, setup: Setup): string | undefined {
-  const { interfaces } = aim;
-  const target =
-    setup.recipient === 'interface'
-      ? interfaces.find((one) => one.interface === (setup.index & 0xff))
-      : setup.recipient === 'endpoint'
-        ? interfaces.find(({ endpoints }) =>
-            endpoints.some(({ address }) => address === (setup.index & 0x8f)),
-          )
-        : undefined;
+  const target = targetOf(aim, setup);
   const rule = rules.find((each) => each.endpoint === undefined && matches(each, aim, target, setup));
   if (rule) return rule.verdict === 'stall' ? rule.reason : undefined;
   const isForInterface = setup.recipient === 'interface' && setup.kind !== 'standard';
-  if (isForInterface && !target && interfaces.length > 0) return 'the device has no such interface';
-  return undefined;
+  return isForInterface && !target ? 'the device has no such interface in use' : undefined;
+}
+
+/** The interface that a request names, directly or by an endpoint. */
+function targetOf({ interfaces }: Aim, setup: Setup): AlternateSetting | undefined {
+  const { requestType, request, recipient, index } = setup;
+  if (recipient === 'interface') {
+    // GET_DEVICE_ID has the interface in the high byte, its setting in the low one (printer class 1.1, 4.2.1).
+    const printer =
+      requestType === 0xa1 && request === 0
+        ? interfaces.find(
+            (one) => one.class === PRINTER && one.interface === index >> 8 && one.setting === (index & 0xff),
+          )
+        : undefined;
+    return printer ?? interfaces.find((one) => one.interface === (index & 0xff));
+  }
+  if (recipient !== 'endpoint') return undefined;
+  return interfaces.find(({ endpoints }) => endpoints.some(({ address }) => address === (index & 0x8f)));
 }
 
 /** The endpoints whose transfers are stalled, and why. The first rule for an endpoint decides. */
-export function stalledEndpoints(rules: readonly FirewallRule[], aim: Aim): ReadonlyMap<number, string> {
+export function stalledEndpoints(
+  rules: readonly FirewallRule[],
+  aim: Omit<Aim, 'possible'>,
+): ReadonlyMap<number, string> {
   const stalled = new Map<number, string>();
   for (const target of aim.interfaces) {
     for (const { address } of target.endpoints) {
@@ -116,17 +130,24 @@ export function stalledEndpoints(rules: readonly FirewallRule[], aim: Aim): Read
   return stalled;
 }
 
-/** Whether a rule is about this device, and one of these interfaces. */
-function isAimedAt(rule: FirewallRule, aim: Aim, interfaces: readonly AlternateSetting[]): boolean {
-  const isOfClass =
-    (rule.class === undefined && rule.subClass === undefined && rule.protocol === undefined) ||
-    interfaces.some(
-      (one) =>
-        isSame(rule.class, one.class) &&
-        isSame(rule.subClass, one.subClass) &&
-        isSame(rule.protocol, one.protocol),
-    );
-  return isOfClass && isSame(rule.vendor, aim.vendor) && isSame(rule.product, aim.product);
+/**
+ * Whether a rule is about this device, and of these interfaces about any when it stalls, about all when it allows: of
+ * two that a request may mean, one must not open the other.
+ */
+function isAimedAt(
+  rule: FirewallRule,
+  aim: Omit<Aim, 'possible'>,
+  interfaces: readonly AlternateSetting[],
+): boolean {
+  if (!isSame(rule.vendor, aim.vendor) || !isSame(rule.product, aim.product)) return false;
+  if (rule.class === undefined && rule.subClass === undefined && rule.protocol === undefined) return true;
+  const isOfClass = (one: AlternateSetting): boolean =>
+    isSame(rule.class, one.class) &&
+    isSame(rule.subClass, one.subClass) &&
+    isSame(rule.protocol, one.protocol);
+  return rule.verdict === 'stall'
+    ? interfaces.some(isOfClass)
+    : interfaces.length > 0 && interfaces.every(isOfClass);
 }
 
 function isSame(wanted: number | string | undefined, is: number | string | undefined): boolean {
@@ -134,8 +155,10 @@ function isSame(wanted: number | string | undefined, is: number | string | undef
 }
 
 function matches(rule: FirewallRule, aim: Aim, target: AlternateSetting | undefined, setup: Setup): boolean {
-  // A class request to the device itself is one to any interface of that class.
-  const candidates = target ? [target] : setup.recipient === 'device' ? aim.interfaces : [];
+  // One that names no interface in use, as to the device itself, is for any: firmware looks at less than it should. So
+  // is one to a device that the guest has left without a configuration: the host's is still set.
+  const { interfaces, possible } = aim;
+  const candidates = target ? [target] : interfaces.length > 0 ? interfaces : possible;
   return (
     isAimedAt(rule, aim, candidates) &&
     isSame(rule.kind, setup.kind) &&

@@ -1,5 +1,5 @@
 /** Runs of bulk IN URBs of one endpoint that are one transfer for the device. */
-import type { Urb } from './urb.js';
+import { bySending, type Urb } from './urb.js';
 
 /** The most bytes of one transfer. */
 const RUN_BYTES_MAX = 1 << 20;
@@ -53,7 +53,8 @@ export class BulkInQueue {
    */
   ended(run: readonly Urb[], again: readonly Urb[], isBroken: boolean): Urb[] {
     if (run[0]?.request.shortNotOk) this.#isRunning = false;
-    this.#waiting.unshift(...again);
+    this.#waiting.push(...again);
+    this.#waiting.sort(bySending);
     if (!isBroken || !run.at(-1)?.request.shortNotOk) return [];
     const last = this.#waiting.findIndex(({ request }) => !request.shortNotOk);
     return this.#waiting.splice(0, last < 0 ? this.#waiting.length : last + 1);

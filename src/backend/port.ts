@@ -13,7 +13,7 @@ import { BulkInQueue } from './merge.js';
 import type { Shown } from './shown.js';
 import { Stalls } from './stalls.js';
 import { isPrivate } from './tracer.js';
-import type { Urb } from './urb.js';
+import { bySending, type Urb } from './urb.js';
 
 /** What a port needs from its controller. */
 export interface PortOwner {
@@ -291,7 +291,8 @@ export class Port implements Starter {
       if (this.running.has(transfer)) this.#cancel(transfer);
     }
     this.#controls.next();
-    for (const urb of this.#waiting.splice(0)) if (urb.state === 'waiting') this.start(urb);
+    const waiting = this.#waiting.splice(0).sort(bySending);
+    for (const urb of waiting) if (urb.state === 'waiting') this.start(urb);
     this.#owner.wake();
   }
 }

@@ -49,6 +49,7 @@ export class Requests {
   readonly #freeSlots: number[];
   #unlinked: { readonly slot: number; readonly id: number }[] = [];
   #isStarved = false;
+  #begun = 0;
 
   constructor(parts: RequestParts) {
     const { ring, journal, takenSlots = [] } = parts;
@@ -113,7 +114,7 @@ export class Requests {
       this.#refuse(slot, request.id, UsbifStatus.invalid);
       return;
     }
-    const urb = openUrb(slot, request);
+    const urb = openUrb(slot, this.#begun++, request);
     this.#open[slot] = urb;
     this.#parts.handler.begin(urb);
   }

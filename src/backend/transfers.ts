@@ -1,4 +1,5 @@
 /** The transfers of one controller: started as far as the budget goes, reaped, and their results dealt out. */
+import type { Clock } from '../async/index.js';
 import { UsbifStatus } from '../usbif/index.js';
 import type { Blocks } from './blocks.js';
 import type { GuestMemory, Transfer } from './boundary.js';
@@ -6,7 +7,7 @@ import type { Budget } from './budget.js';
 import { Errno, statusOf } from './errno.js';
 import { Exchange, type Job, type Result, resultOf, type Starter, type Wanted } from './exchange.js';
 import type { Counters } from './metrics.js';
-import type { Urb } from './urb.js';
+import { bySending, type Urb } from './urb.js';
 
 /** Sees URBs as they begin and end. */
 export interface Tracer {
@@ -26,19 +27,23 @@ interface TransferParts {
   readonly blocks: Blocks;
   readonly budget: Budget;
   readonly counters: Counters;
-  readonly tracer: Tracer | undefined;
+  readonly clock: Clock;
+  readonly tracer?: Tracer | undefined;
   /** There is work that nothing from outside will start. */
   readonly wake: () => void;
 }
+
+/** The pause before transfers that the kernel had no memory for are tried again, unless one ends before. */
+const MEMORY_PAUSE_MS = 50;
 
 /** Starts, reaps and ends transfers. */
 export class Transfers {
   readonly #parts: TransferParts;
   readonly #exchange: Exchange;
   #results: Result[] = [];
-  // What the kernel had no memory for.
-  #refused: Wanted[] = [];
-  #runningCount = 0;
+  // What the kernel had no memory for, and what came after it.
+  #refused: Pick<Wanted, 'port' | 'urbs'>[] = [];
+  #isRetryDue = false;
 
   constructor(parts: TransferParts) {
     this.#parts = parts;
@@ -52,15 +57,21 @@ export class Transfers {
 
   /** Starts URBs as one transfer, as soon as the guest's budget has room. */
   run(port: Starter, urbs: readonly Urb[]): void {
+    // Behind those that wait for memory: they are of the same guest, and may be for the same endpoint.
+    if (this.#refused.length > 0) this.#refused.push({ port, urbs });
+    else this.#take(port, urbs);
+  }
+
+  #take(port: Starter, urbs: readonly Urb[]): void {
     const { budget, domid, wake } = this.#parts;
     let cost = 0;
     for (const { length } of urbs) cost += length;
     const go = (): void => {
-      const waiting = urbs.filter(({ state }) => state === 'waiting');
-      if (waiting.length > 0 && !port.isBusy) this.#prepare({ port, urbs: waiting, cost });
+      if (this.#refused.length === 0 && canStart(port, urbs)) this.#prepare({ port, urbs, cost });
       else {
+        // Before others get the room.
+        port.postponed(urbs, urbs.filter(isWaiting));
         budget.give(domid, cost);
-        port.postponed(urbs, waiting);
       }
       wake();
     };
@@ -89,23 +100,44 @@ export class Transfers {
   }
 
   #submitted(job: Job): void {
-    this.#runningCount++;
     job.port.began(job);
     const { tracer } = this.#parts;
     if (tracer)
       for (const urb of job.urbs) tracer.began(urb, this.#exchange.outBytes(job, urb), job.transfer);
   }
 
-  #failed(wanted: Wanted, errno: number): void {
+  #failed(wanted: Wanted, errno: number): boolean {
     const { port, urbs, cost } = wanted;
     this.#parts.budget.give(this.#parts.domid, cost);
-    if (errno === Errno.noMemory && this.#runningCount > 0) {
+    if (errno === Errno.noMemory) {
       for (const urb of urbs) urb.state = 'waiting';
       this.#refused.push(wanted);
-      return;
+      this.#retryLater();
+      return true;
     }
     for (const urb of urbs) this.end(urb, statusOf(errno));
     port.ended(urbs, [], true);
+    return false;
+  }
+
+  /** Others use that memory too, and nothing tells when they have let go of it. */
+  #retryLater(): void {
+    if (this.#isRetryDue) return;
+    this.#isRetryDue = true;
+    void this.#parts.clock.sleep(MEMORY_PAUSE_MS).then(() => {
+      this.#isRetryDue = false;
+      this.#startRefused();
+      this.#parts.wake();
+    });
+  }
+
+  /** There may be memory now for transfers that were refused. */
+  #startRefused(): void {
+    const refused = this.#refused.splice(0).sort((one, other) => bySending(one.urbs[0]!, other.urbs[0]!));
+    for (const { port, urbs } of refused) {
+      if (canStart(port, urbs)) this.#take(port, urbs);
+      else port.postponed(urbs, urbs.filter(isWaiting));
+    }
   }
 
   /** Takes back what a device has done. */
@@ -115,7 +147,6 @@ export class Transfers {
       const job = port.running.get(transfer);
       if (!job) continue;
       port.running.delete(transfer);
-      this.#runningCount--;
       const { results, again, isBroken } = this.#exchange.deal(job);
       for (const result of results) {
         result.urb.state = 'ended';
@@ -123,17 +154,13 @@ export class Transfers {
       }
       this.#parts.budget.give(this.#parts.domid, job.cost);
       port.ended(job.urbs, again, isBroken);
-      for (const { port: other, urbs } of this.#refused.splice(0)) {
-        const waiting = urbs.filter(({ state }) => state === 'waiting');
-        if (waiting.length > 0) this.run(other, waiting);
-      }
+      this.#startRefused();
     }
   }
 
   /** Whatever a device that is gone has not given back never comes. Its memory may still be written to: it is lost. */
   abandon(port: Starter): void {
     for (const job of port.running.values()) {
-      this.#runningCount--;
       this.#parts.budget.give(this.#parts.domid, job.cost);
       for (const urb of job.urbs) this.end(urb, UsbifStatus.shutdown);
     }
@@ -157,4 +184,13 @@ export class Transfers {
     }
     this.#exchange.recycle();
   }
+}
+
+/** Whether URBs can still be the one transfer that they were put together for. */
+function canStart(port: Starter, urbs: readonly Urb[]): boolean {
+  return !port.isBusy && urbs.every(isWaiting);
+}
+
+function isWaiting({ state }: Urb): boolean {
+  return state === 'waiting';
 }

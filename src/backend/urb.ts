@@ -11,6 +11,8 @@ interface WaitingUnlink {
 export interface Urb {
   /** Its place in the journal; ids are the guest's, and can be anything. */
   readonly slot: number;
+  /** Higher than those of the URBs that were sent before it. */
+  readonly order: number;
   readonly request: DataRequest;
   /** The direction: of a control transfer with data, that of its setup packet. */
   readonly input: boolean;
@@ -30,7 +32,7 @@ export interface Urb {
 }
 
 /** Opens a URB. */
-export function openUrb(slot: number, request: DataRequest): Urb {
+export function openUrb(slot: number, order: number, request: DataRequest): Urb {
   let { input, length } = request;
   if (request.kind === 'control') {
     length = request.setup[6]! | (request.setup[7]! << 8);
@@ -40,6 +42,7 @@ export function openUrb(slot: number, request: DataRequest): Urb {
   const { address } = request;
   return {
     slot,
+    order,
     request,
     input,
     length,
@@ -50,4 +53,9 @@ export function openUrb(slot: number, request: DataRequest): Urb {
     port: 0,
     address,
   };
+}
+
+/** Compares URBs by when they were sent: what was put off goes back to its place. */
+export function bySending(one: Urb, other: Urb): number {
+  return one.order - other.order;
 }

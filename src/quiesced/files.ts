@@ -1,5 +1,6 @@
 /** The files that say what quiesced guests had: one for each, written whole and on disk before anything is taken. */
-import { constants, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { constants, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { QuiescedFilesError } from './errors.js';
 import { formatQuiesced, isToken, parseQuiesced, type QuiescedGuest } from './guest.js';
@@ -10,6 +11,10 @@ export const STATE_ROOT = '/var/lib/pvusb';
 /** Their folder below that, and how their names end. */
 const FOLDER = 'quiesced';
 const ENDING = '.json';
+
+/** How the name of a file ends that is being written, and the age from which it is what a killed process has left. */
+const BEING_WRITTEN = '~';
+const LEFTOVER_MS = 60_000;
 
 /** Nobody but root. */
 const FILE_MODE = 0o600;
@@ -62,6 +67,7 @@ export function openQuiescedFiles(root: string): QuiescedFiles {
     remove: (token) =>
       trying('removed', pathOf(token), async () => {
         await unlessAbsent(unlink(pathOf(token)), undefined);
+        await removeLeftovers(folder);
         await unlessAbsent(syncFolder(folder), undefined);
       }),
   };
@@ -76,14 +82,27 @@ async function readGuest(path: string, token: string): Promise<QuiescedGuest | u
   throw new QuiescedFilesError(`${path} is not a valid record of pvusb`);
 }
 
-/** Made beside the file, and renamed when it is on disk. What a killed process has left there is overwritten. */
+/** Made beside the file, each time under another name since others may do so too, and renamed when it is on disk. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const made = `${path}~`;
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  await using file = await open(made, flags, FILE_MODE);
-  await file.writeFile(text);
-  await file.sync();
-  await rename(made, path);
+  const made = `${path}.${randomUUID()}${BEING_WRITTEN}`;
+  await using file = await open(made, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+    await rename(made, path);
+  } catch (error) {
+    await unlink(made).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await unlessAbsent(readdir(folder), [])) {
+    if (!name.endsWith(BEING_WRITTEN)) continue;
+    const path = join(folder, name);
+    const found = await unlessAbsent(stat(path), undefined);
+    if (found && Date.now() - found.mtimeMs > LEFTOVER_MS) await unlessAbsent(unlink(path), undefined);
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {

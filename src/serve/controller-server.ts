@@ -1,12 +1,7 @@
 /** One controller, from its backend directory to the guest: the backend's half of the xenbus handshake. */
-import type { Clock } from '../async/index.js';
-import type { Blocks } from '../backend/blocks.js';
-import type { LentDevice } from '../backend/boundary.js';
-import type { Budget } from '../backend/budget.js';
+import { Allowance, LINES } from '../backend/allowance.js';
 import { Controller } from '../backend/controller.js';
-import type { FirewallRule } from '../backend/firewall.js';
 import { Journal } from '../backend/journal.js';
-import type { Tracer } from '../backend/transfers.js';
 import { XenbusState } from '../pvusb/model/inventory.js';
 import {
   backendPath,
@@ -17,25 +12,10 @@ import {
   portReasonPath,
   portStatePath,
 } from '../pvusb/model/layout.js';
-import type { Watch, XenstoreClient } from '../xenstore/index.js';
-import type { Machine, Rings } from './machine.js';
+import type { Watch } from '../xenstore/index.js';
+import type { Rings } from './machine.js';
 import { messageOf, PortServer } from './port-server.js';
-import type { Home } from './recorded.js';
-
-/** What all controllers share. */
-export interface Shared {
-  readonly client: XenstoreClient;
-  readonly home: Home;
-  readonly machine: Machine;
-  readonly blocks: Blocks;
-  readonly budget: Budget;
-  readonly rules: readonly FirewallRule[];
-  readonly clock: Clock;
-  /** A device that is only for that port, whatever its node says. */
-  readonly virtual: (domid: number, devid: number, port: number) => (() => LentDevice) | undefined;
-  readonly tracer: (domid: number) => Tracer | undefined;
-  readonly log: (message: string) => void;
-}
+import type { Shared } from './shared.js';
 
 /** A guest that comes and goes in a hurry is connected at most so often. */
 const CONNECTS_AT_ONCE = 5;
@@ -56,6 +36,8 @@ export class ControllerServer {
   #portCount = 0;
   #version = 2;
   #connects: number[] = [];
+  readonly #lines: Allowance;
+  #isLookDue = false;
   #frontendWatch: Watch | undefined;
   #isDue = false;
   #isPlugged = false;
@@ -65,6 +47,7 @@ export class ControllerServer {
 
   constructor(shared: Shared, domid: number, devid: number) {
     this.#shared = shared;
+    this.#lines = new Allowance(shared.clock, LINES);
     this.domid = domid;
     this.devid = devid;
     this.#path = backendPath({ domid, devid }, 'vusb');
@@ -163,7 +146,7 @@ export class ControllerServer {
     const nowMs = clock.nowMs();
     this.#connects = this.#connects.filter((atMs) => nowMs - atMs < CONNECTS_AT_ONCE * CONNECT_EACH_MS);
     if (this.#connects.length >= CONNECTS_AT_ONCE) {
-      this.#log('the guest reconnects too often: this attempt is ignored');
+      this.#lookLater(this.#connects[0]! + CONNECTS_AT_ONCE * CONNECT_EACH_MS - nowMs);
       return;
     }
     this.#connects.push(nowMs);
@@ -172,7 +155,7 @@ export class ControllerServer {
     const untrusted = await client.readMany(keys.map((key) => `${frontend}/${key}`));
     const [urbRef, connectionRef, eventChannel] = untrusted.map(parseNumber);
     if (urbRef === undefined || connectionRef === undefined || eventChannel === undefined) {
-      this.#log('the guest speaks another protocol: it has no PVUSB rings');
+      this.#logOfGuest('the guest speaks another protocol: it has no PVUSB rings');
       return;
     }
     const rings = { urbRef, connectionRef, eventChannel };
@@ -180,12 +163,23 @@ export class ControllerServer {
     try {
       this.#open(rings, wasConnected);
     } catch (error) {
-      this.#log(`the guest cannot be connected: ${messageOf(error)}`);
+      this.#logOfGuest(`the guest cannot be connected: ${messageOf(error)}`);
       await this.#switch(XenbusState.closing);
       return;
     }
     if (!wasConnected) await this.#switch(XenbusState.connected);
     for (const port of this.#ports.values()) await port.connected();
+  }
+
+  /** The guest that waits for its answer does nothing by which it would be noticed. */
+  #lookLater(ms: number): void {
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    this.#logOfGuest('the guest reconnects too often: it has to wait');
+    void this.#shared.clock.sleep(ms).then(() => {
+      this.#isLookDue = false;
+      return this.look();
+    });
   }
 
   #open(rings: Rings, wasConnected: boolean): void {
@@ -201,11 +195,11 @@ export class ControllerServer {
       ...{ blocks, budget, rules, clock, tracer: tracer(domid) },
       listener: {
         broken: (reason) => {
-          this.#log(`the guest is disconnected: ${reason}`);
+          this.#logOfGuest(`the guest is disconnected: ${reason}`);
           this.#disconnect(XenbusState.closing).catch((error: unknown) => this.#log(messageOf(error)));
         },
         portChanged: (port, progress) => this.#ports.get(port)?.progressed(progress),
-        log: (message) => this.#log(message),
+        log: (message) => this.#logOfGuest(message),
       },
     });
     this.#controller = controller;
@@ -216,7 +210,7 @@ export class ControllerServer {
   }
 
   async #followPorts(): Promise<void> {
-    const { client, home, virtual, machine } = this.#shared;
+    const { client, virtual, machine } = this.#shared;
     const again = this.#isPlugged;
     this.#isPlugged = false;
     const paths = Array.from({ length: this.#portCount }, (_, at) => portPath(this.#path, at + 1));
@@ -233,9 +227,9 @@ export class ControllerServer {
       const port =
         known ??
         new PortServer({
+          ...this.#shared,
           number,
           open: make ? async () => make() : (busid) => machine.openDevice(busid),
-          home,
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
           log: (message) => this.#log(message),
@@ -292,6 +286,11 @@ export class ControllerServer {
   async domainDied(): Promise<void> {
     this.#isDead = true;
     await this.#letGo();
+  }
+
+  /** What a guest causes: it fills no log. */
+  #logOfGuest(message: string): void {
+    if (this.#lines.take()) this.#log(message);
   }
 
   #log(message: string): void {

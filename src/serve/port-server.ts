@@ -1,5 +1,6 @@
 /** One port of a controller: the device that its node names, opened, given to the guest, and closed again. */
 
+import type { Clock } from '../async/index.js';
 import type { LentDevice } from '../backend/boundary.js';
 import type { Controller } from '../backend/controller.js';
 import type { PortProgress } from '../backend/controller-parts.js';
@@ -13,12 +14,18 @@ interface PortParts {
   readonly number: number;
   open(name: string): Promise<LentDevice>;
   readonly home: Home;
+  readonly clock: Clock;
   /** The engine, while the guest is connected. */
   controller(): Controller | undefined;
   /** Shows what has become of it; `''` when it names nothing. */
   show(state: PortState | '', reason: string): Promise<void>;
+  /** The device that it had can be opened again. */
+  released(): void;
   log(message: string): void;
 }
+
+/** How often what the guest does with its device is shown at most: it decides how often that changes. */
+const PROGRESS_PAUSE_MS = 1000;
 
 /** Follows one port node. Everything happens in order: {@link PortServer.follow} waits for what was asked before. */
 export class PortServer {
@@ -31,6 +38,12 @@ export class PortServer {
   #pluggedInto: Controller | undefined;
   /** Of the device that was approved by attaching it: what is plugged in later under its name must be the same. */
   #fingerprint: number | undefined;
+  /** Something was plugged in while a device was open: perhaps that one, whose end is not noticed yet. */
+  #isPluggedSince = false;
+  /** What the guest has made of the device, and what of that is shown. */
+  #progress: PortProgress = 'opened';
+  #shown: PortProgress = 'opened';
+  #isPausing = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(parts: PortParts) {
@@ -51,7 +64,8 @@ export class PortServer {
         if (isNew) await this.#parts.show('', '');
         return;
       }
-      if (!this.#device && (isNew || again)) await this.#open(isNew);
+      if (this.#device) this.#isPluggedSince ||= again;
+      else if (isNew || again) await this.#open(isNew);
       await this.#plug();
     });
   }
@@ -64,8 +78,8 @@ export class PortServer {
   /** What the engine tells about this port. */
   progressed(progress: PortProgress | undefined): void {
     if (progress) {
-      // A guest decides when this is: what fails here must end nothing.
-      this.#show(progress === 'configured' ? PortState.configured : PortState.opened).catch(this.#tell);
+      this.#progress = progress;
+      this.#showProgress();
       return;
     }
     // Pulled out, unless we take it out ourselves.
@@ -74,7 +88,25 @@ export class PortServer {
       this.#pluggedInto = undefined;
       await this.#close();
       await this.#show(PortState.failed, 'it has been pulled out');
+      if (!this.#isPluggedSince) return;
+      await this.#open(false);
+      await this.#plug();
     });
+  }
+
+  #showProgress(): void {
+    if (this.#isPausing || this.#progress === this.#shown) return;
+    this.#isPausing = true;
+    const pause = (): Promise<void> => this.#parts.clock.sleep(PROGRESS_PAUSE_MS);
+    void this.#inTurn(async () => {
+      this.#shown = this.#progress;
+      if (this.#device) await this.#show(this.#shown === 'opened' ? PortState.opened : PortState.configured);
+    })
+      .then(pause)
+      .then(() => {
+        this.#isPausing = false;
+        this.#showProgress();
+      });
   }
 
   /** Gives the device back. */
@@ -94,6 +126,7 @@ export class PortServer {
   async #open(isNew: boolean): Promise<void> {
     const { number, open, home, log } = this.#parts;
     if (isNew) this.#fingerprint = undefined;
+    this.#isPluggedSince = false;
     try {
       const device = await open(this.#name);
       const shown = showDevice(device);
@@ -105,6 +138,8 @@ export class PortServer {
       this.#fingerprint = shown.fingerprint;
       this.#device = device;
       this.#restores = await recordedRestores(home, this.#name);
+      this.#progress = 'opened';
+      this.#shown = 'opened';
       log(`port ${number}: ${this.#name} is open`);
       await this.#show(PortState.opened);
     } catch (error) {
@@ -137,6 +172,7 @@ export class PortServer {
     // or a device that was pulled out, is no reason to leave the port as it was.
     if (isOpen) await giveBack(this.#parts.home, this.#restores).catch(this.#tell);
     this.#restores = [];
+    if (isOpen) this.#parts.released();
   }
 
   async #close(): Promise<void> {

@@ -117,7 +117,7 @@ async function follow(
 ): Promise<void> {
   const plugs = await openPlugs(sysfsRoot);
   void (async () => {
-    while (!(await plugs.next()).done) await server.plugged();
+    while (!(await plugs.next()).done) void server.plugged();
   })().catch((error: unknown) => log(messageOf(error)));
   log('serving');
   const aborted = new Promise<void>((resolve) => {

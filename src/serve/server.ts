@@ -1,5 +1,5 @@
 /** The backend as a process: follows xenstore, and serves every controller of type pv that domain 0 has. */
-import { systemClock } from '../async/index.js';
+import { type Clock, systemClock } from '../async/index.js';
 import { Blocks } from '../backend/blocks.js';
 import type { LentDevice } from '../backend/boundary.js';
 import { Budget, type Limits } from '../backend/budget.js';
@@ -9,9 +9,11 @@ import type { Trace } from '../backend/tracer.js';
 import { PvusbError } from '../pvusb/index.js';
 import { BACKEND_ANNOUNCEMENT, backendsPath, parseNumber, sortedNumbers } from '../pvusb/model/layout.js';
 import type { Watch, XenstoreClient } from '../xenstore/index.js';
-import { ControllerServer, type Shared } from './controller-server.js';
+import { ControllerServer } from './controller-server.js';
 import type { Machine } from './machine.js';
+import { messageOf } from './port-server.js';
 import type { Home } from './recorded.js';
+import type { Shared } from './shared.js';
 
 /** How a backend serves. */
 interface ServerOptions {
@@ -22,6 +24,7 @@ interface ServerOptions {
   /** Where devices are given back to their drivers. */
   readonly sysfs: Home['sysfs'];
   readonly limits?: Limits | undefined;
+  readonly clock?: Clock | undefined;
   /** Before the usual rules. */
   readonly rules?: readonly FirewallRule[] | undefined;
   readonly trace?: Trace | undefined;
@@ -42,7 +45,7 @@ export class BackendServer {
   #running: Promise<unknown> = Promise.resolve();
 
   private constructor(client: XenstoreClient, machine: Machine, options: ServerOptions) {
-    const { sysfs, limits, rules = [], trace, virtual, log } = options;
+    const { sysfs, limits, clock = systemClock, rules = [], trace, virtual, log } = options;
     this.#options = options;
     this.#shared = {
       client,
@@ -51,9 +54,10 @@ export class BackendServer {
       blocks: new Blocks(machine.memory),
       budget: new Budget(limits),
       rules: [...rules, ...DEFAULT_RULES],
-      clock: systemClock,
+      clock,
       virtual: virtual ?? (() => undefined),
       tracer: (domid) => trace?.of(domid),
+      released: () => void this.plugged(),
       log,
     };
   }
@@ -72,7 +76,7 @@ export class BackendServer {
     await server.#announce();
     const [controllers, deaths] = await Promise.all([client.watch(ROOT), client.watch('@releaseDomain')]);
     server.#watches.push(controllers, deaths);
-    await server.#lookAt([ROOT]);
+    await Promise.all(await server.#lookAt([ROOT]));
     server.#running = Promise.all([
       server.#follow(controllers, (paths) => server.#lookAt(paths)),
       server.#follow(deaths, () => server.#lookForDeaths()),
@@ -102,7 +106,8 @@ export class BackendServer {
     return this.#running;
   }
 
-  async #follow(watch: Watch, look: (paths: readonly string[]) => Promise<void>): Promise<void> {
+  /** What comes of a look is not waited for: the device of one guest must not keep the others. */
+  async #follow(watch: Watch, look: (paths: readonly string[]) => Promise<unknown>): Promise<void> {
     try {
       for await (const paths of watch) await look(paths);
     } catch (error) {
@@ -110,7 +115,8 @@ export class BackendServer {
     }
   }
 
-  async #lookAt(paths: readonly string[]): Promise<void> {
+  /** @returns what resolves as each controller has been looked at */
+  async #lookAt(paths: readonly string[]): Promise<Promise<void>[]> {
     const named = new Set<string>();
     let isVague = false;
     for (const path of paths) {
@@ -119,7 +125,7 @@ export class BackendServer {
       else isVague = true;
     }
     if (isVague) for (const key of [...(await this.#existing()), ...this.#controllers.keys()]) named.add(key);
-    await Promise.all([...named].map((key) => this.#lookAtOne(key)));
+    return [...named].map((key) => this.#lookAtOne(key));
   }
 
   async #existing(): Promise<string[]> {
@@ -144,14 +150,15 @@ export class BackendServer {
     }
   }
 
-  async #lookForDeaths(): Promise<void> {
-    const { client } = this.#shared;
+  async #lookForDeaths(): Promise<unknown> {
+    const { client, log } = this.#shared;
     const served = [...this.#controllers.values()].filter(({ engine }) => engine);
     const alive = await Promise.all(served.map(({ domid }) => client.isIntroduced(domid)));
-    await Promise.all(served.map((one, at) => (alive[at] ? undefined : one.domainDied())));
+    const dead = served.filter((_, at) => !alive[at]);
+    return dead.map((one) => one.domainDied().catch((error: unknown) => log(messageOf(error))));
   }
 
-  /** Something was plugged in or pulled out: ports whose devices were missing are looked at again. */
+  /** Something was plugged in, pulled out or released: ports whose devices were missing are looked at again. */
   async plugged(): Promise<void> {
     await Promise.all([...this.#controllers.values()].map((controller) => controller.look(true)));
   }

@@ -173,6 +173,12 @@ describe('control requests', () => {
     assert.equal(await dfu.status([0x00, 48, 0, 0], noise(6)), -32);
     assert.equal(await dfu.status([0x21, 0x22, 0, 9]), -32, 'an interface that the device does not have');
     assert.equal(dfu.stage.controller.counters.stalled, 6);
+    assert.equal(await dfu.status([0, 9, 0, 0]), 0);
+    dfu.calls.length = 0;
+    for (const requestType of [0x20, 0x21, 0x22, 0x23]) {
+      assert.equal(await dfu.status([requestType, 0, 1000, 0]), -32, 'also when it is not configured');
+    }
+    assert.deepEqual(dfu.calls, []);
     assert.ok(dfu.stage.messages.some((message) => /DFU/.test(message)));
     const keyboard = await plugged(new Keyboard());
     assert.equal(await keyboard.status([0x21, 9, 0x300, 0], noise(8)), -32);

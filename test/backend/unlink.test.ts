@@ -158,6 +158,33 @@ for (const { name, device: make, begin } of KINDS) {
   });
 }
 
+describe('a device that is pulled out', () => {
+  it('while it is being reset is let go of when that has ended, and the guest hears of it last', async () => {
+    const stage = new Stage();
+    const virtual = new VirtualDevice(new Keyboard());
+    const device = await begun(stage, virtual);
+    const waiting = stage.guest.start(device, 0x81, new Uint8Array(8), { type: TransferType.interrupt });
+    let end: (errno: number) => void = () => undefined;
+    virtual.reset = () =>
+      new Promise((resolve) => {
+        end = resolve;
+      });
+    const reset = stage.guest.tryControl({ port: 1, address: 0 }, [0x80, 6, 0x100, 0], 18);
+    await until(() => stage.controller.ports.get(1)!.isBusy);
+    virtual.pullOut();
+    assert.equal((await waiting.done).status, SHUTDOWN);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.notEqual(stage.progress.get(1), undefined, 'whoever has it open would close it');
+    assert.ok(stage.guest.plugged.has(1));
+    end(-19);
+    assert.equal((await reset).status, SHUTDOWN);
+    await stage.guest.waitFor(1, false);
+    assert.equal(stage.progress.get(1), undefined);
+    assert.equal(stage.controller.ports.size, 0);
+    stage.check();
+  });
+});
+
 describe('a backend that is killed', () => {
   it('in the middle of reads is followed by one that goes on, and the bytes are right', async () => {
     const stage = new Stage();

@@ -1,5 +1,6 @@
 /** Who has gone away leaves nothing behind. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { apiStage, HOST, TOKENS } from './stage.js';
@@ -27,5 +28,29 @@ describe('a client that goes away', { timeout: 60_000 }, () => {
     goOn();
     await root.version();
     assert.match(await root.metrics(), /pvusb_event_streams 0\n/);
+  });
+});
+
+describe('a token that is taken out of the file', { timeout: 60_000 }, () => {
+  it('while the body of a request is awaited is refused', async () => {
+    await using stage = await apiStage();
+    let reads = 0;
+    Object.defineProperty(stage, 'tokensRead', { get: () => void reads++ });
+    const body = '{"domain":"u1","device":"4-1"}';
+    const socket = connect(stage.port, '127.0.0.1');
+    const head = [
+      'POST /api/v1/attach HTTP/1.1',
+      `Host: ${HOST}`,
+      `Authorization: Bearer ${TOKENS.admin}`,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    while (reads === 0) await new Promise((done) => setImmediate(done));
+    stage.tokens = stage.tokens.filter((line) => !line.startsWith('admin'));
+    const answered = once(socket, 'data');
+    socket.write(body);
+    assert.match(String((await answered)[0]), /^HTTP\/1.1 401 /);
+    socket.destroy();
   });
 });

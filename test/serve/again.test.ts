@@ -6,14 +6,16 @@ import { plainMemory } from '../../src/backend/blocks.js';
 import { JOURNAL_BYTES } from '../../src/backend/journal.js';
 import { VirtualDevice } from '../../src/backend/virtual/device.js';
 import { Keyboard } from '../../src/backend/virtual/keyboard.js';
-import { savedInterfacePath } from '../../src/pvusb/model/layout.js';
+import { PortState, savedInterfacePath } from '../../src/pvusb/model/layout.js';
 import { BackendServer, type Machine } from '../../src/serve/index.js';
 import { PortServer } from '../../src/serve/port-server.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
 import { parseBusid, parseInterfaceId } from '../../src/sysfs/index.js';
 import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
-import { failure } from '../core/support/test-host.js';
+import { controllerOf, failure } from '../core/support/test-host.js';
+import { ManualClock } from '../qmp/support.js';
+import { ServedHost } from './stage.js';
 
 const ROOT = '/local/domain/0/backend/vusb';
 const BACKEND = `${ROOT}/1/0`;
@@ -33,6 +35,32 @@ const MACHINE: Machine = {
 };
 
 describe('a backend', () => {
+  it('serves other guests while it waits for the device of one', async () => {
+    await using host = await ServedHost.create();
+    await host.serve();
+    for (const domid of [1, 2]) await host.sim.addController(controllerOf({ domid, devid: 0 }));
+    await host.settle();
+    await host.setPort(1, 0, 1, '3-2');
+    const guest = await host.guest(1);
+    await guest.waitFor(1, true);
+    const { address } = await guest.enumerate(1);
+    let end: (errno: number) => void = () => undefined;
+    host.open.get('3-2')!.reset = () =>
+      new Promise((resolve) => {
+        end = resolve;
+      });
+    assert.ok(address > 0);
+    void guest.tryControl({ port: 1, address: 0 }, [0x80, 6, 0x100, 0], 18);
+    await host.settle();
+    await host.client.rm(BACKEND);
+    await host.setPort(2, 0, 1, '4-1');
+    assert.equal(await host.portState(2, 0, 1), '2');
+    assert.ok(host.open.has('3-2'), 'it is still being reset');
+    end(0);
+    await host.settle();
+    assert.deepEqual([...host.open.keys()], ['4-1']);
+  });
+
   it('serves a controller that is made anew before it has heard that the first one is gone', async () => {
     const sim = await SimHost.create({ ...labWorld(), usbback: false });
     const toolstack = new XenstoreClient(sim.store.connect(0));
@@ -111,17 +139,54 @@ describe('a backend', () => {
     const sim = await SimHost.create(labWorld());
     const port = new PortServer({
       number: 3,
-      open: () => assert.fail('opened'),
+      open: async () => new VirtualDevice(new Keyboard()),
       home: hostOf(sim),
+      clock: new ManualClock(),
       controller: () => undefined,
-      show: async () => {
-        throw new Error('xenstored refuses');
+      show: async (state) => {
+        if (state === PortState.configured) throw new Error('xenstored refuses');
       },
+      released: () => undefined,
       log: (message) => told.push(message),
     });
+    await port.follow('3-2', false);
     port.progressed('configured');
-    await setImmediate();
-    assert.deepEqual(told, ['port 3: xenstored refuses']);
+    await port.connected();
+    assert.deepEqual(told, ['port 3: 3-2 is open', 'port 3: xenstored refuses']);
+    await sim.close();
+  });
+
+  it('shows what a guest does with its device, but not as often as the guest likes', async () => {
+    const shown: string[] = [];
+    const sim = await SimHost.create(labWorld());
+    const clock = new ManualClock();
+    const port = new PortServer({
+      number: 3,
+      open: async () => new VirtualDevice(new Keyboard()),
+      home: hostOf(sim),
+      clock,
+      controller: () => undefined,
+      show: async (state) => void shown.push(String(state)),
+      released: () => undefined,
+      log: () => undefined,
+    });
+    await port.follow('3-2', false);
+    for (let round = 0; round < 100; round++) {
+      for (const progress of ['opened', 'configured'] as const) port.progressed(progress);
+      await port.connected();
+    }
+    assert.deepEqual(shown, ['2', '4']);
+    port.progressed('opened');
+    await clock.advance(1_000);
+    await port.connected();
+    assert.deepEqual(shown, ['2', '4', '2']);
+    port.progressed('configured');
+    await port.follow('', false);
+    await clock.advance(1_000);
+    await port.connected();
+    assert.deepEqual(shown, ['2', '4', '2', ''], 'not of a device that is not there any more');
+    await clock.advance(1_000);
+    assert.equal(clock.sleepers, 0);
     await sim.close();
   });
 
@@ -138,8 +203,10 @@ describe('a backend', () => {
       number: 1,
       open: async () => new VirtualDevice(new Keyboard()),
       home: host,
+      clock: new ManualClock(),
       controller: () => undefined,
       show: async (state) => void shown.push(String(state)),
+      released: () => undefined,
       log: (message) => told.push(message),
     });
     await port.follow('3-2', false);

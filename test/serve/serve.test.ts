@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { GuestStorage } from '../../src/sim/frontend/index.js';
 import { controllerOf, failure } from '../core/support/test-host.js';
+import { ManualClock } from '../qmp/support.js';
 import { ServedHost } from './stage.js';
 
 const BACKEND = '/local/domain/0/backend/vusb/1/0';
@@ -90,6 +92,72 @@ describe('the backend, seen from xenstore', () => {
     assert.equal(await host.portState(1, 0, 1), '2');
   });
 
+  it('opens a device in its next port once it has let go of it in the one before', async () => {
+    for (const [[domid, port], [otherDomid, otherPort]] of [
+      [
+        [1, 1],
+        [1, 2],
+      ],
+      [
+        [1, 2],
+        [1, 1],
+      ],
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    ] as const) {
+      await using host = await connected();
+      await host.sim.addController(controllerOf({ domid: 2, devid: 0 }));
+      await host.setPort(domid, 0, port, '4-1');
+      const device = host.open.get('4-1')!;
+      const close = device.close;
+      let goOn = (): void => undefined;
+      device.close = async () => {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        await close();
+      };
+      await host.setPort(domid, 0, port, '');
+      await host.setPort(otherDomid, 0, otherPort, '4-1');
+      goOn();
+      await host.settle();
+      assert.equal(await host.portState(domid, 0, port), undefined);
+      assert.equal(await host.portState(otherDomid, 0, otherPort), '2', host.messages.join('\n'));
+      assert.ok((await host.guest(otherDomid)).plugged.has(otherPort));
+    }
+  });
+
+  it('opens a device again that was replugged before its guest has connected', async () => {
+    await using host = await ServedHost.create();
+    const server = await host.serve();
+    const [back, front] = [`${BACKEND.slice(0, -1)}5`, '/local/domain/1/device/vusb/5'];
+    const write = async (path: string, nodes: Readonly<Record<string, string>>): Promise<void> => {
+      for (const [key, value] of Object.entries(nodes)) await host.client.write(`${path}/${key}`, value);
+    };
+    await write(front, { state: '1' });
+    await write(back, {
+      online: '1',
+      type: 'pv',
+      'num-ports': '2',
+      'usb-ver': '2',
+      'port/1': '4-1',
+      state: '1',
+    });
+    await host.settle();
+    assert.equal(await host.portState(1, 5, 1), '2');
+    // Nothing is heard of a device that no guest uses.
+    host.open.get('4-1')!.pullOut();
+    host.open.delete('4-1');
+    await server.plugged();
+    await write(front, { 'urb-ring-ref': '8', 'conn-ring-ref': '9', 'event-channel': '3', state: '3' });
+    await host.settle();
+    assert.equal(await host.states(1, 5), '4 3');
+    assert.equal(await host.portState(1, 5, 1), '2');
+    await (await host.guest(1, 5)).waitFor(1, true);
+  });
+
   it('is taken over after kill -9: the guest notices nothing', async () => {
     await using host = await connected();
     await host.setPort(1, 0, 1, '4-1');
@@ -148,6 +216,59 @@ describe('the backend, seen from xenstore', () => {
     await host.sim.killDomain(2, { leaveRecords: true });
     await host.settle();
     assert.equal(host.mapped.size, 0);
+  });
+
+  it('makes a guest that connects again and again wait, and then connects it', async () => {
+    await using host = await ServedHost.create();
+    const clock = new ManualClock();
+    await host.serve(clock);
+    const [back, front] = [`${BACKEND.slice(0, -1)}5`, '/local/domain/1/device/vusb/5'];
+    const rings = { 'urb-ring-ref': '8', 'conn-ring-ref': '9', 'event-channel': '3' };
+    const controller = { online: '1', type: 'pv', 'num-ports': '2', 'usb-ver': '2', state: '1' };
+    for (const [path, nodes] of [
+      [front, { ...rings, state: '1' }],
+      [back, controller],
+    ] as const)
+      for (const [key, value] of Object.entries(nodes)) await host.client.write(`${path}/${key}`, value);
+    for (let round = 0; round < 20; round++) {
+      for (const state of ['3', '6', '1']) {
+        await host.client.write(`${front}/state`, state);
+        await host.settle();
+      }
+    }
+    await host.client.write(`${front}/state`, '3');
+    await host.settle();
+    assert.equal(await host.states(1, 5), '2 3');
+    assert.deepEqual(host.messages, [
+      'controller 5 of domain 1: the guest reconnects too often: it has to wait',
+    ]);
+    await clock.advance(5_000);
+    await host.settle();
+    assert.equal(await host.states(1, 5), '4 3');
+    assert.equal(clock.sleepers, 0);
+  });
+
+  it('lets no guest fill the log', async () => {
+    await using host = await ServedHost.create();
+    const clock = new ManualClock();
+    await host.serve(clock);
+    await host.sim.addController(controllerOf({ domid: 1, devid: 0 }));
+    await host.settle();
+    const { hcd } = await host.guest(1);
+    const refused = new Uint32Array(37);
+    const flood = async (): Promise<number> => {
+      const before = host.messages.length;
+      for (let round = 0; round < 100; round++) {
+        hcd.sendRaw(refused);
+        for (let turn = 0; turn < 4; turn++) await setImmediate();
+      }
+      return host.messages.length - before;
+    };
+    assert.equal(await flood(), 50);
+    assert.equal(await flood(), 0);
+    await clock.advance(20_000);
+    assert.equal(await flood(), 2);
+    assert.match(host.messages.at(-1)!, /request 0 is refused: port 0 does not exist/);
   });
 
   it('leaves alone a guest that breaks the protocol, and one that speaks another', async () => {

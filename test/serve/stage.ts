@@ -1,5 +1,6 @@
 /** A simulated host whose guests have PVUSB frontends in memory, served by the backend as a process would. */
 import assert from 'node:assert/strict';
+import type { Clock } from '../../src/async/index.js';
 import { plainMemory } from '../../src/backend/blocks.js';
 import type { LentDevice } from '../../src/backend/boundary.js';
 import { JOURNAL_BYTES } from '../../src/backend/journal.js';
@@ -47,10 +48,11 @@ export class ServedHost implements AsyncDisposable {
   }
 
   /** Starts the backend. */
-  async serve(): Promise<BackendServer> {
+  async serve(clock?: Clock): Promise<BackendServer> {
     this.#serverClient = new XenstoreClient(this.sim.store.connect(0));
     this.#server = await BackendServer.start(this.#serverClient, this.#machine(), {
       announcement: '4711 100',
+      clock,
       sysfs: hostOf(this.sim).sysfs,
       isAlive: async (other) => other === this.otherBackend,
       log: (message) => this.messages.push(message),

@@ -174,10 +174,12 @@ class Api {
       if (door.kind === 'tcp') requireSameOrigin(request);
       const name = routeFor(path, request.method);
       route = name;
-      const actor = await this.#actorFor(door, name, request);
+      const came = await this.#actorFor(door, name, request);
       this.#deadlines.set(socket, this.#limits.bodyMs);
       const body = await readBody(request, this.#limits.bodyBytes);
       this.#deadlines.clear(socket);
+      // A body may take its time: who has lost the token or the role meanwhile is refused.
+      const actor = body.length === 0 ? came : await this.#actorFor(door, name, request);
       const asked = parseRequest(name, query, body);
       // Its end has been told already: a stream that is opened now would never hear of it.
       if (leaving.signal.aborted) return;
