@@ -29,7 +29,7 @@ describe('pvusb quiesce and restore', () => {
     assert.match(listed[1]!, new RegExp(`^${token}  u1     1        quiesced  \\S+Z  4-1$`));
     // A note that nothing but the restore ends.
     const note = `The guest "u1" is quiesced: it gets 4-1 back when it is restored (pvusb restore ${token}).`;
-    assert.equal(await stage.done('doctor'), `Nothing is wrong.\nNotes:\n${note}\n`);
+    assert.equal((await stage.run('doctor')).stdout, `Nothing is wrong.\nNotes:\n${note}\n`);
     assert.match(await stage.done('complete', 'restore', ''), new RegExp(`^${token}\twhat u1 had\n$`));
     assert.match(
       await stage.done('restore', token, '--dry-run'),
