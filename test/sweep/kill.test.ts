@@ -9,6 +9,7 @@ import { publishStore, publishSysfs, type SimHost } from '../../src/sim/index.js
 import { startPvusb } from '../cli/program.js';
 import { driversOf } from '../core/support/invariants.js';
 import { endOf } from '../support/hang.js';
+import { TRIES_ALL } from './faults.js';
 import { invariantsOf } from './invariants-of.js';
 import { SavedFolder } from './saved-folder.js';
 import { smallWorld } from './worlds.js';
@@ -71,14 +72,18 @@ async function killed(stage: Stage, operation: Operation, moment?: Moment) {
   return { killed: end === 'SIGKILL', ...seen };
 }
 
-/** Every change of a driver or file; of the requests, those chosen are close to every one that changes something. */
+/** Of the requests, one in so many: in the first half, which only looks, and in the second. */
+const [LOOKING, CHANGING] = TRIES_ALL ? [5, 1] : [46, 17];
+
+/** Every change of a driver or file; some of the requests. */
 function momentsOf(seen: Seen): Moment[] {
   const changes = (['driver', 'file'] as const).flatMap((what) =>
     Array.from({ length: seen[what] }, (_, at): Moment => ({ what, at })),
   );
   const from = Math.floor(seen.request * 0.55);
   const requests: Moment[] = [];
-  for (let at = 0; at < seen.request; at += at < from ? 23 : 9) requests.push({ what: 'request', at });
+  for (let at = 0; at < seen.request; at += at < from ? LOOKING : CHANGING)
+    requests.push({ what: 'request', at });
   return [...changes, ...requests];
 }
 

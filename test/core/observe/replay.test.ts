@@ -150,7 +150,7 @@ describe('an inventory is simulated as it is', () => {
           await sim.close();
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 });
