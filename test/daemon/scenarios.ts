@@ -49,6 +49,9 @@ const crowd: World = shortWorld({
   controllers: [1, 2, 3, 4].map((domid) => ({ domid, devid: 0, ports: 4 })),
 });
 
+/** How many attaches at once; `CLAIMS=200` takes a while. */
+const CLAIMS = Number(process.env.CLAIMS ?? 48);
+
 /** Runs every scenario on hosts that `open` makes. */
 export function scenarios(
   open: OpenLab,
@@ -129,7 +132,7 @@ export function scenarios(
     await using running = new Running(lab);
     await running.ready();
     const asked = { what: 'attach', by: ROOT, request: {} };
-    const wishes = Array.from({ length: 48 }, (_, i) => ({
+    const wishes = Array.from({ length: CLAIMS }, (_, i) => ({
       domain: (i % 4) + 1,
       device: `1-${(i % 12) + 1}`,
       devid: 0,
