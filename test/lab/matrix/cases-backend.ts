@@ -159,7 +159,8 @@ export const backendCases: readonly Case[] = [
       assert.equal(read, written);
       await ground.pvusb('detach 4-1');
       const there = await lab.dom0(
-        `mount -o sync $(findfs LABEL=LAB0001) /mnt; md5sum < /mnt/written.bin | cut -c 1-32; rm /mnt/written.bin; umount /mnt`,
+        `until disk=$(findfs LABEL=LAB0001); do sleep 0.1; done 2> /dev/null
+         mount -o sync $disk /mnt; md5sum < /mnt/written.bin | cut -c 1-32; rm /mnt/written.bin; umount /mnt`,
       );
       assert.equal(there.stdout.trim(), written);
     },
