@@ -92,7 +92,7 @@ if (skip !== false) test('two hundred parallel attaches', { skip });
 
 for (const kind of ['c', 'o'] as const satisfies readonly DaemonKind[]) {
   describe(`from ${PROCESSES} processes on the daemon ${kind}`, { skip }, () => {
-    const many = kind === 'c' ? 200 : 50;
+    const many = kind === 'c' ? 200 : 80;
     test(`${many} attaches at once take every port once and every device at most once`, async (t) => {
       const world = crowd({ domains: 4, ports: 4, devices: 20 });
       await using lab = await openOnDaemon(kind)({ world });
