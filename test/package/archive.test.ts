@@ -101,12 +101,12 @@ describe('the bill of materials', () => {
 
     it(`names what the copyright file names, and this program: ${architecture}`, () => {
       const { components } = JSON.parse(text) as Bom;
-      const { root, program } = packaged(architecture);
+      const { root, full } = packaged(architecture);
       const copyright = readFileSync(join(root, 'usr/share/doc/pvusb/copyright'), 'utf8');
       const inside = ['commander', 'koffi', 'libgcc-s1', 'libstdc++6', 'node', 'zod'];
       assert.deepEqual(components.map(({ name }) => name).sort(), inside);
       for (const { version: of } of components) assert.ok(copyright.includes(of), of);
-      const sum = createHash('sha256').update(readFileSync(program)).digest('hex');
+      const sum = createHash('sha256').update(readFileSync(full)).digest('hex');
       assert.ok(text.includes(sum));
     });
   }

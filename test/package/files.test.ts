@@ -36,6 +36,7 @@ const FILES = [
   '/usr/share/man/man1/pvusb.1.gz',
   '/usr/share/man/man5/pvusb-rules.5.gz',
   '/usr/share/man/man8/pvusb-serve.8.gz',
+  ...['app.css', 'app.js', 'icon.svg', 'index.html'].map((name) => `/usr/share/pvusb/web/${name}`),
   '/usr/share/zsh/vendor-completions/_pvusb',
 ];
 
