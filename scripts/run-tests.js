@@ -13,17 +13,22 @@ const SLOWEST = 10;
 
 /** What takes longest starts first, and the rest fills the CPUs beside it. A file named here has a process of its own. */
 const LONGEST_FIRST = [
+  'cli',
+  'core',
+  'small',
+  'sweep/kill',
   'sweep/sweep',
   'sweep/sweep-qemu',
-  'core/cases/oxenstored',
+  'daemon',
   'core/cases/xenstored',
+  'core/cases/oxenstored',
   'core/trouble/parallel',
-  'sweep/kill',
   'cli/completion-shells',
+  'examples/examples',
+  'fuzz',
   'cli/process-terminal',
+  'qmp',
   'cli/process',
-  'core',
-  'cli',
   'sweep/random',
   'libxl/lock',
 ];
@@ -127,7 +132,9 @@ function cpuOf(main) {
 export async function runTests(names, concurrency) {
   const compiled = join(root, 'build', 'test');
   const scratch = makeScratch();
-  Object.assign(process.env, { TMPDIR: scratch, PVUSB_TEST_RUN: scratch });
+  // With room for what is new, V8 collects garbage less often: a tenth of the tests' CPU time.
+  const options = `${process.env.NODE_OPTIONS ?? ''} --max-semi-space-size=16`.trim();
+  Object.assign(process.env, { TMPDIR: scratch, PVUSB_TEST_RUN: scratch, NODE_OPTIONS: options });
   const unhooked = join(root, 'scripts', 'unhooked.js');
   const nameOf = new Map();
   for (const [key, files] of processesOf(names)) {

@@ -31,5 +31,5 @@ const names = testNames()
   .filter((name) => !/^(lab|package|web\/browser)\//.test(name))
   .filter((name) => only.length === 0 || only.some((folder) => name.startsWith(folder)));
 console.log(`# ${names.length} files of tests`);
-// Some suites mostly wait for processes and daemons: one process more than there are CPUs keeps them busy.
-process.exit((await runTests(names, availableParallelism() + 1)) ? 0 : 1);
+// Some suites mostly wait for processes and daemons: two processes more than there are CPUs keep them busy.
+process.exit((await runTests(names, availableParallelism() + 2)) ? 0 : 1);
