@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import { root } from '../bundle.js';
 import { makeLauncher } from '../launcher.js';
-import { formatNotices } from '../third-party.js';
+import { buildPage } from '../page.js';
+import { bundledPackages, formatNotices } from '../third-party.js';
 import { formatCopyright } from './copyright.js';
 import { put, putCompressed } from './deb.js';
 import { linkedDocuments } from './documents.js';
@@ -31,6 +32,7 @@ export async function makeTree(architecture, programs, year) {
   rmSync(folder, { recursive: true, force: true });
   const program = join(folder, 'usr/lib/pvusb/pvusb');
   const { pieces, packages } = await makePieces(runNode);
+  const page = await addPage(folder);
   makeExecutable(program, {
     node,
     runNode,
@@ -49,13 +51,12 @@ export async function makeTree(architecture, programs, year) {
   const made = {
     folder,
     libraries,
-    packages,
+    packages: [...new Set([...packages, ...page])].sort(),
     licences: programs.licences,
     node: runNode(['--version']).trim(),
   };
   addDocuments(made, runtime, year);
   addUnits(folder);
-  addPage(folder);
   mkdirSync(join(folder, 'etc/pvusb'), { recursive: true });
   return made;
 }
@@ -87,11 +88,13 @@ function addUnits(folder) {
   put(join(folder, 'usr/lib/tmpfiles.d/pvusb.conf'), readFileSync(join(from, 'tmpfiles.conf')));
 }
 
-/** The page of the daemon. */
-function addPage(folder) {
-  const from = join(root, 'dist/web');
+/** The page of the daemon; gives the folders of npm's packages that are in it. */
+async function addPage(folder) {
+  const from = join(workshop, 'web');
+  const made = await buildPage(from);
   for (const name of readdirSync(from))
     put(join(folder, 'usr/share/pvusb/web', name), readFileSync(join(from, name)));
+  return bundledPackages([made]);
 }
 
 /** Its binary and its JavaScript belong together. */

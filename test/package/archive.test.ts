@@ -103,7 +103,8 @@ describe('the bill of materials', () => {
       const { components } = JSON.parse(text) as Bom;
       const { root, full } = packaged(architecture);
       const copyright = readFileSync(join(root, 'usr/share/doc/pvusb/copyright'), 'utf8');
-      const inside = ['commander', 'koffi', 'libgcc-s1', 'libstdc++6', 'node', 'zod'];
+      const page = ['@preact/signals', '@preact/signals-core', 'preact'];
+      const inside = [...page, 'commander', 'koffi', 'libgcc-s1', 'libstdc++6', 'node', 'zod'].sort();
       assert.deepEqual(components.map(({ name }) => name).sort(), inside);
       for (const { version: of } of components) assert.ok(copyright.includes(of), of);
       const sum = createHash('sha256').update(readFileSync(full)).digest('hex');
