@@ -45,6 +45,9 @@ export type ReadingName = Extract<
   | 'import'
 >;
 
+const QUICK = { quick: true } as const;
+const THOROUGH = { uses: 'all', rules: true } as const;
+
 /** Answers them. */
 export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   health: async () => ({ status: 'ok' }),
@@ -54,14 +57,10 @@ export const READING: { readonly [Name in ReadingName]: Handler<Name> } = {
   whoami: async ({ actor: { name, role, guests, devices } }) => ({ name, role, guests, devices }),
   inventory: (ask) => look(ask, { asks: 'all', uses: 'all', rules: true, details: true }, (seen) => seen),
   devices: (ask) =>
-    look(
-      ask,
-      ask.request.quick ? { quick: true, details: true } : { uses: 'all', rules: true, details: true },
-      async (seen) => {
-        const names = await readUsbNames(seen.devices, ask.parts.usbIds);
-        return listedDevices(seen, names, ask.request);
-      },
-    ),
+    look(ask, { ...(ask.request.quick ? QUICK : THOROUGH), details: true }, async (seen) => {
+      const names = await readUsbNames(seen.devices, ask.parts.usbIds);
+      return listedDevices(seen, names, ask.request);
+    }),
   list: ({ parts, request, signal }) =>
     parts.service.reading(async (host) => {
       const from = await inventoryFor({ parts, signal }, request.quick);
