@@ -19,9 +19,11 @@ async function does(what, command, args) {
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const made = await Promise.allSettled([
   does('format and lint', bin('biome'), ['check', '--error-on-warnings', '.']),
-  does('build', process.execPath, ['scripts/build.js']),
-  does('compile the tests', bin('tsc'), ['-p', 'tsconfig.json']),
-  does('check the page', bin('tsc'), ['-p', 'web/tsconfig.json']),
+  // The compiler that has the tests checks the sources, too. Each of its checkers looks at what all of them share: one
+  // takes a fifth less CPU time than several.
+  does('build', process.execPath, ['scripts/build.js', '--unchecked']),
+  does('compile the tests', bin('tsc'), ['-p', 'tsconfig.json', '--checkers', '1']),
+  does('check the page', bin('tsc'), ['-p', 'web/tsconfig.json', '--checkers', '1']),
 ]);
 const faults = made.filter(({ status }) => status === 'rejected');
 for (const { reason } of faults) console.error(`# ${reason.message}`);
