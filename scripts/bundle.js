@@ -30,28 +30,55 @@ export const requiring = {
   },
 };
 
+/** What main.cjs loads only when it is needed, by the path of its source: Node reads all of a file, used or not. */
+const PARTS = { 'usb-list': 'xl/usb-list', xl: 'xl/commands' };
+
+/** Gives each part a file of its own, which is CommonJS and loaded with `require`, sooner than with `import`. */
+const parts = {
+  name: 'parts',
+  setup({ onResolve, onLoad }) {
+    for (const [name, source] of Object.entries(PARTS)) {
+      onResolve({ filter: new RegExp(`^\\./${source}\\.js$`) }, () => ({ path: name, namespace: 'part' }));
+      onResolve({ filter: new RegExp(`^\\./${name}\\.cjs$`) }, ({ path }) => ({ path, external: true }));
+    }
+    onLoad({ filter: /^/, namespace: 'part' }, ({ path }) => ({
+      contents: `module.exports = require('./${path}.cjs');`,
+    }));
+  },
+};
+
 /**
- * Bundles the program into a folder, with esbuild's options changed by `changes`. One file for xl's commands, which
+ * Bundles the program into a folder, with esbuild's options changed by `changes`. Few files for xl's commands, which
  * scripts call often; the others are loaded in pieces, as they are needed. Gives esbuild's metafiles: what came in.
  */
 export async function bundleProgram(outdir, changes) {
   // CommonJS, since Node starts that some milliseconds sooner.
   const common = { ...options, ...changes, metafile: true, absWorkingDir: root };
-  const short = await build({
-    ...common,
-    banner: {},
-    outdir,
-    format: 'cjs',
-    entryPoints: [`${root}/src/cli/main.ts`],
-    outExtension: { '.js': '.cjs' },
-    external: [...options.external, './program.js'],
-  });
-  const others = await build({
-    ...common,
-    outdir,
-    entryPoints: [`${root}/src/cli/program.ts`],
-    splitting: true,
-    chunkNames: '[name]-[hash]',
-  });
-  return [short.metafile, others.metafile];
+  const short = (entryPoints, plugins) =>
+    build({
+      ...common,
+      banner: {},
+      outdir,
+      format: 'cjs',
+      entryPoints,
+      outExtension: { '.js': '.cjs' },
+      external: [...options.external, './program.js'],
+      plugins,
+    });
+  const cli = `${root}/src/cli`;
+  const made = await Promise.all([
+    short({ main: `${cli}/main.ts` }, [parts]),
+    short(
+      Object.fromEntries(Object.entries(PARTS).map(([name, source]) => [name, `${cli}/${source}.ts`])),
+      [],
+    ),
+    build({
+      ...common,
+      outdir,
+      entryPoints: [`${cli}/program.ts`],
+      splitting: true,
+      chunkNames: '[name]-[hash]',
+    }),
+  ]);
+  return made.map(({ metafile }) => metafile);
 }

@@ -13,7 +13,7 @@ function load(name) {
   module = { exports: {} };
   loaded.set(name, module);
   if (name === 'koffi') process.dlopen(module, join(dirname(process.execPath), 'koffi.node'));
-  else piece(name.slice('./'.length), name)(module.exports, load, module);
+  else piece(name.slice('./'.length).replace(/\.cjs$/, '.js'), name)(module.exports, load, module);
   return module.exports;
 }
 

@@ -16,7 +16,7 @@ import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
 import { orWords, quoteWord } from './printable.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
-import { isXlCommand } from './xl/run.js';
+import { isXlCommand } from './xl/commands.js';
 
 /** A word to offer and what it stands for. */
 interface Offer {

@@ -9,9 +9,13 @@ async function main(terminal: Terminal, [command, ...rest]: readonly string[]): 
     return 0;
   }
   // All of xl's begin like this, none of ours does. What a command does not need is not even loaded.
+  if (command === 'usb-list') {
+    const { runUsbList } = await import('./xl/usb-list.js');
+    return runUsbList(terminal, rest);
+  }
   if (command?.startsWith('usb')) {
-    const { isXlCommand, runXl } = await import('./xl/run.js');
-    if (isXlCommand(command)) return runXl(terminal, command, rest);
+    const { isXlCommand, runXlCommand } = await import('./xl/commands.js');
+    if (isXlCommand(command)) return runXlCommand(terminal, command, rest);
   }
   const { runProgram } = await import('./program.js');
   return runProgram(terminal, command === undefined ? [] : [command, ...rest]);

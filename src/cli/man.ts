@@ -8,7 +8,7 @@ import { buildProgram } from './program.js';
 import { bold, formatHelp, list, NO_HYPHENS, prose, roff, usage, verbatim } from './roff.js';
 import { CONTROLLER_STATES, PORT_STATES, XENBUS_STATES } from './states.js';
 import type { Terminal } from './terminal.js';
-import { isXlCommand } from './xl/run.js';
+import { isXlCommand } from './xl/commands.js';
 
 export { formatManDocument, MAN_DOCUMENTS } from './man-document.js';
 

@@ -18,7 +18,7 @@ import { addSimulation } from './simulation.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 import { commandOf, HELP, isCommand } from './words.js';
-import { isXlCommand, runXl, xlCommands } from './xl/run.js';
+import { isXlCommand, runXlCommand, xlCommands } from './xl/commands.js';
 
 /** Runs a command line (without the program's name) and gives its exit status. */
 export async function runProgram(terminal: Terminal, argv: readonly string[]): Promise<number> {
@@ -32,7 +32,7 @@ export async function runProgram(terminal: Terminal, argv: readonly string[]): P
 
 async function runWords(terminal: Terminal, argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
-  if (first !== undefined && isXlCommand(first)) return runXl(terminal, first, rest);
+  if (first !== undefined && isXlCommand(first)) return runXlCommand(terminal, first, rest);
   if (first === 'help' && rest.length > 0) return runWords(terminal, [...rest, '--help']);
   // What follows "--" is not an option, whatever it looks like.
   const end = argv.indexOf('--');

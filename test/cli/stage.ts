@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { simulatedEnvironment } from '../../src/cli/commands/sim.js';
 import { runProgram } from '../../src/cli/program.js';
 import type { Terminal } from '../../src/cli/terminal.js';
-import { isXlCommand, runXl } from '../../src/cli/xl/run.js';
+import { isXlCommand, runXlCommand } from '../../src/cli/xl/commands.js';
 import { type Host, type OpenHost, openHost } from '../../src/pvusb/index.js';
 import { Monitor, type MonitorClient } from '../../src/pvusb/watch/monitor.js';
 import {
@@ -60,7 +60,7 @@ export async function runPvusb(argv: readonly string[], likeness: Likeness = {})
   const [command, ...rest] = argv;
   const status =
     command !== undefined && isXlCommand(command)
-      ? await runXl(terminal, command, rest)
+      ? await runXlCommand(terminal, command, rest)
       : await runProgram(terminal, argv);
   return { status, stdout, stderr };
 }

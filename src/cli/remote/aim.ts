@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { printable } from '../../sysfs/index.js';
 import { notElsewhere, usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
-import { isXlCommand } from '../xl/run.js';
+import { isXlCommand } from '../xl/commands.js';
 import type { AddressOptions } from './address.js';
 
 /** What a daemon does for somebody elsewhere. */
