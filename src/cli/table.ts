@@ -94,17 +94,23 @@ export function fit(text: string, width: number): string {
   return `${cut}…`;
 }
 
+/** What takes no column of its own. */
+const COMBINING = /\p{M}/u;
+
+/** What takes two columns. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+
 /** Columns that a text takes: two for East Asian wide characters and emoji, none for combining marks. */
 export function displayWidth(text: string): number {
+  // Nearly every cell: asking about each character would be most of the time of a table.
+  if (isAscii(text)) return text.length;
   let width = 0;
-  for (const character of text) {
-    if (/\p{M}/u.test(character)) continue;
-    width +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  }
+  for (const character of text) if (!COMBINING.test(character)) width += WIDE.test(character) ? 2 : 1;
   return width;
+}
+
+function isAscii(text: string): boolean {
+  for (let k = 0; k < text.length; k++) if (text.charCodeAt(k) > 0x7e) return false;
+  return true;
 }
