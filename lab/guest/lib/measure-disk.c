@@ -56,12 +56,14 @@ static double now_us(void)
 static int choose(struct page *pool, size_t wanted, int scattered, struct iovec *pieces)
 {
 	size_t run = 0;
+	const struct page *last = NULL;
 	for (size_t at = 0; at < POOL; at++) {
-		int follows = run > 0 && pool[at].frame == pool[at - 1].frame + 1;
+		int follows = last != NULL && pool[at].frame == last->frame + 1;
 		if (scattered && follows)
 			continue;
 		if (!scattered && !follows)
 			run = 0;
+		last = &pool[at];
 		pieces[run].iov_base = pool[at].address;
 		pieces[run].iov_len = PAGE;
 		if (++run == wanted)
