@@ -131,6 +131,6 @@ function xenArguments(): string {
 /** The same for Linux. */
 function linuxArguments({ store, init }: MachineOptions): string {
   const bare = 'mitigations=off init_on_alloc=0 apparmor=0';
-  const first = init === 'systemd' ? ' init=/lib/systemd/systemd' : '';
+  const first = init === 'systemd' ? ' init=/lib/systemd/systemd systemd.show_status=error' : '';
   return `console=hvc0 net.ifnames=0 loglevel=6 ${bare} lab.store=${store}${first}`;
 }
