@@ -26,6 +26,7 @@ lab forget                    remove the snapshots
 
 --name NAME     which lab; several can run side by side (or PVUSB_LAB_NAME; default "default")
 --store c|o     C xenstored or oxenstored
+--init busybox|systemd  dom0's first program
 --cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
 --warm base|guests  resume from a snapshot with dom0 up, or with its guests too; made if there is none
 --kvm           use /dev/kvm (or PVUSB_LAB_KVM=1, which the suites also obey)
@@ -36,6 +37,7 @@ lab forget                    remove the snapshots
 const OPTIONS = {
   name: { type: 'string', default: process.env.PVUSB_LAB_NAME || 'default' },
   store: { type: 'string', default: 'c' },
+  init: { type: 'string', default: 'busybox' },
   cpu: { type: 'string', default: 'pv' },
   warm: { type: 'string' },
   kvm: { type: 'boolean', default: byKvm() },
@@ -67,6 +69,7 @@ function startOptions(values: Values): LabOptions {
     name,
     kvm,
     icount,
+    init: oneOf<'busybox' | 'systemd'>('init', values.init, ['busybox', 'systemd']),
     store: oneOf<'c' | 'o'>('store', values.store, ['c', 'o']),
     cpu: oneOf<'pv' | 'hvm'>('cpu', values.cpu, ['pv', 'hvm']),
     warm: warm === undefined ? undefined : oneOf<SnapshotName>('warm', warm, ['base', 'guests']),

@@ -9,7 +9,7 @@ import { provideFolder } from '../base/folders.js';
 import { makeImage } from './image.js';
 import { compileModules, unpackKernel } from './kernel.js';
 import { makeMedia } from './media.js';
-import { fetchPackages, type Packages } from './packages.js';
+import { fetchPackages, isComplete, type Packages } from './packages.js';
 import { cacheFolder, keyPath, shortKey, sourcePath } from '../base/paths.js';
 import { run } from '../base/process.js';
 import { makeSystem, namesOf } from './system.js';
@@ -71,7 +71,8 @@ async function knownPackages(fresh: boolean): Promise<Packages> {
   const list = join(cacheFolder(), 'packages.json');
   if (!fresh && existsSync(list)) {
     const packages = JSON.parse(await readFile(list, 'utf8')) as Packages;
-    if ([...packages.system, packages.image].every((file) => existsSync(file))) return packages;
+    const isThere = [...packages.system, packages.image].every((file) => existsSync(file));
+    if (isThere && isComplete(packages)) return packages;
   }
   const packages = await fetchPackages();
   await writeFile(list, JSON.stringify(packages, null, 2));

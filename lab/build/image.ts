@@ -72,12 +72,37 @@ async function furnish(root: string): Promise<void> {
   for (const name of await readdir(sourcePath('guest'))) {
     if (name.endsWith('.cfg')) await place(sourcePath('guest', name), join(root, 'etc/xen', name), 0o644);
   }
+  await place(sourcePath('dom0/xen.default'), join(root, 'etc/default/xen'), 0o644);
+  await place(sourcePath('dom0/modprobe.conf'), join(root, 'etc/modprobe.d/lab.conf'), 0o644);
+  await furnishSystemd(root);
   await rm(join(root, 'usr/sbin/init'), { force: true });
   await symlink('/bin/busybox', join(root, 'usr/sbin/init'));
   await mkdir(join(root, 'etc/dropbear'), { recursive: true });
   await place(`${keyPath()}.pub`, join(root, 'root/.ssh/authorized_keys'), 0o600);
   await chmod(join(root, 'root/.ssh'), 0o700);
   await chmod(join(root, 'root'), 0o700);
+}
+
+/** Units that cost an emulated machine more than they are worth; without D-Bus some only fail. */
+const MASKED = [
+  ...['systemd-logind.service', 'systemd-user-sessions.service', 'systemd-update-utmp.service', 'getty.target'],
+  ...['systemd-udev-trigger.service', 'proc-sys-fs-binfmt_misc.automount', 'systemd-binfmt.service'],
+];
+
+/** What systemd starts, when it is the init: the lab's units, and Xen's daemons by Debian's script. */
+async function furnishSystemd(root: string): Promise<void> {
+  const units = join(root, 'etc/systemd/system');
+  const wants = join(units, 'multi-user.target.wants');
+  await mkdir(wants, { recursive: true });
+  for (const name of await readdir(sourcePath('dom0/systemd'))) {
+    await copyFile(sourcePath('dom0/systemd', name), join(units, name));
+    await symlink(`../${name}`, join(wants, name));
+  }
+  await symlink('../init.d/xen', join(root, 'etc/rc3.d/S01xen'));
+  for (const name of MASKED) await symlink('/dev/null', join(units, name));
+  await symlink('/usr/lib/systemd/system/multi-user.target', join(units, 'default.target'));
+  // A machine without a number is taken for new, and gets every unit enabled.
+  await writeFile(join(root, 'etc/machine-id'), `${'0123456789abcdef'.repeat(2)}\n`);
 }
 
 /** A program to be packed. */

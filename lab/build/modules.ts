@@ -6,7 +6,7 @@ import { run } from '../base/process.js';
 /** What dom0 needs to reach its root disk. */
 export const ROOT_DISK = ['virtio_pci', 'virtio_blk', 'ext4'];
 
-/** What dom0 has: Xen's drivers, the network, USB controllers, and the drivers of the USB devices. */
+/** What dom0 has: Xen's drivers, the network, USB controllers, drivers of the USB devices, what is made of disks. */
 const DOM0 = [
   ...ROOT_DISK,
   ...[
@@ -26,6 +26,7 @@ const DOM0 = [
   ...['xhci_pci', 'ehci_pci', 'uhci_hcd', 'usbmon', 'usb_storage', 'uas', 'sd_mod', 'sr_mod'],
   ...['usbhid', 'hid_generic', 'evdev', 'ftdi_sio', 'snd-usb-audio', 'cdc_ether', 'rndis_host', 'cdc_subset'],
   ...['dummy_hcd', 'libcomposite', 'usb_f_ss_lb', 'configfs', 'usbtest'],
+  ...['dm-mod', 'dm-crypt', 'algif_skcipher', 'xts', 'sha256_generic', 'raid1', 'btrfs'],
 ];
 
 /** What guests have: PVUSB's frontend, emulated controllers, and drivers for some of the devices. */

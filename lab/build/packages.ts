@@ -36,7 +36,7 @@ const BASE = [
   ],
 ];
 
-/** What makes it a Xen host. libstdc++ is for Node. */
+/** What makes it a Xen host, with what hosts make of their disks, and systemd. libstdc++ is for Node. */
 const HOST = [
   ...[
     `xen-utils-${XEN}`,
@@ -48,6 +48,7 @@ const HOST = [
     'iproute2',
   ],
   ...['dropbear-bin', 'busybox-static', 'procps', 'strace', 'usbutils', 'libstdc++6'],
+  ...['lvm2', 'cryptsetup-bin', 'mdadm', 'btrfs-progs', 'systemd'],
 ];
 
 /** The packages of a lab, as files. */
@@ -60,6 +61,11 @@ export interface Packages {
   readonly headers: readonly string[];
   readonly source: string;
   readonly hypervisor: string;
+}
+
+/** Whether dom0's packages are all that it needs: not if they were chosen before the lists above had grown. */
+export function isComplete({ system }: Packages): boolean {
+  return [...BASE, ...HOST].every((name) => system.some((file) => basename(file).startsWith(`${name}_`)));
 }
 
 /**

@@ -35,10 +35,11 @@ const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 h
  * @throws {LabError} when a lab with this name is running, or dom0 does not come up
  */
 export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
-  const { name = 'default', warm, cpu = 'pv', store = 'c', kvm = byKvm(), icount = false } = chosen;
+  const { name = 'default', warm, cpu = 'pv', store = 'c', init = 'busybox' } = chosen;
+  const { kvm = byKvm(), icount = false } = chosen;
   const nothing = join(cacheFolder(), 'nothing');
   await mkdir(nothing, { recursive: true });
-  const options: MachineOptions = { cpu, store, kvm, icount, share: resolve(chosen.share ?? nothing) };
+  const options: MachineOptions = { cpu, store, init, kvm, icount, share: resolve(chosen.share ?? nothing) };
   const files = await makeRoom(name);
   const built = await build();
   const snapshot =
@@ -100,10 +101,10 @@ async function makeSnapshot(
   folder: string,
   name: string,
   warm: SnapshotName,
-  { cpu, store, kvm, icount }: MachineOptions,
+  { cpu, store, init, kvm, icount }: MachineOptions,
 ): Promise<void> {
   progress(`making the snapshot ${warm}`);
-  await using lab = await startLab({ cpu, store, kvm, icount, name: snapshotLab(name) });
+  await using lab = await startLab({ cpu, store, init, kvm, icount, name: snapshotLab(name) });
   if (warm === 'guests') {
     const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
     const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);

@@ -12,6 +12,8 @@ export interface MachineOptions {
   readonly cpu: 'hvm' | 'pv';
   /** Which xenstored: the C or the OCaml one. */
   readonly store: 'c' | 'o';
+  /** dom0's first program. */
+  readonly init: 'busybox' | 'systemd';
   /** Whether the real machine's virtualization is used. */
   readonly kvm: boolean;
   /** Whether time is instructions carried out: slow, but measurements repeat, however busy the real machine is. */
@@ -127,7 +129,8 @@ function xenArguments(): string {
 }
 
 /** The same for Linux. */
-function linuxArguments({ store }: MachineOptions): string {
+function linuxArguments({ store, init }: MachineOptions): string {
   const bare = 'mitigations=off init_on_alloc=0 apparmor=0';
-  return `console=hvc0 net.ifnames=0 loglevel=6 ${bare} lab.store=${store}`;
+  const first = init === 'systemd' ? ' init=/lib/systemd/systemd systemd.show_status=error' : '';
+  return `console=hvc0 net.ifnames=0 loglevel=6 ${bare} lab.store=${store}${first}`;
 }

@@ -1,27 +1,22 @@
 /** The daemon: follows the host, does what rules say, and carries out what its doors ask for. */
-import { randomUUID } from 'node:crypto';
 import { type Clock, KeyedMutex, systemClock } from '../async/index.js';
-import { StepRecorder } from '../audit/index.js';
 import {
   type Assignment,
   attachDevice,
-  type Busid,
   type Carry,
   type Host,
   type Inventory,
-  type InventoryChange,
   isPvusbError,
   type OpenHost,
   type OperationOptions,
   observe,
   type Plan,
-  type Progress,
   PvusbError,
-  subjectsOf,
   type WatchEvent,
   watchDomains,
 } from '../pvusb/index.js';
 import { Events } from './events.js';
+import { Recorder } from './recorder.js';
 import { Requests, requireStill } from './requests.js';
 import type { Actor, Asked, AskRequest, OperationRecord, Service, ServiceState } from './service.js';
 
@@ -52,6 +47,11 @@ export class Daemon implements Service {
   #state: ServiceState = 'starting';
   /** Why xenstored cannot be reached. */
   #why: PvusbError | undefined;
+  #begin!: () => void;
+  /** Resolves when the host, or why it cannot be reached, is known, or when this ends. */
+  readonly #begun = new Promise<void>((resolve) => {
+    this.#begin = resolve;
+  });
   #host: Host | undefined;
   #signal: AbortSignal | undefined;
   #seen: Inventory | undefined;
@@ -88,25 +88,26 @@ export class Daemon implements Service {
           pauseMs = RETRY_MS;
         });
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         this.#lose(error);
         await this.#clock.sleep(pauseMs, signal).catch(() => undefined);
         pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
       }
     }
+    this.#begin();
   }
 
   async inventory(signal?: AbortSignal): Promise<Inventory> {
-    const host = this.#reached();
+    const host = await this.#reached();
     return (await host.latest?.({ signal })) ?? observe(host, { signal });
   }
 
   async reading<T>(body: (host: Host) => Promise<T>): Promise<T> {
-    return body(this.#reached());
+    return body(await this.#reached());
   }
 
   async operate<T>(asked: Asked, body: (host: Host, options: OperationOptions) => Promise<T>): Promise<T> {
-    const host = this.#reached();
+    const host = await this.#reached();
     const { signal, dryRun } = asked;
     return this.#recorded(
       asked,
@@ -148,13 +149,11 @@ export class Daemon implements Service {
     return plans;
   }
 
-  #reached(): Host {
+  async #reached(): Promise<Host> {
+    // A client whose connection starts the daemon (systemd's socket activation) is there before the host is.
+    if (this.#state === 'starting') await this.#begun;
     if (this.#host) return this.#host;
-    const sentence =
-      this.#state === 'starting'
-        ? 'The daemon is still starting.'
-        : 'The daemon has lost its connection to xenstored and is trying to reconnect.';
-    throw this.#why ?? new PvusbError('xenstore-unreachable', sentence);
+    throw this.#why ?? new PvusbError('xenstore-unreachable', 'The daemon is not connected to xenstored.');
   }
 
   async #watch(host: Host, signal: AbortSignal, onReady: () => void): Promise<void> {
@@ -165,6 +164,7 @@ export class Daemon implements Service {
       carry: this.#carry,
       onHost: (followed) => {
         this.#host = followed;
+        this.#begin();
         onReady();
       },
       onSeen: ({ inventory, changes, isFirst }) => {
@@ -172,7 +172,7 @@ export class Daemon implements Service {
         // What has changed while xenstored was away: a listener looks at everything again.
         if (isFirst) this.#setState('ready');
         if (isFirst && before) this.events.tell({ event: 'renewed' });
-        for (const change of changes) this.#tellChange(change);
+        for (const change of changes) this.events.tell({ event: 'change', change });
       },
       onAssignments: (assignments) => {
         this.#tellAssignments(assignments);
@@ -217,6 +217,7 @@ export class Daemon implements Service {
   #lose(error: unknown): void {
     this.#host = undefined;
     this.#why = isPvusbError(error) ? error : undefined;
+    this.#begin();
     if (this.#state === 'unreachable') return;
     this.#setState('unreachable');
     const why = error instanceof Error ? error.message : String(error);
@@ -226,10 +227,6 @@ export class Daemon implements Service {
   #setState(state: ServiceState): void {
     this.#state = state;
     this.events.tell({ event: 'state', state });
-  }
-
-  #tellChange(change: InventoryChange): void {
-    this.events.tell({ event: 'change', change });
   }
 
   #tellAssignments(assignments: readonly Assignment[]): void {
@@ -243,58 +240,5 @@ export class Daemon implements Service {
 
   #tellRequests(): void {
     this.events.tell({ event: 'requests', requests: this.requests });
-  }
-}
-
-/** Notes the steps of one operation, and tells them. */
-class Recorder {
-  readonly #asked: Asked;
-  readonly #events: Events;
-  readonly #operation: string;
-  readonly #steps = new StepRecorder();
-  readonly #busids = new Set<Busid>();
-  readonly #domids = new Set<number>();
-  #hasBegun = false;
-
-  constructor(asked: Asked, events: Events) {
-    this.#asked = asked;
-    this.#events = events;
-    this.#operation = asked.operation ?? randomUUID();
-  }
-
-  get hasSteps(): boolean {
-    return this.#hasBegun;
-  }
-
-  readonly onStep = (progress: Progress): void => {
-    const { plan, step, phase } = progress;
-    if (!this.#hasBegun) this.#tell('begin');
-    this.#hasBegun = true;
-    this.#steps.onStep(progress);
-    const { busids, domids } = subjectsOf(plan);
-    for (const busid of busids) this.#busids.add(busid);
-    for (const domid of domids) this.#domids.add(domid);
-    this.#events.tell({
-      event: 'step',
-      operation: this.#operation,
-      why: step.why,
-      phase,
-      step: plan.steps.indexOf(step) + 1,
-      steps: plan.steps.length,
-    });
-  };
-
-  end(phase: 'done' | 'failed'): void {
-    if (this.#hasBegun) this.#tell(phase);
-  }
-
-  record(outcome: Pick<OperationRecord, 'result' | 'error'>): OperationRecord {
-    const about = { busids: [...this.#busids], domids: [...this.#domids] };
-    return { asked: this.#asked, operation: this.#operation, steps: this.#steps.steps, about, ...outcome };
-  }
-
-  #tell(phase: 'begin' | 'done' | 'failed'): void {
-    const { what } = this.#asked;
-    this.#events.tell({ event: 'operation', operation: this.#operation, what, phase });
   }
 }

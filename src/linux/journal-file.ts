@@ -10,7 +10,8 @@ import type { Libc } from './libc.js';
  * @throws an error with an errno as `code`
  */
 export function openJournal(libc: Libc, path: string): Uint8Array {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // Others may enter: the daemon's socket, which is for a group, is in the same folder.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const fd = openSync(path, 'a+', 0o600);
   try {
     ftruncateSync(fd, JOURNAL_BYTES);

@@ -66,6 +66,14 @@ describe('the daemon', () => {
     assert.deepEqual(await places(lab), ['4-1 2 in-use']);
   });
 
+  test('a client that is there before the host has been read gets its answer', async () => {
+    await using lab = await openSimulated({ world });
+    await using running = new Running(lab);
+    assert.equal(running.daemon.state, 'starting');
+    assert.ok((await running.daemon.inventory()).devices.length > 0);
+    await running.ready();
+  });
+
   test('says that xenstored is gone, and goes on when it is back', async () => {
     await using lab = await openSimulated({ world });
     await using running = new Running(lab, 'auto u1 serial=S1');

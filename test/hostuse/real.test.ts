@@ -141,7 +141,7 @@ describe('a real block device', async () => {
   const filesystems = readFileSync('/proc/filesystems', 'utf8');
   const noBtrfs = skipFor(
     'real btrfs',
-    /\bbtrfs$/m.test(filesystems) ? undefined : 'the kernel has no btrfs',
+    /\bbtrfs$/m.test(filesystems) ? undefined : 'the kernel has no btrfs (test:lab -- safety has it)',
   );
   const mkfs =
     skip || noBtrfs
@@ -172,7 +172,9 @@ describe('a real block device', async () => {
 
   const noMapper = skipFor(
     'real device-mapper devices',
-    existsSync('/sys/class/misc/device-mapper') ? undefined : 'the kernel has no device mapper',
+    existsSync('/sys/class/misc/device-mapper')
+      ? undefined
+      : 'the kernel has no device mapper (test:lab -- safety has one)',
   );
   const dmsetup =
     noMapper || (await orSkip('real device-mapper devices', 'dmsetup', () => programOf('dmsetup'))).skip;
@@ -192,7 +194,7 @@ describe('a real block device', async () => {
 
   const noRaid = skipFor(
     'real RAID arrays',
-    existsSync('/proc/mdstat') ? undefined : 'the kernel has no RAID',
+    existsSync('/proc/mdstat') ? undefined : 'the kernel has no RAID (test:lab -- safety has it)',
   );
   const mdadm = noRaid || skipFor('real RAID arrays', programPath('mdadm') ? undefined : 'there is no mdadm');
   it(

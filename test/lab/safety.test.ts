@@ -1,20 +1,12 @@
 /** What the host needs, and rules, on a real Xen. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Lab } from '../../lab/lab/lab.js';
+import { DISK_MODULES, DISK_USES } from './disks.js';
 import { Ground } from './matrix/ground.js';
 import { SETUPS } from './matrix/setup.js';
 import { CasesLab } from './with-lab.js';
 
 const REASON = 'the backup now runs in pv2';
-
-/** The disk of a stick: its name changes when it is given back. */
-async function diskOf(lab: Lab, busid: string): Promise<string> {
-  const { stdout } = await lab.dom0(
-    `udevadm settle; basename /sys/bus/usb/devices/${busid}:1.0/host*/target*/*/block/*`,
-  );
-  return `/dev/${stdout.trim()}`;
-}
 
 /** Fails unless pvusb refuses, because of this use of the device. */
 async function needs({ lab }: Ground, use: string, words: string): Promise<void> {
@@ -39,7 +31,7 @@ describe('what the host needs', { concurrency: 1 }, () => {
 
   before(async () => {
     cases = await CasesLab.start({ name: 'safety' }, async (lab) => {
-      await lab.dom0('modprobe -a vfat nls_cp437 nls_ascii xen-blkback');
+      await lab.dom0(`mkdir -p /mnt; modprobe -a vfat nls_cp437 nls_ascii xen-blkback ${DISK_MODULES}`);
       await lab.startGuest('pv2');
     });
   });
@@ -48,9 +40,9 @@ describe('what the host needs', { concurrency: 1 }, () => {
   it('a mounted stick is refused, unless it is forced, and the reason is shown', () =>
     play(async (ground) => {
       const { lab } = ground;
-      const disk = await diskOf(lab, '4-1');
+      const disk = await ground.disk('4-1');
       const use = `${disk.slice('/dev/'.length)} on it is mounted at /mnt`;
-      await lab.dom0(`mkdir -p /mnt; mount ${disk} /mnt`);
+      await lab.dom0(`mount ${disk} /mnt`);
       await needs(ground, use, 'attach pv2 4-1');
       await needs(ground, use, `usbdev-attach pv2 ${await ground.address('4-1')}`);
       assert.match(await ground.pvusb('devices'), /^4-1 .* no \(sd[a-z]+ is mounted at \/mnt\)/m);
@@ -65,18 +57,32 @@ describe('what the host needs', { concurrency: 1 }, () => {
       await isFree(ground, '4-1');
     }));
 
-  it('a stick that is swapped to is refused', () =>
-    play(async (ground) => {
-      const disk = await diskOf(ground.lab, '1-1');
-      await ground.lab.dom0(`mkswap ${disk} && swapon ${disk}`);
-      await needs(ground, 'swap', 'attach pv2 1-1');
-      await ground.lab.dom0(`swapoff ${disk}`);
-      await isFree(ground, '1-1');
-    }));
+  for (const { title, begin, says, end, warns, wipe } of DISK_USES)
+    it(`${title} is refused, and lent afterwards`, () =>
+      play(async (ground) => {
+        const { lab } = ground;
+        const disk = await ground.disk('1-1');
+        const named = (text: string) => text.replace('DISK', disk.slice('/dev/'.length));
+        const onDisk = async (commands: string) =>
+          lab.dom0(`set -e; disk=${await ground.disk('1-1')}; ${commands}; udevadm settle`);
+        await onDisk(begin);
+        for (const use of says.map(named)) {
+          await needs(ground, use, 'attach pv2 1-1');
+          await needs(ground, use, `usbdev-attach pv2 ${await ground.address('1-1')}`);
+        }
+        const shown = named(says[0]!).replace(' on it', '');
+        assert.match(await ground.pvusb('devices'), new RegExp(`^1-1 .* no \\(${shown}\\)`, 'm'));
+        await onDisk(end);
+        const { stdout, stderr } = await lab.dom0('pvusb attach pv2 1-1');
+        assert.ok((stdout + stderr).includes(named(warns ?? '')), stdout + stderr);
+        await ground.uses('1-1');
+        await ground.pvusb('detach 1-1');
+        await onDisk(wipe);
+      }));
 
   it('a stick that is the disk of a guest is refused', () =>
     play(async (ground) => {
-      await ground.xl(`block-attach pv2 phy:${await diskOf(ground.lab, '4-1')} xvdb w`);
+      await ground.xl(`block-attach pv2 phy:${await ground.disk('4-1')} xvdb w`);
       const domid = (await ground.xl('domid pv2')).trim();
       await needs(ground, `is a disk of domain ${domid}.`, 'attach pv2 4-1');
       // The guest has no driver that would let go of it.

@@ -77,6 +77,15 @@ export class Ground {
     return stdout.trim();
   }
 
+  /** The disk of a stick of dom0, `/dev/sda`: its name changes when it is given back, which takes it a second. */
+  async disk(busid: string): Promise<string> {
+    const { stdout } = await this.lab.dom0(
+      `until block=$(ls -d /sys/bus/usb/devices/${busid}:1.0/host*/target*/*/block/* 2> /dev/null)
+       do udevadm settle; done; udevadm settle; echo /dev/\${block##*/}`,
+    );
+    return stdout.trim();
+  }
+
   /** Starts `pvusb backend`, and waits until it serves. */
   async startBackend(...words: readonly string[]): Promise<void> {
     const command = ['pvusb backend', ...words].join(' ');
