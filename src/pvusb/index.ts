@@ -72,6 +72,7 @@ export {
   attachDevice,
   type DeviceName,
 } from './verbs/attach.js';
+export { type AttachedVirtual, attachVirtual, notVirtual } from './verbs/attach-virtual.js';
 export {
   type AddedController,
   addController,
@@ -79,7 +80,7 @@ export {
   releaseDomain,
   removeController,
 } from './verbs/controllers.js';
-export { type DetachRequest, detachDevice } from './verbs/detach.js';
+export { type Detached, type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
@@ -131,6 +132,7 @@ export type { ControllerId } from './model/layout.js';
 export { quiescedDomains } from './model/quiesced.js';
 export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
+export { isMeantAsVirtual, parseVirtualName, VIRTUAL_FORM, type VirtualName } from './model/virtual.js';
 export type { ControllerTraits } from './types/served-type.js';
 export { CONTROLLER_TRAITS, traitsOf, traitsOn } from './types/types.js';
 
@@ -245,6 +247,7 @@ export type { Access, Permission } from '../xenstore/index.js';
 export type {
   Changes,
   Host,
+  HostImages,
   HostSysfs,
   HostUsesReader,
   Qemu,

@@ -103,10 +103,16 @@ function controllerState(controller: Controller): string {
 const BUSID_WIDTH = 8;
 
 function formatPort(view: View, place: Place, widest: number): string {
-  const { port, busid, untrustedJunk } = place.port;
+  const { port, busid, virtual, untrustedJunk } = place.port;
   const title = `    port ${String(port).padEnd(2)}  `;
+  if (virtual !== undefined) return `${title}${formatVirtual(view, place)}${printable(virtual)}\n`;
   if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is not a device\n`;
   return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
+}
+
+function formatVirtual({ inventory }: View, place: Place): string {
+  const server = traitsOn(inventory, place.controller)?.server;
+  return describePortState(portState(inventory, place), server);
 }
 
 function formatLent(view: View, place: Place, title: string): string {

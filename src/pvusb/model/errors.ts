@@ -104,6 +104,10 @@ export const ERROR_KINDS = {
     remedy:
       'Start the pvusb backend (systemctl start pvusb-backend), which needs no kernel module; or load usbback (modprobe usbback), which mainline Linux does not have; or use type qusb, which needs a QEMU.',
   },
+  'image-unusable': {
+    group: 'refused',
+    remedy: 'Name an image that exists and that the host is not using, by its absolute path.',
+  },
   'backend-impossible': {
     group: 'host',
     remedy:

@@ -83,6 +83,19 @@ export function portReasonPath(portsAt: string, port: number): string {
   return `${portsAt}/port-reason/${port}`;
 }
 
+/**
+ * `/libxl/D/device/vusb/N/virtual`: the virtual devices that our own backend has in a controller's ports, by port. Only
+ * domain 0 can read or write it. The ports themselves are empty: libxl looks in sysfs for what a port names.
+ */
+export function virtualsPath(controller: ControllerId): string {
+  return `${recordPath(controller)}/virtual`;
+}
+
+/** `/libxl/D/device/vusb/N/virtual/P`. */
+export function virtualPath(controller: ControllerId, port: number): string {
+  return `${virtualsPath(controller)}/${port}`;
+}
+
 /** Below it, per domain, what is announced about the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 

@@ -3,6 +3,7 @@ import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { ControllerId } from './layout.js';
+import type { VirtualName } from './virtual.js';
 
 /** What must still hold inside the transaction that changes something. */
 export type Fact =
@@ -98,7 +99,7 @@ export type Action =
   /** Waits until our own backend has opened the device of a port (`served`), or has released it. */
   | ({
       readonly do: 'served' | 'unserved';
-      readonly busid: Busid;
+      readonly busid: Busid | VirtualName;
       readonly portsAt: string;
       readonly withinMs: number;
     } & QemuPort);

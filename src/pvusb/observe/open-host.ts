@@ -2,7 +2,7 @@
 
 import { systemClock } from '../../async/clock.js';
 import { Mutex } from '../../async/mutex.js';
-import { type HostRoots, openHostUses, openProcesses } from '../../hostuse/index.js';
+import { type HostRoots, openHostUses, openImages, openProcesses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
 import { QmpClient } from '../../qmp/client.js';
@@ -80,6 +80,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       userdata: openUserdata({ root: userdataRoot }),
       // A simulated host says where its files are. Where there are none, nothing is in use.
       uses: openHostUses({ sysfsRoot, ...processRoots(environment) }),
+      images: openImages(sysfsRoot),
       isServing: (announcement) =>
         openProcesses({ sysfsRoot, ...processRoots(environment) }).isAlive(announcement),
       rules: openRuleFiles(options.rulesRoot || environment.PVUSB_RULES || RULES_ROOT, systemClock),
