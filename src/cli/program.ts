@@ -9,6 +9,7 @@ import { addDaemon } from './daemon-commands.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { refuseMisuse } from './misuse.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addQemu } from './qemu-commands.js';
 import { addQuiesce } from './quiesce-commands.js';
 import { aim, HOST_OPTIONS } from './remote/aim.js';
 import { asksForJson, reportError, usageError, withHelp } from './report.js';
@@ -111,6 +112,7 @@ export function buildProgram(
   addGuests(program, terminal);
   addDaemon(program, terminal, runProgram);
   addRequests(program, terminal);
+  addQemu(program, terminal);
   addQuiesce(program, terminal, setStatus);
   addBackend(program, terminal);
   addFiles(program, terminal);

@@ -84,6 +84,7 @@ export { type Detached, type DetachRequest, detachDevice } from './verbs/detach.
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export { type QemuChange, startQemu, stopQemu } from './verbs/qemu.js';
 export { type Quiesced, type QuiesceRequest, quiesceDomain } from './verbs/quiesce.js';
 export { type Reconciled, type ReconcileOptions, reconcile } from './verbs/reconcile.js';
 export {
@@ -242,6 +243,7 @@ export type {
   Subject,
   Verdict,
 } from '../rules/index.js';
+export type { QemuGuest, QemuRunner } from '../qemu/index.js';
 export type { Binding, InterfaceState, ScanOptions, Wanted } from '../sysfs/index.js';
 export type { Access, Permission } from '../xenstore/index.js';
 export type {

@@ -154,6 +154,14 @@ export const ERROR_KINDS = {
     remedy:
       'Give its devices back with doctor() and its option fix; the guest gets a new QEMU when it is restarted.',
   },
+  'qemu-not-started': {
+    group: 'host',
+    remedy: 'See /var/log/xen/qemu-dm-*.log; install the QEMU of your distribution for Xen if there is none.',
+  },
+  'qemu-in-use': {
+    group: 'refused',
+    remedy: 'Remove the controllers that it serves first; the QEMU of a guest that xl started it for ends with the guest.',
+  },
   'qemu-unreachable': {
     group: 'host',
     remedy: 'Run it as root in domain 0, where the QEMU of the guest runs.',

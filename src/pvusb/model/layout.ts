@@ -104,6 +104,16 @@ export function deviceModelPath(domid: number): string {
   return `${DEVICE_MODELS}/${domid}`;
 }
 
+/** `/local/domain/D/image/device-model-pid`: the QEMU that libxl ends when it ends the domain. */
+export function deviceModelPidPath(domid: number): string {
+  return `${DOMAINS}/${domid}/image/device-model-pid`;
+}
+
+/** `/libxl/D/pvusb/qemu`: the QEMU that we have started, by pid and start. libxl removes it with the domain. */
+export function ownQemuPath(domid: number): string {
+  return `${LIBXL}/${domid}/pvusb/qemu`;
+}
+
 /** Exists when that QEMU can serve controllers of type qusb. */
 export function qusbOfferPath(domid: number): string {
   return `${deviceModelPath(domid)}/backends/qusb`;

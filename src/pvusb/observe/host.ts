@@ -3,6 +3,7 @@ import type { Clock, KeyedMutex, Mutex } from '../../async/index.js';
 import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
+import type { QemuRunner } from '../../qemu/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { QuiescedFiles } from '../../quiesced/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
@@ -83,6 +84,8 @@ export interface Host {
   readonly uses?: HostUsesReader;
   /** Images of virtual sticks. Absent: they are looked at only by the backend. */
   readonly images?: HostImages;
+  /** Starts and ends QEMUs. `openQemuRunner` is one; absent: none can be started. */
+  readonly qemuRunner?: QemuRunner;
   /** What quiesced guests had. `openQuiescedFiles` of pvusb is one; absent: none can be. */
   readonly quiesced?: QuiescedFiles;
   /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */

@@ -5,6 +5,7 @@ import { Mutex } from '../../async/mutex.js';
 import { type HostRoots, openHostUses, openImages, openProcesses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
+import { openQemuRunner } from '../../qemu/index.js';
 import { QmpClient } from '../../qmp/client.js';
 import { openQuiescedFiles, STATE_ROOT } from '../../quiesced/files.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
@@ -76,6 +77,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       sysfs: openSysfs(sysfsRoot, elsewhere),
       plugs: () => openHostPlugs(sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
+      qemuRunner: openQemuRunner(systemClock, { runRoot: qmpRoot }),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
       // A simulated host says where its files are. Where there are none, nothing is in use.
