@@ -1,6 +1,6 @@
 /** Starting and ending a QEMU of ours, and announcing it where libxl looks for those that it has started. */
 import { PvusbError } from '../model/errors.js';
-import { deviceModelPath, deviceModelPidPath, DOMAINS, LIBXL, ownQemuPath } from '../model/layout.js';
+import { DEVICE_MODELS, deviceModelPath, deviceModelPidPath, DOMAINS, LIBXL, ownQemuPath } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import { nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
@@ -77,7 +77,7 @@ export async function endQemu(host: Host, domid: number): Promise<void> {
     if (now !== process) return;
     for (const path of [ownQemuPath(domid), deviceModelPidPath(domid), deviceModelPath(domid)])
       await nodes.rm(path);
-    for (const path of [`${LIBXL}/${domid}/pvusb`, `${DOMAINS}/${domid}/image`])
+    for (const path of [`${LIBXL}/${domid}/pvusb`, `${DOMAINS}/${domid}/image`, DEVICE_MODELS])
       await prune(nodes, { edit: 'prune', path }, undefined);
   });
 }

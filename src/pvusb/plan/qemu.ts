@@ -2,7 +2,7 @@
 import { PvusbError } from '../model/errors.js';
 import { controllersOf, qemuOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
-import { DOMAINS, deviceModelPath, deviceModelPidPath, ownQemuPath } from '../model/layout.js';
+import { DEVICE_MODELS, DOMAINS, deviceModelPath, deviceModelPidPath, ownQemuPath } from '../model/layout.js';
 import type { Plan } from '../model/plan.js';
 import { nameDomain } from '../model/wording.js';
 import { isOfQemu } from '../types/types.js';
@@ -52,7 +52,10 @@ export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: n
           {
             do: 'commit',
             expect: [{ fact: 'absent', path: deviceModelPidPath(domid) }],
-            edits: [{ edit: 'rm', path: announced }],
+            edits: [
+              { edit: 'rm', path: announced },
+              { edit: 'prune', path: DEVICE_MODELS },
+            ],
             otherwise: 'skip',
           },
         ],
