@@ -215,6 +215,7 @@ export {
   RuleFilesError,
   type RuleFilesErrorCode,
 } from '../policy/index.js';
+export type { QemuGuest, QemuRunner } from '../qemu/index.js';
 export type {
   ExpectedEvent,
   JsonObject,
@@ -243,7 +244,6 @@ export type {
   Subject,
   Verdict,
 } from '../rules/index.js';
-export type { QemuGuest, QemuRunner } from '../qemu/index.js';
 export type { Binding, InterfaceState, ScanOptions, Wanted } from '../sysfs/index.js';
 export type { Access, Permission } from '../xenstore/index.js';
 export type {

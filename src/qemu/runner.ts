@@ -69,7 +69,9 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
       await Promise.all([runRoot, logRoot].map((folder) => mkdir(folder, { recursive: true })));
       const command = [program, ...qemuArguments(guest, runRoot)];
       const log = logOf(guest);
-      const pid = (await exists(systemdRoot)) ? await startUnit(guest.domid, command, log) : await startPlain(command, log);
+      const pid = (await exists(systemdRoot))
+        ? await startUnit(guest.domid, command, log)
+        : await startPlain(command, log);
       const process = await processes.announcementOf(pid);
       if (process === undefined) throw new Error(`${program} has ended at once: see ${log}`);
       return process;

@@ -27,12 +27,20 @@ async function program(name: string, ...lines: string[]): Promise<string> {
 
 function places(program: string, more: { readonly systemdRoot?: string } = {}) {
   const systemdRoot = more.systemdRoot ?? join(folder, 'no-systemd');
-  return { runRoot: join(folder, 'run'), logRoot: join(folder, 'log'), systemdRoot, programs: ['/none', program] };
+  return {
+    runRoot: join(folder, 'run'),
+    logRoot: join(folder, 'log'),
+    systemdRoot,
+    programs: ['/none', program],
+  };
 }
 
 describe('the process', () => {
   it('is what libxl would start, outlives who has started it, and is ended with what it leaves', async () => {
-    const qemu = await program('qemu', 'echo "limit $XEN_QEMU_CONSOLE_LIMIT"; printf "%s\\n" "$@"; exec sleep 600');
+    const qemu = await program(
+      'qemu',
+      'echo "limit $XEN_QEMU_CONSOLE_LIMIT"; printf "%s\\n" "$@"; exec sleep 600',
+    );
     const runner = openQemuRunner(systemClock, places(qemu));
     const started = await runner.start(GUEST);
     try {
@@ -85,7 +93,11 @@ describe('the process', () => {
       process.env.PATH = path;
     }
     const asked = await readFile(join(folder, 'asked'), 'utf8');
-    for (const line of ['--collect', '--unit=pvusb-qemu-7.service', '--setenv=XEN_QEMU_CONSOLE_LIMIT=1048576'])
+    for (const line of [
+      '--collect',
+      '--unit=pvusb-qemu-7.service',
+      '--setenv=XEN_QEMU_CONSOLE_LIMIT=1048576',
+    ])
       assert.ok(asked.split('\n').includes(line), line);
     assert.match(asked, /--property=StandardError=append:.*log\/qemu-dm-7\.log\n/);
     assert.match(asked, /show\n--property=MainPID\n--value\npvusb-qemu-7\.service\n/);
@@ -145,19 +157,28 @@ async function announce(host: Host, { domid }: QemuGuest): Promise<boolean> {
 }
 
 const seen = (sim: SimHost): string[] =>
-  sim.store.dump().split('\n').filter((line) => /device-model|image|pvusb/.test(line));
+  sim.store
+    .dump()
+    .split('\n')
+    .filter((line) => /device-model|image|pvusb/.test(line));
 
 describe('qemu start', () => {
   it('gives a guest a QEMU that libxl ends with it, and qemu stop takes it away', async () => {
     const { sim, host, runner } = await stage((_, plain, guest) => announce(plain, guest));
     const before = seen(sim);
     const dry = await startQemu(host, { domain: 'u1' }, { dryRun: true });
-    assert.deepEqual(dry.plan.steps.map(({ act }) => act.do), ['commit', 'start-qemu']);
+    assert.deepEqual(
+      dry.plan.steps.map(({ act }) => act.do),
+      ['commit', 'start-qemu'],
+    );
     assert.deepEqual(seen(sim), before);
 
     const { result } = await startQemu(host, { domain: 'u1' });
     assert.deepEqual(result, { domid: 1, isChanged: true });
-    assert.deepEqual(runner.started.map(({ domid, name, memoryMib }) => [domid, name, memoryMib]), [[1, 'u1', 160]]);
+    assert.deepEqual(
+      runner.started.map(({ domid, name, memoryMib }) => [domid, name, memoryMib]),
+      [[1, 'u1', 160]],
+    );
     const after = seen(sim).filter((line) => !before.includes(line));
     assert.ok(after.includes('/local/domain/1/image/device-model-pid = "4711"   (n0,r1)'), after.join('\n'));
     assert.ok(after.includes('/libxl/1/pvusb/qemu = "4711 99"   (n0)'), after.join('\n'));
@@ -189,7 +210,10 @@ describe('qemu start', () => {
       assert.equal(refused.code, code);
       assert.match(refused.message, says);
       assert.deepEqual(runner.ended, ['4711 99']);
-      assert.deepEqual(seen(sim).filter((line) => /device-model\/1|domain\/1\/image|libxl\/1/.test(line)), []);
+      assert.deepEqual(
+        seen(sim).filter((line) => /device-model\/1|domain\/1\/image|libxl\/1/.test(line)),
+        [],
+      );
       host.close();
       await sim.close();
     }

@@ -110,9 +110,11 @@ function formatPort(view: View, place: Place, widest: number): string {
   return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
 }
 
+/** What has become of a virtual device; nothing to say where the guest uses it. */
 function formatVirtual({ inventory }: View, place: Place): string {
-  const server = traitsOn(inventory, place.controller)?.server;
-  return describePortState(portState(inventory, place), server);
+  const state = portState(inventory, place) ?? 'in-use';
+  const by = state === 'not-opened' ? ' by the pvusb backend: is it running?' : ':';
+  return state === 'in-use' ? '' : `${PORT_STATES[state].word}${by} `;
 }
 
 function formatLent(view: View, place: Place, title: string): string {

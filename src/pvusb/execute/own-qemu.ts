@@ -1,6 +1,13 @@
 /** Starting and ending a QEMU of ours, and announcing it where libxl looks for those that it has started. */
 import { PvusbError } from '../model/errors.js';
-import { DEVICE_MODELS, deviceModelPath, deviceModelPidPath, DOMAINS, LIBXL, ownQemuPath } from '../model/layout.js';
+import {
+  DEVICE_MODELS,
+  DOMAINS,
+  deviceModelPath,
+  deviceModelPidPath,
+  LIBXL,
+  ownQemuPath,
+} from '../model/layout.js';
 import type { Action } from '../model/plan.js';
 import { nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';

@@ -160,7 +160,8 @@ export const ERROR_KINDS = {
   },
   'qemu-in-use': {
     group: 'refused',
-    remedy: 'Remove the controllers that it serves first; the QEMU of a guest that xl started it for ends with the guest.',
+    remedy:
+      'Remove the controllers that it serves first; the QEMU of a guest that xl started it for ends with the guest.',
   },
   'qemu-unreachable': {
     group: 'host',

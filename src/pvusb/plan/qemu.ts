@@ -22,7 +22,8 @@ export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: n
   const where = { domid };
   const title = `start a QEMU for ${nameDomain(inventory, domid)}`;
   if (domid === 0) throw new PvusbError('invalid-argument', 'Domain 0 needs no QEMU.', { where });
-  if (!alive) throw new PvusbError('no-such-domain', `${nameDomain(inventory, domid, 'Domain')} is dead.`, { where });
+  if (!alive)
+    throw new PvusbError('no-such-domain', `${nameDomain(inventory, domid, 'Domain')} is dead.`, { where });
   if (type === 'hvm') {
     const sentence = `${nameDomain(inventory, domid, 'Domain')} is an HVM guest: only xl can start its QEMU.`;
     throw new PvusbError('unsupported-type', sentence, { where });
@@ -76,7 +77,11 @@ export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: n
  * @param own what says that we have started it
  * @throws {PvusbError} `qemu-in-use`: it serves controllers, or xl has started it
  */
-export function planStopQemu(inventory: Inventory, { domid, deviceModel }: Domain, own: string | undefined): Plan {
+export function planStopQemu(
+  inventory: Inventory,
+  { domid, deviceModel }: Domain,
+  own: string | undefined,
+): Plan {
   const title = `end the QEMU of ${nameDomain(inventory, domid)}`;
   const where = { domid };
   if (own === undefined && deviceModel) {

@@ -24,7 +24,8 @@ async function md5(ground: Ground): Promise<{ readonly host: string; readonly gu
 
 export const virtualCases: readonly Case[] = [
   {
-    sentence: 'a virtual stick is what its image holds; it can be read-only, and survives kill -9 of the backend',
+    sentence:
+      'a virtual stick is what its image holds; it can be read-only, and survives kill -9 of the backend',
     only,
     run: async (ground) => {
       const { guest, lab } = ground;
@@ -40,7 +41,10 @@ export const virtualCases: readonly Case[] = [
       await ground.pvusb(`detach read-only-stick:${IMAGE}`);
 
       await ground.pvusb(`attach ${guest} stick:${IMAGE}`);
-      await lab.guest(guest, `${FIND}; dd if=/dev/urandom of=/dev/$disk bs=64k count=4 conv=fsync 2> /dev/null`);
+      await lab.guest(
+        guest,
+        `${FIND}; dd if=/dev/urandom of=/dev/$disk bs=64k count=4 conv=fsync 2> /dev/null`,
+      );
       await ground.killBackend('KILL');
       await ground.startBackend();
       await lab.guest(guest, 'echo 3 > /proc/sys/vm/drop_caches');
