@@ -15,6 +15,7 @@ import type {
   Attachment,
   ControllerDetails,
   Released,
+  VirtualName,
 } from '../pvusb/index.js';
 import type { Busid } from '../sysfs/index.js';
 import { addedRule, adjustment, changed, place, plan } from './changes.js';
@@ -28,7 +29,7 @@ import {
   device as usbDevice,
 } from './host.js';
 import type { Role, ServiceState } from './model.js';
-import { at, busid, controllerType, count, named } from './parts.js';
+import { at, busid, controllerType, count, named, virtualName } from './parts.js';
 
 /** Who answers. */
 export interface VersionAnswer {
@@ -98,6 +99,7 @@ export const devicesAnswer: z.ZodType<readonly ListedDevice[]> = z.array(
 const listedPort = z.object({
   port: count,
   busid: busid.optional(),
+  virtual: virtualName.optional(),
   untrustedJunk: z.string().optional(),
   state: portState.optional(),
   forced: z.string().optional(),
@@ -198,12 +200,13 @@ export const attachAnswer = changed<AttachedAnswer>(
 /** Where a device was. */
 export interface DetachedAnswer extends Omit<Attachment, 'busid'> {
   readonly busid?: Busid | undefined;
+  readonly virtual?: VirtualName | undefined;
 }
 /** The answer of `detach`. */
 export const detachAnswer = changed<DetachedAnswer>(
   'Detached',
   'Where the device was.',
-  z.object({ ...place, busid: busid.optional() }),
+  z.object({ ...place, busid: busid.optional(), virtual: virtualName.optional() }),
 );
 
 /** The answer of `controllerAdd`. */

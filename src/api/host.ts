@@ -17,7 +17,7 @@ import type {
 } from '../pvusb/index.js';
 import { ERROR_KINDS, type PvusbErrorCode } from '../pvusb/model/errors.js';
 import type { UsbDevice } from '../sysfs/index.js';
-import { at, busid, controllerType, count, driverName, interfaceId, named } from './parts.js';
+import { at, busid, controllerType, count, driverName, interfaceId, named, virtualName } from './parts.js';
 
 /** The code of an error. */
 export const errorCode = z.enum(Object.keys(ERROR_KINDS) as [PvusbErrorCode, ...PvusbErrorCode[]]);
@@ -76,7 +76,12 @@ export const domain: z.ZodType<Domain> = named('Domain', 'A Xen domain.', z.obje
 const port: z.ZodType<Port> = named(
   'Port',
   'A port of a controller, and the device in it.',
-  z.object({ port: count, busid: busid.optional(), untrustedJunk: z.string().optional() }),
+  z.object({
+    port: count,
+    busid: busid.optional(),
+    virtual: virtualName.optional(),
+    untrustedJunk: z.string().optional(),
+  }),
 );
 
 /** The fields of a controller. */

@@ -1,6 +1,7 @@
 /** What schemas are made of, and the names under which they are described. */
 import { z } from 'zod';
 import { CONTROLLER_TYPES } from '../libxl/controller-type.js';
+import type { VirtualName } from '../pvusb/index.js';
 import type { Busid, DriverName, InterfaceId } from '../sysfs/index.js';
 
 /** A schema that the description of the API refers to by name. */
@@ -22,6 +23,8 @@ export function named<T>(id: string, description: string, schema: z.ZodType<T>):
 
 /** A device's name in sysfs, `4-1`. */
 export const busid = z.string() as unknown as z.ZodType<Busid>;
+/** The name of a virtual device, `keyboard`. */
+export const virtualName = z.string() as unknown as z.ZodType<VirtualName>;
 /** An interface's name in sysfs, `4-1:1.0`. */
 export const interfaceId = z.string() as unknown as z.ZodType<InterfaceId>;
 /** A driver's name in sysfs. */

@@ -14,7 +14,7 @@ export function addBackend(program: Command, terminal: Terminal): void {
     )
     .option(
       '--virtual <place=device...>',
-      'put a virtual device on a port (DOMID/DEVID/PORT): 3/0/1=stick:IMAGE, read-only-stick:IMAGE, keyboard or source-sink',
+      'put a virtual device on a port (DOMID/DEVID/PORT): 3/0/1=stick:/IMAGE; for its names see "pvusb attach"',
     )
     .option(
       '--firewall <file>',

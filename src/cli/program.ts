@@ -9,6 +9,7 @@ import { addDaemon } from './daemon-commands.js';
 import { addDoctor, addFiles, addGuests } from './hints.js';
 import { refuseMisuse } from './misuse.js';
 import { addJson, DRY_RUN, FORCE, JSON_LIBXL, JSON_OPTION, sysfsRoot } from './options.js';
+import { addQemu } from './qemu-commands.js';
 import { addQuiesce } from './quiesce-commands.js';
 import { aim, HOST_OPTIONS } from './remote/aim.js';
 import { asksForJson, reportError, usageError, withHelp } from './report.js';
@@ -111,6 +112,7 @@ export function buildProgram(
   addGuests(program, terminal);
   addDaemon(program, terminal, runProgram);
   addRequests(program, terminal);
+  addQemu(program, terminal);
   addQuiesce(program, terminal, setStatus);
   addBackend(program, terminal);
   addFiles(program, terminal);
@@ -168,10 +170,11 @@ function addWriting(program: Command, terminal: Terminal): void {
     .description(
       'Lends a USB device to a domain: on the given port, on the first free one, or on a new controller. If ' +
         'anything fails, or on Ctrl-C, the host is left as it was. A device that the host needs (a mounted disk, its ' +
-        'only keyboard...) is refused.',
+        'only keyboard...) is refused. "pvusb backend" also has virtual devices: stick:/IMAGE and read-only-stick:/IMAGE ' +
+        'from a file or a block device, keyboard, source-sink.',
     )
     .argument('<domain>', 'the guest that gets it, by name or number')
-    .argument('<device>', 'busid, bus.address, vendor:product or vendor:product:serial')
+    .argument('<device>', 'busid, bus.address, vendor:product[:serial]; or a virtual device')
     .option('-c, --controller <devid>', 'use this controller')
     .option('-p, --port <port>', 'use this port of the controller')
     .option(...FORCE)

@@ -56,8 +56,8 @@ export function listedDomains(inventory: Inventory, domain: DomainName | undefin
 
 function listedPort(inventory: Inventory, place: Place): ListedPort {
   const { port } = place;
-  if (port.busid === undefined) return port;
   const state = portState(inventory, place);
+  if (port.busid === undefined) return state === undefined ? port : { ...port, state };
   const device = deviceAt(inventory, port.busid);
   const forced = savedFor(inventory, port.busid)?.forced;
   const seen = { ...port, state, ...(forced === undefined ? {} : { forced }) };

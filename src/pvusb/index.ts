@@ -72,6 +72,7 @@ export {
   attachDevice,
   type DeviceName,
 } from './verbs/attach.js';
+export { type AttachedVirtual, attachVirtual, notVirtual } from './verbs/attach-virtual.js';
 export {
   type AddedController,
   addController,
@@ -79,10 +80,11 @@ export {
   releaseDomain,
   removeController,
 } from './verbs/controllers.js';
-export { type DetachRequest, detachDevice } from './verbs/detach.js';
+export { type Detached, type DetachRequest, detachDevice } from './verbs/detach.js';
 export { type Diagnosis, type DoctorOptions, doctor } from './verbs/doctor.js';
 export type { OperationOptions, Outcome } from './verbs/operate.js';
 export { type PrepareOptions, type PrepareRequest, prepareDomain } from './verbs/prepare.js';
+export { type QemuChange, startQemu, stopQemu } from './verbs/qemu.js';
 export { type Quiesced, type QuiesceRequest, quiesceDomain } from './verbs/quiesce.js';
 export { type Reconciled, type ReconcileOptions, reconcile } from './verbs/reconcile.js';
 export {
@@ -131,6 +133,7 @@ export type { ControllerId } from './model/layout.js';
 export { quiescedDomains } from './model/quiesced.js';
 export { decisionsOf, rulesOf } from './model/rules.js';
 export { isServed, type Served } from './model/served.js';
+export { isMeantAsVirtual, parseVirtualName, VIRTUAL_FORM, type VirtualName } from './model/virtual.js';
 export type { ControllerTraits } from './types/served-type.js';
 export { CONTROLLER_TRAITS, traitsOf, traitsOn } from './types/types.js';
 
@@ -212,6 +215,7 @@ export {
   RuleFilesError,
   type RuleFilesErrorCode,
 } from '../policy/index.js';
+export type { QemuGuest, QemuRunner } from '../qemu/index.js';
 export type {
   ExpectedEvent,
   JsonObject,
@@ -245,6 +249,7 @@ export type { Access, Permission } from '../xenstore/index.js';
 export type {
   Changes,
   Host,
+  HostImages,
   HostSysfs,
   HostUsesReader,
   Qemu,

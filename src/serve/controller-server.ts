@@ -8,7 +8,6 @@ import {
   frontendPath,
   type PortState,
   parseNumber,
-  portPath,
   portReasonPath,
   portStatePath,
 } from '../pvusb/model/layout.js';
@@ -16,6 +15,7 @@ import type { Watch } from '../xenstore/index.js';
 import type { Rings } from './machine.js';
 import { messageOf, PortServer } from './port-server.js';
 import type { Shared } from './shared.js';
+import { readWanted } from './wanted.js';
 
 /** A guest that comes and goes in a hurry is connected at most so often. */
 const CONNECTS_AT_ONCE = 5;
@@ -210,16 +210,13 @@ export class ControllerServer {
   }
 
   async #followPorts(): Promise<void> {
-    const { client, virtual, machine } = this.#shared;
     const again = this.#isPlugged;
     this.#isPlugged = false;
-    const paths = Array.from({ length: this.#portCount }, (_, at) => portPath(this.#path, at + 1));
-    const names = await client.readMany(paths);
-    for (let number = 1; number <= paths.length; number++) {
-      const make = virtual(this.domid, this.devid, number);
-      const name = make ? `virtual device of port ${number}` : (names[number - 1] ?? '');
+    const ports = await readWanted(this.#shared, this, this.#portCount);
+    for (const [at, wanted] of ports.entries()) {
+      const number = at + 1;
       const known = this.#ports.get(number);
-      if (!known && name === '') {
+      if (!known && wanted.name === '') {
         // What an earlier backend had there has left it since.
         this.#controller?.empty(number);
         continue;
@@ -229,13 +226,12 @@ export class ControllerServer {
         new PortServer({
           ...this.#shared,
           number,
-          open: make ? async () => make() : (busid) => machine.openDevice(busid),
           controller: () => this.#controller,
           show: (state, reason) => this.#showPort(number, state, reason),
           log: (message) => this.#log(message),
         });
       this.#ports.set(number, port);
-      void port.follow(name, again);
+      void port.follow(wanted, again);
     }
   }
 

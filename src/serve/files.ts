@@ -1,32 +1,9 @@
-/** Files of a running backend: images of virtual sticks, a trace, and a socket that serves its metrics. */
+/** Files of a running backend: a trace, and a socket that serves its metrics. */
 import { createWriteStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import type { Storage } from '../backend/virtual/storage.js';
 import { LinuxError } from '../linux/errors.js';
 import { listenAtPath } from '../linux/unix-socket.js';
 import { PvusbError } from '../pvusb/index.js';
-
-/** A stick in an image file. */
-export async function openImage(path: string, isReadOnly: boolean): Promise<Storage> {
-  const file: FileHandle = await open(path, isReadOnly ? 'r' : 'r+');
-  const { size } = await file.stat();
-  return {
-    size: size - (size % 512),
-    isReadOnly,
-    async read(at, length) {
-      const bytes = new Uint8Array(length);
-      await file.read(bytes, 0, length, at);
-      return bytes;
-    },
-    async write(at, bytes) {
-      // A copy: what is in the block changes before the file has it.
-      const kept = bytes.slice();
-      await file.write(kept, 0, kept.length, at);
-    },
-    flush: () => file.datasync(),
-  };
-}
 
 /** Where a trace is written to, in order. */
 interface TraceFile {

@@ -8,11 +8,11 @@ import { showDevice } from '../backend/shown.js';
 import { PortState } from '../pvusb/model/layout.js';
 import type { RestoreAction } from '../pvusb/model/plan.js';
 import { giveBack, type Home, recordedRestores } from './recorded.js';
+import type { Wanted } from './wanted.js';
 
 /** What a port needs. */
 interface PortParts {
   readonly number: number;
-  open(name: string): Promise<LentDevice>;
   readonly home: Home;
   readonly clock: Clock;
   /** The engine, while the guest is connected. */
@@ -31,6 +31,9 @@ const PROGRESS_PAUSE_MS = 1000;
 export class PortServer {
   readonly #parts: PortParts;
   #name = '';
+  #openDevice: Wanted['open'] = async () => {
+    throw new Error('the port names no device');
+  };
   #device: LentDevice | undefined;
   /** What gives it back. The record may be gone when the port is emptied. */
   #restores: readonly RestoreAction[] = [];
@@ -55,11 +58,12 @@ export class PortServer {
    *
    * @param again something was plugged in: what could not be opened is tried again
    */
-  follow(name: string, again: boolean): Promise<void> {
+  follow({ name, open }: Wanted, again: boolean): Promise<void> {
     return this.#inTurn(async () => {
       if (name !== this.#name) await this.#letGo();
       const isNew = name !== this.#name;
       this.#name = name;
+      this.#openDevice = open;
       if (name === '') {
         if (isNew) await this.#parts.show('', '');
         return;
@@ -124,11 +128,11 @@ export class PortServer {
   };
 
   async #open(isNew: boolean): Promise<void> {
-    const { number, open, home, log } = this.#parts;
+    const { number, home, log } = this.#parts;
     if (isNew) this.#fingerprint = undefined;
     this.#isPluggedSince = false;
     try {
-      const device = await open(this.#name);
+      const device = await this.#openDevice();
       const shown = showDevice(device);
       const isApproved = this.#fingerprint === undefined || shown?.fingerprint === this.#fingerprint;
       if (!shown || !isApproved) {

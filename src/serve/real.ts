@@ -6,7 +6,9 @@ import { openJournal, removeJournal } from '../linux/journal-file.js';
 import { loadLibc } from '../linux/libc.js';
 import { openUsbfs, type UsbfsPlace } from '../linux/usbfs.js';
 import { configurationOf, hubOf, parseBusid, portOf, type Sysfs, type UsbDevice } from '../sysfs/index.js';
+import { StickImages } from './images.js';
 import type { Machine } from './machine.js';
+import { openVirtual } from './virtual.js';
 
 /** Where journals are. */
 const RUN_FOLDER = '/run/pvusb';
@@ -21,6 +23,7 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
   const libc = await loadLibc();
   const grants = new GrantDevice(libc);
   const channels = new EventChannels(libc, onLost);
+  const images = new StickImages();
   const pathOf = (domid: number, devid: number): string => `${folder}/${domid}-${devid}.journal`;
   return {
     memory: libc,
@@ -34,6 +37,7 @@ export async function openMachine(sysfs: Sysfs, onLost: () => void, folder = RUN
         throw error;
       }
     },
+    openVirtual: (name) => openVirtual(images, name),
     openDevice: async (busid) => openUsbfs(libc, await placeOf(sysfs, busid)),
     journal: (domid, devid) => openJournal(libc, pathOf(domid, devid)),
     forget: (domid, devid) => removeJournal(pathOf(domid, devid)),

@@ -1,9 +1,10 @@
 /** `pvusb backend`: everything of this machine that serves guests, until it is told to stop. */
 import type { FirewallRule } from '../backend/firewall.js';
 import { Trace } from '../backend/tracer.js';
-import { openProcesses } from '../hostuse/index.js';
+import { openImages, openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
+import { virtualDevice } from '../pvusb/model/virtual.js';
 import { openPlugs, openSysfs, printable, type Sysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
@@ -12,14 +13,14 @@ import type { Machine } from './machine.js';
 import { messageOf } from './port-server.js';
 import { openMachine } from './real.js';
 import { BackendServer } from './server.js';
-import { parseVirtual, VIRTUAL_FORM, type VirtualPort } from './virtual.js';
+import { parseVirtualPort, VIRTUAL_PORT_FORM, type VirtualPort } from './virtual.js';
 
 /** How this machine serves guests. */
 interface RunOptions {
   readonly signal: AbortSignal;
   readonly environment?: XenstoreEnvironment | undefined;
   readonly sysfsRoot?: string | undefined;
-  /** As {@link VIRTUAL_FORM} says. */
+  /** As {@link VIRTUAL_PORT_FORM} says. */
   readonly virtual?: readonly string[] | undefined;
   /** A file with rules of the firewall; the host's own unless given, see `firewall-file.ts`. */
   readonly firewall?: string | undefined;
@@ -35,13 +36,15 @@ interface RunOptions {
 /**
  * Serves guests until the signal aborts. Guests stay connected after it: the next backend takes them over.
  *
- * @throws {PvusbError} `invalid-argument`, `invalid-configuration`; `backend-impossible`: there is a usbback or another
+ * @throws {PvusbError} `invalid-argument`, `invalid-configuration`, `image-unusable`; `backend-impossible`: there is a usbback or another
  *   backend, or this machine cannot serve; `cannot-listen`; those of xenstore
  */
 export async function runBackend(options: RunOptions): Promise<void> {
   const { signal, environment, sysfsRoot = '/sys' } = options;
   const sysfs = openSysfs(sysfsRoot);
-  const virtual = await Promise.all((options.virtual ?? []).map(requireVirtual));
+  const virtual = (options.virtual ?? []).map(requireVirtual);
+  const images = openImages(sysfsRoot);
+  for (const port of virtual) await requireImage(images, port);
   const rules = await readFirewall(options.firewall);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
@@ -96,7 +99,7 @@ async function serveGuests(client: XenstoreClient, machine: Machine, options: Se
       trace: file && new Trace({ write: file.write, nowUs, withSecrets }),
       rules,
       virtual: (domid, devid, port) =>
-        virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.make,
+        virtual.find((one) => one.domid === domid && one.devid === devid && one.port === port)?.name,
       log,
     });
     await follow(server, sysfsRoot, signal, log);
@@ -131,22 +134,20 @@ async function follow(
   }
 }
 
-async function requireVirtual(text: string) {
-  const device = await parseVirtual(text).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new PvusbError(
-      'invalid-argument',
-      `The image of the virtual device "${printable(text)}" cannot be opened: ${why}.`,
-      {
-        cause,
-      },
-    );
-  });
-  if (device) return device;
-  throw new PvusbError(
-    'invalid-argument',
-    `A virtual device is given as ${VIRTUAL_FORM}, not "${printable(text)}".`,
-  );
+function requireVirtual(text: string): VirtualPort {
+  const port = parseVirtualPort(text);
+  if (port) return port;
+  const sentence = `A virtual device is given as ${VIRTUAL_PORT_FORM}, not "${printable(text)}".`;
+  throw new PvusbError('invalid-argument', sentence);
+}
+
+/** An image that cannot be used is told at once, not only in the log. */
+async function requireImage(images: ReturnType<typeof openImages>, { name }: VirtualPort): Promise<void> {
+  const { kind, image } = virtualDevice(name);
+  if (image === undefined) return;
+  const problem = await images.problemOf(image, kind === 'read-only-stick');
+  if (problem === undefined) return;
+  throw new PvusbError('image-unusable', `${printable(image)} cannot be made into a stick: ${problem}.`);
 }
 
 function nowUs(): number {

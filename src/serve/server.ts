@@ -1,7 +1,6 @@
 /** The backend as a process: follows xenstore, and serves every controller of type pv that domain 0 has. */
 import { type Clock, systemClock } from '../async/index.js';
 import { Blocks } from '../backend/blocks.js';
-import type { LentDevice } from '../backend/boundary.js';
 import { Budget, type Limits } from '../backend/budget.js';
 import { DEFAULT_RULES, type FirewallRule } from '../backend/firewall.js';
 import { formatMetrics } from '../backend/metrics.js';
@@ -28,9 +27,8 @@ interface ServerOptions {
   /** Before the usual rules. */
   readonly rules?: readonly FirewallRule[] | undefined;
   readonly trace?: Trace | undefined;
-  readonly virtual?:
-    | ((domid: number, devid: number, port: number) => (() => LentDevice) | undefined)
-    | undefined;
+  /** The virtual devices of the command line. */
+  readonly virtual?: Shared['virtual'] | undefined;
   readonly log: (message: string) => void;
 }
 

@@ -1,10 +1,10 @@
 /** What the controllers of one backend share. */
 import type { Clock } from '../async/index.js';
 import type { Blocks } from '../backend/blocks.js';
-import type { LentDevice } from '../backend/boundary.js';
 import type { Budget } from '../backend/budget.js';
 import type { FirewallRule } from '../backend/firewall.js';
 import type { Tracer } from '../backend/transfers.js';
+import type { VirtualName } from '../pvusb/model/virtual.js';
 import type { XenstoreClient } from '../xenstore/index.js';
 import type { Machine } from './machine.js';
 import type { Home } from './recorded.js';
@@ -18,8 +18,8 @@ export interface Shared {
   readonly budget: Budget;
   readonly rules: readonly FirewallRule[];
   readonly clock: Clock;
-  /** A device that is only for that port, whatever its node says. */
-  readonly virtual: (domid: number, devid: number, port: number) => (() => LentDevice) | undefined;
+  /** A virtual device that is in that port whatever xenstore says. */
+  readonly virtual: (domid: number, devid: number, port: number) => VirtualName | undefined;
   readonly tracer: (domid: number) => Tracer | undefined;
   /** A device can be opened again: another port may have wanted it. */
   readonly released: () => void;

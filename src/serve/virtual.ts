@@ -1,40 +1,45 @@
-/** Virtual devices of the command line: `3/0/1=stick:/srv/stick.img`. */
+/** Virtual devices: made by their names, for ports that the command line or xenstore gives them. */
+import { createHash } from 'node:crypto';
 import type { LentDevice } from '../backend/boundary.js';
 import { VirtualDevice } from '../backend/virtual/device.js';
 import { Keyboard } from '../backend/virtual/keyboard.js';
 import { SourceSink } from '../backend/virtual/source-sink.js';
 import { Stick } from '../backend/virtual/stick.js';
-import { openImage } from './files.js';
+import { parseVirtualName, VIRTUAL_FORM, type VirtualName, virtualDevice } from '../pvusb/model/virtual.js';
+import type { StickImages } from './images.js';
 
 /** A virtual device in a port. */
 export interface VirtualPort {
   readonly domid: number;
   readonly devid: number;
   readonly port: number;
-  readonly make: () => LentDevice;
+  readonly name: VirtualName;
 }
 
-const FORM = /^(\d{1,5})\/(\d{1,5})\/(\d{1,2})=(?:(keyboard|source-sink)|(stick|read-only-stick):(.+))$/s;
-
 /** What the command line may say. */
-export const VIRTUAL_FORM = 'DOMID/DEVID/PORT=keyboard, source-sink, stick:IMAGE or read-only-stick:IMAGE';
+export const VIRTUAL_PORT_FORM = `DOMID/DEVID/PORT=${VIRTUAL_FORM}`;
+
+/** Parses what the command line says: `3/0/1=stick:/srv/stick.img`; undefined when it says none. */
+export function parseVirtualPort(text: string): VirtualPort | undefined {
+  const [, domid, devid, port, device = ''] = /^(\d{1,5})\/(\d{1,5})\/(\d{1,2})=(.+)$/s.exec(text) ?? [];
+  const name = parseVirtualName(device);
+  if (name === undefined) return undefined;
+  return { domid: Number(domid), devid: Number(devid), port: Number(port), name };
+}
+
+/** Digits of a stick's serial number. */
+const SERIAL_DIGITS = 12;
 
 /**
- * Makes a virtual device ready.
+ * Makes a virtual device. A stick's serial number is derived from the path of its image: a guest recognises the stick
+ * after a reboot, and in another port.
  *
- * @returns undefined when the text says none
- * @throws an errno, when an image cannot be opened
+ * @throws {Error} the image cannot be used, and why
  */
-export async function parseVirtual(text: string): Promise<VirtualPort | undefined> {
-  const [, domid, devid, port, plain, stick, image] = FORM.exec(text) ?? [];
-  if (domid === undefined) return undefined;
-  const place = { domid: Number(domid), devid: Number(devid), port: Number(port) };
-  if (image === undefined) {
-    const make = (): LentDevice =>
-      new VirtualDevice(plain === 'keyboard' ? new Keyboard() : new SourceSink());
-    return { ...place, make };
-  }
-  const storage = await openImage(image, stick === 'read-only-stick');
-  const serial = `V${place.domid}C${place.devid}P${place.port}`;
-  return { ...place, make: () => new VirtualDevice(new Stick(storage, serial)) };
+export async function openVirtual(images: StickImages, name: VirtualName): Promise<LentDevice> {
+  const { kind, image } = virtualDevice(name);
+  if (image === undefined) return new VirtualDevice(kind === 'keyboard' ? new Keyboard() : new SourceSink());
+  const storage = await images.open(image, kind === 'read-only-stick');
+  const serial = createHash('sha256').update(image).digest('hex').slice(0, SERIAL_DIGITS).toUpperCase();
+  return new VirtualDevice(new Stick(storage, serial));
 }

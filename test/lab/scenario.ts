@@ -43,9 +43,9 @@ async function play(ground: Ground, services: Services): Promise<void> {
 
   const token = (await ground.pvusb(`quiesce --controllers ${guest}`)).trim();
   await ground.drivers({ '4-1:1.0': 'usb-storage' });
+  await lab.dom0(`xl save ${guest} /root/${guest}.save && xl restore /root/${guest}.save`);
   // What xl saves has no USB controllers: it starts no QEMU for a guest that it restores.
-  if (setup.type !== 'qusb')
-    await lab.dom0(`xl save ${guest} /root/${guest}.save && xl restore /root/${guest}.save`);
+  if (setup.type === 'qusb') await ground.pvusb(`qemu start ${guest}`);
   await ground.uses();
   await ground.pvusb(`restore ${token}`);
   await ground.reads('stick');

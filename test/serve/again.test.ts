@@ -24,11 +24,16 @@ const nothing = (): never => {
   throw new Error('not here');
 };
 
+/** What ports are to hold. */
+const KEYBOARD = { name: '3-2', open: async () => new VirtualDevice(new Keyboard()) };
+const EMPTY = { name: '', open: nothing };
+
 /** A machine with nothing in it. */
 const MACHINE: Machine = {
   memory: plainMemory,
   openGuest: nothing,
   openDevice: nothing,
+  openVirtual: nothing,
   close: () => undefined,
   journal: () => new Uint8Array(JOURNAL_BYTES),
   forget: () => undefined,
@@ -139,7 +144,6 @@ describe('a backend', () => {
     const sim = await SimHost.create(labWorld());
     const port = new PortServer({
       number: 3,
-      open: async () => new VirtualDevice(new Keyboard()),
       home: hostOf(sim),
       clock: new ManualClock(),
       controller: () => undefined,
@@ -149,7 +153,7 @@ describe('a backend', () => {
       released: () => undefined,
       log: (message) => told.push(message),
     });
-    await port.follow('3-2', false);
+    await port.follow(KEYBOARD, false);
     port.progressed('configured');
     await port.connected();
     assert.deepEqual(told, ['port 3: 3-2 is open', 'port 3: xenstored refuses']);
@@ -162,7 +166,6 @@ describe('a backend', () => {
     const clock = new ManualClock();
     const port = new PortServer({
       number: 3,
-      open: async () => new VirtualDevice(new Keyboard()),
       home: hostOf(sim),
       clock,
       controller: () => undefined,
@@ -170,7 +173,7 @@ describe('a backend', () => {
       released: () => undefined,
       log: () => undefined,
     });
-    await port.follow('3-2', false);
+    await port.follow(KEYBOARD, false);
     for (let round = 0; round < 100; round++) {
       for (const progress of ['opened', 'configured'] as const) port.progressed(progress);
       await port.connected();
@@ -181,7 +184,7 @@ describe('a backend', () => {
     await port.connected();
     assert.deepEqual(shown, ['2', '4', '2']);
     port.progressed('configured');
-    await port.follow('', false);
+    await port.follow(EMPTY, false);
     await clock.advance(1_000);
     await port.connected();
     assert.deepEqual(shown, ['2', '4', '2', ''], 'not of a device that is not there any more');
@@ -201,7 +204,6 @@ describe('a backend', () => {
     sim.usb.failBind('usbhid', 'EIO');
     const port = new PortServer({
       number: 1,
-      open: async () => new VirtualDevice(new Keyboard()),
       home: host,
       clock: new ManualClock(),
       controller: () => undefined,
@@ -209,15 +211,15 @@ describe('a backend', () => {
       released: () => undefined,
       log: (message) => told.push(message),
     });
-    await port.follow('3-2', false);
-    await port.follow('', false);
+    await port.follow(KEYBOARD, false);
+    await port.follow(EMPTY, false);
     assert.deepEqual(shown, ['2', '']);
     const refusal = 'port 1: 3-2:1.0 has no driver now: usbhid did not take it back (EIO).';
     assert.deepEqual(told, ['port 1: 3-2 is open', refusal]);
     // What cannot be read is not what the device before had.
     host.xenstore.close();
-    await port.follow('3-2', false);
-    await port.follow('', false);
+    await port.follow(KEYBOARD, false);
+    await port.follow(EMPTY, false);
     assert.equal(shown.at(-1), '');
     assert.equal(told.filter((message) => message === refusal).length, 1);
     await sim.close();

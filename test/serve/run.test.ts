@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { openImage, openTrace, serveText } from '../../src/serve/files.js';
+import { openImages } from '../../src/hostuse/index.js';
+import { openTrace, serveText } from '../../src/serve/files.js';
 import { readFirewall } from '../../src/serve/firewall-file.js';
+import { StickImages } from '../../src/serve/images.js';
 import { runBackend } from '../../src/serve/index.js';
-import { parseVirtual } from '../../src/serve/virtual.js';
+import { openVirtual, parseVirtualPort } from '../../src/serve/virtual.js';
 import { noise } from '../backend/stage.js';
 import { failure } from '../core/support/test-host.js';
 
@@ -21,7 +23,8 @@ describe('an image', () => {
     const path = join(folder, 'image');
     const bytes = noise(4096 + 100);
     await writeFile(path, bytes);
-    const image = await openImage(path, false);
+    const images = new StickImages();
+    const image = await images.open(path, false);
     assert.equal(image.size, 4096, 'whole blocks');
     assert.equal(Buffer.compare(await image.read(512, 512), bytes.subarray(512, 1024)), 0);
     const written = noise(512, 3);
@@ -29,12 +32,47 @@ describe('an image', () => {
     written.fill(0);
     await writing;
     await image.flush();
-    const again = await openImage(path, true);
+    await assert.rejects(images.open(path, true), /it is another virtual stick already/);
+    await link(path, `${path}-2`);
+    await assert.rejects(images.open(`${path}-2`, true), /it is another virtual stick already/);
+    await image.close?.();
+    const again = await images.open(path, true);
     assert.equal(
       Buffer.compare(await again.read(1024, 512), noise(512, 3)),
       0,
       'as it was when it was written',
     );
+    const second = await images.open(`${path}-2`, true);
+    await assert.rejects(images.open(path, false), /it is another virtual stick already/);
+    await second.close?.();
+    await again.close?.();
+    await (await images.open(path, false)).close?.();
+  });
+
+  it('is a file with blocks in it, or a disk, that the host is not using', async () => {
+    const sys = join(folder, 'sys');
+    const path = join(folder, 'looped');
+    await writeFile(path, noise(1024));
+    await symlink(path, `${path}-link`);
+    for (const [loop, ro] of [
+      ['loop0', '0'],
+      ['loop1', '1'],
+    ] as const) {
+      await mkdir(join(sys, 'block', loop, 'loop'), { recursive: true });
+      await writeFile(join(sys, 'block', loop, 'ro'), `${ro}\n`);
+    }
+    const images = openImages(sys);
+    assert.equal(await images.problemOf(path, false), undefined);
+    await writeFile(join(sys, 'block/loop1/loop/backing_file'), `${path}\n`);
+    assert.equal(await images.problemOf(`${path}-link`, true), undefined, 'both only read it');
+    assert.equal(await images.problemOf(`${path}-link`, false), 'the host is using it as /dev/loop1');
+    await writeFile(join(sys, 'block/loop0/loop/backing_file'), `${path}\n`);
+    assert.equal(await images.problemOf(path, true), 'the host is using it as /dev/loop0');
+    assert.equal(await images.problemOf(folder, true), 'it is neither a file nor a block device');
+    assert.equal(await images.problemOf('/dev/null', true), 'it is neither a file nor a block device');
+    assert.equal(await images.problemOf(join(folder, 'none'), true), 'there is no such file');
+    await writeFile(join(folder, 'short'), noise(511));
+    assert.equal(await images.problemOf(join(folder, 'short'), true), 'it has less than 512 bytes');
   });
 });
 
@@ -42,14 +80,24 @@ describe('a virtual device', () => {
   it('is named by its port and what it is', async () => {
     const path = join(folder, 'stick');
     await writeFile(path, noise(1024));
-    const stick = await parseVirtual(`3/0/2=read-only-stick:${path}`);
-    assert.deepEqual([stick?.domid, stick?.devid, stick?.port], [3, 0, 2]);
-    assert.equal(stick?.make().speed, 'high');
-    assert.equal((await parseVirtual('3/0/1=keyboard'))?.make().speed, 'full');
-    for (const wrong of ['', '3/0=keyboard', '3/0/1=mouse', '3/0/1=stick', '-1/0/1=keyboard']) {
-      assert.equal(await parseVirtual(wrong), undefined, wrong);
-    }
-    await assert.rejects(parseVirtual('3/0/1=stick:/nowhere'), { code: 'ENOENT' });
+    const stick = parseVirtualPort(`3/0/2=read-only-stick:${path}`);
+    assert.deepEqual(stick, { domid: 3, devid: 0, port: 2, name: `read-only-stick:${path}` });
+    const images = new StickImages();
+    const opened = await openVirtual(images, stick!.name);
+    assert.equal(opened.speed, 'high');
+    await opened.close();
+    assert.equal((await openVirtual(images, parseVirtualPort('3/0/1=keyboard')!.name)).speed, 'full');
+    for (const wrong of [
+      '',
+      '3/0=keyboard',
+      '3/0/1=mouse',
+      '3/0/1=stick',
+      '-1/0/1=keyboard',
+      '3/0/1=stick:x',
+    ])
+      assert.equal(parseVirtualPort(wrong), undefined, wrong);
+    const nowhere = parseVirtualPort('3/0/1=stick:/nowhere')!;
+    await assert.rejects(openVirtual(images, nowhere.name), /there is no such file/);
   });
 });
 

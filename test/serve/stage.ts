@@ -8,7 +8,9 @@ import { VirtualDevice } from '../../src/backend/virtual/device.js';
 import { Keyboard } from '../../src/backend/virtual/keyboard.js';
 import { Stick } from '../../src/backend/virtual/stick.js';
 import { memoryStorage } from '../../src/backend/virtual/storage.js';
+import { StickImages } from '../../src/serve/images.js';
 import { BackendServer, type Machine, type Rings } from '../../src/serve/index.js';
+import { openVirtual } from '../../src/serve/virtual.js';
 import { SimUsbGuest } from '../../src/sim/frontend/index.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
 import { hostOf } from '../../src/testing/index.js';
@@ -32,6 +34,8 @@ export class ServedHost implements AsyncDisposable {
   readonly journals = new Map<string, Uint8Array>();
   /** What another backend that lives has announced. */
   otherBackend: string | undefined;
+  readonly #images = new StickImages();
+  readonly #virtuals = new Set<LentDevice>();
   readonly #guests = new Map<string, SimUsbGuest>();
   /** Guests whose memory is mapped. */
   readonly mapped = new Set<string>();
@@ -66,6 +70,8 @@ export class ServedHost implements AsyncDisposable {
     for (const guest of this.#guests.values()) guest.hcd.events.kill();
     for (const device of this.open.values()) await device.close();
     this.open.clear();
+    for (const device of this.#virtuals) await device.close();
+    this.#virtuals.clear();
     this.#serverClient?.close();
     await this.#server?.ended;
   }
@@ -80,6 +86,11 @@ export class ServedHost implements AsyncDisposable {
         this.mapped.add(key);
         const { memory, events } = guest.hcd;
         return { memory: { ...memory, close: () => this.mapped.delete(key) }, channel: events.bind() };
+      },
+      openVirtual: async (name) => {
+        const device = await openVirtual(this.#images, name);
+        this.#virtuals.add(device);
+        return device;
       },
       openDevice: async (busid): Promise<LentDevice> => {
         const device = this.devices.get(busid)?.();
@@ -154,6 +165,7 @@ export class ServedHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.close();
+    for (const device of this.#virtuals) await device.close();
     this.#serverClient?.close();
     await this.sim.close();
     this.client.close();

@@ -16,7 +16,9 @@ export function Choices({ giving }: { readonly giving: Giving }) {
   const guests = store.view.value.guests.filter(({ alive }) => alive);
   const ports = (guests.find((one) => one.domid === domid)?.controllers ?? []).flatMap((controller) =>
     controller.ports
-      .filter(({ busid, untrustedJunk }) => busid === undefined && untrustedJunk === undefined)
+      .filter(
+        (one) => one.busid === undefined && one.virtual === undefined && one.untrustedJunk === undefined,
+      )
       .map((one) => ({
         value: `${controller.devid} ${one.port}`,
         text: `controller ${controller.devid}, port ${one.port}`,

@@ -88,7 +88,8 @@ interface OfGuest {
 function ControllerPart({ guest, controller, isOperator }: OfGuest) {
   const { devid, type, version, ports } = controller;
   const taken = ports.filter(
-    ({ busid, untrustedJunk }) => busid !== undefined || untrustedJunk !== undefined,
+    ({ busid, virtual, untrustedJunk }) =>
+      busid !== undefined || virtual !== undefined || untrustedJunk !== undefined,
   );
   const free = ports.filter((port) => !taken.includes(port));
   return (
@@ -127,22 +128,24 @@ function PortPart({ guest, controller, port, isOperator }: OfGuest & { readonly 
   const trouble = portTrouble(port);
   const known = store.view.value.devices.find((one) => one.busid === busid);
   const gone = store.view.value.gone.find((one) => one.busid === busid);
-  const name = known?.name ?? gone?.name ?? busid ?? 'something that is not a device';
+  const name = known?.name ?? gone?.name ?? busid ?? port.virtual ?? 'something that is not a device';
   return (
     <li class="port">
       <div
         ref={row}
-        class={`row${device && isOperator ? ' can-drag' : ''}${device ? '' : ' absent'}`}
+        class={`row${device && isOperator ? ' can-drag' : ''}${device || port.virtual ? '' : ' absent'}`}
         data-busid={busid}
       >
         <span class="port-number">
           <span class="unseen">port </span>
           {port.port}
         </span>
-        <Icon of={!device ? 'unplugged' : known ? kindOf(known).kind : 'usb'} />
+        <Icon of={!device && !port.virtual ? 'unplugged' : known ? kindOf(known).kind : 'usb'} />
         <div class="what">
           <span class="name">{shown(name)}</span>
-          <span class="meta">{busid ? `from socket ${busid}` : shown(port.untrustedJunk ?? '')}</span>
+          <span class="meta">
+            {busid ? `from socket ${busid}` : shown(port.untrustedJunk ?? (port.virtual ? 'virtual' : ''))}
+          </span>
           {trouble && <Chip tone="wait">{trouble.word}</Chip>}
         </div>
         {isOperator && at && (

@@ -18,6 +18,7 @@ export class VirtualDevice implements LentDevice {
   readonly #ended: Transfer[] = [];
   #listener: DeviceListener | undefined;
   #isGone = false;
+  #isClosed = false;
   #isDue = false;
 
   /** @throws {TypeError} the function has no device descriptor */
@@ -105,6 +106,9 @@ export class VirtualDevice implements LentDevice {
     this.#listener = undefined;
     this.#endAll(Errno.noEntry);
     this.#isGone = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#function.end?.();
   }
 
   /** Pulls the device out. */

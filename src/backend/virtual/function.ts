@@ -30,4 +30,6 @@ export interface VirtualFunction {
   select?(interfaceNumber: number, setting: number): void;
   /** The device was reset, or configured anew. */
   reset(): void;
+  /** It is closed: nothing is asked of it any more. */
+  end?(): Promise<void>;
 }

@@ -92,6 +92,11 @@ export class Stick implements VirtualFunction {
     this.#generation++;
   }
 
+  async end(): Promise<void> {
+    this.reset();
+    await this.#storage.close?.();
+  }
+
   receive(_: number, bytes: Uint8Array): 'taken' | Stall | undefined {
     if (this.#isWaiting) return undefined;
     const command = this.#command;

@@ -10,6 +10,8 @@ export interface Storage {
   write(at: number, bytes: Uint8Array): void | Promise<void>;
   /** What was written is safe from here on. */
   flush(): void | Promise<void>;
+  /** Nothing is read or written any more. */
+  close?(): Promise<void>;
 }
 
 /** Storage in memory. */

@@ -2,10 +2,20 @@
 
 import type { AttachedAnswer, DetachedAnswer } from '../../client/index.js';
 import { assign } from '../../commands/index.js';
-import { type Attached, attachDevice, detachDevice } from '../../pvusb/index.js';
+import {
+  type Attached,
+  attachDevice,
+  attachVirtual,
+  detachDevice,
+  isMeantAsVirtual,
+  notVirtual,
+  type PortState,
+  parseVirtualName,
+} from '../../pvusb/index.js';
+import { printable } from '../../sysfs/index.js';
 import { act, type Done, done } from '../act.js';
-import { type CommonOptions, planned, printJson, printOutcome } from '../context.js';
-import { usageError } from '../report.js';
+import { type CommonOptions, planned, printJson, printOutcome, withHost } from '../context.js';
+import { requireHere, usageError } from '../report.js';
 import type { Terminal } from '../terminal.js';
 import { asTyped, nameDevice } from '../wording.js';
 import { parseDevid, parsePort } from '../xl/grammar.js';
@@ -21,7 +31,7 @@ export interface AttachOptions extends CommonOptions {
   readonly always?: boolean;
 }
 
-/** Attaches a device, named in any way, to a domain. */
+/** Attaches a device, named in any way, or a virtual device to a domain. */
 export async function runAttach(
   terminal: Terminal,
   args: { readonly domain: string; readonly device: string },
@@ -29,6 +39,7 @@ export async function runAttach(
 ): Promise<void> {
   const devid = options.controller === undefined ? undefined : parseDevid(options.controller);
   const port = options.port === undefined ? undefined : parsePort(options.port);
+  if (isMeantAsVirtual(args.device)) return runAttachVirtual(terminal, { ...args, devid, port }, options);
   const { force, always } = options;
   const request = { ...args, devid, port, force };
   const tell = (outcome: Done<Attached>): void =>
@@ -56,6 +67,34 @@ export async function runAttach(
   else printJson(terminal, { ...(options.dryRun ? planned(plans, attached) : attached), rule });
 }
 
+/** Only on the host itself, where root may read every file: others could read them through a guest. */
+async function runAttachVirtual(
+  terminal: Terminal,
+  request: {
+    readonly domain: string;
+    readonly device: string;
+    readonly devid?: number;
+    readonly port?: number;
+  },
+  options: AttachOptions,
+): Promise<void> {
+  const device = parseVirtualName(request.device);
+  if (device === undefined) throw notVirtual(request.device);
+  if (options.always || options.force !== undefined) {
+    const option = options.always ? '--always' : '--force';
+    throw usageError(`A virtual device is attached without ${option}.`, 'pvusb attach');
+  }
+  requireHere(terminal, 'attach of a virtual device');
+  await withHost(terminal, options, async (host, operation) => {
+    const outcome = done(await attachVirtual(host, { ...request, device }, operation));
+    printOutcome(terminal, options, outcome, ({ virtual, devid, port, state }) => {
+      const domain = asTyped(request.domain);
+      const sentence = `${printable(virtual)} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
+      return describeTaken(sentence, state, domain);
+    });
+  });
+}
+
 /**
  * Given is not yet taken: also says what has become of it, and what the host has lost. `named` is what domain and device
  * were called by who asked.
@@ -68,6 +107,10 @@ export function describeAttached(
   const attached = `${device} is attached to port ${port} of controller ${devid} of domain ${domain}.`;
   const lost = usedByHost.map(({ sentence }) => sentence).join('; ');
   const given = lost === '' ? attached : `${attached}\nThe host was using it: ${lost}.`;
+  return describeTaken(given, state, domain);
+}
+
+function describeTaken(given: string, state: PortState | undefined, domain: string): string {
   switch (state) {
     case undefined:
     case 'in-use':
@@ -99,8 +142,9 @@ export async function runDetach(
     here: async (host, operation) => done(await detachDevice(host, request, operation)),
     there: (daemon, asked, call) => daemon.detach({ ...request, ...asked }, call),
   });
-  printOutcome(terminal, options, outcome, ({ busid, domid, devid, port }) => {
-    const device = busid === undefined ? 'What was there' : nameDevice(busid, request.device ?? busid);
+  printOutcome(terminal, options, outcome, ({ busid, virtual, domid, devid, port }) => {
+    const other = virtual === undefined ? 'What was there' : printable(virtual);
+    const device = busid === undefined ? other : nameDevice(busid, request.device ?? busid);
     const domain = asTyped(request.domain ?? domid);
     return `${device} is detached from port ${port} of controller ${devid} of domain ${domain}.`;
   });

@@ -97,9 +97,10 @@ export async function runControllerInfo(
 function formatController(controller: ControllerDetails): string {
   const { untrustedFrontend: guest, qemu } = controller;
   const type = traitsOf(controller);
-  const taken = controller.ports.flatMap(({ port, busid }) =>
-    busid === undefined ? [] : `${busid} in port ${port}`,
-  );
+  const taken = controller.ports.flatMap(({ port, busid, virtual }) => {
+    const device = busid ?? (virtual === undefined ? undefined : printable(virtual));
+    return device === undefined ? [] : `${device} in port ${port}`;
+  });
   const forced = (controller.forced ?? []).map(({ busid, reason }): [string, string] => [
     'forced',
     `${busid}: ${printable(reason)}`,

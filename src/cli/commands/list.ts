@@ -103,10 +103,18 @@ function controllerState(controller: Controller): string {
 const BUSID_WIDTH = 8;
 
 function formatPort(view: View, place: Place, widest: number): string {
-  const { port, busid, untrustedJunk } = place.port;
+  const { port, busid, virtual, untrustedJunk } = place.port;
   const title = `    port ${String(port).padEnd(2)}  `;
+  if (virtual !== undefined) return `${title}${formatVirtual(view, place)}${printable(virtual)}\n`;
   if (busid === undefined) return `${title}"${escapeText(untrustedJunk ?? '')}", which is not a device\n`;
   return `${formatLent(view, place, `${title}${busid.padEnd(widest)}  `)}\n`;
+}
+
+/** What has become of a virtual device; nothing to say where the guest uses it. */
+function formatVirtual({ inventory }: View, place: Place): string {
+  const state = portState(inventory, place) ?? 'in-use';
+  const by = state === 'not-opened' ? ' by the pvusb backend: is it running?' : ':';
+  return state === 'in-use' ? '' : `${PORT_STATES[state].word}${by} `;
 }
 
 function formatLent(view: View, place: Place, title: string): string {

@@ -11,6 +11,7 @@ import { type Named, nameController, nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { commit } from './commit.js';
 import { awaitOwnBackend } from './own-backend.js';
+import { endQemu, startQemu } from './own-qemu.js';
 import type { Performing } from './performing.js';
 import { performInQemu } from './qemu.js';
 import { forget, restore } from './restore.js';
@@ -52,6 +53,10 @@ export async function perform(host: Host, action: Action, call: Performing): Pro
     case 'served':
     case 'unserved':
       return awaitOwnBackend(host, action, call);
+    case 'start-qemu':
+      return startQemu(host, action, call);
+    case 'end-qemu':
+      return endQemu(host, action.domid);
     default:
       return performInQemu(host, action, call);
   }

@@ -104,6 +104,10 @@ export const ERROR_KINDS = {
     remedy:
       'Start the pvusb backend (systemctl start pvusb-backend), which needs no kernel module; or load usbback (modprobe usbback), which mainline Linux does not have; or use type qusb, which needs a QEMU.',
   },
+  'image-unusable': {
+    group: 'refused',
+    remedy: 'Name an image that exists and that the host is not using, by its absolute path.',
+  },
   'backend-impossible': {
     group: 'host',
     remedy:
@@ -112,7 +116,7 @@ export const ERROR_KINDS = {
   'no-device-model': {
     group: 'refused',
     remedy:
-      'Start the pvusb backend (systemctl start pvusb-backend), which serves type pv to every guest; or put usbctrl=["type=qusb"] into the guest configuration and create the guest again.',
+      'Start the pvusb backend (systemctl start pvusb-backend), which serves type pv to every guest; or start a QEMU for a PV or PVH guest (pvusb qemu start DOMAIN); or put usbctrl=["type=qusb"] into the guest configuration and create the guest again.',
   },
   'unsupported-type': {
     group: 'refused',
@@ -149,6 +153,15 @@ export const ERROR_KINDS = {
     group: 'host',
     remedy:
       'Give its devices back with doctor() and its option fix; the guest gets a new QEMU when it is restarted.',
+  },
+  'qemu-not-started': {
+    group: 'host',
+    remedy: 'See /var/log/xen/qemu-dm-*.log; install the QEMU of your distribution for Xen if there is none.',
+  },
+  'qemu-in-use': {
+    group: 'refused',
+    remedy:
+      'Remove the controllers that it serves first; the QEMU of a guest that xl started it for ends with the guest.',
   },
   'qemu-unreachable': {
     group: 'host',

@@ -6,6 +6,7 @@ import { addressIn, hasIdentity } from '../../sysfs/identity.js';
 import { PvusbError } from './errors.js';
 import type { Controller, Domain, Inventory, Port, QemuAnswer, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
+import type { VirtualName } from './virtual.js';
 import { capitalise, type Named, nameController, nameDomain, namePort } from './wording.js';
 
 /** A domain by its number or its name; a string of digits is a number. */
@@ -85,8 +86,8 @@ export function allPorts({ ports, strayPorts }: Controller): Port[] {
 }
 
 /** True when a port holds something, whether it is a device or not. */
-export function isTaken({ busid, untrustedJunk }: Port): boolean {
-  return busid !== undefined || untrustedJunk !== undefined;
+export function isTaken({ busid, virtual, untrustedJunk }: Port): boolean {
+  return busid !== undefined || virtual !== undefined || untrustedJunk !== undefined;
 }
 
 /** What is saved for a device; undefined when nothing is. */
@@ -122,6 +123,18 @@ export function placesOf(inventory: Pick<Inventory, 'controllers'>, busid: Busid
   return hostControllers(inventory).flatMap((controller) =>
     allPorts(controller)
       .filter((port) => port.busid === busid)
+      .map((port) => ({ controller, port })),
+  );
+}
+
+/** Every port that has a virtual device with one of these names. */
+export function virtualPlaces(
+  { controllers }: Pick<Inventory, 'controllers'>,
+  isMeant: (name: VirtualName) => boolean,
+): Place[] {
+  return controllers.flatMap((controller) =>
+    controller.ports
+      .filter(({ virtual }) => virtual !== undefined && isMeant(virtual))
       .map((port) => ({ controller, port })),
   );
 }

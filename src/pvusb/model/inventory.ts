@@ -7,6 +7,7 @@ import type { QuiescedGuest } from '../../quiesced/index.js';
 import type { RuleFile } from '../../rules/index.js';
 import type { Busid, DriverName, InterfaceId, UsbDevice } from '../../sysfs/index.js';
 import type { PvusbErrorCode } from './errors.js';
+import type { VirtualName } from './virtual.js';
 
 export type { ControllerType };
 
@@ -83,6 +84,8 @@ export interface Port {
   readonly port: number;
   /** The device in it, by its sysfs name. */
   readonly busid?: Busid;
+  /** The virtual device in it, which pvusb's backend makes. */
+  readonly virtual?: VirtualName;
   /** What the port node holds instead, when that is not a device's name. Unescaped: escape it before printing. */
   readonly untrustedJunk?: string;
 }

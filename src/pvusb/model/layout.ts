@@ -83,12 +83,35 @@ export function portReasonPath(portsAt: string, port: number): string {
   return `${portsAt}/port-reason/${port}`;
 }
 
+/**
+ * `/libxl/D/device/vusb/N/virtual`: the virtual devices that our own backend has in a controller's ports, by port. Only
+ * domain 0 can read or write it. The ports themselves are empty: libxl looks in sysfs for what a port names.
+ */
+export function virtualsPath(controller: ControllerId): string {
+  return `${recordPath(controller)}/virtual`;
+}
+
+/** `/libxl/D/device/vusb/N/virtual/P`. */
+export function virtualPath(controller: ControllerId, port: number): string {
+  return `${virtualsPath(controller)}/${port}`;
+}
+
 /** Below it, per domain, what is announced about the QEMUs that serve them. */
 export const DEVICE_MODELS = `${DOMAINS}/0/device-model`;
 
 /** `/local/domain/0/device-model/D`. */
 export function deviceModelPath(domid: number): string {
   return `${DEVICE_MODELS}/${domid}`;
+}
+
+/** `/local/domain/D/image/device-model-pid`: the QEMU that libxl ends when it ends the domain. */
+export function deviceModelPidPath(domid: number): string {
+  return `${DOMAINS}/${domid}/image/device-model-pid`;
+}
+
+/** `/libxl/D/pvusb/qemu`: the QEMU that we have started, by pid and start. libxl removes it with the domain. */
+export function ownQemuPath(domid: number): string {
+  return `${LIBXL}/${domid}/pvusb/qemu`;
 }
 
 /** Exists when that QEMU can serve controllers of type qusb. */

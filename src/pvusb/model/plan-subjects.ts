@@ -1,5 +1,5 @@
 /** What a plan is about. */
-import { type Busid, busidOf } from '../../sysfs/busid.js';
+import { type Busid, busidOf, parseDeviceName } from '../../sysfs/busid.js';
 import type { Action, Plan } from './plan.js';
 
 /** Devices and domains. */
@@ -17,7 +17,8 @@ export function subjectsOf({ steps }: Plan): Subjects {
 }
 
 function busidsIn(act: Action): Busid[] {
-  if ('busid' in act) return [act.busid];
+  // What is served may be a virtual device.
+  if ('busid' in act) return [parseDeviceName(act.busid) ?? []].flat();
   if ('interface' in act) return [busidOf(act.interface)];
   if (act.do !== 'commit') return [];
   return act.expect.flatMap((fact) => (fact.fact === 'unclaimed' ? fact.busid : []));

@@ -3,6 +3,7 @@ import type { SavedController, SavedDevice } from '../../libxl/index.js';
 import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { ControllerId } from './layout.js';
+import type { VirtualName } from './virtual.js';
 
 /** What must still hold inside the transaction that changes something. */
 export type Fact =
@@ -95,10 +96,20 @@ export type Action =
       readonly withinMs: number;
     } & ControllerId)
   | QemuAction
+  /** Starts a QEMU for a domain that has none, announces it as libxl would, and waits until it runs. */
+  | {
+      readonly do: 'start-qemu';
+      readonly domid: number;
+      readonly name: string;
+      readonly memoryMib: number;
+      readonly withinMs: number;
+    }
+  /** Ends the QEMU that was started so, if it was, and takes back what was announced. */
+  | { readonly do: 'end-qemu'; readonly domid: number }
   /** Waits until our own backend has opened the device of a port (`served`), or has released it. */
   | ({
       readonly do: 'served' | 'unserved';
-      readonly busid: Busid;
+      readonly busid: Busid | VirtualName;
       readonly portsAt: string;
       readonly withinMs: number;
     } & QemuPort);
@@ -221,6 +232,10 @@ export function formatAction(action: Action): string {
     }
     case 'commit':
       return formatCommit(action);
+    case 'start-qemu':
+      return `start a QEMU for domain ${action.domid}, and wait up to ${action.withinMs / 1000} s until it is running`;
+    case 'end-qemu':
+      return `end the QEMU that pvusb has started for domain ${action.domid}`;
     default:
       return formatQemuAction(action);
   }

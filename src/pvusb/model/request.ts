@@ -15,7 +15,10 @@ export interface Target extends ControllerId {
   readonly port: number;
   /** The node whose `port/N` are the controller's ports. */
   readonly portsAt: string;
-  /** Ports with the same number on other controllers that must stay empty (for types whose port numbers clash). */
+  /**
+   * Nodes besides the port that must stay empty: ports with the same number on other controllers (for types whose port
+   * numbers clash), and a virtual device in this one.
+   */
   readonly keptEmpty: readonly string[];
   /** Present if the controller has to be created first. */
   readonly created?: NewController;

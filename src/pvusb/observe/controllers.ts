@@ -9,9 +9,13 @@ import {
   frontendPath,
   parseBackend,
   parseNumber,
+  parseNumbers,
   portPath,
   recordPath,
+  virtualPath,
+  virtualsPath,
 } from '../model/layout.js';
+import { parseVirtualName, type VirtualName } from '../model/virtual.js';
 import { servedType } from '../types/types.js';
 import type { CallOptions, XenstoreNodes } from './host.js';
 
@@ -30,7 +34,7 @@ interface Recorded {
   readonly backendDomid: number;
 }
 
-/** The controllers `ids`: two waves, three if there is a port node that should not exist. */
+/** The controllers `ids`: two waves, three if there is a port node that should not exist, or a virtual device. */
 export async function observeControllers(
   xenstore: XenstoreNodes,
   ids: readonly ControllerId[],
@@ -42,7 +46,7 @@ export async function observeControllers(
   );
   const recorded = ids.map((id, i) => parseRecord(id, records.slice(i * 4, i * 4 + 4)));
   const served = recorded.filter((entry) => entry.portsAt !== undefined);
-  const [backends, ports, frontends, portNames] = await Promise.all([
+  const [backends, ports, frontends, portNames, virtualNames] = await Promise.all([
     xenstore.readMany(
       served.flatMap(({ portsAt }) => BACKEND_KEYS.map((key) => `${portsAt}/${key}`)),
       call,
@@ -56,8 +60,15 @@ export async function observeControllers(
       served.map(({ portsAt }) => `${portsAt}/port`),
       call,
     ),
+    xenstore.directoryMany(
+      served.map(({ id }) => virtualsPath(id)),
+      call,
+    ),
   ]);
-  const strays = await observeStrayPorts(xenstore, served, portNames, call);
+  const [strays, virtuals] = await Promise.all([
+    observeStrayPorts(xenstore, served, portNames, call),
+    observeVirtuals(xenstore, served, virtualNames, call),
+  ]);
   let at = 0;
   const seen = new Map<Recorded, Controller>();
   for (const [i, entry] of served.entries()) {
@@ -71,7 +82,10 @@ export async function observeControllers(
       // An emulated controller has no backend that could go offline.
       online: entry.backend === undefined || online === '1',
       untrustedFrontend: parseFrontend(frontends.slice(i * 4, i * 4 + 4)),
-      ports: values.map((value, k) => parsePort(k + 1, value)),
+      ports: values.map((value, k) => ({
+        ...parsePort(k + 1, value),
+        ...definite('virtual', virtuals.get(virtualPath(entry.id, k + 1))),
+      })),
       strayPorts: strays[i] ?? [],
     });
   }
@@ -140,6 +154,23 @@ async function observeStrayPorts(
     ports
       .map((port) => parsePort(port, values[at++]))
       .filter(({ busid, untrustedJunk }) => busid ?? untrustedJunk),
+  );
+}
+
+/** The virtual devices of all controllers, by the path of their nodes. */
+async function observeVirtuals(
+  xenstore: XenstoreNodes,
+  served: readonly Recorded[],
+  names: readonly (readonly string[] | undefined)[],
+  call: CallOptions,
+): Promise<ReadonlyMap<string, VirtualName>> {
+  const paths = served.flatMap(({ id }, i) => parseNumbers(names[i]).map((port) => virtualPath(id, port)));
+  const values = paths.length === 0 ? [] : await xenstore.readMany(paths, call);
+  return new Map(
+    paths.flatMap((path, at) => {
+      const name = parseVirtualName(values[at] ?? '');
+      return name === undefined ? [] : [[path, name] as const];
+    }),
   );
 }
 

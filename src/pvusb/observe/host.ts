@@ -3,6 +3,7 @@ import type { Clock, KeyedMutex, Mutex } from '../../async/index.js';
 import type { HostUse, UsesOptions } from '../../hostuse/index.js';
 import type { Userdata } from '../../libxl/index.js';
 import type { RuleFiles } from '../../policy/index.js';
+import type { QemuRunner } from '../../qemu/index.js';
 import type { QmpCallOptions, QmpCommands } from '../../qmp/index.js';
 import type { QuiescedFiles } from '../../quiesced/index.js';
 import type { Binding, DriverName, InterfaceId, InterfaceState, UsbDevice } from '../../sysfs/index.js';
@@ -58,6 +59,12 @@ export interface HostUsesReader {
   usesOf(devices: readonly UsbDevice[], options?: UsesOptions): Promise<HostUse[]>;
 }
 
+/** Says whether an image can become a virtual stick. `openImages` of pvusb/hostuse is one. */
+export interface HostImages {
+  /** Why it cannot, words for the end of a sentence; undefined if it can. */
+  problemOf(path: string, isReadOnly: boolean): Promise<string | undefined>;
+}
+
 /** Options of {@link Host.latest}. */
 export interface LatestOptions extends CallOptions {
   /** Only what is in xenstore needs to be current: devices and drivers may be as they were last reported. */
@@ -75,6 +82,10 @@ export interface Host {
   readonly userdata?: Userdata;
   /** What the host itself does with its devices. Absent: nothing is known about that, and nothing refused because of it. */
   readonly uses?: HostUsesReader;
+  /** Images of virtual sticks. Absent: they are looked at only by the backend. */
+  readonly images?: HostImages;
+  /** Starts and ends QEMUs. `openQemuRunner` is one; absent: none can be started. */
+  readonly qemuRunner?: QemuRunner;
   /** What quiesced guests had. `openQuiescedFiles` of pvusb is one; absent: none can be. */
   readonly quiesced?: QuiescedFiles;
   /** The files of rules. `openRuleFiles` of pvusb/policy is one; absent: there are none. */

@@ -2,9 +2,10 @@
 
 import { systemClock } from '../../async/clock.js';
 import { Mutex } from '../../async/mutex.js';
-import { type HostRoots, openHostUses, openProcesses } from '../../hostuse/index.js';
+import { type HostRoots, openHostUses, openImages, openProcesses } from '../../hostuse/index.js';
 import { openUserdata } from '../../libxl/userdata.js';
 import { openRuleFiles, RULES_ROOT } from '../../policy/files.js';
+import { openQemuRunner } from '../../qemu/index.js';
 import { QmpClient } from '../../qmp/client.js';
 import { openQuiescedFiles, STATE_ROOT } from '../../quiesced/files.js';
 import { openSysfs } from '../../sysfs/sysfs.js';
@@ -76,10 +77,12 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       sysfs: openSysfs(sysfsRoot, elsewhere),
       plugs: () => openHostPlugs(sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
+      qemuRunner: openQemuRunner(systemClock, { runRoot: qmpRoot }),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
       // A simulated host says where its files are. Where there are none, nothing is in use.
       uses: openHostUses({ sysfsRoot, ...processRoots(environment) }),
+      images: openImages(sysfsRoot),
       isServing: (announcement) =>
         openProcesses({ sysfsRoot, ...processRoots(environment) }).isAlive(announcement),
       rules: openRuleFiles(options.rulesRoot || environment.PVUSB_RULES || RULES_ROOT, systemClock),

@@ -1,5 +1,5 @@
 /** Reads whether our own backend serves this host, and what it shows of the ports. */
-import type { Controller, OwnBackend } from '../model/inventory.js';
+import type { Controller, OwnBackend, Port } from '../model/inventory.js';
 import { BACKEND_ANNOUNCEMENT, parseNumber, portStatePath } from '../model/layout.js';
 import type { CallOptions, Host } from './host.js';
 
@@ -7,6 +7,11 @@ import type { CallOptions, Host } from './host.js';
 interface Since {
   readonly before: OwnBackend | undefined;
   readonly isDirty: (controller: Pick<Controller, 'domid'>) => boolean;
+}
+
+/** The backend has something there. */
+function hasDevice({ busid, virtual }: Port): boolean {
+  return busid !== undefined || virtual !== undefined;
 }
 
 /**
@@ -29,7 +34,7 @@ export async function observeOwnBackend(
   const places = asked.flatMap(({ domid, devid, type, portsAt, ports }) =>
     type !== 'pv' || portsAt === undefined
       ? []
-      : ports.filter(({ busid }) => busid !== undefined).map(({ port }) => ({ domid, devid, port, portsAt })),
+      : ports.filter(hasDevice).map(({ port }) => ({ domid, devid, port, portsAt })),
   );
   const states =
     places.length === 0

@@ -152,7 +152,7 @@ function thereAlready({ code, message, where }: PvusbError): PvusbError {
 }
 
 /** The controller may not have been taken yet, or its QEMU may no longer have it. */
-function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
+export function serveSteps(inventory: Inventory, { type, ...id }: Target): readonly Step[] {
   const controller = findControllerOf(inventory, id);
   return controller && isServed(controller)
     ? servedTypeOn(inventory, type).serveRecorded(inventory, controller)

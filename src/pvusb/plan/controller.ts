@@ -13,6 +13,7 @@ import {
   parseBackend,
   portPath,
   recordPath,
+  virtualsPath,
 } from '../model/layout.js';
 import type { Action, ConfigEdit, Edit, Fact, Plan, Step } from '../model/plan.js';
 import type { NewController, RemoveRequest } from '../model/request.js';
@@ -56,6 +57,8 @@ function removeUnused(inventory: Inventory, controller: NewController): Action {
   const portsAt = portsAtOf(controller);
   const ports = Array.from({ length: controller.ports }, (_, k) => portPath(portsAt, k + 1));
   const expect = ports.map((path): Fact => ({ fact: 'vacant', path }));
+  if (servedTypeOn(inventory, controller.type).servesVirtual)
+    expect.push({ fact: 'absent', path: virtualsPath(controller) });
   const backend = portsAt === recordPath(controller) ? undefined : portsAt;
   const saved = [{ edit: 'remove-controller', devid: controller.devid } as const];
   const config = telling(inventory, controller.domid, saved, { ifPossible: true });

@@ -14,12 +14,13 @@ import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
 import { SERVED_TYPES, servedTypeOn, typesOfPort } from '../types/types.js';
 import { unclaimedFact } from './facts.js';
+import { virtualDetachSteps } from './virtual.js';
 
 /** Empties one port and gives its device back to the host. */
 export function planDetach(inventory: Inventory, place: Place): Plan {
   const { controller, port } = place;
   const { domid, devid } = controller;
-  const what = port.busid ?? unfinishedDetaches(inventory, place)[0] ?? 'what is there';
+  const what = port.busid ?? port.virtual ?? unfinishedDetaches(inventory, place)[0] ?? 'what is there';
   return {
     title: `detach ${what} from ${namePort(inventory, { domid, devid, port: port.port })}`,
     steps: planDetachSteps(inventory, place),
@@ -36,6 +37,8 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   const { busid, untrustedJunk } = port;
   const held = busid ?? untrustedJunk;
   if (!isServed(controller)) return [];
+  const virtual = virtualDetachSteps(inventory, place);
+  if (virtual.length > 0) return virtual;
   if (held === undefined) {
     return unfinishedDetaches(inventory, place).flatMap((left) => giveBackSteps(inventory, left));
   }

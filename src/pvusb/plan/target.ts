@@ -1,7 +1,7 @@
 /** Which port a device goes to: the one asked for, or the first that can have it. Pure. */
 
 import { USUAL_VERSION, VERSION_MAX } from '../../libxl/controller-type.js';
-import type { UsbDevice } from '../../sysfs/index.js';
+import { parseBusid } from '../../sysfs/busid.js';
 import { PvusbError } from '../model/errors.js';
 import {
   allPorts,
@@ -19,7 +19,7 @@ import {
   type Inventory,
   XenbusState,
 } from '../model/inventory.js';
-import { portPath } from '../model/layout.js';
+import { portPath, virtualPath } from '../model/layout.js';
 import type { Target } from '../model/request.js';
 import { isServed, requireServed, type Served } from '../model/served.js';
 import { capitalise, nameController, nameDomain } from '../model/wording.js';
@@ -44,6 +44,16 @@ export interface AttachRequest {
   readonly force?: string | undefined;
 }
 
+/** A device that wants a port. */
+interface Wanting {
+  /** Its busid, or its name as a virtual device. */
+  readonly busid: string;
+  /** Mbit/s; 0 if it is not known. */
+  readonly speedMbps: number;
+  /** The only type that can serve it; absent: any. */
+  readonly onlyType?: ControllerType;
+}
+
 /**
  * The port for a device.
  *
@@ -52,7 +62,7 @@ export interface AttachRequest {
 export function chooseTarget(
   inventory: Inventory,
   domain: Domain,
-  device: UsbDevice,
+  device: Wanting,
   request: AttachRequest,
 ): Target {
   const { domid } = domain;
@@ -74,6 +84,7 @@ export function chooseTarget(
   }
   for (const controller of controllersOf(inventory, domid)) {
     if (!isUsable(inventory, controller) || speedProblem(controller, device)) continue;
+    if (controller.type !== (device.onlyType ?? controller.type)) continue;
     const served = requireServed(inventory, controller);
     // All ports of a controller share 16 requests: with our own backend each device gets them for itself.
     const isShared = controller.ports.some(isTaken);
@@ -85,15 +96,15 @@ export function chooseTarget(
 }
 
 /** A new controller that suits the domain and the device. */
-function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice): Target {
+function onNewController(inventory: Inventory, domain: Domain, device: Wanting): Target {
   const { domid } = domain;
-  const type = resolveType(inventory, domain, 'auto');
+  const type = device.onlyType ?? resolveType(inventory, domain, 'auto');
   const version = speedProblem({ type, version: USUAL_VERSION }, device) ? VERSION_MAX : USUAL_VERSION;
   const taken = clashes(inventory, { domid, type });
   let port = 1;
   while (taken.has(port)) port++;
   const ports = Math.max(port, usualPorts(type, version) ?? 0);
-  const created = resolveController(inventory, domain, { version, ports });
+  const created = resolveController(inventory, domain, { type, version, ports });
   const { devid } = created;
   const keptEmpty = sameNumber(inventory, { domid, type }, port);
   return { domid, devid, type, port, portsAt: portsAtOf(created), keptEmpty, created };
@@ -103,13 +114,17 @@ function onNewController(inventory: Inventory, domain: Domain, device: UsbDevice
 function portOf(
   inventory: Inventory,
   controller: Controller,
-  device: UsbDevice,
+  device: Wanting,
   { port }: AttachRequest,
 ): Target {
   const { domid, devid, portCount, version } = controller;
   const where = { domid, devid, port, busid: device.busid };
   const served = requireServed(inventory, controller);
   const name = nameController(inventory, controller);
+  if (served.type !== (device.onlyType ?? served.type)) {
+    const sentence = `${capitalise(name)} is of type ${served.type}, and ${device.busid} needs one of type ${device.onlyType}.`;
+    throw new PvusbError('unsupported-type', sentence, { where });
+  }
   if (!controller.online) {
     throw new PvusbError('controller-closing', `${capitalise(name)} is being removed.`, { where });
   }
@@ -128,10 +143,10 @@ function portOf(
   }
   const wanted = controller.ports.find((candidate) => candidate.port === port);
   if (!wanted) {
-    throw noSuchPort(inventory, controller, port, device.busid);
+    throw noSuchPort(inventory, controller, port, parseBusid(device.busid));
   }
   if (isTaken(wanted)) {
-    const sentence = `Port ${port} of ${name} holds ${wanted.busid ?? 'something'}.`;
+    const sentence = `Port ${port} of ${name} holds ${wanted.busid ?? wanted.virtual ?? 'something'}.`;
     throw new PvusbError('port-in-use', sentence, { where });
   }
   if (inQemu(inventory, served).has(port)) {
@@ -215,5 +230,8 @@ export function sameNumber(
 
 function targetAt(inventory: Inventory, controller: Served, port: number): Target {
   const { domid, devid, type, portsAt } = controller;
-  return { domid, devid, type, port, portsAt, keptEmpty: sameNumber(inventory, controller, port) };
+  const keptEmpty = sameNumber(inventory, controller, port);
+  // Where our own backend serves, there may be a virtual device.
+  if (servedTypeOn(inventory, type).servesVirtual) keptEmpty.push(virtualPath(controller, port));
+  return { domid, devid, type, port, portsAt, keptEmpty };
 }

@@ -36,6 +36,7 @@ export const DEVICEMODEL: ServedType = {
   isEmulated: true,
   needsUsbback: false,
   hasOneDeviceEach: false,
+  servesVirtual: false,
   hasClashingPorts: false,
   lentDriver: USBFS,
   recordKey: DRIVER_PATH_KEY,

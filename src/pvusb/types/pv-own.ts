@@ -5,7 +5,8 @@ import { USBFS } from '../model/drivers.js';
 import { isAlive, isOf, type Place, savedFor } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
 import { backendPath, DRIVER_KEY, PortState as Shown } from '../model/layout.js';
-import type { QemuPort, Step } from '../model/plan.js';
+import type { Action, QemuPort, Step } from '../model/plan.js';
+import type { VirtualName } from '../model/virtual.js';
 import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './backend.js';
 import { PV } from './pv.js';
 import type { ServedType } from './served-type.js';
@@ -23,6 +24,7 @@ export const PV_OWN: ServedType = {
   notTaken: 'the pvusb backend does not have it open',
   needsUsbback: false,
   hasOneDeviceEach: true,
+  servesVirtual: true,
   lentDriver: USBFS,
   // The backend gives devices back itself: when libxl tries to, they are still its own.
   recordKey: DRIVER_KEY,
@@ -36,15 +38,10 @@ export const PV_OWN: ServedType = {
     closingSteps(inventory, SERVER, controller, request, isAlive(inventory, controller.domid)),
 
   isThere: isOnline,
-  handOver: (_, { busid }, { domid, devid, port }) => [
-    {
-      why: `let ${SERVER} open ${busid}`,
-      act: { do: 'served', ...at({ domid, devid, port }, busid) },
-    },
-  ],
-  takeBack: (target, { busid }) => [{ do: 'unserved', ...at(target, busid) }],
+  handOver: (_, { busid }, target) => [openedStep(target, busid)],
+  takeBack: (target, { busid }) => [unservedAction(target, busid)],
   letGo(_, { controller: { domid, devid }, port: { port, busid } }) {
-    return { before: [], after: busid === undefined ? [] : [unservedStep({ domid, devid, port }, busid)] };
+    return { before: [], after: busid === undefined ? [] : [releasedStep({ domid, devid, port }, busid)] };
   },
   letGoLate: () => [],
   isTakenBy: (driver) => driver === undefined || driver === USBFS,
@@ -80,11 +77,22 @@ function isOnOthers({ interfaces }: UsbDevice): boolean {
   return interfaces.some(({ driver }) => driver !== undefined && driver !== USBFS);
 }
 
-function unservedStep(place: QemuPort, busid: Busid): Step {
-  return { why: `let ${SERVER} let go of ${busid}`, act: { do: 'unserved', ...at(place, busid) } };
+/** Waits until the backend has opened the device of a port. */
+export function openedStep(place: QemuPort, busid: Busid | VirtualName): Step {
+  return { why: `let ${SERVER} open ${busid}`, act: { do: 'served', ...at(place, busid) } };
 }
 
-function at({ domid, devid, port }: QemuPort, busid: Busid) {
+/** Waits until the backend has let go of a port that was freed. */
+export function releasedStep(place: QemuPort, busid: Busid | VirtualName): Step {
+  return { why: `let ${SERVER} let go of ${busid}`, act: unservedAction(place, busid) };
+}
+
+/** What {@link releasedStep} does. */
+export function unservedAction(place: QemuPort, busid: Busid | VirtualName): Action {
+  return { do: 'unserved', ...at(place, busid) };
+}
+
+function at({ domid, devid, port }: QemuPort, busid: Busid | VirtualName) {
   const portsAt = backendPath({ domid, devid }, BACKEND);
   return { domid, devid, port, busid, portsAt, withinMs: BACKEND_WITHIN_MS };
 }

@@ -25,6 +25,7 @@ export const PV: ServedType = {
   isEmulated: false,
   needsUsbback: true,
   hasOneDeviceEach: false,
+  servesVirtual: false,
   hasClashingPorts: false,
   lentDriver: USBBACK,
   recordKey: DRIVER_PATH_KEY,

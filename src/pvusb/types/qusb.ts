@@ -37,6 +37,7 @@ export const QUSB: ServedType = {
   isEmulated: false,
   needsUsbback: false,
   hasOneDeviceEach: false,
+  servesVirtual: false,
   // QEMU 7.2 aborts when two of its devices have the same one (vmstate_register_with_alias_id).
   hasClashingPorts: true,
   lentDriver: USBFS,

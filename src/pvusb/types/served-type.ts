@@ -48,6 +48,8 @@ export interface ControllerTraits {
   readonly needsUsbback: boolean;
   /** A device for which no controller is named gets one of its own. */
   readonly hasOneDeviceEach: boolean;
+  /** Virtual devices can be in its ports. */
+  readonly servesVirtual: boolean;
   /** Two controllers of a guest never get devices in ports with the same number. */
   readonly hasClashingPorts: boolean;
 }

@@ -40,8 +40,7 @@ export async function watchAttachment(
   watched: Watched,
   options: CallOptions & { readonly withinMs?: number | undefined } = {},
 ): Promise<PortState | undefined> {
-  const { signal, withinMs = GUEST_WITHIN_MS } = options;
-  const endMs = host.clock.nowMs() + withinMs;
+  const { signal } = options;
   const shownAt = portStatePath(backendPath(watched, 'vusb'), watched.port);
   const paths = [
     `${frontendPath(watched)}/state`,
@@ -49,21 +48,40 @@ export async function watchAttachment(
     ...(watched.isOwn ? [shownAt] : []),
   ];
   const type = watched.isOwn ? PV_OWN : servedType(watched.type);
+  return watchTaken(host, watched.isNew, options, async () => {
+    const [[frontend, identity, shown], [device]] = await Promise.all([
+      host.xenstore.readMany(paths, { signal }),
+      host.sysfs.devices({ signal, wanted: [watched.busid] }),
+    ]);
+    const isOther = device && identity !== undefined && !hasIdentity(device, identity);
+    const guest = parseNumber(frontend);
+    if (isOther) return { state: 'other-device', mayTake: false };
+    const state = device ? type.lentState(device, guest, parseNumber(shown)) : 'missing';
+    return { state, mayTake: type.mayTake(guest) };
+  });
+}
+
+/** What was seen of a device: its state, and whether the guest may take it at any moment. */
+interface Look {
+  readonly state: PortState;
+  readonly mayTake: boolean;
+}
+
+/** Looks again and again, as {@link watchAttachment} says. */
+export async function watchTaken(
+  host: Host,
+  isNew: boolean,
+  options: CallOptions & { readonly withinMs?: number | undefined },
+  look: () => Promise<Look>,
+): Promise<PortState | undefined> {
+  const { signal, withinMs = GUEST_WITHIN_MS } = options;
+  const endMs = host.clock.nowMs() + withinMs;
   let seen: PortState | undefined;
   try {
     for (;;) {
-      const [[frontend, identity, shown], [device]] = await Promise.all([
-        host.xenstore.readMany(paths, { signal }),
-        host.sysfs.devices({ signal, wanted: [watched.busid] }),
-      ]);
-      const isOther = device && identity !== undefined && !hasIdentity(device, identity);
-      const guest = parseNumber(frontend);
-      seen = isOther
-        ? 'other-device'
-        : !device
-          ? 'missing'
-          : type.lentState(device, guest, parseNumber(shown));
-      const mayCome = watched.isNew || type.mayTake(guest);
+      const { state, mayTake } = await look();
+      seen = state;
+      const mayCome = isNew || mayTake;
       if (seen !== 'waiting' || !mayCome || host.clock.nowMs() >= endMs) return seen;
       await host.clock.sleep(PAUSE_MS, signal);
     }

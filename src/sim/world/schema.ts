@@ -55,6 +55,7 @@ const CONTROLLERS_MAX = 16384;
 const inventoryPort = z.object({
   port: portNumber,
   busid: busid.optional(),
+  virtual: portText.optional(),
   untrustedJunk: portText.optional(),
 });
 

@@ -9,6 +9,7 @@ import { plugCases } from './cases-plug.js';
 import { troubleCases } from './cases-trouble.js';
 import { usbtestCases } from './cases-usbtest.js';
 import { useCases } from './cases-use.js';
+import { virtualCases } from './cases-virtual.js';
 import { xlCases } from './cases-xl.js';
 import { type Case, Ground } from './ground.js';
 import type { Setup } from './setup.js';
@@ -18,6 +19,7 @@ const CASES: readonly Case[] = [
   ...plugCases,
   ...backendCases,
   ...usbtestCases,
+  ...virtualCases,
   ...troubleCases,
   ...xlCases,
   ...lifeCases,

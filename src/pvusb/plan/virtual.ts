@@ -1,0 +1,59 @@
+/** What gives a port a virtual device, and takes it away. Pure. */
+import type { Place } from '../model/find.js';
+import { type ControllerId, portPath, virtualPath, virtualsPath } from '../model/layout.js';
+import type { Action, Edit, Fact, Step } from '../model/plan.js';
+import type { Target } from '../model/request.js';
+import type { VirtualName } from '../model/virtual.js';
+import { type Named, namePort } from '../model/wording.js';
+import { releasedStep, unservedAction } from '../types/pv-own.js';
+import { servedType } from '../types/types.js';
+
+/** Takes a virtual device out of its port; none if there is none. */
+export function virtualDetachSteps(named: Named, { controller, port: { port, virtual } }: Place): Step[] {
+  const { domid, devid, portsAt } = controller;
+  if (virtual === undefined || portsAt === undefined) return [];
+  const place = { domid, devid, port };
+  const holds: Fact = { fact: 'value', path: virtualPath(place, port), is: virtual };
+  return [
+    {
+      why: `free ${namePort(named, place)}`,
+      act: { do: 'commit', expect: [holds], edits: freeing(place, portsAt) },
+    },
+    releasedStep(place, virtual),
+  ];
+}
+
+/** Claims a port for a virtual device: writes its name where only domain 0 can read and write it. */
+export function virtualClaimStep(named: Named, name: VirtualName, target: Target): Step {
+  const path = virtualPath(target, target.port);
+  const free: Action = {
+    do: 'commit',
+    expect: [{ fact: 'value', path, is: name }],
+    edits: freeing(target, target.portsAt),
+    otherwise: 'skip',
+  };
+  const expect: Fact[] = [
+    { fact: 'value', path: portPath(target.portsAt, target.port), is: '' },
+    servedType(target.type).isThere(target.portsAt),
+    { fact: 'vacant', path },
+  ];
+  const edits: Edit[] = [{ edit: 'write', path, value: name }, calling(target.portsAt, target.port)];
+  return {
+    why: `claim ${namePort(named, target)} for ${name}`,
+    act: { do: 'commit', expect, edits },
+    undo: [free, unservedAction(target, name)],
+  };
+}
+
+function freeing(place: ControllerId & { readonly port: number }, portsAt: string): Edit[] {
+  return [
+    { edit: 'rm', path: virtualPath(place, place.port) },
+    { edit: 'prune', path: virtualsPath(place) },
+    calling(portsAt, place.port),
+  ];
+}
+
+/** The backend looks at a controller when something is written below its directory, whatever that is. */
+function calling(portsAt: string, port: number): Edit {
+  return { edit: 'write', path: portPath(portsAt, port), value: '' };
+}

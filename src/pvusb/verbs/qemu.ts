@@ -1,0 +1,69 @@
+/** Giving a guest a QEMU while it runs, and taking it away. */
+import { type DomainName, findDomain } from '../model/find.js';
+import { DOMAINS, ownQemuPath, parseNumber } from '../model/layout.js';
+import type { Host } from '../observe/host.js';
+import { observe } from '../observe/observe.js';
+import { planStartQemu, planStopQemu } from '../plan/qemu.js';
+import { type OperationOptions, type Outcome, operate } from './operate.js';
+
+/** A domain whose QEMU was started or ended. */
+export interface QemuChange {
+  readonly domid: number;
+  /** False: it had one already, or none. */
+  readonly isChanged: boolean;
+}
+
+/** MiB, where a guest does not say how much memory it has. */
+const USUAL_MEMORY_MIB = 128;
+
+/**
+ * Starts a QEMU for a PV or PVH guest that has none, as `xl create` would have: it then can have controllers of type
+ * qusb. libxl ends it with the guest. Nothing happens if the guest has one.
+ *
+ * @throws {PvusbError} `no-such-domain`, `invalid-argument` (domain 0), `unsupported-type` (an HVM guest), `qemu-dead`,
+ *   `qemu-not-started` (nothing is left behind)
+ */
+export async function startQemu(
+  host: Host,
+  request: { readonly domain: DomainName },
+  options: OperationOptions = {},
+): Promise<Outcome<QemuChange>> {
+  const domid = await domidOf(host, request, options);
+  const [text] = await host.xenstore.readMany([`${DOMAINS}/${domid}/memory/static-max`], options);
+  const memoryMib = Math.ceil((parseNumber(text) ?? 0) / 1024) || USUAL_MEMORY_MIB;
+  return operate(
+    host,
+    options,
+    (inventory) => {
+      const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib);
+      return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
+    },
+    { asks: (seen) => (findDomain(seen, domid).deviceModel?.running ? [domid] : []) },
+  );
+}
+
+/**
+ * Ends the QEMU that {@link startQemu} has started. Nothing happens if there is none.
+ *
+ * @throws {PvusbError} `no-such-domain`, `qemu-in-use`: it serves controllers, or xl has started it
+ */
+export async function stopQemu(
+  host: Host,
+  request: { readonly domain: DomainName },
+  options: OperationOptions = {},
+): Promise<Outcome<QemuChange>> {
+  const domid = await domidOf(host, request, options);
+  const [own] = await host.xenstore.readMany([ownQemuPath(domid)], options);
+  return operate(host, options, (inventory) => {
+    const plan = planStopQemu(inventory, findDomain(inventory, domid), own);
+    return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
+  });
+}
+
+async function domidOf(
+  host: Host,
+  { domain }: { readonly domain: DomainName },
+  { signal }: OperationOptions,
+): Promise<number> {
+  return findDomain(await observe(host, { signal, scope: 'controllers' }), domain).domid;
+}

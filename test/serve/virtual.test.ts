@@ -1,0 +1,264 @@
+/** Virtual devices that are attached by name, on a host that pvusb's own backend serves. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { openImages } from '../../src/hostuse/index.js';
+import {
+  addController,
+  attachDevice,
+  attachVirtual,
+  detachDevice,
+  doctor,
+  findDevice,
+  formatPlan,
+  type Host,
+  isMeantAsVirtual,
+  isServed,
+  observe,
+  parseVirtualName,
+  removeController,
+  type VirtualName,
+} from '../../src/pvusb/index.js';
+import { type GuestDevice, GuestStorage } from '../../src/sim/frontend/index.js';
+import { hostOf } from '../../src/testing/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
+import { noise } from '../backend/stage.js';
+import { failure } from '../core/support/test-host.js';
+import { ServedHost } from './stage.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'pvusb-virtual-'));
+after(() => rm(folder, { recursive: true }));
+
+const BYTES = 64 * 1024;
+let images = 0;
+
+/** An image of its own. */
+async function image(): Promise<{ readonly path: string; readonly bytes: Uint8Array }> {
+  const path = join(folder, `image-${++images}`);
+  const bytes = noise(BYTES, images);
+  await writeFile(path, bytes);
+  return { path, bytes };
+}
+
+function named(text: string): VirtualName {
+  const name = parseVirtualName(text);
+  assert.ok(name, text);
+  return name;
+}
+
+const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
+
+async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { value: boolean } }> {
+  const served = await ServedHost.create();
+  await served.serve();
+  const isAlive = { value: true };
+  const host = {
+    ...hostOf(served.sim),
+    images: openImages('/sys'),
+    isServing: async (text: string) => isAlive.value && text === '4711 100',
+  };
+  return { served, host, isAlive };
+}
+
+/** The stick in a port, as the guest's driver has it. */
+async function stickOf(served: ServedHost, domid = 1): Promise<GuestStorage> {
+  await served.settle();
+  const guest = await served.guest(domid);
+  await guest.waitFor(1, true);
+  const device: GuestDevice = await guest.enumerate(1);
+  return new GuestStorage(guest, device);
+}
+
+/** All nodes of controllers. */
+async function storeOf({ sim }: ServedHost): Promise<string[]> {
+  return sim.store
+    .dump()
+    .split('\n')
+    .filter((line) => /vusb\/|usbback/.test(line));
+}
+
+describe('a virtual stick', () => {
+  it('is read by the guest, write-protected, listed, and detached by its name', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const { path, bytes } = await image();
+    const before = await storeOf(served);
+    const device = named(`read-only-stick:${path}`);
+    const { plan, result } = await attachVirtual(host, { domain: 'u1', device }, { watchMs: 0 });
+    assert.deepEqual([result.type, result.devid, result.port, result.virtual], ['pv', 0, 1, device]);
+    assert.match(formatPlan(plan), /wait up to 10 s until the pvusb backend has opened read-only-stick:/);
+
+    const stick = await stickOf(served);
+    assert.equal(md5(await stick.read(0, BYTES)), md5(bytes));
+    await assert.rejects(stick.write(0, noise(512)), /SCSI command 2a failed/);
+    assert.equal(md5(await readFile(path)), md5(bytes));
+
+    // What libxl reads is an empty port; what is there only domain 0 may know.
+    assert.equal(await served.client.read('/local/domain/0/backend/vusb/1/0/port/1'), '');
+    const node = '/libxl/1/device/vusb/0/virtual/1';
+    assert.equal(await served.client.read(node), device);
+    const guest = new XenstoreClient(served.sim.store.connect(1));
+    await assert.rejects(guest.read(node), { code: 'EACCES' });
+    await assert.rejects(guest.write(node, 'stick:/etc/passwd'), { code: 'EACCES' });
+    guest.close();
+
+    await served.settle();
+    const { controllers } = await observe(host);
+    assert.deepEqual(controllers[0]?.ports[0], { port: 1, virtual: device });
+    assert.deepEqual((await doctor(host)).findings, []);
+    const other = await attachDevice(host, { domain: 'u1', device: '4-1' }, { watchMs: 0 });
+    assert.equal(other.result.devid, 1, "the host's device has a controller of its own");
+    const refused = await failure(() =>
+      attachDevice(host, { domain: 'u1', device: '3-2', devid: 0, port: 1 }),
+    );
+    assert.equal(refused.code, 'port-in-use');
+    await detachDevice(host, { device: '4-1' });
+    await removeController(host, { domain: 'u1', devid: 1 });
+
+    const detached = await detachDevice(host, { device });
+    assert.deepEqual(detached.result, { domid: 1, devid: 0, port: 1, virtual: device });
+    await (await served.guest(1)).waitFor(1, false);
+    await removeController(host, { domain: 'u1', devid: 0 });
+    await served.settle();
+    assert.deepEqual(await storeOf(served), before);
+  });
+
+  it('is written to by one guest at a time', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const { path } = await image();
+    const device = named(`stick:${path}`);
+    await attachVirtual(host, { domain: 'u1', device }, { watchMs: 0 });
+    const stick = await stickOf(served);
+    const written = noise(4096, 7);
+    await stick.write(8192, written);
+    const before = await storeOf(served);
+    for (const again of [device, named(`read-only-stick:${path}`)]) {
+      const refused = await failure(() => attachVirtual(host, { domain: 'u2', device: again }));
+      assert.equal(refused.code, 'already-attached');
+      assert.match(refused.message, /port 1 of controller 0 of u1/);
+    }
+    assert.deepEqual(await storeOf(served), before);
+    await detachDevice(host, { domain: 'u1', devid: 0, port: 1 });
+    assert.equal(md5((await readFile(path)).subarray(8192, 8192 + 4096)), md5(written));
+
+    // Another name of the same file is told by the backend alone.
+    await link(path, `${path}-link`);
+    await attachVirtual(host, { domain: 'u1', device }, { watchMs: 0 });
+    const twice = await failure(() =>
+      attachVirtual(host, { domain: 'u2', device: named(`stick:${path}-link`) }),
+    );
+    assert.equal(twice.code, 'not-opened');
+    assert.match(twice.message, /it is another virtual stick already/);
+    assert.equal((await observe(host)).controllers.length, 1, 'the controller made for it is gone, too');
+
+    const both = named(`read-only-stick:${(await image()).path}`);
+    for (const domain of ['u1', 'u2']) await attachVirtual(host, { domain, device: both }, { watchMs: 0 });
+    const which = await failure(() => detachDevice(host, { device: both }));
+    assert.equal(which.code, 'ambiguous-device');
+    await detachDevice(host, { device: both, domain: 'u2' });
+    await detachDevice(host, { device: both });
+    assert.equal((await failure(() => detachDevice(host, { device: both }))).code, 'port-empty');
+  });
+
+  it('is taken over by the next backend, and is gone with its controller', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const { path, bytes } = await image();
+    await attachVirtual(host, { domain: 'u1', device: named(`stick:${path}`) }, { watchMs: 0 });
+    const stick = await stickOf(served);
+    await stick.read(0, 4096);
+    await served.kill();
+    await served.serve();
+    const isOpen = (): boolean =>
+      served.messages.filter((message) => message.endsWith('is open')).length === 2;
+    while (!isOpen()) await served.settle();
+    assert.equal(md5(await stick.read(0, BYTES)), md5(bytes));
+    await removeController(host, { domain: 'u1', devid: 0 });
+    await served.settle();
+    assert.equal(await served.client.read('/libxl/1/device/vusb/0'), undefined);
+    await attachVirtual(host, { domain: 'u2', device: named(`stick:${path}`) }, { watchMs: 0 });
+  });
+
+  it('is refused when its image cannot be one, and nothing has changed', async () => {
+    const { served, host, isAlive } = await operated();
+    await using _ = served;
+    const before = await storeOf(served);
+    const refusals = [
+      [`stick:${folder}/none`, 'image-unusable', /there is no such file/],
+      [`stick:${folder}`, 'image-unusable', /neither a file nor a block device/],
+      ['read-only-stick:/dev/null', 'image-unusable', /neither a file nor a block device/],
+    ] as const;
+    for (const [text, code, says] of refusals) {
+      const refused = await failure(() => attachVirtual(host, { domain: 'u1', device: named(text) }));
+      assert.equal(refused.code, code);
+      assert.match(refused.message, says);
+    }
+    // What only the backend sees ends the same way.
+    const { images: __, ...blind } = host;
+    const missing = named(`stick:${folder}/none`);
+    const late = await failure(() => attachVirtual(blind, { domain: 'u1', device: missing }));
+    assert.equal(late.code, 'not-opened');
+    assert.match(late.message, /there is no such file/);
+    await served.settle();
+    assert.deepEqual(await storeOf(served), before);
+
+    const device = named('keyboard');
+    const dry = await attachVirtual(host, { domain: 'u1', device }, { dryRun: true });
+    assert.equal(dry.plan.title, 'attach keyboard to port 1 of controller 0 of u1 (domain 1)');
+    assert.deepEqual(await storeOf(served), before);
+    isAlive.value = false;
+    assert.equal((await failure(() => attachVirtual(host, { domain: 'u1', device }))).code, 'no-usbback');
+  });
+
+  it('is never what a port itself names', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const { path } = await image();
+    await addController(host, { domain: 'u1', type: 'pv' });
+    await served.setPort(1, 0, 1, `stick:${path}`);
+    assert.equal(await served.portState(1, 0, 1), '6');
+    assert.match(served.messages.join('\n'), /stick:.* cannot be opened: stick:.* is not there/);
+  });
+});
+
+describe('the name of a virtual device', () => {
+  it('is none of any other device', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const inventory = await observe(host);
+    for (const text of ['keyboard', 'source-sink', 'stick:/a b', 'read-only-stick:/srv/x,y:z.img']) {
+      assert.equal(parseVirtualName(text), text);
+      assert.throws(() => findDevice(inventory, text), { code: 'invalid-argument' });
+    }
+    for (const { busid, vendorId, productId, bus, address } of inventory.devices)
+      for (const text of [busid, `${vendorId}:${productId}`, `${bus}.${address}`])
+        assert.equal(isMeantAsVirtual(text), false, text);
+    assert.ok(inventory.controllers.every(isServed));
+  });
+
+  it('is an absolute path without control characters, or a word', () => {
+    for (const text of [
+      'stick',
+      'stick:',
+      'stick:a',
+      'Stick:/a',
+      'stick:/a\nb',
+      'stick:/\ud800',
+      'keyboards',
+      '',
+    ])
+      assert.equal(parseVirtualName(text), undefined, JSON.stringify(text));
+    assert.equal(parseVirtualName(`stick:/${'a'.repeat(1024)}`), undefined);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const name = parseVirtualName(text);
+        return name === undefined || (isMeantAsVirtual(text) && !/\p{Cc}/u.test(name));
+      }),
+    );
+  });
+});
