@@ -106,13 +106,12 @@ async function exists(path: string, mode: number = constants.F_OK): Promise<bool
 
 /** In a session of its own: it ends neither with this process nor with its terminal. */
 async function startPlain(command: readonly string[], log: string): Promise<number> {
-  const [program, ...args] = command;
+  const environment = Object.entries(QEMU_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
   const file = await open(log, 'a', 0o644);
   try {
-    const child = spawn(program!, args, {
+    const child = spawn('env', [...environment, ...command], {
       detached: true,
       stdio: ['ignore', file.fd, file.fd],
-      env: { ...process.env, ...QEMU_ENVIRONMENT },
     });
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('spawn', () => resolve(child.pid!));

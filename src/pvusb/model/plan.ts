@@ -1,5 +1,6 @@
 /** Plans: what will be done to a host, as plain data, before anything is done. */
 import type { SavedController, SavedDevice } from '../../libxl/index.js';
+import type { QemuGuest } from '../../qemu/command-line.js';
 import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { ControllerId } from './layout.js';
@@ -97,13 +98,7 @@ export type Action =
     } & ControllerId)
   | QemuAction
   /** Starts a QEMU for a domain that has none, announces it as libxl would, and waits until it runs. */
-  | {
-      readonly do: 'start-qemu';
-      readonly domid: number;
-      readonly name: string;
-      readonly memoryMib: number;
-      readonly withinMs: number;
-    }
+  | ({ readonly do: 'start-qemu'; readonly withinMs: number } & QemuGuest)
   /** Ends the QEMU that was started so, if it was, and takes back what was announced. */
   | { readonly do: 'end-qemu'; readonly domid: number }
   /** Waits until our own backend has opened the device of a port (`served`), or has released it. */
