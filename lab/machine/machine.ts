@@ -1,6 +1,7 @@
 /** The machine: QEMU's command line. */
 import { join } from 'node:path';
 import type { Built } from '../build/build.js';
+import type { Suite } from '../debian/suites.js';
 import { imageFiles } from '../build/image.js';
 import { kernelFiles } from '../build/kernel.js';
 import { STICKS } from '../build/media.js';
@@ -8,6 +9,8 @@ import { qemuDevice, USB_DEVICES, type UsbDevice } from './usb.js';
 
 /** What can be chosen about a machine. */
 export interface MachineOptions {
+  /** The release of Debian that everything in it is from. */
+  readonly release: Suite;
   /** `hvm`: a CPU with hardware virtualization, for PVH and HVM guests; PV guests are faster without it. */
   readonly cpu: 'hvm' | 'pv';
   /** Which xenstored: the C or the OCaml one. */

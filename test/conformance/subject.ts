@@ -2,7 +2,7 @@
 
 import { SimStore } from '../../src/sim/store/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { SUITES, type Suite } from '../support/suites.js';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
 import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
 import type { XenVersion } from '../xenstored/fetch.js';
 import { connectRaw, Raw } from '../xenstored/raw.js';

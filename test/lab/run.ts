@@ -6,11 +6,12 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
-import { inspect } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { LabError } from '../../lab/base/error.js';
 import { progress } from '../../lab/base/progress.js';
 import { build } from '../../lab/build/build.js';
 import { providePackage } from '../../lab/lab/product.js';
+import { chosenRelease } from '../../lab/lab/start.js';
 import { Limit } from '../../src/async/limit.js';
 import { formatReport, type Part, type PlayedCase } from './report.js';
 
@@ -86,9 +87,10 @@ async function playSuite(suite: string): Promise<Part> {
 
 async function playAll(names: readonly string[]): Promise<boolean> {
   const fromMs = Date.now();
+  const release = chosenRelease();
   const suites = choose(names);
   const parts = [
-    await timed('what a lab boots from', build),
+    await timed(`what a lab of Debian ${release} boots from`, () => build(release)),
     await timed('the pvusb package', async () => {
       process.env.PVUSB_DEB ??= await providePackage();
     }),
@@ -100,8 +102,19 @@ async function playAll(names: readonly string[]): Promise<boolean> {
   return parts.every(({ cases }) => cases.every(({ hasFailed }) => !hasFailed));
 }
 
+/** Which suites, and the release that all of them use. */
+function readArguments(): string[] {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { release: { type: 'string' } },
+  });
+  // The suites are processes of their own.
+  if (values.release !== undefined) process.env.PVUSB_LAB_RELEASE = values.release;
+  return positionals;
+}
+
 try {
-  if (!(await playAll(process.argv.slice(2)))) process.exitCode = 1;
+  if (!(await playAll(readArguments()))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   progress(error.message);

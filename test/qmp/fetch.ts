@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { orSkip, programPath } from '../support/needs.js';
 import { run } from '../support/packages.js';
-import { chosenSuite, inSuite, SUITES, type Suite, USUAL_SUITE, unpackSuite } from '../support/suites.js';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
+import { chosenSuite, inSuite, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** How to start a QEMU. */
 export interface QemuKit {

@@ -11,7 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { orSkip } from '../support/needs.js';
 import { cacheFolder, key, provide, run } from '../support/packages.js';
-import { inSuite, SUITES, type Suite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
+import { inSuite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** Where the pieces of an unpacked kit are. */
 export interface Kit extends SuiteRoot {
