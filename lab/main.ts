@@ -65,9 +65,7 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
 }
 
 function releaseOf({ release }: Values): Suite {
-  return release === undefined
-    ? chosenRelease()
-    : oneOf('release', release, Object.keys(SUITES) as Suite[]);
+  return release === undefined ? chosenRelease() : oneOf('release', release, Object.keys(SUITES) as Suite[]);
 }
 
 function startOptions(values: Values): LabOptions {

@@ -41,7 +41,14 @@ export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
   const { cpu = 'pv', store = 'c', kvm = byKvm(), icount = false } = chosen;
   const nothing = join(cacheFolder(), 'nothing');
   await mkdir(nothing, { recursive: true });
-  const options: MachineOptions = { release, cpu, store, kvm, icount, share: resolve(chosen.share ?? nothing) };
+  const options: MachineOptions = {
+    release,
+    cpu,
+    store,
+    kvm,
+    icount,
+    share: resolve(chosen.share ?? nothing),
+  };
   const files = await makeRoom(name);
   const built = await build(release);
   const snapshot =
@@ -76,7 +83,9 @@ export async function rebootLab(lab: Lab): Promise<void> {
   await lab.disconnect();
   progress('rebooting Xen and dom0');
   await powerOff(files);
-  await powerOn(qemuArguments(lab.name, await build(lab.options.release), files, sshPort, lab.options, false));
+  await powerOn(
+    qemuArguments(lab.name, await build(lab.options.release), files, sshPort, lab.options, false),
+  );
   await waitForBoot(files);
   await lab.waitForDevices(Object.values(USB_DEVICES).map(busidOf));
 }

@@ -1,10 +1,10 @@
 /** The machine: QEMU's command line. */
 import { join } from 'node:path';
 import type { Built } from '../build/build.js';
-import type { Suite } from '../debian/suites.js';
 import { imageFiles } from '../build/image.js';
 import { kernelFiles } from '../build/kernel.js';
 import { STICKS } from '../build/media.js';
+import type { Suite } from '../debian/suites.js';
 import { qemuDevice, USB_DEVICES, type UsbDevice } from './usb.js';
 
 /** What can be chosen about a machine. */

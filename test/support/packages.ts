@@ -76,10 +76,12 @@ async function download(folder: string, what: string, packages: readonly string[
   const scratch = join(dirname(folder), 'apt');
   const fresh = await ownLists(scratch);
   try {
-    await run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', '-qq', ...packages], folder).catch(async () => {
-      await run('apt-get', [...fresh, 'update', '-qq']);
-      await run('apt-get', [...fresh, 'download', '-qq', ...packages], folder);
-    });
+    await run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', '-qq', ...packages], folder).catch(
+      async () => {
+        await run('apt-get', [...fresh, 'update', '-qq']);
+        await run('apt-get', [...fresh, 'download', '-qq', ...packages], folder);
+      },
+    );
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
     throw new Error(`the Debian packages of ${what} can't be downloaded: ${fault}`);

@@ -1,4 +1,6 @@
 /** The kinds of guests and controllers with which every case is run. */
+
+import type { Suite } from '../../../lab/debian/suites.js';
 import type { GuestName } from '../../../lab/lab/lab.js';
 import type { MachineOptions } from '../../../lab/machine/machine.js';
 
@@ -73,3 +75,11 @@ export const SETUPS = {
     hasData: true,
   },
 } as const satisfies Readonly<Record<string, Setup>>;
+
+/** Whose QEMU ends as soon as it is given a controller of type qusb ("Device 'xen-backend' does not support hotplugging"). */
+const WITHOUT_QUSB: ReadonlySet<Suite> = new Set(['trixie']);
+
+/** Whether such a controller can work on a release of Debian. */
+export function isPossible({ type }: Setup, release: Suite): boolean {
+  return type !== 'qusb' || !WITHOUT_QUSB.has(release);
+}
