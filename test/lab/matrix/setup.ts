@@ -79,7 +79,12 @@ export const SETUPS = {
 /** Whose QEMU ends as soon as it is given a controller of type qusb ("Device 'xen-backend' does not support hotplugging"). */
 const WITHOUT_QUSB: ReadonlySet<Suite> = new Set(['trixie']);
 
-/** Whether such a controller can work on a release of Debian. */
+/** Whether a QEMU of this release of Debian can serve a controller of type qusb. */
+export function canServeQusb(release: Suite): boolean {
+  return !WITHOUT_QUSB.has(release);
+}
+
+/** Whether a setup can work on a release of Debian. */
 export function isPossible({ type }: Setup, release: Suite): boolean {
-  return type !== 'qusb' || !WITHOUT_QUSB.has(release);
+  return type !== 'qusb' || canServeQusb(release);
 }
