@@ -89,7 +89,7 @@ async function choose(apt: Apt, suite: Suite): Promise<Packages> {
   const tools = await apt.depends(headers, /^(linux-(headers|kbuild|compiler)|gcc)-/);
   const system = await apt.withDependencies([...BASE, ...HOST, `xen-utils-${xen}`]);
   const linux = (await apt.withDependencies([image])).filter(({ file }) => file.includes(`-${release}_`));
-  const compiler = [...(await apt.alone(headers)), ...(await apt.withDependencies([...tools, 'libc6-dev']))];
+  const compiler = [...(await apt.alone(headers)), ...(await apt.withDependencies([...tools, 'binutils', 'libc6-dev']))];
   const hypervisor = await apt.alone(`xen-hypervisor-${xen}-amd64`);
   const [version] = /^\d+\.\d+/.exec(release)!;
   const source = WITH_FRONTEND.has(suite) ? [] : await apt.alone(`linux-source-${version}`);
