@@ -99,8 +99,9 @@ export const QUSB: ServedType = {
 const ENDS_SINCE = 10;
 
 /**
- * Why a QEMU must not be given a controller: since 10.0 (observed with 10.0.13) xen-backend, which serves it, is a device
- * that cannot be added once the machine runs, and QEMU ends with an error.
+ * Why a QEMU must not be given a controller: since 10.0 xen-backend, which serves it, is a dynamic sysbus device, which
+ * cannot be added once the machine runs: QEMU ends with an error (observed on Xen with 10.0.13; in 11.1.3 it is such a
+ * device too).
  */
 function versionProblem(inventory: Inventory, { domid, devid }: ControllerId): PvusbError | undefined {
   const version = qemuOf(inventory, domid)?.version;

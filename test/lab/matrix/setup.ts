@@ -76,8 +76,11 @@ export const SETUPS = {
   },
 } as const satisfies Readonly<Record<string, Setup>>;
 
-/** Whose QEMU ends as soon as it is given a controller of type qusb ("Device 'xen-backend' does not support hotplugging"). */
-const WITHOUT_QUSB: ReadonlySet<Suite> = new Set(['trixie']);
+/**
+ * Whose QEMU ends as soon as it is given a controller of type qusb ("Device 'xen-backend' does not support hotplugging":
+ * observed with 10.0; 11.1 has the same kind of device, which was not tried).
+ */
+const WITHOUT_QUSB: ReadonlySet<Suite> = new Set(['trixie', 'sid']);
 
 /** Whether a QEMU of this release of Debian can serve a controller of type qusb. */
 export function canServeQusb(release: Suite): boolean {
