@@ -23,9 +23,10 @@ async function lend(ground: Ground, { title, type, guest }: Setup): Promise<void
   const { lab } = ground;
   progress(title);
   await lab.startGuest(guest);
+  const before = await lab.state();
+  // libxl adds the other one.
   if (type === 'pv') await ground.pvusb(`controller add ${guest} --type pv`);
   await ground.seesRootHubs(1);
-  const before = await lab.state();
 
   progress('attaching');
   assert.match(await ground.pvusb(`attach ${guest} 4-1`), /^4-1 is attached to port 1 of controller 0 /);
@@ -34,5 +35,6 @@ async function lend(ground: Ground, { title, type, guest }: Setup): Promise<void
   progress('detaching');
   await ground.pvusb('detach 4-1');
   await ground.sees('LAB0001', false);
+  if (type === 'pv') await ground.pvusb(`controller remove ${guest} 0`);
   assert.deepEqual(differences(before, await lab.state(), NOT_OURS), []);
 }
