@@ -3,9 +3,10 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { LabError } from './base/error.js';
 import { progress } from './base/progress.js';
 import { build } from './build/build.js';
+import { SUITES, type Suite } from './debian/suites.js';
 import { GUESTS, type GuestName, openLab } from './lab/lab.js';
 import { installPvusb } from './lab/product.js';
-import { byKvm, type LabOptions, startLab } from './lab/start.js';
+import { byKvm, chosenRelease, type LabOptions, startLab } from './lab/start.js';
 import { forgetSnapshots, type SnapshotName } from './machine/snapshots.js';
 import { USB_DEVICES, type UsbName } from './machine/usb.js';
 
@@ -25,6 +26,7 @@ lab stop                      end the lab; nothing is kept
 lab forget                    remove the snapshots
 
 --name NAME     which lab; several can run side by side (or PVUSB_LAB_NAME; default "default")
+--release NAME  Debian's: bookworm, trixie or sid (or PVUSB_LAB_RELEASE; default trixie)
 --store c|o     C xenstored or oxenstored
 --init busybox|systemd  dom0's first program
 --cpu pv|hvm    hvm: a CPU that virtualizes, for PVH and HVM guests; slower for PV
@@ -36,6 +38,7 @@ lab forget                    remove the snapshots
 
 const OPTIONS = {
   name: { type: 'string', default: process.env.PVUSB_LAB_NAME || 'default' },
+  release: { type: 'string' },
   store: { type: 'string', default: 'c' },
   init: { type: 'string', default: 'busybox' },
   cpu: { type: 'string', default: 'pv' },
@@ -63,10 +66,15 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
   return found;
 }
 
+function releaseOf({ release }: Values): Suite {
+  return release === undefined ? chosenRelease() : oneOf('release', release, Object.keys(SUITES) as Suite[]);
+}
+
 function startOptions(values: Values): LabOptions {
   const { name, kvm, icount, share, warm } = values;
   return {
     name,
+    release: releaseOf(values),
     kvm,
     icount,
     init: oneOf<'busybox' | 'systemd'>('init', values.init, ['busybox', 'systemd']),
@@ -91,7 +99,7 @@ async function perform({ values, positionals }: ReturnType<typeof parseWords>): 
   const lab = () => openLab(values.name);
   switch (command) {
     case 'build':
-      await build({ fresh: values.fresh });
+      await build(releaseOf(values), { fresh: values.fresh });
       progress('built');
       return 0;
     case 'start':

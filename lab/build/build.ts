@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { provideFolder } from '../base/folders.js';
+import type { Suite } from '../debian/suites.js';
+import { findCompiler, unpackCompiler } from './compiler.js';
 import { makeImage } from './image.js';
 import { compileModules, unpackKernel } from './kernel.js';
 import { makeMedia } from './media.js';
@@ -26,32 +28,43 @@ export interface Built {
 }
 
 /**
- * Makes what is missing or was made from older sources. Packages stay as they are until `fresh` asks apt again.
+ * Makes what is missing or was made from older sources, of a release of Debian. Packages stay as they are until `fresh`
+ * asks apt again.
  *
  * @throws {LabError} saying what the machine lacks
  */
-export async function build(options: { readonly fresh?: boolean } = {}): Promise<Built> {
+export async function build(suite: Suite, { fresh = false } = {}): Promise<Built> {
   await provideTools();
-  const packages = await knownPackages(options.fresh ?? false);
+  const packages = await knownPackages(suite, fresh);
   const { release } = packages;
   await provideKey();
   const system = await stage(
-    'system',
+    `system-${suite}`,
     [...namesOf(packages.system), ...(await sources('build/system.ts'))],
     (folder) => makeSystem(folder, packages.system),
   );
-  const kernelDebs = namesOf([packages.image, ...packages.headers, packages.source, packages.hypervisor]);
-  const kernel = await stage('kernel', [...kernelDebs, ...(await sources('build/kernel.ts'))], (folder) =>
-    unpackKernel(folder, packages),
+  const kernelDebs = namesOf([...packages.linux, ...packages.source, packages.hypervisor]);
+  const kernel = await stage(
+    `kernel-${suite}`,
+    [...kernelDebs, ...(await sources('build/kernel.ts', 'build/modules.ts'))],
+    (folder) => unpackKernel(folder, packages),
   );
-  const modules = await stage('modules', [kernel, ...(await sources('usbback'))], (folder) =>
-    compileModules(folder, kernel, release),
+  const compilerRoot = await stage(
+    `compiler-${suite}`,
+    [...namesOf(packages.compiler), ...(await sources('build/compiler.ts'))],
+    (folder) => unpackCompiler(folder, packages.compiler),
+  );
+  const compiler = await findCompiler(compilerRoot);
+  const modules = await stage(
+    `modules-${suite}`,
+    [kernel, compilerRoot, ...(await sources('usbback'))],
+    (folder) => compileModules(folder, kernel, compiler, release),
   );
   const media = await stage('media', await sources('build/media.ts'), makeMedia);
-  const makers = await sources('build/image.ts', 'build/modules.ts', 'build/cpio.ts', 'dom0', 'guest');
+  const makers = await sources('build/image.ts', 'build/cpio.ts', 'dom0', 'guest');
   const key = await readFile(`${keyPath()}.pub`, 'utf8');
-  const image = await stage('image', [system, kernel, modules, key, ...makers], (folder) =>
-    makeImage(folder, { system, kernel, modules, release }),
+  const image = await stage(`image-${suite}`, [system, kernel, modules, key, ...makers], (folder) =>
+    makeImage(folder, { system, kernel, modules, compiler, release }),
   );
   const machine = await sources('machine/machine.ts', 'machine/usb.ts');
   return { kernel, image, media, key: shortKey(kernel, image, media, ...machine) };
@@ -67,14 +80,15 @@ async function stage(
 }
 
 /** The packages chosen last time, so that a lab does not change under its user, and needs no network. */
-async function knownPackages(fresh: boolean): Promise<Packages> {
-  const list = join(cacheFolder(), 'packages.json');
+async function knownPackages(suite: Suite, fresh: boolean): Promise<Packages> {
+  const list = join(cacheFolder(), `packages-${suite}.json`);
   if (!fresh && existsSync(list)) {
     const packages = JSON.parse(await readFile(list, 'utf8')) as Packages;
-    const isThere = [...packages.system, packages.image].every((file) => existsSync(file));
-    if (isThere && isComplete(packages)) return packages;
+    const { system, linux, compiler, source, hypervisor } = packages;
+    const files = [...system, ...linux, ...compiler, ...source, hypervisor];
+    if (files.every((file) => existsSync(file)) && isComplete(packages)) return packages;
   }
-  const packages = await fetchPackages();
+  const packages = await fetchPackages(suite);
   await writeFile(list, JSON.stringify(packages, null, 2));
   return packages;
 }

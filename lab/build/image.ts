@@ -1,6 +1,7 @@
 /** What dom0 boots from: its first file system, and its disk with everything that guests boot from. */
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { type Compiler, compile } from './compiler.js';
 import { type CpioEntry, MODE, packCpio } from './cpio.js';
 import { kernelFiles } from './kernel.js';
 import { GUEST, installModules, moduleFiles, ROOT_DISK } from './modules.js';
@@ -22,19 +23,20 @@ interface ImageParts {
   readonly system: string;
   readonly kernel: string;
   readonly modules: string;
+  readonly compiler: Compiler;
   readonly release: string;
 }
 
 /** Makes the image in an empty folder. */
 export async function makeImage(folder: string, parts: ImageParts): Promise<void> {
   progress("making dom0's disk");
-  const { system, kernel, modules, release } = parts;
+  const { system, kernel, modules, compiler, release } = parts;
   const root = join(folder, 'root');
   // Links to the files, not copies: what is changed below is replaced, never written to.
   await run('cp', ['-al', system, root]);
   const own = (await readdir(modules)).map((name) => join(modules, name));
   await installModules(root, kernelFiles.root(kernel), release, own);
-  await furnish(root);
+  await furnish(root, compiler);
   await mkdir(join(root, 'boot'), { recursive: true });
   await copyFile(kernelFiles.vmlinux(kernel), join(root, 'boot/vmlinux'));
   await copyFile(kernelFiles.vmlinuz(kernel), join(root, 'boot/vmlinuz'));
@@ -42,8 +44,11 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   const busybox = await readFile(join(system, 'usr/bin/busybox'));
   const kernelRoot = kernelFiles.root(kernel);
   // The frontend last: it needs what the others provide.
-  const guestModules = [...(await moduleFiles(kernelRoot, release, GUEST)), ...frontend];
-  const programs = await guestPrograms(folder);
+  const guestModules = [
+    ...(await moduleFiles(kernelRoot, release, frontend.length > 0 ? GUEST : [...GUEST, 'xen-hcd'])),
+    ...frontend,
+  ];
+  const programs = await guestPrograms(folder, compiler);
   const guest = await packSystem(busybox, 'guest', guestModules, programs);
   for (const { path, data } of programs) await writeFile(join(root, 'usr/local', path), data, { mode: 0o755 });
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
@@ -54,7 +59,7 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
 }
 
 /** Puts the lab's own files into dom0's system. */
-async function furnish(root: string): Promise<void> {
+async function furnish(root: string, compiler: Compiler): Promise<void> {
   const place = async (source: string, target: string, mode: number): Promise<void> => {
     await copyFile(source, target);
     await chmod(target, mode);
@@ -67,7 +72,7 @@ async function furnish(root: string): Promise<void> {
   }
   for (const name of await readdir(sourcePath('dom0/lib'))) {
     const library = join(root, 'usr/local/lib', name.replace(/c$/, 'so'));
-    await run('gcc-12', ['-O2', '-Wall', '-shared', '-fPIC', '-o', library, sourcePath('dom0/lib', name)]);
+    await compile(compiler, sourcePath('dom0/lib', name), library, ['-shared', '-fPIC']);
   }
   for (const name of await readdir(sourcePath('guest'))) {
     if (name.endsWith('.cfg')) await place(sourcePath('guest', name), join(root, 'etc/xen', name), 0o644);
@@ -117,13 +122,13 @@ interface Program extends CpioEntry {
 }
 
 /** The guests' own programs, which need no C library: guests have none. dom0 has them, too. */
-async function guestPrograms(folder: string): Promise<Program[]> {
+async function guestPrograms(folder: string, compiler: Compiler): Promise<Program[]> {
   const sources = await readdir(sourcePath('guest/lib'));
   return Promise.all(
     sources.map(async (source) => {
       const name = source.replace(/\.c$/, '');
       const program = join(folder, name);
-      await run('gcc-12', ['-O2', '-Wall', '-static', '-s', '-o', program, sourcePath('guest/lib', source)]);
+      await compile(compiler, sourcePath('guest/lib', source), program, ['-static', '-s']);
       const data = await readFile(program);
       await rm(program);
       return { path: `bin/${name}`, mode: MODE.program, data };

@@ -1,15 +1,16 @@
 /** Xen and Linux, unpacked and made ready to boot, and the kernel modules that Debian does not have. */
+import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { LabError } from '../base/error.js';
+import { mergeFolders } from '../debian/suites.js';
+import { type Compiler, headersFor } from './compiler.js';
+import { ALL_MODULES, moduleFiles } from './modules.js';
 import { type Packages, unpack } from './packages.js';
 import { sourcePath } from '../base/paths.js';
 import { run, runPiped } from '../base/process.js';
 import { progress } from '../base/progress.js';
-
-/** The modules that are compiled here, by their folders in `sources`. */
-const OWN_MODULES = ['xen-hcd', 'usbback'] as const;
 
 /** Where things are in a kernel's folder. */
 export const kernelFiles = {
@@ -23,17 +24,18 @@ export const kernelFiles = {
   root: (folder: string) => join(folder, 'root'),
 };
 
-/** Unpacks Xen, Linux and what modules are compiled with into an empty folder. */
+/** Unpacks Xen, Linux and the source of its frontend into an empty folder. */
 export async function unpackKernel(folder: string, packages: Packages): Promise<void> {
   progress('unpacking Xen and Linux');
-  const { release, image, headers, source, hypervisor } = packages;
+  const { release, linux, source, hypervisor } = packages;
   const root = kernelFiles.root(folder);
   await mkdir(root);
-  await unpack(image, root);
-  await rm(join(root, 'usr'), { recursive: true, force: true });
-  await run('depmod', ['-b', root, release]);
+  await mergeFolders(root);
+  for (const deb of linux) await unpack(deb, root, ['/usr/share/*']);
+  await decompressModules(root, release);
   const vmlinuz = kernelFiles.vmlinuz(folder);
-  await copyFile(join(root, 'boot', `vmlinuz-${release}`), vmlinuz);
+  const places = [join(root, 'boot', `vmlinuz-${release}`), join(root, 'usr/lib/modules', release, 'vmlinuz')];
+  await copyFile(places.find((path) => existsSync(path)) ?? places[0]!, vmlinuz);
   await writeFile(kernelFiles.vmlinux(folder), await unwrap(vmlinuz));
 
   const scratch = join(folder, 'hypervisor');
@@ -45,28 +47,39 @@ export async function unpackKernel(folder: string, packages: Packages): Promise<
   await writeFile(kernelFiles.xen(folder), gunzipSync(await readFile(join(boot, xen))));
   await rm(scratch, { recursive: true });
 
-  const headerRoot = join(folder, 'headers');
-  await mkdir(headerRoot);
-  for (const deb of headers) await unpack(deb, headerRoot);
-  await unpackFrontend(source, join(folder, 'xen-hcd'));
+  for (const deb of source) await unpackFrontend(deb, join(folder, 'xen-hcd'));
 }
 
-/** Compiles the modules that Debian does not have into an empty folder, as `NAME.ko`. */
-export async function compileModules(folder: string, kernel: string, release: string): Promise<void> {
-  const headers = join(kernel, 'headers/usr/src', `linux-headers-${release}`);
-  const makefile = join(headers, 'Makefile');
-  // It includes another by the path that this has when installed.
-  const text = await readFile(makefile, 'utf8');
-  await writeFile(
-    makefile,
-    text.replace(/^include \/usr\/src/m, `include ${join(kernel, 'headers/usr/src')}`),
-  );
-  for (const name of OWN_MODULES) {
+/** Decompresses the modules that are used: neither busybox nor an emulated machine should have to. */
+async function decompressModules(root: string, release: string): Promise<void> {
+  await run('depmod', ['-b', root, release]);
+  const packed = (await moduleFiles(root, release, ALL_MODULES)).filter((file) => file.endsWith('.xz'));
+  if (packed.length === 0) return;
+  await run('xz', ['-d', ...packed]);
+  await run('depmod', ['-b', root, release]);
+}
+
+/**
+ * Compiles the modules that Debian's kernel does not have into an empty folder, as `NAME.ko`: the stand-in for usbback,
+ * and the frontend, if {@link unpackKernel} has unpacked it.
+ */
+export async function compileModules(
+  folder: string,
+  kernel: string,
+  compiler: Compiler,
+  release: string,
+): Promise<void> {
+  const headers = await headersFor(compiler, release);
+  const frontend = join(kernel, 'xen-hcd');
+  const sources = { usbback: sourcePath('usbback'), ...(existsSync(frontend) ? { 'xen-hcd': frontend } : {}) };
+  const { cc, env } = compiler;
+  for (const [name, source] of Object.entries(sources)) {
     progress(`compiling ${name}.ko`);
     const scratch = join(folder, name);
-    await cp(name === 'usbback' ? sourcePath('usbback') : join(kernel, name), scratch, { recursive: true });
-    await run('make', ['-C', headers, `M=${scratch}`, 'modules'], { nice: true });
-    await run('strip', ['--strip-debug', '-o', join(folder, `${name}.ko`), join(scratch, `${name}.ko`)]);
+    await cp(source, scratch, { recursive: true });
+    await run('make', ['-C', headers, `M=${scratch}`, `CC=${cc}`, 'modules'], { nice: true, env });
+    const made = join(scratch, `${name}.ko`);
+    await run('x86_64-linux-gnu-strip', ['--strip-debug', '-o', join(folder, `${name}.ko`), made], { env });
     await rm(scratch, { recursive: true });
   }
 }
@@ -83,15 +96,21 @@ async function unpackFrontend(source: string, folder: string): Promise<void> {
   await writeFile(join(folder, 'Makefile'), 'obj-m := xen-hcd.o\n');
 }
 
-/** Extracts Linux from a bzImage (Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length). */
+/** How a bzImage's payload begins, and what decompresses it (Documentation/arch/x86/boot.rst: payload_offset). */
+const PAYLOADS = { fd377a585a00: ['xz', '-dc'], '28b52ffd': ['zstd', '-dcq'] } as const;
+
+/** Extracts Linux from a bzImage (the same document: setup_sects, payload_offset, payload_length). */
 async function unwrap(vmlinuz: string): Promise<Buffer> {
   const image = await readFile(vmlinuz);
   const begin = (image.readUInt8(0x1f1) + 1) * 512 + image.readUInt32LE(0x248);
-  const packed = image.subarray(begin, begin + image.readUInt32LE(0x24c));
-  const scratch = `${vmlinuz}.xz`;
+  // The payload ends with its length, decompressed.
+  const packed = image.subarray(begin, begin + image.readUInt32LE(0x24c) - 4);
+  const [, unpacker] =
+    Object.entries(PAYLOADS).find(([magic]) => packed.subarray(0, 8).toString('hex').startsWith(magic)) ?? [];
+  if (unpacker === undefined) throw new LabError(`${vmlinuz} is compressed in an unknown way`);
+  const scratch = `${vmlinuz}.packed`;
   await writeFile(scratch, packed);
-  // After the single stream comes its length, which is not xz.
-  const vmlinux = await runPiped(['cat', scratch], ['xz', '-dc', '--single-stream']);
+  const vmlinux = await runPiped(['cat', scratch], [...unpacker]);
   await rm(scratch);
   return vmlinux;
 }

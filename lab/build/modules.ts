@@ -35,6 +35,9 @@ export const GUEST = [
   ...['ftdi_sio', 'snd-usb-audio', 'snd-pcm-oss', 'cdc_ether', 'usbtest', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
 ];
 
+/** All modules of a kernel that are used. */
+export const ALL_MODULES = [...new Set([...DOM0, ...GUEST])];
+
 /** The files of modules and of everything they depend on, each after what it depends on. */
 export async function moduleFiles(
   root: string,

@@ -1,14 +1,11 @@
 /** Debian's packages: chosen with their dependencies and downloaded by the machine's own apt, never installed. */
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { withPackageLists } from './apt.js';
 import { LabError } from '../base/error.js';
 import { cacheFolder } from '../base/paths.js';
 import { run, runPiped } from '../base/process.js';
 import { progress } from '../base/progress.js';
-
-/** Debian 12's Xen; its package names contain the version. */
-const XEN = '4.17';
+import { SUITES, type Suite, suiteOptions } from '../debian/suites.js';
 
 /** What makes dom0 a Debian system: the essential packages. */
 const BASE = [
@@ -36,10 +33,12 @@ const BASE = [
   ],
 ];
 
-/** What makes it a Xen host, with what hosts make of their disks, and systemd. libstdc++ is for Node. */
+/**
+ * What makes it a Xen host, apart from Xen itself, whose packages have its version in their names; with what hosts make
+ * of their disks, and systemd. libstdc++ is for Node.
+ */
 const HOST = [
   ...[
-    `xen-utils-${XEN}`,
     'xen-utils-common',
     'xenstore-utils',
     'qemu-system-xen',
@@ -51,15 +50,21 @@ const HOST = [
   ...['lvm2', 'cryptsetup-bin', 'mdadm', 'btrfs-progs', 'systemd'],
 ];
 
+/** The suites whose kernels have the PVUSB frontend as a module. The others' we compile from their sources. */
+const WITH_FRONTEND: ReadonlySet<Suite> = new Set(['sid']);
+
 /** The packages of a lab, as files. */
 export interface Packages {
   /** Those of dom0's system, each after what it depends on. */
   readonly system: readonly string[];
   /** The kernel's release: `6.1.0-56-amd64`. */
   readonly release: string;
-  readonly image: string;
-  readonly headers: readonly string[];
-  readonly source: string;
+  /** Linux and its modules. */
+  readonly linux: readonly string[];
+  /** What modules are compiled with: the kernel's headers, and the compiler that it was made with. */
+  readonly compiler: readonly string[];
+  /** The kernel's source, where our own frontend has to be made from it; otherwise nothing. */
+  readonly source: readonly string[];
   readonly hypervisor: string;
 }
 
@@ -69,46 +74,43 @@ export function isComplete({ system }: Packages): boolean {
 }
 
 /**
- * Chooses the newest packages of the machine's package lists and downloads those that are missing.
+ * Chooses a suite's newest packages and downloads those that are missing.
  *
- * @throws {LabError} when this is not Debian 12, or there are no package lists
+ * @throws {LabError} when the suite can't be reached, or lacks a package
  */
-export async function fetchPackages(): Promise<Packages> {
-  return withPackageLists(fetchNewest);
+export async function fetchPackages(suite: Suite): Promise<Packages> {
+  progress(`choosing packages of Debian ${suite}`);
+  await mkdir(debFolder(), { recursive: true });
+  const scratch = await mkdtemp(join(cacheFolder(), 'apt-'));
+  try {
+    return await choose(new Apt(await suiteOptions(scratch, suite)), suite);
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
 }
 
-async function fetchNewest(): Promise<Packages> {
-  progress('choosing packages');
-  // Nothing is installed and nothing is downloaded: so apt names everything that is needed.
-  const nothing = join(debFolder(), 'nothing');
-  await mkdir(join(nothing, 'archives/partial'), { recursive: true });
-  await writeFile(join(nothing, 'status'), '');
-  const release = await kernelRelease();
-  const version = release.split('.').slice(0, 2).join('.');
-  const headers = [
-    `linux-headers-${release}`,
-    `linux-headers-${release.replace('amd64', 'common')}`,
-    `linux-kbuild-${version}`,
-  ];
-  const image = `linux-image-${release}`;
-  const source = `linux-source-${version}`;
-  const hypervisor = `xen-hypervisor-${XEN}-amd64`;
-  const wanted = [
-    ...['-o', `Dir::State::status=${nothing}/status`, '-o', `Dir::Cache::archives=${nothing}/archives`],
-    ...['-o', 'Debug::NoLocking=1', '--no-install-recommends'],
-    ...['-y', '-qq', '--print-uris', 'install', ...BASE, ...HOST],
-  ];
-  const system = await apt(wanted);
-  const kernel = await apt(['-qq', '--print-uris', 'download', image, ...headers, source, hypervisor]);
-  await download([...system, ...kernel]);
-  const named = (name: string) => kernel.find((deb) => deb.file.includes(`/${name}_`))!.file;
+async function choose(apt: Apt, suite: Suite): Promise<Packages> {
+  const { xen } = SUITES[suite];
+  const [image = ''] = await apt.depends('linux-image-amd64', /^linux-image-\d/);
+  const release = image.replace('linux-image-', '');
+  const headers = `linux-headers-${release}`;
+  // Not the image, on which the headers may depend, too: it depends on half a system.
+  const tools = await apt.depends(headers, /^(linux-(headers|kbuild|compiler)|gcc)-/);
+  const system = await apt.withDependencies([...BASE, ...HOST, `xen-utils-${xen}`]);
+  const linux = (await apt.withDependencies([image])).filter(({ file }) => file.includes(`-${release}_`));
+  const compiler = [...(await apt.alone(headers)), ...(await apt.withDependencies([...tools, 'binutils', 'libc6-dev']))];
+  const hypervisor = await apt.alone(`xen-hypervisor-${xen}-amd64`);
+  const [version] = /^\d+\.\d+/.exec(release)!;
+  const source = WITH_FRONTEND.has(suite) ? [] : await apt.alone(`linux-source-${version}`);
+  await apt.download([...system, ...linux, ...compiler, ...hypervisor, ...source]);
+  const files = (debs: readonly Deb[]) => debs.map(({ file }) => file);
   return {
-    system: system.map(({ file }) => file),
+    system: files(system),
     release,
-    image: named(image),
-    headers: headers.map(named),
-    source: named(source),
-    hypervisor: named(hypervisor),
+    linux: files(linux),
+    compiler: files(compiler),
+    source: files(source),
+    hypervisor: hypervisor[0]!.file,
   };
 }
 
@@ -125,50 +127,63 @@ interface Deb {
   /** The package with its version, in the form for `apt-get download`. */
   readonly exact: string;
   readonly file: string;
+  /** In bytes. */
+  readonly size: number;
 }
 
-/** Asks apt what it would download. */
-async function apt(args: readonly string[]): Promise<Deb[]> {
-  let answer: string;
-  try {
-    answer = await run('apt-get', args);
-  } catch (error) {
-    throw new LabError(
-      `apt does not find the packages; Debian 12 is needed, after "apt-get update". ${(error as Error).message}`,
-    );
+/** apt for one suite. */
+class Apt {
+  readonly #options: readonly string[];
+
+  constructor(options: readonly string[]) {
+    this.#options = options;
   }
-  return [...answer.matchAll(/^'[^']+' (([^_ ]+)_([^_ ]+)_([^_ ]+)\.deb) /gm)].map(
-    ([, file, name, version, architecture]) => ({
+
+  /** The packages of these names on which a package depends. */
+  async depends(name: string, wanted: RegExp): Promise<string[]> {
+    const answer = await run('apt-cache', [...this.#options, 'depends', name]);
+    const names = [...answer.matchAll(/Depends: (\S+)/g)].map(([, found]) => found!);
+    const found = names.filter((one) => wanted.test(one));
+    if (found.length === 0) throw new LabError(`the package ${name} depends on nothing like ${wanted.source}`);
+    return found;
+  }
+
+  /** Packages and all that they depend on. */
+  async withDependencies(names: readonly string[]): Promise<Deb[]> {
+    return this.#uris(['-y', 'install', ...names]);
+  }
+
+  /** A package only. */
+  async alone(name: string): Promise<Deb[]> {
+    return this.#uris(['download', name]);
+  }
+
+  /** Downloads what is missing. */
+  async download(debs: readonly Deb[]): Promise<void> {
+    const folder = debFolder();
+    const there = new Set((await readdir(folder)).map((name) => join(folder, name)));
+    const missing = new Map(debs.filter(({ file }) => !there.has(file)).map((deb) => [deb.file, deb]));
+    if (missing.size === 0) return;
+    const bytes = [...missing.values()].reduce((sum, { size }) => sum + size, 0);
+    progress(`downloading ${missing.size} packages, ${Math.ceil(bytes / 1e6)} MB`);
+    // Several processes may do this at once.
+    const partial = await mkdtemp(join(folder, 'partial-'));
+    const exact = [...missing.values()].map((deb) => deb.exact);
+    await run('apt-get', [...this.#options, '-qq', 'download', ...exact], { cwd: partial });
+    for (const file of missing.keys()) await rename(join(partial, basename(file)), file);
+    await rm(partial, { recursive: true });
+  }
+
+  /** What apt would download. */
+  async #uris(args: readonly string[]): Promise<Deb[]> {
+    const answer = await run('apt-get', [...this.#options, '-qq', '--print-uris', ...args]);
+    const debs = answer.matchAll(/^'[^']+' (([^_ ]+)_([^_ ]+)_([^_ ]+)\.deb) (\d+) /gm);
+    return [...debs].map(([, file, name, version, architecture, size]) => ({
       exact: `${name}:${architecture}=${decodeURIComponent(version!)}`.replace(':all=', '='),
       file: join(debFolder(), file!),
-    }),
-  );
-}
-
-async function download(debs: readonly Deb[]): Promise<void> {
-  const folder = debFolder();
-  const there = new Set((await readdir(folder)).map((name) => join(folder, name)));
-  const missing = debs.filter(({ file }) => !there.has(file));
-  if (missing.length === 0) return;
-  progress(`downloading ${missing.length} packages`);
-  // Several processes may do this at once.
-  const partial = await mkdtemp(join(folder, 'partial-'));
-  // The user _apt may not write into a private cache folder.
-  const options = ['-o', 'APT::Sandbox::User=root', '-qq'];
-  await run('apt-get', [...options, 'download', ...missing.map(({ exact }) => exact)], { cwd: partial });
-  for (const { file } of missing) {
-    await rename(join(partial, basename(file)), file);
+      size: Number(size),
+    }));
   }
-  await rm(partial, { recursive: true });
-}
-
-async function kernelRelease(): Promise<string> {
-  const depends = await run('apt-cache', ['depends', 'linux-image-amd64']);
-  const release = /Depends: linux-image-(\S+)/.exec(depends)?.[1];
-  if (release === undefined) {
-    throw new LabError('apt does not know linux-image-amd64; Debian 12 is needed, after "apt-get update"');
-  }
-  return release;
 }
 
 function debFolder(): string {

@@ -13,9 +13,9 @@ const TOOLS: Readonly<Record<string, string>> = {
   'mkfs.vfat': 'dosfstools',
   mcopy: 'mtools',
   modprobe: 'kmod',
-  'gcc-12': 'gcc-12',
   make: 'make',
   xz: 'xz-utils',
+  zstd: 'zstd',
   ssh: 'openssh-client',
   fakeroot: 'fakeroot',
 };

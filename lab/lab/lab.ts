@@ -149,13 +149,13 @@ export class Lab implements AsyncDisposable {
     await pullOut(this.#files.qmpSocket, id);
     const known = Object.entries<UsbDevice>(USB_DEVICES).find(([name]) => name === id)?.[1];
     const place = busid ?? (known && busidOf(known));
-    if (place !== undefined) await this.dom0(`udevadm wait -t 30 --removed ${SYSFS}/${place}`);
+    if (place !== undefined) await this.dom0(`udevadm wait -t 300 --removed ${SYSFS}/${place}`);
   }
 
   /** Waits until dom0 has devices with these bus ids, and has given them to their drivers. */
   async waitForDevices(busids: readonly string[]): Promise<void> {
     const paths = busids.map((busid) => `${SYSFS}/${busid}`);
-    await this.dom0(`udevadm wait -t 60 --settle ${paths.join(' ')}`);
+    await this.dom0(`udevadm wait -t 300 --settle ${paths.join(' ')}`);
   }
 
   /** What the device `audio` plays, in a file of this machine. */

@@ -1,10 +1,12 @@
 /** Starts labs: by booting, or from a snapshot. */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { LabError } from '../base/error.js';
 import { provideFolder } from '../base/folders.js';
 import { cacheFolder } from '../base/paths.js';
 import { progress } from '../base/progress.js';
 import { build } from '../build/build.js';
+import { isSuite, SUITES, type Suite } from '../debian/suites.js';
 import { type MachineFiles, type MachineOptions, qemuArguments } from '../machine/machine.js';
 import { loadState, plugIn } from '../machine/monitor.js';
 import { freePort, powerOff, powerOn, waitForBoot } from '../machine/power.js';
@@ -35,13 +37,21 @@ const MOUNT_SHARE = 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 h
  * @throws {LabError} when a lab with this name is running, or dom0 does not come up
  */
 export async function startLab(chosen: LabOptions = {}): Promise<Lab> {
-  const { name = 'default', warm, cpu = 'pv', store = 'c', init = 'busybox' } = chosen;
-  const { kvm = byKvm(), icount = false } = chosen;
+  const { name = 'default', warm, release = chosenRelease() } = chosen;
+  const { cpu = 'pv', store = 'c', init = 'busybox', kvm = byKvm(), icount = false } = chosen;
   const nothing = join(cacheFolder(), 'nothing');
   await mkdir(nothing, { recursive: true });
-  const options: MachineOptions = { cpu, store, init, kvm, icount, share: resolve(chosen.share ?? nothing) };
+  const options: MachineOptions = {
+    release,
+    cpu,
+    store,
+    init,
+    kvm,
+    icount,
+    share: resolve(chosen.share ?? nothing),
+  };
   const files = await makeRoom(name);
-  const built = await build();
+  const built = await build(release);
   const snapshot =
     warm &&
     (await provideFolder(snapshotFolder(warm, built, options), (folder) =>
@@ -74,7 +84,9 @@ export async function rebootLab(lab: Lab): Promise<void> {
   await lab.disconnect();
   progress('rebooting Xen and dom0');
   await powerOff(files);
-  await powerOn(qemuArguments(lab.name, await build(), files, sshPort, lab.options, false));
+  await powerOn(
+    qemuArguments(lab.name, await build(lab.options.release), files, sshPort, lab.options, false),
+  );
   await waitForBoot(files);
   await lab.waitForDevices(Object.values(USB_DEVICES).map(busidOf));
 }
@@ -82,6 +94,14 @@ export async function rebootLab(lab: Lab): Promise<void> {
 /** Whether `PVUSB_LAB_KVM` makes labs use /dev/kvm unless told otherwise: for the suites. */
 export function byKvm(): boolean {
   return process.env.PVUSB_LAB_KVM === '1';
+}
+
+/** The release of Debian that `PVUSB_LAB_RELEASE` names: for the suites. Otherwise Debian 13. */
+export function chosenRelease(): Suite {
+  const name = process.env.PVUSB_LAB_RELEASE || 'trixie';
+  if (!isSuite(name))
+    throw new LabError(`PVUSB_LAB_RELEASE is ${name}, not one of ${Object.keys(SUITES).join(', ')}`);
+  return name;
 }
 
 /** Resumes from a snapshot, sets the clock and adds the devices that no snapshot has. */
@@ -101,10 +121,10 @@ async function makeSnapshot(
   folder: string,
   name: string,
   warm: SnapshotName,
-  { cpu, store, init, kvm, icount }: MachineOptions,
+  { release, cpu, store, init, kvm, icount }: MachineOptions,
 ): Promise<void> {
   progress(`making the snapshot ${warm}`);
-  await using lab = await startLab({ cpu, store, init, kvm, icount, name: snapshotLab(name) });
+  await using lab = await startLab({ release, cpu, store, init, kvm, icount, name: snapshotLab(name) });
   if (warm === 'guests') {
     const isPossible = (guest: GuestName) => GUESTS[guest] === 'pv' || cpu === 'hvm' || kvm;
     const guests = (Object.keys(GUESTS) as GuestName[]).filter(isPossible);

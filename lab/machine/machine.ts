@@ -4,10 +4,13 @@ import type { Built } from '../build/build.js';
 import { imageFiles } from '../build/image.js';
 import { kernelFiles } from '../build/kernel.js';
 import { STICKS } from '../build/media.js';
+import type { Suite } from '../debian/suites.js';
 import { qemuDevice, USB_DEVICES, type UsbDevice } from './usb.js';
 
 /** What can be chosen about a machine. */
 export interface MachineOptions {
+  /** The release of Debian that everything in it is from. */
+  readonly release: Suite;
   /** `hvm`: a CPU with hardware virtualization, for PVH and HVM guests; PV guests are faster without it. */
   readonly cpu: 'hvm' | 'pv';
   /** Which xenstored: the C or the OCaml one. */

@@ -15,9 +15,9 @@ export type SnapshotName = 'base' | 'guests';
 
 /** Where the snapshot for what was built and for this kind of machine is, if there is one. */
 export function snapshotFolder(name: SnapshotName, built: Built, options: MachineOptions): string {
-  const { cpu, store, init, kvm, icount } = options;
+  const { release, cpu, store, init, kvm, icount } = options;
   const accelerator = kvm ? 'kvm' : icount ? 'icount' : 'tcg';
-  return join(snapshotsFolder(), `${name}-${cpu}-${store}-${shortKey(built.key, accelerator, init)}`);
+  return join(snapshotsFolder(), `${name}-${release}-${cpu}-${store}-${shortKey(built.key, accelerator, init)}`);
 }
 
 /** The state in a snapshot's folder. */

@@ -48,18 +48,18 @@ const KEYRINGS = {
   Ubuntu: ['ubuntu-archive-keyring', '2023.11.28'],
 };
 
-/** What the tests fetch packages with: a module of test/support. */
-async function support(name) {
+/** What the tests and the lab fetch packages with: one of their modules. */
+async function load(folder, name) {
   mkdirSync(workshop, { recursive: true });
   const outfile = join(workshop, `${name}.mjs`);
-  const entry = join(root, 'test', 'support', `${name}.ts`);
+  const entry = join(root, folder, `${name}.ts`);
   await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm' });
   return import(`file://${outfile}`);
 }
 
 /** Programs of Debian 12 that run here: those of binutils for each processor, and emulators. */
 export async function fetchPrograms() {
-  const { unpackSuite, inSuite } = await support('suites');
+  const { unpackSuite, inSuite } = await load('test/support', 'suites');
   const place = await unpackSuite(SUITE, {
     name: 'package-tools',
     packages: ['binutils-x86-64-linux-gnu', 'binutils-aarch64-linux-gnu', 'qemu-user-static', 'base-files'],
@@ -84,7 +84,7 @@ export async function fetchPrograms() {
 
 /** The keys of an archive: Debian has Ubuntu's, too. */
 export async function fetchKeyring(archive) {
-  const { unpackSuite } = await support('suites');
+  const { unpackSuite } = await load('test/support', 'suites');
   const [name, version] = KEYRINGS[archive];
   const pinned = { package: name, version };
   const place = await unpackSuite('trixie', { name, packages: [name, 'libc6'], pinned });
@@ -93,14 +93,14 @@ export async function fetchKeyring(archive) {
 
 /** The likeliest mirror of an archive; without any it stops with what to do. */
 export async function findMirror(archive) {
-  const { findMirrors } = await support('mirrors');
+  const { findMirrors } = await load('lab/debian', 'mirrors');
   const [mirror] = await findMirrors(archive).catch((error) => fail(error.message));
   return mirror;
 }
 
 /** A folder with busybox and musl. */
 export async function fetchMusl() {
-  const { unpackSuite } = await support('suites');
+  const { unpackSuite } = await load('test/support', 'suites');
   const pinned = { package: 'musl', version: '1.2.5' };
   return (
     await unpackSuite('trixie', { name: 'musl', packages: ['musl', 'busybox-static', 'libc6'], pinned })
@@ -115,7 +115,7 @@ const LIBRARIES = ['libstdc++.so.6', 'libgcc_s.so.1'];
  * copyright file, and the folder in which programs for that processor find a C library.
  */
 export async function fetchLibraries(architecture) {
-  const { unpackSuite } = await support('suites');
+  const { unpackSuite } = await load('test/support', 'suites');
   const place = await unpackSuite(SUITE, {
     name: 'libstdc++',
     packages: ['libstdc++6'],

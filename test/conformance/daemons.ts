@@ -1,5 +1,5 @@
 /** Registers the whole table as tests of a real daemon of a Debian suite. */
-import { SUITES, type Suite } from '../support/suites.js';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
 import type { DaemonKind } from '../xenstored/daemon.js';
 import { kitOrSkip } from '../xenstored/fetch.js';
 import { daemonSubject } from './subject.js';

@@ -1,8 +1,8 @@
 /** What the conformance suite runs against: a real daemon or the simulated server, behind one interface. */
 
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
 import { SimStore } from '../../src/sim/store/index.js';
 import { MessageType } from '../../src/xenstore/wire.js';
-import { SUITES, type Suite } from '../support/suites.js';
 import { type DaemonKind, startDaemon } from '../xenstored/daemon.js';
 import type { XenVersion } from '../xenstored/fetch.js';
 import { connectRaw, Raw } from '../xenstored/raw.js';

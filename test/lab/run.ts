@@ -6,12 +6,15 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
-import { inspect } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { LabError } from '../../lab/base/error.js';
 import { progress } from '../../lab/base/progress.js';
 import { build } from '../../lab/build/build.js';
+import type { Suite } from '../../lab/debian/suites.js';
 import { providePackage } from '../../lab/lab/product.js';
+import { chosenRelease } from '../../lab/lab/start.js';
 import { Limit } from '../../src/async/limit.js';
+import { canServeQusb } from './matrix/setup.js';
 import { formatReport, type Part, type PlayedCase } from './report.js';
 
 /** The longest suites start first, so that none of them runs alone at the end. */
@@ -37,15 +40,25 @@ const CASE_WITHIN_MINUTES = 45;
 
 const ENDING = '.test.js';
 
-function choose(names: readonly string[]): string[] {
+/** They need a controller of type qusb. */
+const WITH_QUSB = ['qusb', 'qusb-oxenstored', 'qusb-pvh', 'defects-qusb', 'safety'];
+
+function choose(names: readonly string[], release: Suite): string[] {
   const all = readdirSync(import.meta.dirname).filter((name) => name.endsWith(ENDING));
   const suites = all.map((name) => name.slice(0, -ENDING.length));
   const unknown = names.find((name) => !suites.includes(name));
   if (unknown !== undefined)
     throw new LabError(`there is no suite ${unknown}; there are ${suites.join(', ')}`);
+  const impossible = canServeQusb(release) ? [] : WITH_QUSB;
+  const refused = names.find((name) => impossible.includes(name));
+  if (refused !== undefined)
+    throw new LabError(`${refused} needs type qusb, which does not work on ${release}: --release bookworm`);
+  if (names.length === 0 && impossible.length > 0)
+    progress(`not on ${release}, where type qusb does not work: ${impossible.join(', ')}`);
   const rank = (suite: string) =>
     (LONGEST_FIRST.indexOf(suite) + LONGEST_FIRST.length + 1) % (LONGEST_FIRST.length + 1);
-  return (names.length > 0 ? [...names] : suites).sort((a, b) => rank(a) - rank(b));
+  const chosen = names.length > 0 ? [...names] : suites.filter((suite) => !impossible.includes(suite));
+  return chosen.sort((a, b) => rank(a) - rank(b));
 }
 
 function say(suite: string, text: string): void {
@@ -86,9 +99,10 @@ async function playSuite(suite: string): Promise<Part> {
 
 async function playAll(names: readonly string[]): Promise<boolean> {
   const fromMs = Date.now();
-  const suites = choose(names);
+  const release = chosenRelease();
+  const suites = choose(names, release);
   const parts = [
-    await timed('what a lab boots from', build),
+    await timed(`what a lab of Debian ${release} boots from`, () => build(release)),
     await timed('the pvusb package', async () => {
       process.env.PVUSB_DEB ??= await providePackage();
     }),
@@ -100,8 +114,19 @@ async function playAll(names: readonly string[]): Promise<boolean> {
   return parts.every(({ cases }) => cases.every(({ hasFailed }) => !hasFailed));
 }
 
+/** Which suites, and the release that all of them use. */
+function readArguments(): string[] {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { release: { type: 'string' } },
+  });
+  // The suites are processes of their own.
+  if (values.release !== undefined) process.env.PVUSB_LAB_RELEASE = values.release;
+  return positionals;
+}
+
 try {
-  if (!(await playAll(process.argv.slice(2)))) process.exitCode = 1;
+  if (!(await playAll(readArguments()))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   progress(error.message);

@@ -1,8 +1,9 @@
 /** A QEMU for the tests: the machine's own, otherwise Debian's, unpacked into the cache folder and never installed. */
 import { join } from 'node:path';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
 import { orSkip, programPath } from '../support/needs.js';
 import { run } from '../support/packages.js';
-import { chosenSuite, inSuite, SUITES, type Suite, USUAL_SUITE, unpackSuite } from '../support/suites.js';
+import { chosenSuite, inSuite, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** How to start a QEMU. */
 export interface QemuKit {

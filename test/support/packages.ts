@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { ownLists } from '../../lab/debian/mirrors.js';
 import { report } from './needs.js';
 
 /** Where the tests keep what they fetched. */
@@ -73,27 +74,19 @@ export async function libraryFolders(root: string): Promise<string[]> {
 async function download(folder: string, what: string, packages: readonly string[]): Promise<void> {
   await mkdir(folder);
   const scratch = join(dirname(folder), 'apt');
-  for (const part of ['lists/partial', 'cache/archives/partial']) {
-    await mkdir(join(scratch, part), { recursive: true });
-  }
-  // The user _apt may not enter a private cache folder.
-  const asRoot = ['-o', 'APT::Sandbox::User=root'];
-  const fresh = [...asRoot, ...ownLists(scratch)];
+  const fresh = await ownLists(scratch);
   try {
-    await run('apt-get', [...asRoot, 'download', '-qq', ...packages], folder).catch(async () => {
-      await run('apt-get', [...fresh, 'update', '-qq']);
-      await run('apt-get', [...fresh, 'download', '-qq', ...packages], folder);
-    });
+    await run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', '-qq', ...packages], folder).catch(
+      async () => {
+        await run('apt-get', [...fresh, 'update', '-qq']);
+        await run('apt-get', [...fresh, 'download', '-qq', ...packages], folder);
+      },
+    );
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
     throw new Error(`the Debian packages of ${what} can't be downloaded: ${fault}`);
   }
   await rm(scratch, { recursive: true });
-}
-
-/** apt's options for lists and packages in a folder of ours. */
-export function ownLists(scratch: string): string[] {
-  return ['-o', `Dir::State::lists=${join(scratch, 'lists')}`, '-o', `Dir::Cache=${join(scratch, 'cache')}`];
 }
 
 /** Runs a program and returns what it prints. */

@@ -3,20 +3,10 @@
  * they need, the C library included, started by their own loader, and never installed.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findMirrors } from './mirrors.js';
-import { cacheFolder, key, ownLists, provide, run } from './packages.js';
-
-/** Debian's suites, and the versions that the tests know of each. A suite that moves on is an error, not a surprise. */
-export const SUITES = {
-  bookworm: { xen: '4.17', qemu: '7.2' },
-  trixie: { xen: '4.20', qemu: '10.0' },
-  sid: { xen: '4.20', qemu: '11.1' },
-} as const;
-
-/** The name of a suite. */
-export type Suite = keyof typeof SUITES;
+import { isSuite, mergeFolders, SUITES, type Suite, suiteOptions } from '../../lab/debian/suites.js';
+import { cacheFolder, key, provide, run } from './packages.js';
 
 /** What is taken from a suite. */
 interface Wanted {
@@ -47,10 +37,6 @@ export function chosenSuite(): Suite | undefined {
   if (!name) return undefined;
   if (!isSuite(name)) throw new Error(`PVUSB_TEST_SUITE is ${name}, not ${Object.keys(SUITES).join(', ')}`);
   return name;
-}
-
-function isSuite(name: string): name is Suite {
-  return Object.hasOwn(SUITES, name);
 }
 
 /** The suite of tests that run on one only. */
@@ -111,10 +97,10 @@ async function fill(
   const debs = join(scratch, 'debs');
   await mkdir(debs);
   await run('apt-get', [...options, 'download', '-qq', ...all], debs);
-  await merge(folder);
+  await mergeFolders(folder);
   const files = await readdir(debs);
   for (const file of files) {
-    // Not `dpkg-deb -x`: it would replace the links of `merge` by folders.
+    // Not `dpkg-deb -x`: it would replace the links of `mergeFolders` by folders.
     const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink --no-same-owner -C "$2"';
     await run('bash', ['-o', 'pipefail', '-c', unpack, 'unpack', join(debs, file), folder]);
   }
@@ -125,74 +111,4 @@ async function fill(
 /** Whether a Debian version is one of that upstream release: `4.17.5-1` of `4.17`. */
 function isOf(version: string, release: string): boolean {
   return version.startsWith(release) && !/^\d/.test(version.slice(release.length));
-}
-
-/** Every Debian since 12 has these folders below /usr; before 13 some packages do not know. */
-async function merge(folder: string): Promise<void> {
-  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
-    await mkdir(join(folder, 'usr', name), { recursive: true });
-    await symlink(join('usr', name), join(folder, name));
-  }
-}
-
-/** apt's options for a suite and nothing else, with its lists already fetched. */
-async function suiteOptions(scratch: string, suite: Suite, architecture?: string): Promise<string[]> {
-  for (const part of ['lists/partial', 'cache/archives/partial']) {
-    await mkdir(join(scratch, part), { recursive: true });
-  }
-  const faults = new Set<string>();
-  const sources = join(scratch, 'sources.list');
-  const keyring = await debianKeys(scratch);
-  const options = [
-    ...ownLists(scratch),
-    ...Object.entries({
-      'APT::Sandbox::User': 'root',
-      'APT::Install-Recommends': 'false',
-      'Dir::Etc::SourceList': sources,
-      'Dir::Etc::SourceParts': '-',
-      'Dir::Etc::Preferences': '-',
-      'Dir::Etc::PreferencesParts': '-',
-      // What the machine has installed is of no interest.
-      'Dir::State::status': '/dev/null',
-      ...(architecture === undefined
-        ? {}
-        : { 'APT::Architecture': architecture, 'APT::Architectures::': architecture }),
-    }).flatMap(([option, value]) => ['-o', `${option}=${value}`]),
-  ];
-  for (const mirror of await findMirrors('Debian')) {
-    const lines = [`deb [signed-by=${keyring}] ${mirror} ${suite} main`];
-    // A mirror has both, in folders beside each other.
-    if (suite !== 'sid') lines.push(`deb [signed-by=${keyring}] ${beside(mirror)} ${suite}-security main`);
-    await writeFile(sources, `${lines.join('\n')}\n`);
-    try {
-      await run('apt-get', [...options, 'update', '-qq', '--error-on=any']);
-      return options;
-    } catch (error) {
-      faults.add(error instanceof Error ? error.message : String(error));
-    }
-  }
-  throw new Error(
-    `Debian ${suite} can't be reached (DEBIAN_MIRROR may name a mirror): ${[...faults].join('; ')}`,
-  );
-}
-
-/** Where a mirror of `.../debian` has what fixes security. */
-function beside(mirror: string): string {
-  return mirror.replace(/\/?$/, '-security');
-}
-
-const KEYRING = 'usr/share/keyrings/debian-archive-keyring.gpg';
-
-/** Debian's keys. Ubuntu does not install them, but has them as a package, which its own keys vouch for. */
-async function debianKeys(scratch: string): Promise<string> {
-  const installed = join('/', KEYRING);
-  if (existsSync(installed)) return installed;
-  await run(
-    'apt-get',
-    ['-o', 'APT::Sandbox::User=root', 'download', '-qq', 'debian-archive-keyring'],
-    scratch,
-  );
-  const [deb = ''] = (await readdir(scratch)).filter((file) => file.endsWith('.deb'));
-  await run('dpkg-deb', ['-x', join(scratch, deb), join(scratch, 'keys')]);
-  return join(scratch, 'keys', KEYRING);
 }

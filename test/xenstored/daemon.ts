@@ -7,9 +7,10 @@ import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Suite } from '../../lab/debian/suites.js';
 import { MessageType } from '../../src/xenstore/wire.js';
 import { HANG_MS } from '../support/hang.js';
-import { inSuite, type Suite } from '../support/suites.js';
+import { inSuite } from '../support/suites.js';
 import { Bridge } from './bridge.js';
 import { dumpStore } from './dump.js';
 import { fetchXenstored, type Kit, toolCommand } from './fetch.js';

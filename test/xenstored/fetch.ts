@@ -9,9 +9,10 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SUITES, type Suite } from '../../lab/debian/suites.js';
 import { orSkip } from '../support/needs.js';
 import { cacheFolder, key, provide, run } from '../support/packages.js';
-import { inSuite, SUITES, type Suite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
+import { inSuite, type SuiteRoot, USUAL_SUITE, unpackSuite } from '../support/suites.js';
 
 /** Where the pieces of an unpacked kit are. */
 export interface Kit extends SuiteRoot {

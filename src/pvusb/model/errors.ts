@@ -116,7 +116,7 @@ export const ERROR_KINDS = {
   'no-device-model': {
     group: 'refused',
     remedy:
-      'Start the pvusb backend (systemctl start pvusb-backend), which serves type pv to every guest; or start a QEMU for a PV or PVH guest (pvusb qemu start DOMAIN); or put usbctrl=["type=qusb"] into the guest configuration and create the guest again.',
+      'Start the pvusb backend (systemctl start pvusb-backend), which serves type pv to every guest; or, if the QEMU of this host is older than 10.0, start one for a PV or PVH guest (pvusb qemu start DOMAIN), or put usbctrl=["type=qusb"] into the guest configuration and create the guest again.',
   },
   'unsupported-type': {
     group: 'refused',

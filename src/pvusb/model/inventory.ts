@@ -44,6 +44,8 @@ export interface QemuAnswer {
   /** Why it is not alive, a sentence without its full stop, and the error code for it. */
   readonly why?: string;
   readonly code?: PvusbErrorCode;
+  /** What it says it is; absent when it is not alive, or does not say. */
+  readonly version?: { readonly major: number; readonly minor: number };
   /** The numbers of the controllers that it emulates (type devicemodel). */
   readonly controllers: readonly number[];
   /** The host's devices that it has, or is waiting for. */

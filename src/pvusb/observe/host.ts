@@ -51,6 +51,8 @@ export interface HostSysfs {
 
 /** The monitor of a domain's QEMU, for a moment. `QmpClient` of pvusb/qmp is one. */
 export interface Qemu extends QmpCommands {
+  /** What it says it is. */
+  readonly version?: { readonly major: number; readonly minor: number };
   close(): void;
 }
 

@@ -64,7 +64,8 @@ export async function askQemu(host: Host, domid: number, call: QmpCallOptions): 
         socket,
         open,
       }));
-      return { domid, health: 'alive', controllers, devices: shown };
+      const version = qemu.version && { major: qemu.version.major, minor: qemu.version.minor };
+      return { domid, health: 'alive', ...(version ? { version } : {}), controllers, devices: shown };
     });
   } catch (error) {
     if (!isQmpError(error)) throw error;

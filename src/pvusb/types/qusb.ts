@@ -1,7 +1,8 @@
 /** Type qusb: the guest's QEMU follows xenstore, opens what a port names, and serves it to the guest's xen-hcd. */
 import type { Busid } from '../../sysfs/busid.js';
 import { USBFS } from '../model/drivers.js';
-import { domainAt, hostControllers, isAlive, qemuOf } from '../model/find.js';
+import { PvusbError } from '../model/errors.js';
+import { controllersOf, domainAt, hostControllers, isAlive, qemuOf } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
 import { type ControllerId, DRIVER_PATH_KEY, portPath, qusbOfferPath } from '../model/layout.js';
 import type { Action, Step } from '../model/plan.js';
@@ -46,7 +47,8 @@ export const QUSB: ServedType = {
   isUsualFor: ({ usbback, backend }, { type }) => type !== 'hvm' && !usbback && backend === undefined,
 
   // It is served through xenstore, and sysfs shows what becomes of it: its QEMU may be silent.
-  serviceProblem: (inventory, controller) => modelProblem(inventory, controller, 'qusb', true),
+  serviceProblem: (inventory, controller) =>
+    modelProblem(inventory, controller, 'qusb', true) ?? versionProblem(inventory, controller),
 
   // What QEMU refuses without telling anyone (`hw/usb/xen-usb.c`: "wrong speed").
   speedProblem: (version, speedMbps) => (version === 1 && speedMbps > FULL_SPEED ? 'too fast' : undefined),
@@ -93,6 +95,26 @@ export const QUSB: ServedType = {
     return state === 'waiting' && isOpen === true && mayNotice ? 'unnoticed-device' : undefined;
   },
 };
+
+/** The first QEMU that ends, with everything it serves, when it is given a controller of type qusb. */
+const ENDS_SINCE = 10;
+
+/**
+ * Why a QEMU must not be given a controller: since 10.0 xen-backend, which serves it, is a dynamic sysbus device, which
+ * cannot be added once the machine runs: QEMU ends with an error (observed on Xen with 10.0.13; in 11.1.3 it is such a
+ * device too).
+ */
+function versionProblem(inventory: Inventory, { domid, devid }: ControllerId): PvusbError | undefined {
+  const version = qemuOf(inventory, domid)?.version;
+  // What it serves already shows that it can.
+  const serves = controllersOf(inventory, domid).some(
+    ({ type, backendState = 0 }) => type === 'qusb' && backendState > XenbusState.initialising,
+  );
+  if (version === undefined || version.major < ENDS_SINCE || serves) return undefined;
+  const name = `QEMU ${version.major}.${version.minor}, which ${nameDomain(inventory, domid)} has,`;
+  const sentence = `${name} would end if it were given a controller of type qusb.`;
+  return new PvusbError('no-device-model', sentence, { where: { domid, devid } });
+}
 
 /** QEMU closes when the guest does: a guest that never connected never will. */
 function isAnswered(inventory: Inventory, { domid, untrustedFrontend: { state } }: Served): boolean {

@@ -1,4 +1,4 @@
 /** A simulated QEMU: {@link SimQemu}. */
 export { type Fields, QmpError } from './machine.js';
 export { type QemuOptions, SimQemu } from './qemu.js';
-export type { QmpCommand, QmpFate } from './qmp.js';
+export type { QemuVersion, QmpCommand, QmpFate } from './qmp.js';

@@ -5,7 +5,7 @@ import { XenbusState } from '../actors/xenbus.js';
 import type { KernelChange, SimUsb } from '../kernel/index.js';
 import { deviceModelNodes, writeNodes } from '../toolstack/records.js';
 import { type Fields, Machine, QmpError, text } from './machine.js';
-import { QEMU_VERSION, type QmpCommand, type QmpFate, QmpServer } from './qmp.js';
+import { QEMU_VERSION, type QemuVersion, type QmpCommand, type QmpFate, QmpServer } from './qmp.js';
 import { QusbController } from './qusb.js';
 import type { UsbAccess, UsbHost } from './usb-host.js';
 
@@ -22,6 +22,9 @@ export interface QemuOptions {
 const ABORT =
   "xen-qemu-system-i386: ../../migration/savevm.c:851: vmstate_register_with_alias_id: Assertion `!se->compat || se->instance_id == 0' failed.";
 
+/** What QEMU 10.0.13 printed when it died. */
+const NO_HOTPLUG = "xen-qemu-system-i386: Device 'xen-backend' does not support hotplugging";
+
 /** Process ids of simulated QEMUs begin here. */
 const FIRST_PID = 1000;
 
@@ -34,6 +37,8 @@ export class SimQemu implements Actor {
   intercept: ((command: QmpCommand) => QmpFate) | undefined;
   /** False: the guest never lets go of an emulated controller, so that its `device_del` never ends. */
   guestEjects = true;
+  /** Which QEMU it is: one since 10.0 dies when it is given a controller of type qusb. */
+  version: QemuVersion = QEMU_VERSION;
 
   readonly #store: ActorStore;
   readonly #usb: SimUsb;
@@ -65,6 +70,7 @@ export class SimQemu implements Actor {
       enqueue: (piece) => this.#work.add(piece),
       decide: (command) => this.intercept?.(command) ?? 'pass',
       die: () => this.#end('dead'),
+      version: () => this.version,
     });
   }
 
@@ -197,6 +203,10 @@ export class SimQemu implements Actor {
     for (const devid of told ? [told] : new Set([...present, ...this.#controllers.keys()])) {
       if (!this.#alive) return;
       if (!present.includes(devid) && !this.#controllers.has(devid)) continue;
+      if (this.version.qemu.major >= 10 && !this.#controllers.has(devid)) {
+        this.log.push(NO_HOTPLUG);
+        return this.#end('dead');
+      }
       const controller = this.#controller(devid);
       if (!(await controller.changed())) continue;
       this.#controllers.delete(devid);
@@ -254,7 +264,7 @@ export class SimQemu implements Actor {
         return this.#machine.property(id, text(args, 'property'));
       }
       case 'query-version':
-        return QEMU_VERSION;
+        return this.version;
       case 'query-status':
         return { status: 'running', singlestep: false, running: true };
       case 'query-commands':

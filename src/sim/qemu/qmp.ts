@@ -37,10 +37,18 @@ interface QmpHooks {
   enqueue(piece: () => Promise<void>): void;
   decide(command: QmpCommand): QmpFate;
   die(): Promise<void>;
+  /** What it says it is. */
+  version(): QemuVersion;
+}
+
+/** A QEMU's version, as its greeting has it. */
+export interface QemuVersion {
+  readonly qemu: { readonly major: number; readonly minor: number; readonly micro: number };
+  readonly package: string;
 }
 
 /** The version on the recorded host. */
-export const QEMU_VERSION = {
+export const QEMU_VERSION: QemuVersion = {
   qemu: { micro: 22, minor: 2, major: 7 },
   package: 'Debian 1:7.2+dfsg-7+deb12u18+b3',
 };
@@ -152,7 +160,7 @@ class Client implements Transport {
   /** It is this client's turn. */
   serve(): void {
     this.#state = 'greeted';
-    this.#write({ QMP: { version: QEMU_VERSION, capabilities: ['oob'] } });
+    this.#write({ QMP: { version: this.#qemu.version(), capabilities: ['oob'] } });
     for (const command of this.#early.splice(0)) this.#take(command);
   }
 

@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
  * What libxl increments, or leaves behind empty for the next one, what a guest writes again for a controller that is
  * recreated, and which process serves.
  */
-const NOT_OURS =
+export const NOT_OURS =
   /^\/(tool|vm|local\/domain\/\d+\/(memory|data))(\/|$)|^\/libxl\/(usbback|pvusb\/backend)$|^\/local\/domain\/0\/backend(\/[vq]usb)?$|\/device\/vusb\/\d+\/(urb-ring-ref|conn-ring-ref|event-channel)$/;
 
 /** Registers the cases of a setup as tests. */

@@ -2,7 +2,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ownLists, run } from './packages.js';
+import { LabError } from '../base/error.js';
+import { run } from '../base/process.js';
 
 /** An archive of packages. */
 type Archive = 'Debian' | 'Ubuntu';
@@ -13,6 +14,8 @@ const VARIABLES = { Debian: 'DEBIAN_MIRROR', Ubuntu: 'UBUNTU_MIRROR' } as const;
 /**
  * Mirrors of an archive, the likeliest first: the one that `DEBIAN_MIRROR` or `UBUNTU_MIRROR` names; otherwise those that
  * this machine's own packages come from, and for Debian also what would be next to Ubuntu on the same mirror.
+ *
+ * @throws {LabError} when apt knows none
  */
 export async function findMirrors(archive: Archive): Promise<Set<string>> {
   const variable = VARIABLES[archive];
@@ -21,8 +24,21 @@ export async function findMirrors(archive: Archive): Promise<Set<string>> {
   const { Debian, Ubuntu } = await configuredMirrors();
   const siblings = Ubuntu.map((uri) => uri.replace(/\/ubuntu\/?$/, '/debian'));
   const found = archive === 'Debian' ? [...Debian, ...siblings] : Ubuntu;
-  if (found.length === 0) throw new Error(`apt knows no mirror of ${archive} here: name one in ${variable}`);
+  if (found.length === 0)
+    throw new LabError(`apt knows no mirror of ${archive} here: name one in ${variable}`);
   return new Set(found);
+}
+
+/** apt's options for lists and packages in a folder of ours, which is made ready for them. */
+export async function ownLists(scratch: string): Promise<string[]> {
+  for (const part of ['lists/partial', 'cache/archives/partial']) {
+    await mkdir(join(scratch, part), { recursive: true });
+  }
+  return [
+    // The user _apt may not enter a private folder.
+    ...['-o', 'APT::Sandbox::User=root'],
+    ...['-o', `Dir::State::lists=${join(scratch, 'lists')}`, '-o', `Dir::Cache=${join(scratch, 'cache')}`],
+  ];
 }
 
 /** The mirrors that apt is configured for. It knows whose they are only when it has its lists. */
@@ -31,10 +47,7 @@ async function configuredMirrors(): Promise<Record<Archive, string[]>> {
   if (known.Debian.length + known.Ubuntu.length > 0) return known;
   const scratch = await mkdtemp(join(tmpdir(), 'pvusb-apt-'));
   try {
-    for (const part of ['lists/partial', 'cache/archives/partial']) {
-      await mkdir(join(scratch, part), { recursive: true });
-    }
-    const options = ['-o', 'APT::Sandbox::User=root', ...ownLists(scratch)];
+    const options = await ownLists(scratch);
     await run('apt-get', [...options, 'update', '-qq']).catch(() => '');
     return await ask(options);
   } finally {
