@@ -17,7 +17,10 @@ export type SnapshotName = 'base' | 'guests';
 export function snapshotFolder(name: SnapshotName, built: Built, options: MachineOptions): string {
   const { release, cpu, store, init, kvm, icount } = options;
   const accelerator = kvm ? 'kvm' : icount ? 'icount' : 'tcg';
-  return join(snapshotsFolder(), `${name}-${release}-${cpu}-${store}-${shortKey(built.key, accelerator, init)}`);
+  return join(
+    snapshotsFolder(),
+    `${name}-${release}-${cpu}-${store}-${shortKey(built.key, accelerator, init)}`,
+  );
 }
 
 /** The state in a snapshot's folder. */
