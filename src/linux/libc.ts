@@ -1,5 +1,6 @@
 /** The C library's calls that Node lacks. Loaded only by whoever serves guests. */
 import { fstatSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Block, LocalMemory } from '../backend/boundary.js';
 import { LinuxError, linuxError } from './errors.js';
 import { loadLibrary } from './library.js';
@@ -44,6 +45,20 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 
+/** How often a call is made again that a signal has interrupted: a timer's signals would interrupt it for ever. */
+const INTERRUPTED_MAX = 100;
+
+/**
+ * Makes a call again when a signal has interrupted it: mapping a guest's pages waits for Xen, and is then not begun
+ * again by the kernel. Gives its result, or its negative errno.
+ */
+export function unlessInterrupted(call: () => number): number {
+  for (let left = INTERRUPTED_MAX; ; left--) {
+    const result = call();
+    if (result !== -constants.errno.EINTR || left === 0) return result;
+  }
+}
+
 /**
  * Loads the calls.
  *
@@ -64,9 +79,12 @@ export async function loadLibc(): Promise<Libc> {
   const handles = new Set<{ close(): void }>();
 
   const mapped = (fd: number, bytes: number, offset: number, flags: number): Block => {
-    const address = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
-    // MAP_FAILED is -1 as an unsigned number.
-    if (address > Number.MAX_SAFE_INTEGER) throw linuxError(-errno(), `mmap of ${bytes} bytes`);
+    const address = unlessInterrupted(() => {
+      const mapping = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
+      // MAP_FAILED is -1 as an unsigned number.
+      return mapping > Number.MAX_SAFE_INTEGER ? -errno() : mapping;
+    });
+    if (address < 0) throw linuxError(address, `mmap of ${bytes} bytes`);
     return { address, bytes: new Uint8Array(view(BigInt(address), bytes)) };
   };
 
