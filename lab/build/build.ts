@@ -6,14 +6,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { provideFolder } from '../base/folders.js';
+import { cacheFolder, keyPath, shortKey, sourcePath } from '../base/paths.js';
+import { run } from '../base/process.js';
 import type { Suite } from '../debian/suites.js';
 import { findCompiler, unpackCompiler } from './compiler.js';
 import { makeImage } from './image.js';
 import { compileModules, unpackKernel } from './kernel.js';
 import { makeMedia } from './media.js';
 import { fetchPackages, isComplete, type Packages } from './packages.js';
-import { cacheFolder, keyPath, shortKey, sourcePath } from '../base/paths.js';
-import { run } from '../base/process.js';
 import { makeSystem, namesOf } from './system.js';
 import { provideTools } from './tools.js';
 

@@ -4,10 +4,10 @@
  */
 import { chmod, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { mergeFolders } from '../debian/suites.js';
-import { unpack } from './packages.js';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
+import { mergeFolders } from '../debian/suites.js';
+import { unpack } from './packages.js';
 
 /** Tells the programs where they are: the folder has another name while it is being made. */
 const VARIABLE = 'PVUSB_LAB_COMPILER';
@@ -25,7 +25,8 @@ export interface Compiler {
 export async function unpackCompiler(root: string, debs: readonly string[]): Promise<void> {
   progress('unpacking the compiler');
   await mergeFolders(root);
-  for (const deb of debs) await unpack(deb, root, ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*']);
+  for (const deb of debs)
+    await unpack(deb, root, ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*']);
   // The kernel's build has programs, too.
   const found = await run('find', [root, '-type', 'f', '-perm', '-100', '!', '-name', '*.so*']);
   for (const file of found.trim().split('\n')) if (await needsLoader(file)) await wrap(root, file);
@@ -73,6 +74,9 @@ export async function headersFor({ root }: Compiler, release: string): Promise<s
   const headers = join(root, 'usr/src', `linux-headers-${release}`);
   const makefile = join(headers, 'Makefile');
   const text = await readFile(makefile, 'utf8');
-  await writeFile(makefile, text.replaceAll(/^(include |KBUILD_OUTPUT=)\/usr\/src/gm, `$1${join(root, 'usr/src')}`));
+  await writeFile(
+    makefile,
+    text.replaceAll(/^(include |KBUILD_OUTPUT=)\/usr\/src/gm, `$1${join(root, 'usr/src')}`),
+  );
   return headers;
 }

@@ -1,13 +1,13 @@
 /** What dom0 boots from: its first file system, and its disk with everything that guests boot from. */
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { keyPath, sourcePath } from '../base/paths.js';
+import { run } from '../base/process.js';
+import { progress } from '../base/progress.js';
 import { type Compiler, compile } from './compiler.js';
 import { type CpioEntry, MODE, packCpio } from './cpio.js';
 import { kernelFiles } from './kernel.js';
 import { GUEST, installModules, moduleFiles, ROOT_DISK } from './modules.js';
-import { keyPath, sourcePath } from '../base/paths.js';
-import { run } from '../base/process.js';
-import { progress } from '../base/progress.js';
 
 /** The size of dom0's disk in MiB; it is sparse. */
 const DISK_MIB = 1536;
@@ -50,7 +50,8 @@ export async function makeImage(folder: string, parts: ImageParts): Promise<void
   ];
   const programs = await guestPrograms(folder, compiler);
   const guest = await packSystem(busybox, 'guest', guestModules, programs);
-  for (const { path, data } of programs) await writeFile(join(root, 'usr/local', path), data, { mode: 0o755 });
+  for (const { path, data } of programs)
+    await writeFile(join(root, 'usr/local', path), data, { mode: 0o755 });
   await writeFile(join(root, 'boot/guest.cpio.gz'), guest);
   const first = await packSystem(busybox, 'dom0', await moduleFiles(kernelRoot, release, ROOT_DISK));
   await writeFile(imageFiles.initramfs(folder), first);
@@ -90,7 +91,12 @@ async function furnish(root: string, compiler: Compiler): Promise<void> {
 
 /** Units that cost an emulated machine more than they are worth; without D-Bus some only fail. */
 const MASKED = [
-  ...['systemd-logind.service', 'systemd-user-sessions.service', 'systemd-update-utmp.service', 'getty.target'],
+  ...[
+    'systemd-logind.service',
+    'systemd-user-sessions.service',
+    'systemd-update-utmp.service',
+    'getty.target',
+  ],
   ...['systemd-udev-trigger.service', 'proc-sys-fs-binfmt_misc.automount', 'systemd-binfmt.service'],
 ];
 

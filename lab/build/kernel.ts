@@ -4,13 +4,13 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { LabError } from '../base/error.js';
+import { sourcePath } from '../base/paths.js';
+import { run, runPiped } from '../base/process.js';
+import { progress } from '../base/progress.js';
 import { mergeFolders } from '../debian/suites.js';
 import { type Compiler, headersFor } from './compiler.js';
 import { ALL_MODULES, moduleFiles } from './modules.js';
 import { type Packages, unpack } from './packages.js';
-import { sourcePath } from '../base/paths.js';
-import { run, runPiped } from '../base/process.js';
-import { progress } from '../base/progress.js';
 
 /** Where things are in a kernel's folder. */
 export const kernelFiles = {
@@ -34,7 +34,10 @@ export async function unpackKernel(folder: string, packages: Packages): Promise<
   for (const deb of linux) await unpack(deb, root, ['/usr/share/*']);
   await decompressModules(root, release);
   const vmlinuz = kernelFiles.vmlinuz(folder);
-  const places = [join(root, 'boot', `vmlinuz-${release}`), join(root, 'usr/lib/modules', release, 'vmlinuz')];
+  const places = [
+    join(root, 'boot', `vmlinuz-${release}`),
+    join(root, 'usr/lib/modules', release, 'vmlinuz'),
+  ];
   await copyFile(places.find((path) => existsSync(path)) ?? places[0]!, vmlinuz);
   await writeFile(kernelFiles.vmlinux(folder), await unwrap(vmlinuz));
 
@@ -71,7 +74,10 @@ export async function compileModules(
 ): Promise<void> {
   const headers = await headersFor(compiler, release);
   const frontend = join(kernel, 'xen-hcd');
-  const sources = { usbback: sourcePath('usbback'), ...(existsSync(frontend) ? { 'xen-hcd': frontend } : {}) };
+  const sources = {
+    usbback: sourcePath('usbback'),
+    ...(existsSync(frontend) ? { 'xen-hcd': frontend } : {}),
+  };
   const { cc, env } = compiler;
   for (const [name, source] of Object.entries(sources)) {
     progress(`compiling ${name}.ko`);

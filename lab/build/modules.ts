@@ -32,7 +32,17 @@ const DOM0 = [
 /** What guests have: PVUSB's frontend, emulated controllers, and drivers for some of the devices. */
 export const GUEST = [
   ...['ehci_pci', 'uhci_hcd', 'xhci_pci', 'usb_storage', 'sd_mod', 'usbhid', 'hid_generic', 'evdev'],
-  ...['ftdi_sio', 'snd-usb-audio', 'snd-pcm-oss', 'cdc_ether', 'usbtest', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8'],
+  ...[
+    'ftdi_sio',
+    'snd-usb-audio',
+    'snd-pcm-oss',
+    'cdc_ether',
+    'usbtest',
+    'vfat',
+    'nls_cp437',
+    'nls_ascii',
+    'nls_utf8',
+  ],
 ];
 
 /** All modules of a kernel that are used. */

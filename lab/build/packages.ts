@@ -38,14 +38,7 @@ const BASE = [
  * of their disks, and systemd. libstdc++ is for Node.
  */
 const HOST = [
-  ...[
-    'xen-utils-common',
-    'xenstore-utils',
-    'qemu-system-xen',
-    'udev',
-    'kmod',
-    'iproute2',
-  ],
+  ...['xen-utils-common', 'xenstore-utils', 'qemu-system-xen', 'udev', 'kmod', 'iproute2'],
   ...['dropbear-bin', 'busybox-static', 'procps', 'strace', 'usbutils', 'libstdc++6'],
   ...['lvm2', 'cryptsetup-bin', 'mdadm', 'btrfs-progs', 'systemd'],
 ];
@@ -98,7 +91,10 @@ async function choose(apt: Apt, suite: Suite): Promise<Packages> {
   const tools = await apt.depends(headers, /^(linux-(headers|kbuild|compiler)|gcc)-/);
   const system = await apt.withDependencies([...BASE, ...HOST, `xen-utils-${xen}`]);
   const linux = (await apt.withDependencies([image])).filter(({ file }) => file.includes(`-${release}_`));
-  const compiler = [...(await apt.alone(headers)), ...(await apt.withDependencies([...tools, 'binutils', 'libc6-dev']))];
+  const compiler = [
+    ...(await apt.alone(headers)),
+    ...(await apt.withDependencies([...tools, 'binutils', 'libc6-dev'])),
+  ];
   const hypervisor = await apt.alone(`xen-hypervisor-${xen}-amd64`);
   const [version] = /^\d+\.\d+/.exec(release)!;
   const source = WITH_FRONTEND.has(suite) ? [] : await apt.alone(`linux-source-${version}`);
@@ -144,7 +140,8 @@ class Apt {
     const answer = await run('apt-cache', [...this.#options, 'depends', name]);
     const names = [...answer.matchAll(/Depends: (\S+)/g)].map(([, found]) => found!);
     const found = names.filter((one) => wanted.test(one));
-    if (found.length === 0) throw new LabError(`the package ${name} depends on nothing like ${wanted.source}`);
+    if (found.length === 0)
+      throw new LabError(`the package ${name} depends on nothing like ${wanted.source}`);
     return found;
   }
 

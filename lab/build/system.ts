@@ -6,9 +6,9 @@
  */
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { unpack } from './packages.js';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
+import { unpack } from './packages.js';
 
 /** Nobody reads them in dom0, and they make up a fifth of it. */
 const LEFT_OUT = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/iso-codes/*'];

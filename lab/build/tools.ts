@@ -1,9 +1,9 @@
 /** The programs of the build machine, and the Debian packages that they are in. */
 import { existsSync } from 'node:fs';
-import { withPackageLists } from './apt.js';
 import { LabError } from '../base/error.js';
 import { run } from '../base/process.js';
 import { progress } from '../base/progress.js';
+import { withPackageLists } from './apt.js';
 
 /** A program that is needed, and the package it is in. */
 const TOOLS: Readonly<Record<string, string>> = {
