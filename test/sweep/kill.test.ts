@@ -73,7 +73,7 @@ async function killed(stage: Stage, operation: Operation, moment?: Moment) {
 }
 
 /** Of the requests, one in so many: in the first half, which only looks, and in the second. */
-const [LOOKING, CHANGING] = TRIES_ALL ? [5, 1] : [92, 34];
+const [LOOKING, CHANGING] = TRIES_ALL ? [5, 1] : [46, 17];
 
 /** Every change of a driver or file; some of the requests. */
 function momentsOf(seen: Seen): Moment[] {

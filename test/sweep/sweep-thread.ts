@@ -31,9 +31,9 @@ answerTasks(async ({ list, index }: SweepTask): Promise<Swath> => {
   let faults = 0;
   const { every, calls } = sample(operation, calm.calls);
   for (const call of calls) {
-    // A third of the faults at one call, the others at the next two.
+    // Half of the faults at one call, the others at the next.
     for (const [at, fault] of faultsAt(call, operation.stage.type).entries()) {
-      if (!TRIES_ALL && (call.index + at) % 3 > 0) continue;
+      if (!TRIES_ALL && (call.index + at) % 2 > 0) continue;
       const wrong = await trial(operation, calm, { at: call.index, fault });
       faults++;
       if (wrong.length === 0) continue;
