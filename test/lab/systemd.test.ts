@@ -71,6 +71,8 @@ describe('under systemd', { concurrency: 1 }, () => {
 
   it('a rule is carried out through plugs, reboots and quiescing, served by pvusb', () =>
     play(async (ground) => {
+      // It starts its guest itself.
+      await ground.lab.dom0('xl destroy pv1');
       await playScenario(ground, BY_SYSTEMD);
       for (const unit of ['pvusb', 'pvusb-backend'])
         assert.equal(await property(ground, unit, 'NRestarts'), '0');
