@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { installPvusb } from '../../lab/lab/product.js';
+import { chosenRelease } from '../../lab/lab/start.js';
 import { Ground } from './matrix/ground.js';
-import { SETUPS, type Setup } from './matrix/setup.js';
+import { isPossible, SETUPS, type Setup } from './matrix/setup.js';
 import { playScenario } from './scenario.js';
 import { BY_SYSTEMD, property } from './services.js';
 import { CasesLab } from './with-lab.js';
@@ -222,6 +223,7 @@ describe('under systemd', { concurrency: 1 }, () => {
       await installPvusb(lab);
     }));
 
-  it('a rule is carried out through plugs, reboots and quiescing, served by QEMU', () =>
-    play((ground) => playScenario(ground, BY_SYSTEMD), SETUPS.qusb));
+  if (isPossible(SETUPS.qusb, chosenRelease()))
+    it('a rule is carried out through plugs, reboots and quiescing, served by QEMU', () =>
+      play((ground) => playScenario(ground, BY_SYSTEMD), SETUPS.qusb));
 });
