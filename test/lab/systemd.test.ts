@@ -133,6 +133,10 @@ describe('under systemd', { concurrency: 1 }, () => {
       assert.match(done.PVUSB_HASH ?? '', /^[0-9a-f]{64}$/);
       await lab.dom0(`cat /var/log/pvusb/* | grep -q '"hash":"${done.PVUSB_HASH}"}$'`);
       await ground.pvusb('audit verify');
+
+      await lab.dom0(`mount ${await ground.disk('4-1')} /mnt`);
+      await lab.dom0(`pvusb ${API} attach pv1 4-1`, { mayFail: true });
+      await lab.dom0('umount /mnt');
       const failed = await fields('PVUSB_RESULT=failed');
       assert.deepEqual([failed.PVUSB_ERROR, failed.PRIORITY], ['host-needs-it', '4']);
     }));
