@@ -13,6 +13,7 @@ import { XenstoreClient } from '../src/xenstore/index.js';
 import { CountingTransport } from '../test/support/counting.js';
 import { Plugs } from '../test/support/plugs.js';
 import { measureProcess } from './daemon-process.js';
+import { median } from './measure.js';
 import { ms, printGoals, printTable } from './report.js';
 import { worldOf } from './stores.js';
 import { WaveCounter } from './waves.js';
@@ -95,9 +96,6 @@ function until(daemon: Daemon, holds: () => boolean): Promise<void> {
     });
   });
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** The node of the port that a rule gives a device to. */
 const PORT = '/local/domain/0/backend/vusb/1/0/port/1';

@@ -5,6 +5,7 @@
 import type { Lab } from '../lab/lab/lab.js';
 import { installPvusb } from '../lab/lab/product.js';
 import { startLab } from '../lab/lab/start.js';
+import { median } from './measure.js';
 import { type Goal, printGoals, printTable, times } from './report.js';
 
 const ROUNDS = 5;
@@ -70,8 +71,6 @@ async function measure(lab: Lab, program: string): Promise<ReadonlyMap<string, n
       samples.set(key, [...(samples.get(key) ?? []), Number(ns) / 1e6]);
     }
   }
-  const median = (values: readonly number[]): number =>
-    [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
   return new Map([...samples].map(([key, values]) => [key, median(values)]));
 }
 

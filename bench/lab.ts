@@ -7,6 +7,7 @@ import type { GuestName, Lab } from '../lab/lab/lab.js';
 import { installPvusb } from '../lab/lab/product.js';
 import { startLab } from '../lab/lab/start.js';
 import { measureGuests } from './lab-guests.js';
+import { median } from './measure.js';
 import { type Goal, printGoals, printTable, times } from './report.js';
 
 /** How one kind of transfer went: the medians of several rounds. */
@@ -48,10 +49,6 @@ const SERVERS = [
   { title: 'qusb', guest: 'pv2' },
   { title: 'pvusb', guest: 'pv1' },
 ] as const satisfies readonly { title: string; guest: GuestName }[];
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 async function measured(lab: Lab, guest: GuestName, label: string, words: string): Promise<Figures> {
   const disk = `until disk=$(findfs LABEL=${label}); do sleep 0.2; done`;

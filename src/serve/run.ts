@@ -4,7 +4,7 @@ import { Trace } from '../backend/tracer.js';
 import { openImages, openProcesses } from '../hostuse/index.js';
 import { LinuxError } from '../linux/errors.js';
 import { PvusbError, USBBACK } from '../pvusb/index.js';
-import { virtualDevice } from '../pvusb/model/virtual.js';
+import { requireImage } from '../pvusb/observe/images.js';
 import { openPlugs, openSysfs, printable, type Sysfs } from '../sysfs/index.js';
 import { openXenstore, type XenstoreClient, type XenstoreEnvironment } from '../xenstore/index.js';
 import { openTrace, serveText } from './files.js';
@@ -44,7 +44,8 @@ export async function runBackend(options: RunOptions): Promise<void> {
   const sysfs = openSysfs(sysfsRoot);
   const virtual = (options.virtual ?? []).map(requireVirtual);
   const images = openImages(sysfsRoot);
-  for (const port of virtual) await requireImage(images, port);
+  // What cannot be used is told at once, not only in the log.
+  for (const { name } of virtual) await requireImage(images, name);
   const rules = await readFirewall(options.firewall);
   if (await sysfs.hasDriver(USBBACK)) {
     throw new PvusbError(
@@ -139,15 +140,6 @@ function requireVirtual(text: string): VirtualPort {
   if (port) return port;
   const sentence = `A virtual device is given as ${VIRTUAL_PORT_FORM}, not "${printable(text)}".`;
   throw new PvusbError('invalid-argument', sentence);
-}
-
-/** An image that cannot be used is told at once, not only in the log. */
-async function requireImage(images: ReturnType<typeof openImages>, { name }: VirtualPort): Promise<void> {
-  const { kind, image } = virtualDevice(name);
-  if (image === undefined) return;
-  const problem = await images.problemOf(image, kind === 'read-only-stick');
-  if (problem === undefined) return;
-  throw new PvusbError('image-unusable', `${printable(image)} cannot be made into a stick: ${problem}.`);
 }
 
 function nowUs(): number {

@@ -8,26 +8,13 @@ import {
   controllerInfo,
   detachDevice,
   doctor,
-  type Host,
   listDevices,
   observe,
   removeController,
 } from '../../src/pvusb/index.js';
 import { GuestStorage } from '../../src/sim/frontend/index.js';
-import { hostOf } from '../../src/testing/index.js';
 import { failure } from '../core/support/test-host.js';
-import { ServedHost } from './stage.js';
-
-async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { value: boolean } }> {
-  const served = await ServedHost.create();
-  await served.serve();
-  const isAlive = { value: true };
-  const host = {
-    ...hostOf(served.sim),
-    isServing: async (text: string) => isAlive.value && text === '4711 100',
-  };
-  return { served, host, isAlive };
-}
+import { operated } from './stage.js';
 
 describe('a device', () => {
   it('is lent through a controller of type pv, used, and given back to its driver', async () => {

@@ -8,6 +8,8 @@ import { VirtualDevice } from '../../src/backend/virtual/device.js';
 import { Keyboard } from '../../src/backend/virtual/keyboard.js';
 import { Stick } from '../../src/backend/virtual/stick.js';
 import { memoryStorage } from '../../src/backend/virtual/storage.js';
+import { openImages } from '../../src/hostuse/index.js';
+import type { Host } from '../../src/pvusb/index.js';
 import { StickImages } from '../../src/serve/images.js';
 import { BackendServer, type Machine, type Rings } from '../../src/serve/index.js';
 import { openVirtual } from '../../src/serve/virtual.js';
@@ -55,7 +57,7 @@ export class ServedHost implements AsyncDisposable {
   async serve(clock?: Clock): Promise<BackendServer> {
     this.#serverClient = new XenstoreClient(this.sim.store.connect(0));
     this.#server = await BackendServer.start(this.#serverClient, this.#machine(), {
-      announcement: '4711 100',
+      announcement: ANNOUNCEMENT,
       clock,
       sysfs: hostOf(this.sim).sysfs,
       isAlive: async (other) => other === this.otherBackend,
@@ -170,6 +172,22 @@ export class ServedHost implements AsyncDisposable {
     await this.sim.close();
     this.client.close();
   }
+}
+
+/** What the backend says of itself in xenstore. */
+const ANNOUNCEMENT = '4711 100';
+
+/** A host with a backend that serves, and pvusb's own view of it; `isAlive` ends the backend for that. */
+export async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { value: boolean } }> {
+  const served = await ServedHost.create();
+  await served.serve();
+  const isAlive = { value: true };
+  const host = {
+    ...hostOf(served.sim),
+    images: openImages('/sys'),
+    isServing: async (text: string) => isAlive.value && text === ANNOUNCEMENT,
+  };
+  return { served, host, isAlive };
 }
 
 function backend(domid: number, devid: number): string {

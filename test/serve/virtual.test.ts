@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { openImages } from '../../src/hostuse/index.js';
 import {
   addController,
   attachDevice,
@@ -15,7 +14,6 @@ import {
   doctor,
   findDevice,
   formatPlan,
-  type Host,
   isMeantAsVirtual,
   isServed,
   observe,
@@ -24,11 +22,10 @@ import {
   type VirtualName,
 } from '../../src/pvusb/index.js';
 import { type GuestDevice, GuestStorage } from '../../src/sim/frontend/index.js';
-import { hostOf } from '../../src/testing/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { noise } from '../backend/stage.js';
 import { failure } from '../core/support/test-host.js';
-import { ServedHost } from './stage.js';
+import { operated, type ServedHost } from './stage.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'pvusb-virtual-'));
 after(() => rm(folder, { recursive: true }));
@@ -51,18 +48,6 @@ function named(text: string): VirtualName {
 }
 
 const md5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('hex');
-
-async function operated(): Promise<{ served: ServedHost; host: Host; isAlive: { value: boolean } }> {
-  const served = await ServedHost.create();
-  await served.serve();
-  const isAlive = { value: true };
-  const host = {
-    ...hostOf(served.sim),
-    images: openImages('/sys'),
-    isServing: async (text: string) => isAlive.value && text === '4711 100',
-  };
-  return { served, host, isAlive };
-}
 
 /** The stick in a port, as the guest's driver has it. */
 async function stickOf(served: ServedHost, domid = 1): Promise<GuestStorage> {

@@ -3,8 +3,9 @@ import { PvusbError } from '../model/errors.js';
 import { type DomainName, findDomain } from '../model/find.js';
 import { type ControllerType, XenbusState } from '../model/inventory.js';
 import { backendPath, type ControllerId, frontendPath, parseNumber, portStatePath } from '../model/layout.js';
-import { VIRTUAL_FORM, type VirtualName, virtualDevice } from '../model/virtual.js';
+import { VIRTUAL_FORM, type VirtualName } from '../model/virtual.js';
 import type { CallOptions, Host } from '../observe/host.js';
+import { requireImage } from '../observe/images.js';
 import { planAttachVirtual } from '../plan/attach-virtual.js';
 import type { AttachRequest } from '../plan/target.js';
 import { virtualState } from '../types/port-state.js';
@@ -37,7 +38,8 @@ export async function attachVirtual(
   options: AttachOptions = {},
 ): Promise<Outcome<AttachedVirtual>> {
   const { device } = request;
-  await requireImage(host, device);
+  // Before anything is planned: the backend would say the same, but only after a controller was made.
+  if (host.images) await requireImage(host.images, device);
   const { plan, result } = await operate(host, options, (inventory) => {
     const domain = findDomain(inventory, request.domain);
     const planned = planAttachVirtual(inventory, domain, device, request);
@@ -50,15 +52,6 @@ export async function attachVirtual(
   const { signal, watchMs } = options;
   const state = await watchVirtual(host, attached, isNew, { signal, withinMs: watchMs });
   return { plan, result: { ...attached, ...(state === undefined ? {} : { state }) } };
-}
-
-/** Before anything is planned: the backend would say the same, but only after a controller was made. */
-async function requireImage(host: Host, name: VirtualName): Promise<void> {
-  const { kind, image } = virtualDevice(name);
-  if (image === undefined) return;
-  const problem = await host.images?.problemOf(image, kind === 'read-only-stick');
-  if (problem === undefined) return;
-  throw new PvusbError('image-unusable', `${image} cannot be made into a stick: ${problem}.`);
 }
 
 function watchVirtual(
