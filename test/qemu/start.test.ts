@@ -219,6 +219,20 @@ describe('qemu start', () => {
     }
   });
 
+  it('is refused where hosts are simulated, before anything is written', async () => {
+    const { sim, host } = await stage(async () => true);
+    const { qemuRunner: _, ...simulated } = host;
+    const before = seen(sim);
+    for (const dryRun of [true, false]) {
+      const refused = await failure(() => startQemu(simulated, { domain: 'u1' }, { dryRun }));
+      assert.equal(refused.code, 'qemu-not-started');
+      assert.equal(refused.message, 'A QEMU for u1 (domain 1) could not be started: this host is simulated.');
+    }
+    assert.deepEqual(seen(sim), before);
+    host.close();
+    await sim.close();
+  });
+
   it('is refused for guests whose QEMU is not ours', async () => {
     const { sim, host } = await stage((_, plain, guest) => announce(plain, guest));
     assert.equal((await failure(() => startQemu(host, { domain: 0 }))).code, 'invalid-argument');

@@ -77,7 +77,8 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       sysfs: openSysfs(sysfsRoot, elsewhere),
       plugs: () => openHostPlugs(sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
-      qemuRunner: openQemuRunner(systemClock, { runRoot: qmpRoot }),
+      // A simulated host says where its monitors are: no process of this machine is to serve its guests.
+      ...(options.qmpRoot || environment.PVUSB_QMP ? {} : { qemuRunner: openQemuRunner(systemClock) }),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),
       // A simulated host says where its files are. Where there are none, nothing is in use.

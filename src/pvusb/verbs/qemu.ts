@@ -1,6 +1,8 @@
 /** Giving a guest a QEMU while it runs, and taking it away. */
+import { PvusbError } from '../model/errors.js';
 import { type DomainName, findDomain } from '../model/find.js';
 import { DOMAINS, ownQemuPath, parseNumber } from '../model/layout.js';
+import { type Named, nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { planStartQemu, planStopQemu } from '../plan/qemu.js';
@@ -21,7 +23,7 @@ const USUAL_MEMORY_MIB = 128;
  * qusb. libxl ends it with the guest. Nothing happens if the guest has one.
  *
  * @throws {PvusbError} `no-such-domain`, `invalid-argument` (domain 0), `unsupported-type` (an HVM guest), `qemu-dead`,
- *   `qemu-not-started` (nothing is left behind)
+ *   `qemu-not-started` (nothing is left behind; always on a simulated host)
  */
 export async function startQemu(
   host: Host,
@@ -36,6 +38,7 @@ export async function startQemu(
     options,
     (inventory) => {
       const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib);
+      if (plan.steps.length > 0 && !host.qemuRunner) throw cannotStart(inventory, domid);
       return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
     },
     { asks: (seen) => (findDomain(seen, domid).deviceModel?.running ? [domid] : []) },
@@ -58,6 +61,12 @@ export async function stopQemu(
     const plan = planStopQemu(inventory, findDomain(inventory, domid), own);
     return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
   });
+}
+
+function cannotStart(named: Named, domid: number): PvusbError {
+  const sentence = `A QEMU for ${nameDomain(named, domid)} could not be started: this host is simulated.`;
+  const remedy = 'Run it in domain 0 of a Xen host, without PVUSB_QMP.';
+  return new PvusbError('qemu-not-started', sentence, { where: { domid }, remedy });
 }
 
 async function domidOf(

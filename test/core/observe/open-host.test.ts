@@ -32,6 +32,7 @@ describe('an opened host', () => {
     const inventory = await observe(host);
     assert.ok(inventory.devices.some(({ serial }) => serial === 'LAB0001'));
     assert.ok(inventory.domains.some(({ name }) => name === 'u1'));
+    assert.equal(host.qemuRunner, undefined, 'a real QEMU would be started for a simulated guest');
   });
 
   test('is another one if an option says so', async () => {
