@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import { attachDevice, detachDevice, listDevices, type WatchEvent } from '../../../src/pvusb/index.js';
 import type { RuleFile } from '../../../src/rules/index.js';
 import { type DeviceSpec, qemuWorld } from '../../../src/sim/index.js';
+import { kitOrSkip } from '../../xenstored/fetch.js';
 import { DONGLE } from '../support/dongle.js';
-import { type Lab, openSimulated } from '../support/test-host.js';
+import { type Lab, openOnDaemon, openSimulated } from '../support/test-host.js';
 import { Watching } from '../support/watching.js';
 
 const world = qemuWorld({ usbback: true });
@@ -75,21 +76,6 @@ describe('a watch gives guests what rules assign', () => {
     assert.deepEqual((await places(lab)).sort(), ['1-8 7 in-use', '4-1 1 in-use']);
   });
 
-  test('a device that comes back as its bootloader is followed, and so is its way back', async () => {
-    await using lab = await openSimulated({ world });
-    await using watch = await watching(lab, 'auto p1 serial=S1');
-    await lab.sim.plug(DONGLE);
-    await watch.times('assigned', 1);
-    await lab.sim.unplug('1-8');
-    await lab.sim.plug(BOOTLOADER);
-    await watch.times('assigned', 2);
-    assert.deepEqual(await places(lab), ['1-8 3 in-use']);
-    await lab.sim.unplug('1-8');
-    await lab.sim.plug(DONGLE);
-    await watch.times('assigned', 3);
-    assert.deepEqual(await places(lab), ['1-8 3 in-use']);
-  });
-
   test('what is refused is told once, with the reason', async () => {
     await using lab = await openSimulated({ world });
     await using watch = await watching(lab, 'auto u1 serial=S1 controller=0 port=9');
@@ -127,3 +113,25 @@ describe('a watch gives guests what rules assign', () => {
     assert.deepEqual(await places(lab), []);
   });
 });
+
+for (const [store, open, options] of [
+  ['the simulated store', openSimulated, {}],
+  ["Debian's C xenstored", openOnDaemon('c'), await kitOrSkip()],
+] as const) {
+  describe(`a device that comes back as its bootloader, on ${store}`, options, () => {
+    test('is followed, and so is its way back', async () => {
+      await using lab = await open({ world });
+      await using watch = await watching(lab, 'auto p1 serial=S1');
+      await lab.sim.plug(DONGLE);
+      await watch.times('assigned', 1);
+      await lab.sim.unplug('1-8');
+      await lab.sim.plug(BOOTLOADER);
+      await watch.times('assigned', 2);
+      assert.deepEqual(await places(lab), ['1-8 3 in-use']);
+      await lab.sim.unplug('1-8');
+      await lab.sim.plug(DONGLE);
+      await watch.times('assigned', 3);
+      assert.deepEqual(await places(lab), ['1-8 3 in-use']);
+    });
+  });
+}
