@@ -1,8 +1,9 @@
 /** Claims by what is known of the host: nobody before us is overlooked, whoever it was. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { attachDevice, type Host, type PvusbError } from '../../src/pvusb/index.js';
+import { attachDevice, type PvusbError } from '../../src/pvusb/index.js';
 import { shortWorld } from '../../src/sim/index.js';
+import { overtaken } from '../core/support/overtaken.js';
 import { openSimulated } from '../core/support/test-host.js';
 import { ROOT, Running } from './running.js';
 
@@ -14,29 +15,6 @@ const world = shortWorld({
 });
 const THEIRS = '/local/domain/0/backend/vusb/2/0/port/2';
 const asked = { what: 'attach', by: ROOT, request: {} };
-
-/** A host whose next transaction is overtaken: `act` happens after its last reading, before it is committed. */
-function overtaken(host: Host, act: () => Promise<void>): Host {
-  let isDone = false;
-  const { xenstore } = host;
-  const transaction: typeof xenstore.transaction = (body, options) =>
-    xenstore.transaction(async (nodes) => {
-      const result = await body(nodes);
-      if (!isDone) {
-        isDone = true;
-        await act();
-      }
-      return result;
-    }, options);
-  const replaced = new Proxy(xenstore, {
-    get: (target, name) => {
-      if (name === 'transaction') return transaction;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  return { ...host, xenstore: replaced };
-}
 
 /** Has the daemon lend a device that another program lends meanwhile, which is refused: the steps until then. */
 async function refused({ daemon }: Running, act: () => Promise<void>): Promise<string[]> {

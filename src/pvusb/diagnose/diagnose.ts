@@ -162,10 +162,15 @@ function isSamePort(a: Place, b: Place): boolean {
   return sameController && a.port.port === b.port.port;
 }
 
+/** Whether usbback has a device that is in no port. */
+export function isBoundWithoutPort(inventory: Inventory, { busid, interfaces }: UsbDevice): boolean {
+  return interfaces.some(({ driver }) => driver === USBBACK) && placesOf(inventory, busid).length === 0;
+}
+
 function bindingFindings(inventory: Inventory, device: UsbDevice): Finding[] {
-  const bound = device.interfaces.some(({ driver }) => driver === USBBACK);
-  const { busid } = device;
-  return bound && placesOf(inventory, busid).length === 0 ? [{ finding: 'binding-without-port', busid }] : [];
+  return isBoundWithoutPort(inventory, device)
+    ? [{ finding: 'binding-without-port', busid: device.busid }]
+    : [];
 }
 
 /** Whether a lent device has a different address from when it was lent: according to our record, or else to libxl's. */

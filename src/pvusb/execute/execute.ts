@@ -6,6 +6,7 @@ import { XenstoreError } from '../../xenstore/index.js';
 import { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { type Action, formatAction, type Plan, type Step } from '../model/plan.js';
+import { subjectsOf } from '../model/plan-subjects.js';
 import type { Named } from '../model/wording.js';
 import type { CallOptions, Host, Xenstore } from '../observe/host.js';
 import { perform } from './perform.js';
@@ -44,6 +45,24 @@ export async function execute(
   } finally {
     host.inFlight?.delete(walking);
   }
+}
+
+/**
+ * Carries out a plan when no other operation of this process is at work on its devices. Returns false, and has done
+ * nothing, if it had to wait for one: of what that did, this plan knows nothing.
+ *
+ * @throws as {@link execute}
+ */
+export async function executeInTurn(
+  host: Host,
+  plan: Plan,
+  options: ExecuteOptions & Partial<Named> = {},
+): Promise<boolean> {
+  const act = async (hadToWait = false): Promise<boolean> => {
+    if (!hadToWait) await execute(host, plan, options);
+    return !hadToWait;
+  };
+  return host.deviceTurns?.run(subjectsOf(plan).busids, act, options.signal) ?? act();
 }
 
 async function walk(host: Host, plan: Plan, options: ExecuteOptions & Partial<Named>): Promise<void> {

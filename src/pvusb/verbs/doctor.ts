@@ -2,7 +2,7 @@
 import type { Busid } from '../../sysfs/index.js';
 import { diagnose, findIdle } from '../diagnose/diagnose.js';
 import { findingKey } from '../diagnose/wording.js';
-import { type ExecuteOptions, execute } from '../execute/execute.js';
+import { type ExecuteOptions, executeInTurn } from '../execute/execute.js';
 import type { PvusbError } from '../model/errors.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import { placesOf } from '../model/find.js';
@@ -102,7 +102,7 @@ async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions
   const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
   if (still.length === 0) return [];
   try {
-    await execute(host, planRevive(still), options);
+    await executeInTurn(host, planRevive(still), options);
   } catch {
     if (options.signal?.aborted) throw interrupted(options.signal);
     // What got a driver is seen below; it is not a fault that the others did not.
@@ -159,7 +159,8 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
     const plan = planRepair(inventory, finding);
     options.onRepair?.(finding, plan);
     try {
-      await execute(host, plan, { ...options, domains: inventory.domains });
+      const isDone = await executeInTurn(host, plan, { ...options, domains: inventory.domains });
+      if (!isDone) tried.delete(findingKey(finding));
     } catch (error) {
       if (options.signal?.aborted) throw interrupted(options.signal);
       if (!(error instanceof ConflictError))

@@ -1,10 +1,9 @@
 /** How an operation goes: observe, plan, execute; and again if another writer came in between. */
 import type { Busid } from '../../sysfs/busid.js';
-import { type ExecuteOptions, execute } from '../execute/execute.js';
+import { type ExecuteOptions, executeInTurn } from '../execute/execute.js';
 import { ConflictError, toPvusbError } from '../model/failure.js';
 import type { Controller, Domain, Inventory } from '../model/inventory.js';
 import type { Plan } from '../model/plan.js';
-import { subjectsOf } from '../model/plan-subjects.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import { isOfQemu } from '../types/types.js';
@@ -68,15 +67,9 @@ export async function operate<T>(
     options.onLook?.(inventory);
     const outcome = planner(inventory);
     if (options.dryRun) return outcome;
-    const { plan } = outcome;
-    const act = async (hadToWait = false): Promise<Outcome<T> | undefined> => {
-      // Of what the other operation did, this plan knows nothing.
-      if (hadToWait) return undefined;
-      await execute(host, plan, { ...options, domains: inventory.domains });
-      return outcome;
-    };
     try {
-      return await (host.deviceTurns?.run(subjectsOf(plan).busids, act, signal) ?? act());
+      const isDone = await executeInTurn(host, outcome.plan, { ...options, domains: inventory.domains });
+      return isDone ? outcome : undefined;
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
       if (left === 0) throw toPvusbError(error, { doing: `trying to ${outcome.plan.title}` });

@@ -1,6 +1,6 @@
 /** Asking the kernel for the drivers of a device that has none. */
 import type { Busid } from '../../sysfs/busid.js';
-import { execute } from '../execute/execute.js';
+import { executeInTurn } from '../execute/execute.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Plan } from '../model/plan.js';
 import type { Host } from '../observe/host.js';
@@ -25,6 +25,7 @@ export async function reviveDevice(
   });
   if (!device || device.interfaces.some(({ driver }) => driver !== undefined)) return undefined;
   const plan = planRevive([device]);
-  if (!options.dryRun) await execute(host, plan, options);
-  return plan;
+  if (options.dryRun) return plan;
+  // After another operation it may have drivers, or a guest.
+  return (await executeInTurn(host, plan, options)) ? plan : undefined;
 }

@@ -1,5 +1,6 @@
 /** The duty that frees the ports of devices that were pulled out: what is plugged in there next is not the guest's. */
 import type { Busid } from '../../sysfs/index.js';
+import { isBoundWithoutPort } from '../diagnose/diagnose.js';
 import { isPvusbError } from '../model/errors.js';
 import { deviceAt, domainAt, isOf, livingGuests, type Place, placesOf, savedFor } from '../model/find.js';
 import type { Finding } from '../model/finding.js';
@@ -36,14 +37,16 @@ export class Unplugged implements Duty {
   async see({ inventory }: Look): Promise<void> {
     const nowMs = this.#context.host.clock.nowMs();
     this.#againMs = undefined;
-    for (const place of leftPlaces(inventory)) {
-      const name = domainAt(inventory, place.controller.domid)?.name;
-      if (!(await this.#free(place, name))) this.#againMs = nowMs + RETRY_MS;
-    }
     for (const [busid, untilMs] of this.#freed) {
       const device = deviceAt(inventory, busid);
       if (untilMs < nowMs || placesOf(inventory, busid).length > 0) this.#freed.delete(busid);
-      else if (device && savedFor(inventory, busid)) await this.#giveBack(busid);
+      else if (device && (savedFor(inventory, busid) || isBoundWithoutPort(inventory, device)))
+        await this.#giveBack(busid);
+    }
+    // After those that were freed before: in this look, these ports still have their devices.
+    for (const place of leftPlaces(inventory)) {
+      const name = domainAt(inventory, place.controller.domid)?.name;
+      if (!(await this.#free(place, name))) this.#againMs = nowMs + RETRY_MS;
     }
   }
 

@@ -2,6 +2,7 @@
  * The watch on guests. What a guest leaves behind is cleaned up if its toolstack does not do it, and a guest that comes
  * back (a reboot gives it a new number) gets its devices again. Guests get what rules assign to them.
  */
+import { KeyedMutex } from '../../async/index.js';
 import { isPvusbError } from '../model/errors.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Host } from '../observe/host.js';
@@ -53,7 +54,8 @@ export async function watchDomains(host: Host, options: WatchOptions = {}): Prom
     tell({ event: 'trouble', why: error instanceof Error ? error.message : String(error) });
   };
   const monitor = new Monitor(host, { ...options, details: host.rules !== undefined });
-  const followed: Host = { ...host, latest: (call) => monitor.latest(call) };
+  const deviceTurns = host.deviceTurns ?? new KeyedMutex<string>();
+  const followed: Host = { ...host, deviceTurns, latest: (call) => monitor.latest(call) };
   const operation: OperationOptions = { signal, dryRun, onStep };
   const carry = options.carry ?? ((_, body) => body(operation));
   const context: DutyContext = { host: followed, carry, options: operation, tell, trouble };

@@ -1,6 +1,8 @@
 /** The doctor: every kind of half-done work is found, shown and fixed, and nothing else is touched. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { KeyedMutex } from '../../../src/async/index.js';
 import { attachDevice, doctor, type Finding, formatPlan } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { controllerOf, type Lab, labWith, openSimulated } from '../support/test-host.js';
@@ -232,6 +234,34 @@ describe('the doctor', () => {
     const { findings } = await doctor({ ...host, clock }, { fix: true });
     assert.deepEqual([findings, settling], [[], 1]);
     assert.equal(lab.driver('3-4:1.0'), 'usbback');
+  });
+
+  test('does not take a device off a guest that another operation of the same process is giving it to', async () => {
+    await using lab = await openHealthy();
+    await lab.attach(1, '3-7');
+    await lab.write(`${BACKEND}/port/1`, '');
+    const deviceTurns = new KeyedMutex<string>();
+    let steps = 0;
+    let attaching: Promise<void> | undefined;
+    const { findings, remaining, failures } = await doctor(
+      { ...lab.host, deviceTurns },
+      {
+        settleMs: 0,
+        fix: true,
+        revivable: () => false,
+        onStep: () => steps++,
+        onRepair() {
+          attaching ??= deviceTurns.run(['3-7'], async () => {
+            for (let turn = 0; turn < 50; turn++) await setImmediate();
+            assert.equal(steps, 0, 'the repair went on beside it');
+            await lab.write(`${BACKEND}/port/1`, '3-7');
+          });
+        },
+      },
+    );
+    await attaching;
+    assert.deepEqual([findings.length, remaining, failures, steps], [1, [], [], 0]);
+    assert.equal(lab.driver('3-7:1.0'), 'usbback');
   });
 
   test('a failing repair is reported, remains a finding, and does not prevent the others', async () => {

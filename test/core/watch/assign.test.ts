@@ -1,7 +1,13 @@
 /** A watch that follows rules. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { attachDevice, detachDevice, listDevices, type WatchEvent } from '../../../src/pvusb/index.js';
+import {
+  attachDevice,
+  detachDevice,
+  listDevices,
+  type WatchEvent,
+  type WatchOptions,
+} from '../../../src/pvusb/index.js';
 import type { RuleFile } from '../../../src/rules/index.js';
 import { type DeviceSpec, qemuWorld } from '../../../src/sim/index.js';
 import { kitOrSkip } from '../../xenstored/fetch.js';
@@ -21,7 +27,7 @@ const BOOTLOADER: DeviceSpec = {
 };
 
 /** A watch on a host with rules, and how often it has told each kind of event. */
-async function watching(lab: Lab, text: string, options: { readonly dryRun?: boolean } = {}) {
+async function watching(lab: Lab, text: string, options: WatchOptions = {}) {
   const files: RuleFile[] = [{ path: 'assignments.conf', text }];
   const rules = { root: '/', read: async () => [...files], change: async () => undefined };
   const watch = new Watching({ ...lab.host, rules }, { ...options, lookEveryMs: 50, wishMs: 50 });
@@ -121,7 +127,7 @@ for (const [store, open, options] of [
   describe(`a device that comes back as its bootloader, on ${store}`, options, () => {
     test('is followed, and so is its way back', async () => {
       await using lab = await open({ world });
-      await using watch = await watching(lab, 'auto p1 serial=S1');
+      await using watch = await watching(lab, 'auto p1 serial=S1', { freesPorts: true });
       await lab.sim.plug(DONGLE);
       await watch.times('assigned', 1);
       await lab.sim.unplug('1-8');

@@ -11,7 +11,9 @@ import {
 } from '../../../src/pvusb/index.js';
 import { qemuWorld, rebootDomain, type WorldController } from '../../../src/sim/index.js';
 import { Plugs } from '../../support/plugs.js';
+import { DONGLE } from '../support/dongle.js';
 import { compareWorlds } from '../support/invariants.js';
+import { overtaken } from '../support/overtaken.js';
 import { controllerOf, failure, type Lab, openSimulated } from '../support/test-host.js';
 import { Watching } from '../support/watching.js';
 
@@ -140,6 +142,23 @@ describe('a guest that dies', () => {
     await lab.sim.killDomain(2);
     const { domid, name, busids } = await watch.until('gone');
     assert.deepEqual([domid, name, busids], [2, 'u2', ['4-1']]);
+  });
+});
+
+describe('a device that is pulled out', () => {
+  test('leaves its port to nobody: the next one, which usbback took too soon, is given back at once', async () => {
+    await using lab = await openSimulated({ world });
+    await addController(lab.host, { domain: 1, type: 'pv', ports: 2 });
+    await lab.sim.plug(DONGLE);
+    await attachDevice(lab.host, { domain: 1, device: '1-8' });
+    // The next one is plugged in after the plan is made, and before the port is free.
+    const host = overtaken(lab.host, () => lab.sim.plug({ ...DONGLE, serial: 'OTHER' }));
+    // Nothing else would give it back.
+    await using watch = new Watching(host, { toolstackMs: 1e9, freesPorts: true });
+    await watch.until('watching');
+    await lab.sim.unplug('1-8');
+    await watch.until('mended');
+    assert.equal(lab.driver('1-8:1.0'), undefined);
   });
 });
 
