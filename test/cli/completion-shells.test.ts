@@ -63,7 +63,8 @@ const EVIL = [
 
 /** What pvusb has answered: the shells ask the same questions, about hosts that are alike. */
 const answers = mkdtempSync(join(tmpdir(), 'pvusb-answers-'));
-after(() => rmSync(answers, { recursive: true }));
+// Not after the suites of this file: while a shell is downloaded, those that are known already may all have ended.
+process.once('exit', () => rmSync(answers, { recursive: true }));
 
 for (const { name, start, setup } of WAYS) {
   const { found: kit, skip } = await shellOrSkip(name);
@@ -93,7 +94,7 @@ for (const { name, start, setup } of WAYS) {
         '[ $to = run ] && exit',
         '[ "$ANSWER" ] && printf "%b\\n" "$ANSWER" && exit',
         `known="${answers}/$(printf '[%s]' "$@" | tr / :)"`,
-        'until [ -s "$known" ]; do',
+        `until [ -s "$known" ] || [ ! -d "${answers}" ]; do`,
         `  ${SHELL_COMMAND} "$@" > "$known.$$"`,
         '  mv "$known.$$" "$known"',
         'done',
