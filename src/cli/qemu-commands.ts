@@ -17,7 +17,7 @@ export function addQemu(program: Command, terminal: Terminal): void {
       .description(
         verb === 'start'
           ? 'Starts a QEMU for a PV or PVH guest that was created without one, as "xl create" would have: the guest ' +
-              'can then have controllers of type qusb, if that QEMU is older than 10.0. xl stops it when the guest ends. ' +
+              'can then have controllers of type qusb, if the QEMU is older than 10.0. xl stops it when the guest ends. ' +
               'Only needed where "pvusb backend" is not used.'
           : 'Stops the QEMU that "pvusb qemu start" has started, if it no longer serves any controller.',
       )

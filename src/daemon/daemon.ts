@@ -38,6 +38,9 @@ const SELF: Actor = { name: 'daemon', via: 'daemon', role: 'admin' };
 const RETRY_MS = 250;
 const RETRY_MAX_MS = 5_000;
 
+/** How long a client waits for a daemon that starts: an xenstored that hangs answers nobody. */
+const BEGIN_WITHIN_MS = 30_000;
+
 /** Follows a host. All it knows it has read; killed and started again, it knows the same. */
 export class Daemon implements Service {
   readonly events = new Events();
@@ -151,9 +154,20 @@ export class Daemon implements Service {
 
   async #reached(): Promise<Host> {
     // A client whose connection starts the daemon (systemd's socket activation) is there before the host is.
-    if (this.#state === 'starting') await this.#begun;
+    if (this.#state === 'starting') await this.#beginning();
     if (this.#host) return this.#host;
-    throw this.#why ?? new PvusbError('xenstore-unreachable', 'The daemon is not connected to xenstored.');
+    const sentence =
+      this.#state === 'starting'
+        ? 'The daemon is still waiting for an answer from xenstored.'
+        : 'The daemon is not connected to xenstored.';
+    throw this.#why ?? new PvusbError('xenstore-unreachable', sentence);
+  }
+
+  async #beginning(): Promise<void> {
+    const begun = new AbortController();
+    const late = this.#clock.sleep(BEGIN_WITHIN_MS, begun.signal).catch(() => undefined);
+    await Promise.race([this.#begun, late]);
+    begun.abort();
   }
 
   async #watch(host: Host, signal: AbortSignal, onReady: () => void): Promise<void> {

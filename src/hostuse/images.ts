@@ -23,7 +23,7 @@ export function openImages(sysfsRoot: string): Images {
       try {
         return await problemOf(sysfsRoot, path, isReadOnly);
       } catch (error) {
-        return wordsOf(error);
+        return wordsOf(error, isReadOnly);
       }
     },
     sizeOf: (image) => sizeOf(sysfsRoot, image),
@@ -70,17 +70,20 @@ async function loopsOf(sysfsRoot: string, real: string) {
   return loops.filter(({ file }) => file === real);
 }
 
-function wordsOf(error: unknown): string {
+function wordsOf(error: unknown, isReadOnly: boolean): string {
   switch (errnoOf(error)) {
     case 'ENOENT':
       return 'there is no such file';
     case 'EBUSY':
-      return 'the host is using it';
+      return 'the host is using it, or it is another virtual stick already';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'it cannot be opened for writing, or not at all';
-    default:
-      return error instanceof Error ? error.message : String(error);
+      return isReadOnly ? 'it cannot be read' : 'it cannot be written to';
+    default: {
+      // Without the path that Node adds: the guest reads why its port holds nothing.
+      const message = error instanceof Error ? error.message : String(error);
+      return /^E[A-Z0-9]+: [^,]+/.exec(message)?.[0] ?? message;
+    }
   }
 }

@@ -25,8 +25,8 @@ export function qemuArguments({ domid, name, memoryMib }: QemuGuest, runRoot: st
     ...monitor('libxl-cmd', 'qmp-libxl'),
     ...monitor('libxenstat-cmd', 'qmp-libxenstat'),
     ...['-nodefaults', '-no-user-config', '-xen-attach'],
-    // A comma would begin an option.
-    ...['-name', name.replaceAll(',', ',,')],
+    // A comma would begin an option, and an equals sign would end the name of one.
+    ...['-name', `guest=${name.replaceAll(',', ',,')}`],
     ...['-vnc', 'none', '-display', 'none', '-nographic'],
     ...['-machine', 'xenpv'],
     ...['-m', String(memoryMib)],

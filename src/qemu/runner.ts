@@ -133,7 +133,9 @@ async function startUnit(domid: number, command: readonly string[], log: string)
     `--description=QEMU of Xen domain ${domid}, for its USB devices`,
     ...[`--property=StandardOutput=append:${log}`, `--property=StandardError=append:${log}`],
     // When the host shuts down, guests let go of their devices before xenstored ends.
-    ...['--property=After=xenstored.service', ...environment, '--', ...command],
+    ...['--property=After=xenstored.service', ...environment, '--'],
+    // systemd would put the values of its own variables there: `$HOME` in the name of a guest.
+    ...command.map((word) => word.replaceAll('$', '$$$$')),
   ]);
   const { stdout } = await run('systemctl', ['show', '--property=MainPID', '--value', unit]);
   return Number(stdout);

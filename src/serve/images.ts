@@ -69,7 +69,9 @@ function storageOf(
     async write(at, bytes) {
       // A copy: what is in the block changes before the file has it.
       const kept = bytes.slice();
-      await file.write(kept, 0, kept.length, at);
+      // Less than everything is written where a file system gets full: the next try says so.
+      for (let done = 0; done < kept.length; )
+        done += (await file.write(kept, done, kept.length - done, at + done)).bytesWritten;
     },
     flush: () => file.datasync(),
     async close() {

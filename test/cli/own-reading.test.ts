@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { formatRanges } from '../../src/cli/commands/list.js';
-import { parseWorldText } from '../../src/sim/index.js';
+import { labWorld, parseWorldText } from '../../src/sim/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
 import { openStage, type Stage } from './stage.js';
 
 /** As much of it as these tests look at. */
@@ -183,5 +184,38 @@ Domain 2, "u2", pv
   it('port numbers are shown as ranges', () => {
     assert.equal(formatRanges([]), '');
     assert.equal(formatRanges([1, 3, 4, 5, 8, 10]), '1, 3-5, 8, 10');
+  });
+});
+
+describe('a virtual device', () => {
+  it('is not attached by a daemon elsewhere', async () => {
+    await using stage = await openStage();
+    const { status, stderr } = await stage.run('--host', 'unix:/nowhere', 'attach', 'u 1', 'stick:/a b');
+    assert.equal(status, 2);
+    assert.match(stderr, /^pvusb: "pvusb attach DOMAIN stick:\/a b" works only on the host itself/);
+  });
+});
+
+describe('list with a virtual device that the backend has not opened', () => {
+  it('says whether the backend is running, and where it says why', async () => {
+    await using stage = await openStage({ ...labWorld(), usbback: false });
+    const shape = { type: 'pv', version: 2, portCount: 2, backendDomid: 0, online: true, ports: new Map() };
+    await stage.sim.addController({ domid: 1, devid: 0, ...shape });
+    const host = new XenstoreClient(stage.sim.store.connect(0));
+    await host.write('/libxl/1/device/vusb/0/virtual/1', 'stick:/srv/gone.img');
+    const line = async () => (await stage.done('list', 'u1')).split('\n').find((one) => /stick/.test(one));
+    assert.equal(
+      (await line())?.trim(),
+      'port 1   NOT TAKEN by the pvusb backend: is it running? stick:/srv/gone.img',
+    );
+    mkdirSync(join(stage.dir, 'proc/4711'), { recursive: true });
+    const fields = Array.from({ length: 18 }, () => '0').join(' ');
+    writeFileSync(join(stage.dir, 'proc/4711/stat'), `4711 (pvusb) S ${fields} 100`);
+    await host.write('/libxl/pvusb/backend', '4711 100');
+    assert.equal(
+      (await line())?.trim(),
+      'port 1   NOT TAKEN by the pvusb backend, its log says why: stick:/srv/gone.img',
+    );
+    host.close();
   });
 });

@@ -1,6 +1,8 @@
 /** The daemon: what it does by itself, and what it tells. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Clock } from '../../src/async/index.js';
+import { Daemon } from '../../src/daemon/daemon.js';
 import { attachDevice, listDevices } from '../../src/pvusb/index.js';
 import { qemuWorld } from '../../src/sim/index.js';
 import { DONGLE } from '../core/support/dongle.js';
@@ -72,6 +74,21 @@ describe('the daemon', () => {
     assert.equal(running.daemon.state, 'starting');
     assert.ok((await running.daemon.inventory()).devices.length > 0);
     await running.ready();
+  });
+
+  test('a client does not wait for ever when xenstored never answers', async () => {
+    const clock: Clock = { nowMs: () => 0, sleep: async () => undefined };
+    const open = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const daemon = new Daemon({ open, record: () => undefined, clock });
+    const ends = new AbortController();
+    const ended = daemon.run(ends.signal);
+    await assert.rejects(daemon.inventory(), {
+      code: 'xenstore-unreachable',
+      message: 'The daemon is still waiting for an answer from xenstored.',
+    });
+    ends.abort();
+    await ended;
   });
 
   test('says that xenstored is gone, and goes on when it is back', async () => {

@@ -185,6 +185,14 @@ describe('who may do what', () => {
       ['detach', { domain: 'u1', devid: 0, port: 2 }],
     ] as const)
       assert.equal(await ask('stick', path, { ...body, dryRun }), 403, path);
+    // A virtual device belongs to whoever may touch the guest, by whatever name it is taken.
+    await stage.host.xenstore.write('/libxl/1/device/vusb/0/virtual/3', 'keyboard');
+    for (const body of [{ device: 'keyboard' }, { domain: 'u1', devid: 0, port: 3 }])
+      for (const [who, status] of [
+        ['u1', 200],
+        ['stick', 403],
+      ] as const)
+        assert.equal(await ask(who, 'detach', { ...body, dryRun }), status, who);
     assert.equal((await listDevices(stage.host)).length, 2, 'nothing was changed');
   });
 });

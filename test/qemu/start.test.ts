@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { systemClock } from '../../src/async/index.js';
-import { type Host, startQemu, stopQemu } from '../../src/pvusb/index.js';
+import { execute, type Host, startQemu, stopQemu } from '../../src/pvusb/index.js';
 import { openQemuRunner, type QemuGuest, type QemuRunner } from '../../src/qemu/index.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
 import { hostOf } from '../../src/testing/index.js';
@@ -54,7 +54,7 @@ describe('the process', () => {
         'limit 1048576 -xen-domid 7 -no-shutdown ' +
           '-chardev socket,id=libxl-cmd,path=/run/qmp-libxl-7,server=on,wait=off -mon chardev=libxl-cmd,mode=control ' +
           '-chardev socket,id=libxenstat-cmd,path=/run/qmp-libxenstat-7,server=on,wait=off ' +
-          '-mon chardev=libxenstat-cmd,mode=control -nodefaults -no-user-config -xen-attach -name u,,7 ' +
+          '-mon chardev=libxenstat-cmd,mode=control -nodefaults -no-user-config -xen-attach -name guest=u,,7 ' +
           '-vnc none -display none -nographic -machine xenpv -m 160 ',
       );
       assert.equal(await runner.isAlive(started), true);
@@ -86,7 +86,7 @@ describe('the process', () => {
     process.env.PATH = `${bin}:${path}`;
     const runner = openQemuRunner(systemClock, places(qemu, { systemdRoot: join(folder, 'systemd') }));
     try {
-      const started = await runner.start(GUEST);
+      const started = await runner.start({ ...GUEST, name: '$HOME,7' });
       assert.equal(started.split(' ')[0], (await readFile(join(folder, 'pid'), 'utf8')).trim());
       await runner.end(started, 7);
     } finally {
@@ -97,6 +97,8 @@ describe('the process', () => {
       '--collect',
       '--unit=pvusb-qemu-7.service',
       '--setenv=XEN_QEMU_CONSOLE_LIMIT=1048576',
+      // What stands for a dollar sign in a unit (systemd.service(5)).
+      'guest=$$HOME,,7',
     ])
       assert.ok(asked.split('\n').includes(line), line);
     assert.match(asked, /--property=StandardError=append:.*log\/qemu-dm-7\.log\n/);
@@ -229,6 +231,40 @@ describe('qemu start', () => {
       assert.equal(refused.message, 'A QEMU for u1 (domain 1) could not be started: this host is simulated.');
     }
     assert.deepEqual(seen(sim), before);
+    host.close();
+    await sim.close();
+  });
+
+  it('is started once, whoever else starts one at the same time', async () => {
+    const { sim, host, runner } = await stage(async (_, plain, guest) => {
+      const refused = await failure(() => startQemu(second, { domain: 'u1' }));
+      assert.equal(refused.code, 'qemu-not-started');
+      assert.match(refused.message, /is being started already/);
+      return announce(plain, guest);
+    });
+    const other = new Runner(async () => true);
+    const second = { ...hostOf(sim), qemuRunner: other };
+    const { result } = await startQemu(host, { domain: 'u1' });
+    assert.equal(result.isChanged, true);
+    assert.deepEqual([runner.started.length, runner.ended, other.started, other.ended], [1, [], [], []]);
+    assert.deepEqual((await startQemu(second, { domain: 'u1' })).result.isChanged, false);
+    second.close();
+    host.close();
+    await sim.close();
+  });
+
+  it('can be begun again after one that was killed, once that was stopped', async () => {
+    const { sim, host, runner } = await stage((_, plain, guest) => announce(plain, guest));
+    const before = seen(sim);
+    const { plan } = await startQemu(host, { domain: 'u1' }, { dryRun: true });
+    await execute(host, { ...plan, steps: plan.steps.slice(0, 1) });
+    const refused = await failure(() => startQemu(host, { domain: 'u1' }));
+    assert.equal(refused.code, 'qemu-not-started');
+    assert.match(refused.remedy, /pvusb qemu stop 1/);
+    await stopQemu(host, { domain: 'u1' });
+    assert.deepEqual(seen(sim), before);
+    assert.equal((await startQemu(host, { domain: 'u1' })).result.isChanged, true);
+    assert.equal(runner.started.length, 1);
     host.close();
     await sim.close();
   });

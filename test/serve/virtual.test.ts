@@ -1,7 +1,8 @@
 /** Virtual devices that are attached by name, on a host that pvusb's own backend serves. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -177,7 +178,10 @@ describe('a virtual stick', () => {
       [`stick:${folder}/none`, 'image-unusable', /there is no such file/],
       [`stick:${folder}`, 'image-unusable', /neither a file nor a block device/],
       ['read-only-stick:/dev/null', 'image-unusable', /neither a file nor a block device/],
+      // Guests read the reason, too: no paths of the host in it.
+      [`stick:${folder}/loop`, 'image-unusable', /stick: ELOOP: too many symbolic links encountered\.$/],
     ] as const;
+    await symlink(`${folder}/loop`, `${folder}/loop`);
     for (const [text, code, says] of refusals) {
       const refused = await failure(() => attachVirtual(host, { domain: 'u1', device: named(text) }));
       assert.equal(refused.code, code);
@@ -193,11 +197,27 @@ describe('a virtual stick', () => {
     assert.deepEqual(await storeOf(served), before);
 
     const device = named('keyboard');
+    const own = await failure(() => attachVirtual(host, { domain: 0, device }));
+    assert.equal(own.message, 'Domain 0 cannot be given keyboard: virtual devices are for guests.');
     const dry = await attachVirtual(host, { domain: 'u1', device }, { dryRun: true });
     assert.equal(dry.plan.title, 'attach keyboard to port 1 of controller 0 of u1 (domain 1)');
     assert.deepEqual(await storeOf(served), before);
     isAlive.value = false;
     assert.equal((await failure(() => attachVirtual(host, { domain: 'u1', device }))).code, 'no-usbback');
+  });
+
+  it('tells of a write that its file system has no room for', async () => {
+    const { path } = await image();
+    const module = new URL('../../src/serve/images.js', import.meta.url).href;
+    // A file that may not get longer than half of it takes the first half of a write, like a full file system.
+    const program = [
+      `const { StickImages } = await import(${JSON.stringify(module)});`,
+      `const stick = await new StickImages().open(${JSON.stringify(path)}, false);`,
+      `await stick.write(0, new Uint8Array(${BYTES})).then(() => console.log('written'), (error) => console.log(error.code));`,
+    ].join('\n');
+    const shell = `ulimit -f ${BYTES / 2 / 1024}; exec "$0" --input-type=module -e "$1"`;
+    const { stdout } = spawnSync('bash', ['-c', shell, process.execPath, program], { encoding: 'utf8' });
+    assert.equal(stdout, 'EFBIG\n');
   });
 
   it('is never what a port itself names', async () => {

@@ -82,9 +82,9 @@ async function runAttachVirtual(
   if (device === undefined) throw notVirtual(request.device);
   if (options.always || options.force !== undefined) {
     const option = options.always ? '--always' : '--force';
-    throw usageError(`A virtual device is attached without ${option}.`, 'pvusb attach');
+    throw usageError(`${option} does not apply to a virtual device.`, 'pvusb attach');
   }
-  requireHere(terminal, 'attach of a virtual device');
+  requireHere(terminal, `attach DOMAIN ${printable(device)}`);
   await withHost(terminal, options, async (host, operation) => {
     const outcome = done(await attachVirtual(host, { ...request, device }, operation));
     printOutcome(terminal, options, outcome, ({ virtual, devid, port, state }) => {

@@ -12,6 +12,7 @@ import {
   findDomain,
   type Inventory,
   PvusbError,
+  parseVirtualName,
   placesOf,
   type QuiescedGuest,
   quiescedDomains,
@@ -19,7 +20,7 @@ import {
   type WantedUsb,
   type Where,
 } from '../../pvusb/index.js';
-import { busidNamed } from '../../pvusb/model/find.js';
+import { busidNamed, virtualPlaces } from '../../pvusb/model/find.js';
 import { findQuiesced } from '../../pvusb/plan/quiesce.js';
 import type { Actor } from '../service.js';
 import { ROLES } from './tokens.js';
@@ -127,15 +128,17 @@ export function touchedByDetach(seen: Inventory, request: DetachRequest): Touche
     // An unfinished detach has emptied the port: which device it is about is not looked into here.
     return { guests: [guest], devices: busid === undefined ? 'all' : [busid] };
   }
+  const { device, domain } = request;
+  const virtual = parseVirtualName(device);
   // A device that has been pulled out is still named by its busid.
-  const named = busidNamed(request.device) ?? findDevice(seen, request.device).busid;
+  const busid = virtual ? undefined : (busidNamed(device) ?? findDevice(seen, device).busid);
+  const places = busid ? placesOf(seen, busid) : virtualPlaces(seen, (one) => one === virtual);
   const guests =
-    request.domain === undefined
-      ? placesOf(seen, named).flatMap(
-          ({ controller }) => seen.domains.find(({ domid }) => domid === controller.domid) ?? [],
-        )
-      : [findDomain(seen, request.domain)];
-  return { guests: guests.length === 0 ? 'all' : guests, devices: [named] };
+    domain === undefined
+      ? places.flatMap(({ controller }) => seen.domains.find(({ domid }) => domid === controller.domid) ?? [])
+      : [findDomain(seen, domain)];
+  // Nobody is restricted to virtual devices: whoever is to devices may touch none.
+  return { guests: guests.length === 0 ? 'all' : guests, devices: busid ? [busid] : 'all' };
 }
 
 /** What adding a controller touches. */
@@ -152,7 +155,8 @@ export function touchedByRemove(
   const controllers = controllersOf(seen, guest.domid).filter(
     ({ devid }) => devid === (request.devid ?? devid),
   );
-  const devices = controllers.flatMap(allPorts).flatMap(({ busid }) => busid ?? []);
+  const ports = controllers.flatMap(allPorts);
+  const devices = ports.some(({ virtual }) => virtual) ? 'all' : ports.flatMap(({ busid }) => busid ?? []);
   return { guests: [guest], devices };
 }
 

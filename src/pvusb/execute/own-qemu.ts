@@ -9,7 +9,7 @@ import {
   ownQemuPath,
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
-import { nameDomain } from '../model/wording.js';
+import { type Named, nameDomain } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import { prune } from './commit.js';
 import type { Performing } from './performing.js';
@@ -20,7 +20,7 @@ type Start = Extract<Action, { do: 'start-qemu' }>;
 const PAUSE_MS = 100;
 
 /**
- * Starts a QEMU. It is announced before it runs: whatever happens from then on, libxl ends it with the domain.
+ * Starts a QEMU, and announces it before it is waited for: whatever happens from then on, libxl ends it with the domain.
  *
  * @throws {PvusbError} `qemu-not-started`
  */
@@ -42,7 +42,7 @@ export async function startQemu(host: Host, action: Start, call: Performing): Pr
     throw failed(error instanceof Error ? error.message : String(error), error);
   }
   try {
-    await announce(host, domid, process);
+    await announce(host, domid, process, call);
   } catch (error) {
     await runner.end(process, domid);
     throw error;
@@ -57,12 +57,17 @@ export async function startQemu(host: Host, action: Start, call: Performing): Pr
   }
 }
 
-async function announce({ xenstore }: Host, domid: number, process: string): Promise<void> {
+async function announce({ xenstore }: Host, domid: number, process: string, named: Named): Promise<void> {
   const pid = process.split(' ')[0]!;
   await xenstore.transaction(async (nodes) => {
-    const [domain] = await nodes.readMany([`${DOMAINS}/${domid}/domid`]);
+    const [domain, own] = await nodes.readMany([`${DOMAINS}/${domid}/domid`, ownQemuPath(domid)]);
     if (domain === undefined)
       throw new PvusbError('domain-gone', `Domain ${domid} has died.`, { where: { domid } });
+    // As the plan has left it; otherwise "qemu stop" came in between.
+    if (own !== '') {
+      const sentence = `The QEMU of ${nameDomain(named, domid)} was stopped while it was started.`;
+      throw new PvusbError('qemu-not-started', sentence, { where: { domid } });
+    }
     await nodes.write(ownQemuPath(domid), process);
     await nodes.write(deviceModelPidPath(domid), pid);
     // As libxl writes it: the guest may read it.
@@ -78,7 +83,8 @@ export async function endQemu(host: Host, domid: number): Promise<void> {
   const { xenstore, qemuRunner } = host;
   const [process] = await xenstore.readMany([ownQemuPath(domid)]);
   if (process === undefined) return;
-  await qemuRunner?.end(process, domid);
+  // Empty: it was not started yet, or nobody knows its process.
+  if (process !== '') await qemuRunner?.end(process, domid);
   await xenstore.transaction(async (nodes) => {
     const [now] = await nodes.readMany([ownQemuPath(domid)]);
     if (now !== process) return;

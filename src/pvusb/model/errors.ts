@@ -160,8 +160,7 @@ export const ERROR_KINDS = {
   },
   'qemu-in-use': {
     group: 'refused',
-    remedy:
-      'Remove the controllers that it serves first; the QEMU of a guest that xl started it for ends with the guest.',
+    remedy: 'Remove the controllers that it serves first; a QEMU that xl started ends with its guest.',
   },
   'qemu-unreachable': {
     group: 'host',

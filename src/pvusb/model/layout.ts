@@ -109,7 +109,7 @@ export function deviceModelPidPath(domid: number): string {
   return `${DOMAINS}/${domid}/image/device-model-pid`;
 }
 
-/** `/libxl/D/pvusb/qemu`: the QEMU that we have started, by pid and start. libxl removes it with the domain. */
+/** `/libxl/D/pvusb/qemu`: the QEMU that we have started, by pid and start; empty until it runs. libxl removes it with the domain. */
 export function ownQemuPath(domid: number): string {
   return `${LIBXL}/${domid}/pvusb/qemu`;
 }

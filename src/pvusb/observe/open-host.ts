@@ -77,7 +77,7 @@ export async function openHost(options: HostOptions = {}): Promise<OpenHost> {
       sysfs: openSysfs(sysfsRoot, elsewhere),
       plugs: () => openHostPlugs(sysfsRoot),
       qemu: (domid, call) => QmpClient.open(`${qmpRoot}/qmp-libxl-${domid}`, call),
-      // A simulated host says where its monitors are: no process of this machine is to serve its guests.
+      // A simulated host says where its monitors are. A QEMU of this machine would be of the real guest with that number.
       ...(options.qmpRoot || environment.PVUSB_QMP ? {} : { qemuRunner: openQemuRunner(systemClock) }),
       clock: systemClock,
       userdata: openUserdata({ root: userdataRoot }),

@@ -15,7 +15,7 @@ import { virtualClaimStep } from './virtual.js';
  * Writes the device's name where only domain 0 can, and waits until the backend has opened it. Undone, it leaves the host
  * as it was.
  *
- * @throws {PvusbError} `no-usbback` (pvusb's backend is not running), `already-attached` and what else
+ * @throws {PvusbError} `invalid-argument` (domain 0), `no-usbback` (pvusb's backend is not running), `already-attached` and what else
  *   {@link chooseTarget} refuses with
  */
 export function planAttachVirtual(
@@ -24,6 +24,10 @@ export function planAttachVirtual(
   name: VirtualName,
   request: AttachRequest = {},
 ): AttachPlan {
+  if (domain.domid === 0) {
+    const sentence = `Domain 0 cannot be given ${name}: virtual devices are for guests.`;
+    throw new PvusbError('invalid-argument', sentence, { where: { domid: 0 } });
+  }
   if (!servedTypeOn(inventory, 'pv').servesVirtual) {
     const sentence = `Only pvusb's own backend has virtual devices, and it is not running: ${name} cannot be attached.`;
     const remedy = 'Start it: systemctl start pvusb-backend, or "pvusb backend".';

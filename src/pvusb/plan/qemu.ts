@@ -14,10 +14,16 @@ const START_WITHIN_MS = 60_000;
  * Starts a QEMU for a guest that has none; nothing if it has one.
  *
  * @param memoryMib the guest's memory
+ * @param own what says that we have started one: empty while it does not run yet
  * @throws {PvusbError} `invalid-argument` (domain 0), `no-such-domain` (it is dead), `unsupported-type` (an HVM guest),
- *   `qemu-dead`: it has had one
+ *   `qemu-dead`: it has had one; `qemu-not-started`: somebody else is starting one, or was interrupted
  */
-export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: number): Plan {
+export function planStartQemu(
+  inventory: Inventory,
+  domain: Domain,
+  memoryMib: number,
+  own?: string | undefined,
+): Plan {
   const { domid, name = `domain-${domid}`, type, alive, deviceModel } = domain;
   const where = { domid };
   const title = `start a QEMU for ${nameDomain(inventory, domid)}`;
@@ -33,6 +39,11 @@ export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: n
     throw new PvusbError('qemu-dead', sentence, { where });
   }
   if (deviceModel?.running) return { title, steps: [], onFailure: 'undo' };
+  if (own === '') {
+    const sentence = `A QEMU for ${nameDomain(inventory, domid)} is being started already, or a start was interrupted.`;
+    const remedy = `Wait for it; if nobody is starting one, run "pvusb qemu stop ${domid}" and try again.`;
+    throw new PvusbError('qemu-not-started', sentence, { where, remedy });
+  }
   const announced = deviceModelPath(domid);
   return {
     title,
@@ -47,7 +58,11 @@ export function planStartQemu(inventory: Inventory, domain: Domain, memoryMib: n
             { fact: 'absent', path: ownQemuPath(domid) },
             { fact: 'absent', path: `${announced}/state` },
           ],
-          edits: [{ edit: 'mkdir', path: announced, permissions: [{ domid: 0, access: 'none' }] }],
+          edits: [
+            { edit: 'mkdir', path: announced, permissions: [{ domid: 0, access: 'none' }] },
+            // Until it runs: of two that start one at the same time, the second gets a conflict here.
+            { edit: 'write', path: ownQemuPath(domid), value: '' },
+          ],
         },
         undo: [
           {

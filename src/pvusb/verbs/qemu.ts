@@ -31,13 +31,14 @@ export async function startQemu(
   options: OperationOptions = {},
 ): Promise<Outcome<QemuChange>> {
   const domid = await domidOf(host, request, options);
-  const [text] = await host.xenstore.readMany([`${DOMAINS}/${domid}/memory/static-max`], options);
+  const paths = [`${DOMAINS}/${domid}/memory/static-max`, ownQemuPath(domid)];
+  const [text, own] = await host.xenstore.readMany(paths, options);
   const memoryMib = Math.ceil((parseNumber(text) ?? 0) / 1024) || USUAL_MEMORY_MIB;
   return operate(
     host,
     options,
     (inventory) => {
-      const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib);
+      const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib, own);
       if (plan.steps.length > 0 && !host.qemuRunner) throw cannotStart(inventory, domid);
       return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
     },

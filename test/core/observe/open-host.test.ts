@@ -8,6 +8,7 @@ import {
   listDevices,
   observe,
   openHost,
+  startQemu,
   watchDomains,
 } from '../../../src/pvusb/index.js';
 import { openStage, type Stage } from '../../cli/stage.js';
@@ -33,6 +34,14 @@ describe('an opened host', () => {
     assert.ok(inventory.devices.some(({ serial }) => serial === 'LAB0001'));
     assert.ok(inventory.domains.some(({ name }) => name === 'u1'));
     assert.equal(host.qemuRunner, undefined, 'a real QEMU would be started for a simulated guest');
+  });
+
+  test('starts no QEMU when it is simulated: it would be given to a real guest', async () => {
+    await using stage = await openStage();
+    await using host = await open(stage);
+    await assert.rejects(startQemu(host, { domain: 'u1' }), /this host is simulated/);
+    await using real = await openHost({ environment: { ...stage.env, PVUSB_QMP: undefined } });
+    assert.ok(real.qemuRunner);
   });
 
   test('is another one if an option says so', async () => {
