@@ -9,7 +9,8 @@ const MAP_GRANT_REF = 0x0018_4700;
 const UNMAP_GRANT_REF = 0x0010_4701;
 const GRANT_COPY = 0x0010_4708;
 
-const MAP_ATTEMPTS = 20;
+/** Not for ever: the signals of a timer can come that often. */
+const MAP_ATTEMPTS = 100;
 
 /** `struct gntdev_grant_copy_segment`, and how many go into one call. */
 const SEGMENT_BYTES = 24;
@@ -39,15 +40,7 @@ export class GrantDevice {
    * @throws {LinuxError} the guest has not granted them
    */
   open(domid: number, urbRef: number, connectionRef: number): GuestMemory {
-    const view = this.#device.argument;
-    view.setUint32(0, 2, true);
-    [urbRef, connectionRef].forEach((ref, at) => {
-      view.setUint32(16 + 8 * at, domid, true);
-      view.setUint32(20 + 8 * at, ref, true);
-    });
-    this.#device.mustCall(MAP_GRANT_REF, `mapping the rings of domain ${domid}`);
-    const index = Number(view.getBigUint64(8, true));
-    const rings = this.#map(index);
+    const { rings, index } = this.#mapRings(domid, [urbRef, connectionRef]);
     return {
       urbRing: rings.bytes.subarray(0, PAGE_SIZE),
       connectionRing: rings.bytes.subarray(PAGE_SIZE),
@@ -59,16 +52,24 @@ export class GrantDevice {
     };
   }
 
-  #map(index: number): Block {
+  /** What fails is given up whole: after a signal came, the same mapping cannot be made any more. */
+  #mapRings(domid: number, refs: readonly [number, number]): { rings: Block; index: number } {
     for (let attempt = 1; ; attempt++) {
+      const view = this.#device.argument;
+      view.setUint32(0, refs.length, true);
+      refs.forEach((ref, at) => {
+        view.setUint32(16 + 8 * at, domid, true);
+        view.setUint32(20 + 8 * at, ref, true);
+      });
+      this.#device.mustCall(MAP_GRANT_REF, `mapping the rings of domain ${domid}`);
+      const index = Number(view.getBigUint64(8, true));
       try {
-        return this.#libc.map(this.#device.fd, 2 * PAGE_SIZE, index);
+        return { rings: this.#libc.map(this.#device.fd, refs.length * PAGE_SIZE, index), index };
       } catch (error) {
-        // A page that its guest has swapped out comes back.
-        const again = (error as { code?: unknown }).code === 'EAGAIN' && attempt < MAP_ATTEMPTS;
-        if (again) continue;
         this.#unmap(index);
-        throw error;
+        // A page that its guest has swapped out comes back.
+        const { code } = error as { code?: unknown };
+        if ((code !== 'EAGAIN' && code !== 'EINTR') || attempt === MAP_ATTEMPTS) throw error;
       }
     }
   }

@@ -1,15 +1,8 @@
 /** The C library's calls that Node lacks. Loaded only by whoever serves guests. */
-import { fstatSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Block, LocalMemory } from '../backend/boundary.js';
-import { LinuxError, linuxError } from './errors.js';
+import { linuxError } from './errors.js';
 import { loadLibrary } from './library.js';
-
-/** What a file descriptor waits for. */
-interface Waited {
-  readonly readable?: boolean;
-  readonly writable?: boolean;
-}
+import { type Waited, Waits } from './waits.js';
 
 /** The calls. Numbers are results, or negative errnos. Addresses are plain numbers: they have 47 bits. */
 export interface Libc extends LocalMemory {
@@ -25,8 +18,7 @@ export interface Libc extends LocalMemory {
   map(fd: number, bytes: number, offset: number): Block;
   unmap(block: Block): void;
   /**
-   * Calls `onEvent` whenever a descriptor has what is waited for, in the event loop of this process, without a thread.
-   * Only for event channels and usbfs: other kinds of files do not fail gently.
+   * Calls `onEvent` whenever a descriptor has what is waited for, in this thread; see {@link Waits}.
    *
    * @param onLost the descriptor can no longer be waited for: its device is gone
    * @returns ends it
@@ -45,19 +37,8 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 
-/** How often a call is made again that a signal has interrupted: a timer's signals would interrupt it for ever. */
-const INTERRUPTED_MAX = 100;
-
-/**
- * Makes a call again when a signal has interrupted it: mapping a guest's pages waits for Xen, and is then not begun
- * again by the kernel. Gives its result, or its negative errno.
- */
-export function unlessInterrupted(call: () => number): number {
-  for (let left = INTERRUPTED_MAX; ; left--) {
-    const result = call();
-    if (result !== -constants.errno.EINTR || left === 0) return result;
-  }
-}
+/** For waiting: 2,047 descriptors. */
+const WAITS_BYTES = 16_384;
 
 /**
  * Loads the calls.
@@ -65,7 +46,8 @@ export function unlessInterrupted(call: () => number): number {
  * @throws {LinuxError} `unsupported`: the package has no binary for this machine
  */
 export async function loadLibc(): Promise<Libc> {
-  const { func, errno, view, poll } = await loadLibrary();
+  const library = await loadLibrary();
+  const { func, errno, view } = library;
   const ioctl = func('int ioctl(int, unsigned long, uintptr_t)');
   const open = func('int open(const char *, int, int)');
   const close = func('int close(int)');
@@ -75,18 +57,15 @@ export async function loadLibc(): Promise<Libc> {
   const munmap = func('int munmap(uintptr_t, size_t)');
   const result = (value: number): number => (value < 0 ? -errno() : value);
 
-  // What is collected as garbage hears nothing any more.
-  const handles = new Set<{ close(): void }>();
-
   const mapped = (fd: number, bytes: number, offset: number, flags: number): Block => {
-    const address = unlessInterrupted(() => {
-      const mapping = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
-      // MAP_FAILED is -1 as an unsigned number.
-      return mapping > Number.MAX_SAFE_INTEGER ? -errno() : mapping;
-    });
-    if (address < 0) throw linuxError(address, `mmap of ${bytes} bytes`);
+    const address = Number(mmap(0, bytes, PROT_READ_WRITE, flags, fd, offset));
+    // MAP_FAILED is -1 as an unsigned number.
+    if (address > Number.MAX_SAFE_INTEGER) throw linuxError(-errno(), `mmap of ${bytes} bytes`);
     return { address, bytes: new Uint8Array(view(BigInt(address), bytes)) };
   };
+
+  const allocate = (bytes: number): Block => mapped(-1, bytes, 0, MAP_PRIVATE_ANONYMOUS);
+  const waits = new Waits(library, allocate(WAITS_BYTES));
 
   return {
     open(path, flags) {
@@ -98,6 +77,7 @@ export async function loadLibc(): Promise<Libc> {
     ioctl: (fd, request, argument) => result(ioctl(fd, request, argument)),
     ioctlLater: (fd, request, argument) =>
       new Promise((resolve, reject) => {
+        waits.yield();
         ioctl.async(fd, request, argument, (error: unknown, value: number) => {
           if (error) reject(error);
           else resolve(result(value));
@@ -105,27 +85,10 @@ export async function loadLibc(): Promise<Libc> {
       }),
     read: (fd, address, bytes) => result(Number(read(fd, address, bytes))),
     write: (fd, address, bytes) => result(Number(write(fd, address, bytes))),
-    allocate: (bytes) => mapped(-1, bytes, 0, MAP_PRIVATE_ANONYMOUS),
+    allocate,
     map: (fd, bytes, offset) => mapped(fd, bytes, offset, MAP_SHARED),
     unmap: ({ address, bytes }) => void munmap(address, bytes.byteLength),
-    wait(fd, { readable = false, writable = false }, onEvent, onLost) {
-      if (!fstatSync(fd).isCharacterDevice()) {
-        throw new LinuxError('unsupported', 'only character devices are waited for');
-      }
-      // The package's types say that it is called with the events alone.
-      const called = (...[status]: unknown[]): void => {
-        if (typeof status === 'number' && status < 0) onLost();
-        else onEvent();
-      };
-      const handle = poll(fd, { readable, writable, disconnect: false }, called);
-      handles.add(handle);
-      return () => {
-        if (handles.delete(handle)) handle.close();
-      };
-    },
-    endWaits() {
-      for (const handle of handles) handle.close();
-      handles.clear();
-    },
+    wait: (fd, waited, onEvent, onLost) => waits.add(fd, waited, onEvent, onLost),
+    endWaits: () => waits.end(),
   };
 }

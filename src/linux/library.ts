@@ -6,7 +6,7 @@ import { LinuxError } from './errors.js';
 type CFunction = KoffiFunc<(...values: (number | string | Uint8Array | number[])[]) => number>;
 
 /** The C library, and what koffi has for working with it. */
-interface Library {
+export interface Library {
   /** Declares a function as C does. */
   readonly func: (declaration: string) => CFunction;
   /** What the last call has failed with. */

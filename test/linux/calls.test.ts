@@ -132,6 +132,26 @@ async function served(make: () => VirtualDevice): Promise<{
   return { guest, kernel, end, pullOut: () => device?.pullOut() };
 }
 
+describe('the rings of a guest', () => {
+  const interrupted = (interruptions: number) => {
+    const kernel = new FakeKernel(new SimUsbGuest(4).hcd, [101, 102]);
+    kernel.interruptions = interruptions;
+    return { kernel, grants: new GrantDevice(kernel) };
+  };
+
+  it('are mapped from the beginning when a signal has interrupted that', () => {
+    const { kernel, grants } = interrupted(3);
+    grants.open(5, 101, 102).close();
+    assert.equal(kernel.held, 1, 'the grant device');
+  });
+
+  it('are not when signals never stop coming', () => {
+    const { kernel, grants } = interrupted(1e9);
+    assert.throws(() => grants.open(5, 101, 102), { code: 'EINTR' });
+    assert.equal(kernel.held, 1, 'the grant device');
+  });
+});
+
 describe('a guest served by system calls', () => {
   it('reads and writes a stick, with few calls', async () => {
     const image = noise(256 * 1024);

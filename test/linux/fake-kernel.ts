@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import type { Block, LentDevice } from '../../src/backend/boundary.js';
+import { linuxError } from '../../src/linux/errors.js';
 import type { Libc } from '../../src/linux/libc.js';
 import type { EventPair, SimHcd } from '../../src/sim/frontend/index.js';
 import { type OpenFile, usbfsFile } from './fake-usbfs.js';
 
 const EAGAIN = -11;
+const EINTR = -4;
 const EINVAL = -22;
 
 /** The kernel. */
@@ -23,6 +25,11 @@ export class FakeKernel implements Libc {
   #nextAddress = 0x7f00_0000_0000;
   #nextFd = 20;
   #mapped = 0;
+  /** The grants that may be mapped, and whether they still can be. */
+  readonly #grants = new Map<number, boolean>();
+  #lastGrant = 0;
+  /** How many of the next mappings a signal interrupts. */
+  interruptions = 0;
 
   constructor(hcd: SimHcd, refs: readonly [urb: number, connection: number]) {
     this.#hcd = hcd;
@@ -34,9 +41,9 @@ export class FakeKernel implements Libc {
     this.#devices.set(node, make);
   }
 
-  /** Descriptors that are open, and rings that are mapped. */
+  /** Descriptors that are open, rings that are mapped, and grants that may be. */
   get held(): number {
-    return this.#files.size + this.#mapped;
+    return this.#files.size + this.#mapped + this.#grants.size;
   }
 
   allocate(bytes: number): Block {
@@ -116,8 +123,16 @@ export class FakeKernel implements Libc {
     return this.#file(fd).write?.(address, bytes) ?? EINVAL;
   }
 
+  /** As gntdev: a mapping that a signal has interrupted cannot be made any more. */
   map(_: number, bytes: number, offset: number): Block {
-    assert.deepEqual([bytes, offset], [8192, 4096]);
+    assert.equal(bytes, 8192);
+    const isWhole = this.#grants.get(offset);
+    if (!isWhole) throw linuxError(EINVAL, 'mmap');
+    if (this.interruptions > 0) {
+      this.interruptions--;
+      this.#grants.set(offset, false);
+      throw linuxError(EINTR, 'mmap');
+    }
     this.#mapped++;
     return this.#place(this.#hcd.rings);
   }
@@ -142,10 +157,16 @@ export class FakeKernel implements Libc {
           const view = this.at(argument, 32);
           const refs = [view.getUint32(20, true), view.getUint32(28, true)];
           if (view.getUint32(0, true) !== 2 || refs.some((ref, at) => ref !== this.#refs[at])) return EINVAL;
-          view.setBigUint64(8, 4096n, true);
+          const index = 4096 * ++this.#lastGrant;
+          this.#grants.set(index, true);
+          view.setBigUint64(8, BigInt(index), true);
           return 0;
         }
-        if (request === 0x104701) return this.at(argument, 16).getUint32(8, true) === 2 ? 0 : EINVAL;
+        if (request === 0x104701) {
+          const view = this.at(argument, 16);
+          const isKnown = this.#grants.delete(Number(view.getBigUint64(0, true)));
+          return isKnown && view.getUint32(8, true) === 2 ? 0 : EINVAL;
+        }
         assert.equal(request, 0x104708);
         this.#copy(argument);
         return 0;
