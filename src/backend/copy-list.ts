@@ -41,9 +41,8 @@ export class CopyList {
     return false;
   }
 
-  /** Empties it. */
+  /** Empties it. What is behind the end stays until it is overwritten: blocks are used again anyway. */
   clear(): void {
     this.count = 0;
-    this.blocks.length = 0;
   }
 }

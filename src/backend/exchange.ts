@@ -83,12 +83,15 @@ export class Exchange {
   readonly #memory: GuestMemory;
   readonly #blocks: Blocks;
   readonly #counters: Counters;
+  readonly #isTraced: boolean;
   readonly #incoming = new CopyList();
   readonly #outgoing = new CopyList();
   #prepared: Prepared[] = [];
   #used: Block[] = [];
 
-  constructor(memory: GuestMemory, blocks: Blocks, counters: Counters) {
+  /** @param isTraced whether anybody looks at the bytes of results */
+  constructor(memory: GuestMemory, blocks: Blocks, counters: Counters, isTraced: boolean) {
+    this.#isTraced = isTraced;
     this.#memory = memory;
     this.#blocks = blocks;
     this.#counters = counters;
@@ -123,21 +126,25 @@ export class Exchange {
     this.#prepared = [];
     const list = this.#incoming;
     this.#copy(list);
-    const lost = prepared.map(({ firstCopy, endCopy }) => list.hasFailed(firstCopy, endCopy));
+    const lost = list.hasFailed(0, list.count)
+      ? prepared.map(({ firstCopy, endCopy }) => list.hasFailed(firstCopy, endCopy))
+      : undefined;
+    // Before anybody hears of these: others may be prepared then.
     list.clear();
     let isPutOff = false;
-    prepared.forEach((one, at) => {
-      const job = lost[at] ? undefined : this.#job(one);
+    for (let at = 0; at < prepared.length; at++) {
+      const one = prepared[at]!;
+      const job = lost?.[at] ? undefined : this.#job(one);
       let errno: number = job ? Errno.noMemory : Errno.invalid;
       if (job && !isPutOff) errno = job.port.device.submit(job.transfer);
       if (job && errno === 0) {
         this.#counters.transfers++;
         outcomes.submitted(job);
-        return;
+        continue;
       }
       this.#blocks.give(one.block);
       if (outcomes.failed(one, errno)) isPutOff = true;
-    });
+    }
   }
 
   #job({ port, urbs, cost, block, start, length }: Prepared): Job | undefined {
@@ -194,7 +201,7 @@ export class Exchange {
         errorCount: transfer.errorCount,
         firstCopy,
         endCopy: this.#outgoing.count,
-        bytes: input ? block.bytes.subarray(start, start + transfer.length) : undefined,
+        bytes: input ? this.#seen(block, start, transfer.length) : undefined,
         packets: transfer.packets,
       };
       return { results: [result], again: [], isBroken: false };
@@ -236,8 +243,12 @@ export class Exchange {
     const firstCopy = this.#outgoing.count;
     const { input, request } = urb;
     if (input && actualLength > 0) this.#outgoing.add(request.data, 0, actualLength, block, place, true);
-    const bytes = input ? block.bytes.subarray(place, place + actualLength) : undefined;
+    const bytes = input ? this.#seen(block, place, actualLength) : undefined;
     return resultOf(urb, status, actualLength, firstCopy, this.#outgoing.count, bytes);
+  }
+
+  #seen(block: Block, place: number, length: number): Uint8Array | undefined {
+    return this.#isTraced ? block.bytes.subarray(place, place + length) : undefined;
   }
 
   /** Copies to the guest what the results have brought; a URB whose pages cannot be written has failed. */

@@ -27,7 +27,7 @@ export class BulkInQueue {
 
   /** The URBs of the next transfer; undefined when there is none, or it has to wait. */
   next(): Urb[] | undefined {
-    if (this.#isRunning) return undefined;
+    if (this.#isRunning || this.#waiting.length === 0) return undefined;
     this.#waiting = this.#waiting.filter(({ state }) => state === 'waiting');
     const [first] = this.#waiting;
     if (!first) return undefined;
@@ -53,8 +53,7 @@ export class BulkInQueue {
    */
   ended(run: readonly Urb[], again: readonly Urb[], isBroken: boolean): Urb[] {
     if (run[0]?.request.shortNotOk) this.#isRunning = false;
-    this.#waiting.push(...again);
-    this.#waiting.sort(bySending);
+    if (again.length > 0) this.#waiting = [...this.#waiting, ...again].sort(bySending);
     if (!isBroken || !run.at(-1)?.request.shortNotOk) return [];
     const last = this.#waiting.findIndex(({ request }) => !request.shortNotOk);
     return this.#waiting.splice(0, last < 0 ? this.#waiting.length : last + 1);

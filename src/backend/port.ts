@@ -124,7 +124,7 @@ export class Port implements Starter {
       this.#owner.end(urb, UsbifStatus.stall);
       return;
     }
-    urb.isPrivate = this.active.interfaces.some((one) => isPrivate(one) && one.endpoints.includes(endpoint));
+    urb.isPrivate = isPrivate(this.active.settingOf(address)!);
     if (request.kind !== 'bulk' || !input) {
       this.#owner.run(this, [urb]);
       return;

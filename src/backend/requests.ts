@@ -3,6 +3,7 @@ import {
   type BackRing,
   type DataRequest,
   parseRequest,
+  REQUEST_WORDS,
   type UnlinkRequest,
   URB_RING,
   UsbifStatus,
@@ -47,6 +48,8 @@ export class Requests {
   /** By slot. */
   readonly #open: (Urb | undefined)[] = Array.from({ length: URB_RING.entryCount });
   readonly #freeSlots: number[];
+  /** What each slot's request is read from, until it is answered. */
+  readonly #copies: readonly Uint32Array[];
   #unlinked: { readonly slot: number; readonly id: number }[] = [];
   #isStarved = false;
   #begun = 0;
@@ -56,6 +59,7 @@ export class Requests {
     this.#parts = parts;
     this.#answers = new Answers(ring, journal);
     const slots = Array.from({ length: URB_RING.entryCount }, (_, slot) => slot);
+    this.#copies = slots.map(() => new Uint32Array(REQUEST_WORDS));
     this.#freeSlots = slots.filter((slot) => !takenSlots.includes(slot));
   }
 
@@ -92,9 +96,9 @@ export class Requests {
 
   #takeOne(): void {
     const { ring, journal, portCount, counters, handler } = this.#parts;
-    const request = parseRequest(ring.take(), portCount);
-    const { id } = request;
     const slot = this.#freeSlots.pop()!;
+    const request = parseRequest(ring.take(this.#copies[slot]), portCount);
+    const { id } = request;
     journal.open(slot, id);
     counters.requests++;
     if (request.kind === 'refused') {
@@ -149,6 +153,7 @@ export class Requests {
 
   /** Answers the wishes to end something that has ended. */
   finishUnlinks(): void {
+    if (this.#unlinked.length === 0) return;
     for (const { slot, id } of this.#unlinked.splice(0)) this.answer(slot, id, UsbifStatus.ok);
   }
 

@@ -40,6 +40,10 @@ const MEMORY_PAUSE_MS = 50;
 export class Transfers {
   readonly #parts: TransferParts;
   readonly #exchange: Exchange;
+  readonly #outcomes = {
+    submitted: (job: Job): void => this.#submitted(job),
+    failed: (wanted: Wanted, errno: number): boolean => this.#failed(wanted, errno),
+  };
   #results: Result[] = [];
   // What the kernel had no memory for, and what came after it.
   #refused: Pick<Wanted, 'port' | 'urbs'>[] = [];
@@ -47,7 +51,7 @@ export class Transfers {
 
   constructor(parts: TransferParts) {
     this.#parts = parts;
-    this.#exchange = new Exchange(parts.memory, parts.blocks, parts.counters);
+    this.#exchange = new Exchange(parts.memory, parts.blocks, parts.counters, parts.tracer !== undefined);
   }
 
   /** Whether there is something to submit or to deliver. */
@@ -93,10 +97,7 @@ export class Transfers {
   /** Gives what was prepared to its devices. */
   submit(): void {
     if (!this.#exchange.hasPrepared) return;
-    this.#exchange.submit({
-      submitted: (job) => this.#submitted(job),
-      failed: (wanted, errno) => this.#failed(wanted, errno),
-    });
+    this.#exchange.submit(this.#outcomes);
   }
 
   #submitted(job: Job): void {
@@ -133,6 +134,7 @@ export class Transfers {
 
   /** There may be memory now for transfers that were refused. */
   #startRefused(): void {
+    if (this.#refused.length === 0) return;
     const refused = this.#refused.splice(0).sort((one, other) => bySending(one.urbs[0]!, other.urbs[0]!));
     for (const { port, urbs } of refused) {
       if (canStart(port, urbs)) this.#take(port, urbs);

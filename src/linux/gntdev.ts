@@ -2,6 +2,7 @@
 import type { Block, GuestMemory } from '../backend/boundary.js';
 import type { CopyList } from '../backend/copy-list.js';
 import { PAGE_SIZE } from '../usbif/index.js';
+import { addressAt, setAddress } from './addresses.js';
 import { type Libc, O_RDWR } from './libc.js';
 import { XenDevice } from './xen-device.js';
 
@@ -62,7 +63,7 @@ export class GrantDevice {
         view.setUint32(20 + 8 * at, ref, true);
       });
       this.#device.mustCall(MAP_GRANT_REF, `mapping the rings of domain ${domid}`);
-      const index = Number(view.getBigUint64(8, true));
+      const index = addressAt(view, 8);
       try {
         return { rings: this.#libc.map(this.#device.fd, refs.length * PAGE_SIZE, index), index };
       } catch (error) {
@@ -76,7 +77,7 @@ export class GrantDevice {
 
   #unmap(index: number): void {
     const view = this.#device.argument;
-    view.setBigUint64(0, BigInt(index), true);
+    setAddress(view, 0, index);
     view.setUint32(8, 2, true);
     this.#device.call(UNMAP_GRANT_REF);
   }
@@ -93,7 +94,7 @@ export class GrantDevice {
       const base = (at - first) * SEGMENT_BYTES;
       const toGuest = list.toGuest[at]!;
       const [guest, local] = toGuest ? [base + 8, base] : [base, base + 8];
-      view.setBigUint64(local, BigInt(list.blocks[at]!.address + list.places[at]!), true);
+      setAddress(view, local, list.blocks[at]!.address + list.places[at]!);
       view.setUint32(guest, list.refs[at]!, true);
       view.setUint16(guest + 4, list.offsets[at]!, true);
       view.setUint16(guest + 6, domid, true);
@@ -103,7 +104,7 @@ export class GrantDevice {
     }
     const { argument } = this.#device;
     argument.setUint32(0, end - first, true);
-    argument.setBigUint64(8, BigInt(this.#segments.address), true);
+    setAddress(argument, 8, this.#segments.address);
     const errno = this.#device.call(GRANT_COPY);
     for (let at = first; at < end; at++) {
       list.statuses[at] = errno < 0 ? errno : view.getInt16((at - first) * SEGMENT_BYTES + 20, true);

@@ -1,6 +1,7 @@
 /** URBs as usbfs has them: structures in memory that the kernel writes to when one is reaped. */
 import type { Block, LocalMemory, Transfer } from '../backend/boundary.js';
 import { TransferType } from '../usbif/index.js';
+import { setAddress } from './addresses.js';
 import { PACKET_BYTES, UrbFlag, UrbOffset } from './usbfs-numbers.js';
 
 /** Room for one with 128 packets. */
@@ -50,7 +51,7 @@ export class UrbPool {
     const short = shortNotOk && input && !isIsochronous ? UrbFlag.shortNotOk : 0;
     view.setUint32(UrbOffset.flags, short | (isIsochronous ? UrbFlag.isoAsap : 0), true);
     const from = isControl ? start - SETUP_BYTES : start;
-    view.setBigUint64(UrbOffset.buffer, BigInt(block.address + from), true);
+    setAddress(view, UrbOffset.buffer, block.address + from);
     view.setInt32(UrbOffset.bufferLength, isControl ? length + SETUP_BYTES : length, true);
     view.setInt32(UrbOffset.actualLength, 0, true);
     view.setInt32(UrbOffset.startFrame, 0, true);

@@ -2,6 +2,7 @@
 import type { Block, DeviceListener, DeviceSpeed, LentDevice, Transfer } from '../backend/boundary.js';
 import { DescriptorType, parseDescriptors, setupBytes } from '../usb/index.js';
 import { PACKETS_MAX, PAGE_SIZE } from '../usbif/index.js';
+import { addressAt, setAddress } from './addresses.js';
 import { LinuxError, linuxError } from './errors.js';
 import { type Libc, O_RDWR } from './libc.js';
 import { SPEED_NAMES, UsbfsRequest } from './usbfs-numbers.js';
@@ -96,7 +97,7 @@ async function readControl(libc: Libc, fd: number, scratch: Block, setup: Uint8A
   const length = Math.min(setup[6]! | (setup[7]! << 8), DESCRIPTOR_BYTES_MAX - data);
   scratch.bytes.set(setup);
   view.setUint32(8, CONTROL_TIMEOUT_MS, true);
-  view.setBigUint64(16, BigInt(scratch.address + data), true);
+  setAddress(view, 16, scratch.address + data);
   const result = await libc.ioctlLater(fd, UsbfsRequest.control, scratch.address);
   return result < 0 ? new Uint8Array(0) : scratch.bytes.slice(data, data + Math.min(result, length));
 }
@@ -118,6 +119,7 @@ class UsbfsDevice implements LentDevice {
   readonly untrustedBos: Uint8Array | undefined;
   readonly #parts: DeviceParts;
   readonly #urbs: UrbPool;
+  readonly #scratchView: DataView;
   #configuration: number;
   #claimed: number[] = [];
   #listener: DeviceListener | undefined;
@@ -132,6 +134,7 @@ class UsbfsDevice implements LentDevice {
     this.untrustedBos = parts.untrustedBos;
     this.#configuration = parts.place.configuration;
     this.#urbs = new UrbPool(parts.libc);
+    this.#scratchView = new DataView(parts.scratch.bytes.buffer);
   }
 
   get configuration(): number {
@@ -206,7 +209,7 @@ class UsbfsDevice implements LentDevice {
       this.#isReady = errno !== EAGAIN && !this.#isGone && errno !== ENODEV;
       return undefined;
     }
-    const address = Number(new DataView(scratch.bytes.buffer).getBigUint64(0, true));
+    const address = addressAt(this.#scratchView, 0);
     const transfer = this.#urbs.finish(address);
     // One call less: nothing more can be there.
     if (this.#urbs.count === 0) this.#isReady = false;

@@ -4,7 +4,6 @@
  * whatever the loop waits for: while requests go back and forth, each costs one call.
  */
 import { fstatSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import type { Block } from '../backend/boundary.js';
 import { LinuxError } from './errors.js';
 import type { Library } from './library.js';
@@ -16,7 +15,7 @@ export interface Waited {
 }
 
 /** How long it is waited for the next event, in ms: no timer of this process runs later than that because of it. */
-const NEXT_WITHIN_MS = 2;
+const NEXT_WITHIN_MS = 10;
 
 /** How many events are taken before the loop has its turn. */
 const EVENTS_PER_TURN = 100;
@@ -51,7 +50,7 @@ export class Waits {
   constructor(library: Library, entries: Block) {
     this.#library = library;
     this.#poll = library.func('int poll(uintptr_t, unsigned long, int)');
-    this.#loop = isMainThread ? loopDescriptor(library) : undefined;
+    this.#loop = loopDescriptor(library);
     this.#entries = entries;
     this.#view = new DataView(entries.bytes.buffer, entries.bytes.byteOffset, entries.bytes.byteLength);
   }

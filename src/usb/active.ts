@@ -6,7 +6,9 @@ export class ActiveConfiguration {
   readonly #descriptors: DeviceDescriptors;
   #current: Configuration | undefined;
   readonly #settings = new Map<number, number>();
-  readonly #endpoints = new Map<number, Endpoint>();
+  #interfaces: readonly AlternateSetting[] = [];
+  /** By address: an endpoint, and the setting that it is of. */
+  readonly #endpoints = new Map<number, { readonly endpoint: Endpoint; readonly of: AlternateSetting }>();
 
   /** @param value of the configuration that the device is in; 0 for none */
   constructor(descriptors: DeviceDescriptors, value: number) {
@@ -30,13 +32,18 @@ export class ActiveConfiguration {
   }
 
   /** The alternate settings in use. */
-  get interfaces(): AlternateSetting[] {
-    return (this.#current?.settings ?? []).filter((one) => this.#settings.get(one.interface) === one.setting);
+  get interfaces(): readonly AlternateSetting[] {
+    return this.#interfaces;
   }
 
   /** An endpoint in use, by its address with the direction. */
   endpoint(address: number): Endpoint | undefined {
-    return this.#endpoints.get(address);
+    return this.#endpoints.get(address)?.endpoint;
+  }
+
+  /** The alternate setting that an endpoint in use is of. */
+  settingOf(address: number): AlternateSetting | undefined {
+    return this.#endpoints.get(address)?.of;
   }
 
   /** Whether the device has such a configuration. */
@@ -67,9 +74,11 @@ export class ActiveConfiguration {
   }
 
   #listEndpoints(): void {
+    const settings = this.#current?.settings ?? [];
+    this.#interfaces = settings.filter((one) => this.#settings.get(one.interface) === one.setting);
     this.#endpoints.clear();
-    for (const { endpoints } of this.interfaces) {
-      for (const endpoint of endpoints) this.#endpoints.set(endpoint.address, endpoint);
+    for (const of of this.#interfaces) {
+      for (const endpoint of of.endpoints) this.#endpoints.set(endpoint.address, { endpoint, of });
     }
   }
 }

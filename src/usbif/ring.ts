@@ -59,10 +59,13 @@ export class BackRing {
     return waiting > this.#count ? undefined : waiting;
   }
 
-  /** Takes the next request: a private copy of its words. Only as many as {@link BackRing.waiting} says. */
-  take(): Uint32Array {
+  /**
+   * Takes the next request: a private copy of its words. Only as many as {@link BackRing.waiting} says.
+   *
+   * @param copy where the words go; a new array unless given
+   */
+  take(copy: Uint32Array = new Uint32Array(this.#entryWords)): Uint32Array {
     const at = this.#slot(this.#requestConsumer);
-    const copy = new Uint32Array(this.#entryWords);
     for (let word = 0; word < copy.length; word++) copy[word] = this.#words[at + word]!;
     this.#requestConsumer = (this.#requestConsumer + 1) >>> 0;
     return copy;
