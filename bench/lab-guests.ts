@@ -7,6 +7,7 @@ const BUSIDS = ['4-1', '1-1', '3-2', '3-3', '3-4', '3-5.1', '3-6', '3-8'] as con
 
 const MEMORY_MAX_KB = 120 * 1024;
 const IDLE_S = 30;
+const SETTLED_S = 40;
 
 /** The backend's resident memory, in KB. */
 async function memoryOf(lab: Lab, pid: string): Promise<number> {
@@ -14,10 +15,15 @@ async function memoryOf(lab: Lab, pid: string): Promise<number> {
   return Number(stdout);
 }
 
-/** How often the backend's threads went to sleep while nobody asked for anything (proc(5): voluntary_ctxt_switches). */
+/**
+ * How often the backend's threads went to sleep while nobody asked for anything (proc(5): voluntary_ctxt_switches), once
+ * V8 has tidied its memory up: that takes it up to three looks, 8 s apart.
+ */
 async function wakeUps(lab: Lab, pid: string): Promise<number> {
   const sum = `cat /proc/${pid}/task/*/status | awk '/^voluntary/ { n += $2 } END { print n }'`;
-  const { stdout } = await lab.dom0(`before=$(${sum}); sleep ${IDLE_S}; echo $(($(${sum}) - before))`);
+  const { stdout } = await lab.dom0(
+    `sleep ${SETTLED_S}; before=$(${sum}); sleep ${IDLE_S}; echo $(($(${sum}) - before))`,
+  );
   return Number(stdout);
 }
 
