@@ -11,12 +11,14 @@ import {
   addController,
   attachDevice,
   attachVirtual,
+  describeFinding,
   detachDevice,
   doctor,
   findDevice,
   formatPlan,
   isMeantAsVirtual,
   isServed,
+  listControllers,
   observe,
   parseVirtualName,
   removeController,
@@ -218,6 +220,29 @@ describe('a virtual stick', () => {
     const shell = `ulimit -f ${BYTES / 2 / 1024}; exec "$0" --input-type=module -e "$1"`;
     const { stdout } = spawnSync('bash', ['-c', shell, process.execPath, program], { encoding: 'utf8' });
     assert.equal(stdout, 'EFBIG\n');
+  });
+
+  it('that the backend could not open again is found by the doctor, whose repair frees the port', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const { path } = await image();
+    const device = named(`stick:${path}`);
+    await attachVirtual(host, { domain: 'u1', device });
+    assert.deepEqual((await doctor(host, { settleMs: 0 })).findings, []);
+    // What the backend writes when the image is gone after it was restarted.
+    await host.xenstore.write('/local/domain/0/backend/vusb/1/0/port-state/1', '6');
+    const { findings, plans } = await doctor(host, { settleMs: 0 });
+    assert.deepEqual(
+      findings.map((finding) => describeFinding(finding)),
+      [
+        `Port 1 of controller 0 of domain 1 holds stick:${path}, but the pvusb backend does not have it open: its log says why.`,
+      ],
+    );
+    assert.equal(plans[0]?.title, 'free port 1 of controller 0 of u1 (domain 1)');
+    const { remaining } = await doctor(host, { settleMs: 0, fix: true });
+    assert.deepEqual(remaining, []);
+    const [controller] = await listControllers(host, { domain: 'u1' });
+    assert.ok(controller?.ports.every(({ virtual }) => virtual === undefined));
   });
 
   it('is never what a port itself names', async () => {

@@ -85,8 +85,10 @@ function lacksFrontend({ backendState, untrustedFrontend, ports }: Controller): 
 }
 
 function portFindings(inventory: Inventory, type: ServedType, place: Place): Finding[] {
-  const { busid, untrustedJunk } = place.port;
+  const { busid, virtual, untrustedJunk } = place.port;
   if (untrustedJunk !== undefined) return [{ finding: 'bad-port', place }];
+  if (virtual !== undefined && inventory.backend && portState(inventory, place) === 'not-opened')
+    return [{ finding: 'virtual-not-opened', place, virtual }];
   if (busid === undefined) return [];
   const places = placesOf(inventory, busid);
   const keeper = places.find((other) => typeOf(inventory, other)?.isOpen(inventory, other)) ?? places[0]!;

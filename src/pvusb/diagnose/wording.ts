@@ -20,6 +20,8 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
       return `${describePlace(named, finding.place)} holds ${finding.busid}, which has been pulled out.`;
     case 'port-without-binding':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, but the guest does not have it: ${finding.notTaken ?? servedTypeOf(finding.place.controller)?.notTaken}.`;
+    case 'virtual-not-opened':
+      return `${describePlace(named, finding.place)} holds ${escapeText(finding.virtual)}, but the pvusb backend does not have it open: its log says why.`;
     case 'other-device':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':

@@ -17,6 +17,8 @@ export type Finding =
       /** Why the guest does not have it, where that is not what is usual for the controller's type. */
       readonly notTaken?: string;
     }
+  /** The backend that runs does not have a port's virtual device open. */
+  | { readonly finding: 'virtual-not-opened'; readonly place: Place; readonly virtual: string }
   /** A port names one device, but another one is in that socket. */
   | { readonly finding: 'other-device'; readonly place: Place; readonly busid: Busid }
   /** A device is in this port and in another one, which keeps it: the port where a QEMU has it open, or else the first. */

@@ -26,6 +26,7 @@ function repairTitle(inventory: Inventory, finding: Finding): string {
     case 'missing-device':
     case 'bad-port':
     case 'claimed-twice':
+    case 'virtual-not-opened':
       return `free ${namePlace(inventory, finding.place)}`;
     case 'port-without-binding':
     case 'other-device':
@@ -71,6 +72,7 @@ function repairSteps(inventory: Inventory, finding: Finding): Step[] {
     case 'bad-port':
     case 'claimed-twice':
     case 'port-without-binding':
+    case 'virtual-not-opened':
     case 'other-device':
       return planDetachSteps(inventory, finding.place);
     case 'binding-without-port':

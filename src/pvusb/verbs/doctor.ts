@@ -25,6 +25,7 @@ const SLOW: ReadonlySet<Finding['finding']> = new Set([
   'unserved-controller',
   'half-removed',
   'port-without-binding',
+  'virtual-not-opened',
   'other-device',
   'not-emulated',
   'unnoticed-device',
