@@ -118,6 +118,7 @@ export class Waits {
   /** Waits for the next event, and tells it. False if there is none for now, or it is for the loop to tell. */
   #next(): boolean {
     const waits = this.#waits;
+    if (waits.length === 0) return false;
     if (this.#poll(this.#entries.address, waits.length + 1, NEXT_WITHIN_MS) <= 0) return false;
     let isTold = false;
     for (let at = 0; at < waits.length; at++) {
