@@ -1,4 +1,5 @@
 /** One virtual USB controller while its guest is connected: the engine of the backend. */
+import { loop } from '../async/index.js';
 import { BackRing, URB_RING, UsbifSpeed, UsbifStatus } from '../usbif/index.js';
 import { Allowance, RESETS } from './allowance.js';
 import type { LentDevice } from './boundary.js';
@@ -37,11 +38,10 @@ export class Controller implements PortOwner, RequestHandler {
   constructor(parts: ControllerParts) {
     this.#parts = parts;
     this.rules = parts.rules;
-    const { memory } = parts;
     this.#transfers = new Transfers({ ...parts, counters: this.counters, wake: () => this.wake() });
     this.#resets = new Allowance(parts.clock, RESETS);
-    this.#requests = this.#requestsOf(new BackRing(memory.urbRing, URB_RING), []);
-    this.#connections = new Connections(memory.connectionRing);
+    this.#requests = this.#requestsOf(new BackRing(parts.memory.urbRing, URB_RING), []);
+    this.#connections = new Connections(parts.memory.connectionRing);
   }
 
   #requestsOf(ring: BackRing, takenSlots: readonly number[]): Requests {
@@ -195,7 +195,7 @@ export class Controller implements PortOwner, RequestHandler {
   }
 
   later(): void {
-    setImmediate(() => this.#onEvent());
+    loop.soon(() => this.#onEvent());
   }
 
   begin(urb: Urb): void {

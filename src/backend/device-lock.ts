@@ -1,4 +1,5 @@
 /** Calls that lock a device: one at a time, and nothing else meanwhile. */
+import { loop } from '../async/index.js';
 import { Errno } from './errno.js';
 
 /** The lock of one device, as usbfs has it: whoever calls meanwhile would block the whole process. */
@@ -28,11 +29,9 @@ export class DeviceLock {
       done?.(errno);
       this.#onFree();
     };
-    Promise.resolve()
-      .then(work)
-      .then(
-        (errno) => end(errno ?? 0),
-        () => end(Errno.io),
-      );
+    void loop.through(Promise.resolve().then(work)).then(
+      (errno) => end(errno ?? 0),
+      () => end(Errno.io),
+    );
   }
 }

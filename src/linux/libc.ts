@@ -1,4 +1,5 @@
 /** The C library's calls that Node lacks. Loaded only by whoever serves guests. */
+import { loop } from '../async/index.js';
 import type { Block, LocalMemory } from '../backend/boundary.js';
 import { linuxError } from './errors.js';
 import { loadLibrary } from './library.js';
@@ -37,7 +38,7 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 
-/** For waiting: 2,047 descriptors. */
+/** For waiting: 2,048 descriptors. */
 const WAITS_BYTES = 16_384;
 
 /**
@@ -76,13 +77,14 @@ export async function loadLibc(): Promise<Libc> {
     close: (fd) => void close(fd),
     ioctl: (fd, request, argument) => result(ioctl(fd, request, argument)),
     ioctlLater: (fd, request, argument) =>
-      new Promise((resolve, reject) => {
-        waits.yield();
-        ioctl.async(fd, request, argument, (error: unknown, value: number) => {
-          if (error) reject(error);
-          else resolve(result(value));
-        });
-      }),
+      loop.through(
+        new Promise((resolve, reject) => {
+          ioctl.async(fd, request, argument, (error: unknown, value: number) => {
+            if (error) reject(error);
+            else resolve(result(value));
+          });
+        }),
+      ),
     read: (fd, address, bytes) => result(Number(read(fd, address, bytes))),
     write: (fd, address, bytes) => result(Number(write(fd, address, bytes))),
     allocate,

@@ -1,9 +1,10 @@
 /**
  * Waiting for descriptors. The event loop of this process waits for them, as for all else; but its way from an event to a
- * callback is long. So after each event one more is waited for here, briefly, in a single poll(2) that also wakes for
- * whatever the loop waits for: while requests go back and forth, each costs one call.
+ * callback is long. So after each event the next is waited for here, briefly, in a single poll(2): while requests go back
+ * and forth, each costs one call.
  */
 import { fstatSync } from 'node:fs';
+import { loop } from '../async/index.js';
 import type { Block } from '../backend/boundary.js';
 import { LinuxError } from './errors.js';
 import type { Library } from './library.js';
@@ -14,7 +15,7 @@ export interface Waited {
   readonly writable?: boolean;
 }
 
-/** How long it is waited for the next event, in ms: no timer of this process runs later than that because of it. */
+/** How long it is waited for the next event, in ms: that much later the loop hears of all else, timers too. */
 const NEXT_WITHIN_MS = 10;
 
 /** How many events are taken before the loop has its turn. */
@@ -37,20 +38,16 @@ interface Wait {
 export class Waits {
   readonly #library: Library;
   readonly #poll: (address: number, count: number, timeoutMs: number) => number;
-  /** The loop's own descriptor; undefined where it is not to be had: then only the loop waits. */
-  readonly #loop: number | undefined;
   readonly #entries: Block;
   readonly #view: DataView;
   // What is collected as garbage hears nothing any more.
   #waits: readonly Wait[] = [];
   #isTurnDue = false;
-  #mustReturn = false;
 
-  /** @param entries memory for as many descriptors as are waited for, 8 bytes each, and 8 more */
+  /** @param entries memory for as many descriptors as are waited for, 8 bytes each */
   constructor(library: Library, entries: Block) {
     this.#library = library;
     this.#poll = library.func('int poll(uintptr_t, unsigned long, int)');
-    this.#loop = loopDescriptor(library);
     this.#entries = entries;
     this.#view = new DataView(entries.bytes.buffer, entries.bytes.byteOffset, entries.bytes.byteLength);
   }
@@ -66,7 +63,7 @@ export class Waits {
     if (!fstatSync(fd).isCharacterDevice()) {
       throw new LinuxError('unsupported', 'only character devices are waited for');
     }
-    if ((this.#waits.length + 2) * ENTRY_BYTES > this.#entries.bytes.length) {
+    if ((this.#waits.length + 1) * ENTRY_BYTES > this.#entries.bytes.length) {
       throw new LinuxError('unsupported', `no more than ${this.#waits.length} descriptors are waited for`);
     }
     const { readable = false, writable = false } = waited;
@@ -94,23 +91,17 @@ export class Waits {
     this.#change([]);
   }
 
-  /** Something was begun that goes on in the event loop: it is given its turn as soon as possible. */
-  yield(): void {
-    this.#mustReturn = true;
-  }
-
   /** Once the loop has told all that it has seen, and what was promised has been kept. */
   #takeTurn(): void {
-    if (this.#isTurnDue || this.#loop === undefined) return;
+    if (this.#isTurnDue) return;
     this.#isTurnDue = true;
     setImmediate(() => this.#turn());
   }
 
   #turn(): void {
     this.#isTurnDue = false;
-    this.#mustReturn = false;
     for (let left = EVENTS_PER_TURN; left > 0; left--) {
-      if (!this.#next() || this.#mustReturn) return;
+      if (loop.isNeeded || !this.#next()) return;
     }
     this.#takeTurn();
   }
@@ -119,12 +110,12 @@ export class Waits {
   #next(): boolean {
     const waits = this.#waits;
     if (waits.length === 0) return false;
-    if (this.#poll(this.#entries.address, waits.length + 1, NEXT_WITHIN_MS) <= 0) return false;
+    if (this.#poll(this.#entries.address, waits.length, NEXT_WITHIN_MS) <= 0) return false;
     let isTold = false;
     for (let at = 0; at < waits.length; at++) {
       const { events, onEvent } = waits[at]!;
       // What is more than that, such as a device that is gone, the loop knows better.
-      if (this.#view.getInt16((at + 1) * ENTRY_BYTES + 6, true) !== events) continue;
+      if (this.#view.getInt16(at * ENTRY_BYTES + 6, true) !== events) continue;
       isTold = true;
       onEvent();
       // Others are waited for now: what the rest has is still there the next time.
@@ -135,19 +126,9 @@ export class Waits {
 
   #change(waits: readonly Wait[]): void {
     this.#waits = waits;
-    [{ fd: this.#loop ?? -1, events: POLLIN }, ...waits].forEach(({ fd, events }, at) => {
+    waits.forEach(({ fd, events }, at) => {
       this.#view.setInt32(at * ENTRY_BYTES, fd, true);
       this.#view.setInt16(at * ENTRY_BYTES + 4, events, true);
     });
-  }
-}
-
-/** What libuv's loop itself waits for is in one descriptor, which can be waited for like any other (uv_backend_fd). */
-function loopDescriptor({ func }: Library): number | undefined {
-  try {
-    const fd = func('int uv_backend_fd(void *)')(func('void *uv_default_loop()')());
-    return fd >= 0 ? fd : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** A device that exists only in this process: what usbfs would be for a real one. */
+import { loop } from '../../async/index.js';
 import { ActiveConfiguration, parseDescriptors, parseSetup, SETUP_BYTES } from '../../usb/index.js';
 import { TransferType } from '../../usbif/index.js';
 import type { DeviceListener, DeviceSpeed, LentDevice, Transfer } from '../boundary.js';
@@ -45,7 +46,7 @@ export class VirtualDevice implements LentDevice {
 
   start(listener: DeviceListener): void {
     this.#listener = listener;
-    if (this.#isGone) setImmediate(() => listener.gone());
+    if (this.#isGone) loop.soon(() => listener.gone());
   }
 
   submit(transfer: Transfer): number {
@@ -139,7 +140,7 @@ export class VirtualDevice implements LentDevice {
   #due(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    setImmediate(() => {
+    loop.soon(() => {
       this.#isDue = false;
       this.#work();
     });

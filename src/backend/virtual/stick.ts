@@ -1,4 +1,5 @@
 /** A virtual stick: mass storage by the bulk-only transport (Universal Serial Bus Mass Storage Class, revision 1.0). */
+import { loop } from '../../async/index.js';
 import type { Setup } from '../../usb/index.js';
 import { describe } from './describe.js';
 import type { Stall, VirtualFunction } from './function.js';
@@ -204,7 +205,7 @@ export class Stick implements VirtualFunction {
       last();
       this.#more();
     };
-    outcome.then(
+    loop.through(outcome).then(
       (value) => end(() => done?.(value)),
       () => end(() => this.#fail(SENSE.mediumError)),
     );
