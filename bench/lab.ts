@@ -79,10 +79,12 @@ async function serverPid(lab: Lab, title: string): Promise<string> {
 
 /** System calls of the process that serves, per URB of 512-byte reads: three URBs each. */
 async function callsPerUrb(lab: Lab, title: string, guest: GuestName, label: string): Promise<number> {
-  const reads = 300;
+  const reads = 1000;
   const pid = await serverPid(lab, title);
+  // Looking for the disk reads, too.
+  const disk = (await lab.guest(guest, `findfs LABEL=${label}`)).stdout.trim();
   await lab.dom0(`(strace -f -c -o /tmp/calls -p ${pid} > /dev/null 2>&1 &); sleep 2`);
-  await lab.guest(guest, `measure-disk $(findfs LABEL=${label}) 512 ${reads} read`, { withinSeconds: 900 });
+  await lab.guest(guest, `measure-disk ${disk} 512 ${reads} read`, { withinSeconds: 900 });
   const { stdout } = await lab.dom0('pkill -INT strace; sleep 1; tail -n 1 /tmp/calls');
   const calls = Number(/(\d+)\s+(?:\d+\s+)?total/.exec(stdout)?.[1]);
   return calls / (3 * reads);
