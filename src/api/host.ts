@@ -184,7 +184,8 @@ export const orphanBackend: z.ZodType<OrphanBackend> = named(
   z.object({ ...at, backend: z.string() } satisfies Fields<OrphanBackend>),
 );
 
-const ownBackend: z.ZodType<OwnBackend> = named(
+/** pvusb's own backend. */
+export const ownBackend: z.ZodType<OwnBackend> = named(
   'OwnBackend',
   "pvusb's own backend, and what it shows of ports: 2: the device is open; 4: the guest has configured it; 6: it cannot be opened.",
   z.object({
