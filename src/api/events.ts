@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { InventoryChange, WatchEvent } from '../pvusb/index.js';
 import { place, plan } from './changes.js';
-import { controller, device, domain, orphanBackend, savedDrivers } from './host.js';
+import { controller, device, domain, orphanBackend, ownBackend, savedDrivers } from './host.js';
 import type { StreamEvent } from './model.js';
 import { at, busid, count, named } from './parts.js';
 import { askRequest } from './rule-answers.js';
@@ -23,6 +23,7 @@ const inventoryChange: z.ZodType<InventoryChange> = named(
     z.object({ ...kind('drivers-saved'), busid, now: savedDrivers.optional() }),
     z.object({ ...kind('orphans'), now: z.array(orphanBackend) }),
     z.object({ ...kind('usbback'), now: z.boolean() }),
+    z.object({ ...kind('backend'), now: ownBackend.optional() }),
   ]),
 ) as z.ZodType<InventoryChange>;
 

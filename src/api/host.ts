@@ -8,16 +8,21 @@ import type {
   Domain,
   Inventory,
   OrphanBackend,
+  OwnBackend,
   Port,
   PortState,
   QemuAnswer,
   QuiescedGuest,
   SavedDrivers,
   SavedSettings,
+  UntrustedFrontend,
 } from '../pvusb/index.js';
 import { ERROR_KINDS, type PvusbErrorCode } from '../pvusb/model/errors.js';
-import type { UsbDevice } from '../sysfs/index.js';
+import type { UsbDevice, UsbInterface } from '../sysfs/index.js';
 import { at, busid, controllerType, count, driverName, interfaceId, named, virtualName } from './parts.js';
+
+/** A schema for each field, the optional ones too: zod leaves out of an answer what no schema names. */
+type Fields<T> = Readonly<Record<keyof T, z.ZodType>>;
 
 /** The code of an error. */
 export const errorCode = z.enum(Object.keys(ERROR_KINDS) as [PvusbErrorCode, ...PvusbErrorCode[]]);
@@ -44,14 +49,14 @@ export const deviceFields = {
       classes: z.string(),
       driver: driverName.optional(),
       unauthorized: z.literal(true).optional(),
-    }),
+    } satisfies Fields<UsbInterface>),
   ),
   sockets: count.optional(),
   peer: busid.optional(),
   connectType: z.string().optional(),
   descriptors: z.string().optional(),
   hash: z.string().optional(),
-};
+} satisfies Fields<UsbDevice>;
 
 /** A USB device. */
 export const device: z.ZodType<UsbDevice> = named(
@@ -68,7 +73,7 @@ export const domainFields = {
   uuid: z.string().optional(),
   alive: z.boolean(),
   deviceModel: z.object({ running: z.boolean(), qusb: z.boolean() }).optional(),
-};
+} satisfies Fields<Domain>;
 
 /** A domain. */
 export const domain: z.ZodType<Domain> = named('Domain', 'A Xen domain.', z.object(domainFields));
@@ -81,7 +86,7 @@ const port: z.ZodType<Port> = named(
     busid: busid.optional(),
     virtual: virtualName.optional(),
     untrustedJunk: z.string().optional(),
-  }),
+  } satisfies Fields<Port>),
 );
 
 /** The fields of a controller. */
@@ -101,10 +106,10 @@ export const controllerFields = {
     eventChannel: z.number().optional(),
     urbRingRef: z.number().optional(),
     connRingRef: z.number().optional(),
-  }),
+  } satisfies Fields<UntrustedFrontend>),
   ports: z.array(port),
   strayPorts: z.array(port),
-};
+} satisfies Fields<Controller>;
 
 /** A controller. */
 export const controller: z.ZodType<Controller> = named(
@@ -131,6 +136,7 @@ export const qemuAnswer: z.ZodType<QemuAnswer> = named(
     health: z.enum(['alive', 'dead', 'silent']),
     why: z.string().optional(),
     code: errorCode.optional(),
+    version: z.object({ major: count, minor: count }).optional(),
     controllers: z.array(count),
     devices: z.array(
       z.object({
@@ -141,7 +147,7 @@ export const qemuAnswer: z.ZodType<QemuAnswer> = named(
         open: z.boolean(),
       }),
     ),
-  }),
+  } satisfies Fields<QemuAnswer>),
 );
 
 /** A use of a device by the host itself. */
@@ -155,7 +161,7 @@ export const hostUse: z.ZodType<HostUse> = named(
     of: z.string().optional(),
     sentence: z.string(),
     grade: z.enum(['refuse', 'warn']),
-  }),
+  } satisfies Fields<HostUse>),
 );
 
 /** What is saved about a device's drivers. */
@@ -168,14 +174,25 @@ export const savedDrivers: z.ZodType<SavedDrivers> = named(
     origin: z.string().optional(),
     forced: z.string().optional(),
     drivers: z.array(z.object({ interface: interfaceId, driver: driverName.optional() })),
-  }),
+  } satisfies Fields<SavedDrivers>),
 );
 
 /** A backend directory without a record. */
 export const orphanBackend: z.ZodType<OrphanBackend> = named(
   'OrphanBackend',
   'A backend directory that no record of the toolstack refers to.',
-  z.object({ ...at, backend: z.string() }),
+  z.object({ ...at, backend: z.string() } satisfies Fields<OrphanBackend>),
+);
+
+/** pvusb's own backend. */
+export const ownBackend: z.ZodType<OwnBackend> = named(
+  'OwnBackend',
+  "pvusb's own backend, and what it shows of ports: 2: the device is open; 4: the guest has configured it; 6: it cannot be opened.",
+  z.object({
+    ports: z.array(
+      z.object({ ...at, port: count, state: count } satisfies Fields<OwnBackend['ports'][number]>),
+    ),
+  } satisfies Fields<OwnBackend>),
 );
 
 const savedController: z.ZodType<SavedController> = z.object({
@@ -185,14 +202,14 @@ const savedController: z.ZodType<SavedController> = z.object({
   ports: count.optional(),
   backendDomid: count.optional(),
   backendDomname: z.string().optional(),
-});
+} satisfies Fields<SavedController>);
 
 const savedDevice: z.ZodType<SavedDevice> = z.object({
   ctrl: z.int(),
   port: count,
   hostbus: count.optional(),
   hostaddr: count.optional(),
-});
+} satisfies Fields<SavedDevice>);
 
 const savedSettings: z.ZodType<SavedSettings> = named(
   'SavedSettings',
@@ -203,7 +220,7 @@ const savedSettings: z.ZodType<SavedSettings> = named(
     controllers: z.array(savedController),
     devices: z.array(savedDevice),
     problem: z.string().optional(),
-  }),
+  } satisfies Fields<SavedSettings>),
 );
 
 /** A quiesced guest. */
@@ -221,7 +238,7 @@ export const quiescedGuest: z.ZodType<QuiescedGuest> = named(
     devices: z.array(
       z.object({ busid, identity: z.string(), socket: z.string().optional(), devid: count, port: count }),
     ),
-  }),
+  } satisfies Fields<QuiescedGuest>),
 );
 /** A whole host. */
 export const inventory: z.ZodType<Inventory> = named(
@@ -230,6 +247,7 @@ export const inventory: z.ZodType<Inventory> = named(
   z.object({
     format: z.literal('pvusb-inventory-1'),
     usbback: z.boolean(),
+    backend: ownBackend.optional(),
     devices: z.array(device),
     domains: z.array(domain),
     controllers: z.array(controller),
@@ -240,5 +258,5 @@ export const inventory: z.ZodType<Inventory> = named(
     uses: z.array(hostUse).optional(),
     ruleFiles: z.array(z.object({ path: z.string(), text: z.string() })).optional(),
     quiesced: z.array(quiescedGuest).optional(),
-  }),
+  } satisfies Fields<Inventory>),
 );

@@ -7,6 +7,7 @@ export const DescriptorType = {
   string: 3,
   interface: 4,
   endpoint: 5,
+  deviceQualifier: 6,
   bos: 15,
   deviceCapability: 16,
   superSpeedCompanion: 0x30,
@@ -104,6 +105,14 @@ export function parseDescriptors(untrusted: Uint8Array): DeviceDescriptors | und
     bytes,
     configurations,
   };
+}
+
+/**
+ * The device qualifier (USB 2.0, 9.6.2) that goes with a high-speed device's descriptor, of a device that has no
+ * configurations at the other speed.
+ */
+export function deviceQualifier(device: Uint8Array): Uint8Array {
+  return Uint8Array.of(10, DescriptorType.deviceQualifier, ...device.subarray(2, 8), 0, 0);
 }
 
 /** Parses one configuration with all that belongs to it. */

@@ -133,6 +133,14 @@ describe('control requests', () => {
     stage.check();
   });
 
+  it('for the qualifier are answered by high-speed devices alone', async () => {
+    const ask = [0x80, 6, 0x600, 0] as const;
+    const { stage, device } = await plugged(new SourceSink());
+    const qualifier = [10, 6, 0, 2, 0, 0, 0, 64, 0, 0];
+    assert.deepEqual([...(await stage.guest.control(device, ask, 10))], qualifier);
+    assert.equal(await (await plugged(new Keyboard())).status(ask, 10), -32);
+  });
+
   it('of the vendor with the number of SET_ADDRESS are not SET_ADDRESS', async () => {
     const { calls, status, stage, device } = await plugged(DFU);
     assert.equal(await status([0xc0, 5, 77, 0], 3), 0);

@@ -4,7 +4,7 @@ import { rebootLab } from '../../lab/lab/start.js';
 import type { Ground } from './matrix/ground.js';
 import type { Services } from './services.js';
 
-/** Plugs and pulls, kill -9 of the daemon, a quiesced guest, reboots of the guest and of the host. */
+/** Plugs and pulls, `xl rename`, kill -9 of the daemon, a quiesced guest, reboots of the guest and of the host. */
 export async function playScenario(ground: Ground, services: Services): Promise<void> {
   try {
     await play(ground, services);
@@ -29,6 +29,8 @@ async function play(ground: Ground, services: Services): Promise<void> {
   await ground.uses();
   await lab.plug('stick');
   await ground.reads('stick');
+
+  await playRename(ground);
 
   await lab.rebootGuest(guest);
   await ground.reads('stick');
@@ -61,4 +63,30 @@ async function play(ground: Ground, services: Services): Promise<void> {
   const shown = await ground.pvusb('audit show');
   assert.match(shown, /assigns 4-1/);
   await ground.pvusb('audit verify');
+}
+
+/** A rule is for the guest that has the name now; one that is renamed keeps what it has until that is pulled out. */
+async function playRename(ground: Ground): Promise<void> {
+  const { lab, guest } = ground;
+  const ask = (words: string) => ground.pvusb(`--host unix:/run/pvusb/api.sock ${words}`);
+  await ground.xl(`rename ${guest} renamed`);
+  await ground.eventually('the daemon knows the new name', async () => {
+    assert.match(await ask('list'), /^Domain \d+, "renamed"/m);
+  });
+  assert.match(await ask('list renamed'), /port 1 +4-1 /);
+  assert.doesNotMatch(await ask('assignments'), / present /);
+
+  await lab.unplug('stick');
+  await ground.eventually('the port is free', async () => {
+    assert.doesNotMatch(await ask('list renamed'), / 4-1 /);
+  });
+  await lab.plug('stick');
+  await ground.eventually('the daemon sees the stick', async () => {
+    assert.match(await ask('assignments'), / pending +4-1 /);
+  });
+  await ground.drivers({ '4-1:1.0': 'usb-storage' });
+
+  await ground.xl(`rename renamed ${guest}`);
+  await ground.reads('stick');
+  await ground.uses('4-1');
 }

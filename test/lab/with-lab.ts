@@ -10,7 +10,7 @@ type SuiteOptions = LabOptions & { readonly name: string };
 
 /** Runs a test in a lab of its own. */
 export async function withLab(options: SuiteOptions, test: (lab: Lab) => Promise<void>): Promise<void> {
-  await endWithSuite(options.name);
+  using _ = await endWithSuite(options.name);
   await using lab = await startLab(options);
   await keepingLogs(lab, () => test(lab));
 }
@@ -76,12 +76,23 @@ export class CasesLab {
   }
 }
 
-/** Ends a lab with this name that a killed run has left over, and makes sure that the suite's lab ends with the suite. */
-async function endWithSuite(name: string): Promise<void> {
+/**
+ * Ends a lab with this name that a killed run has left over, and makes sure that the suite's lab ends with the suite,
+ * until this is disposed of: a suite may have another lab then, and what it does for this one would fail.
+ */
+async function endWithSuite(name: string): Promise<Disposable> {
   await stopLabs(name);
-  process.once('SIGINT', () => void exitAfter(stopLabs(name)));
+  const interrupted = (): void => void exitAfter(stopLabs(name));
   // A hanging suite is ended with this.
-  process.once('SIGTERM', () => void exitAfter(cutShort(name)));
+  const terminated = (): void => void exitAfter(cutShort(name));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', terminated);
+  return {
+    [Symbol.dispose]() {
+      process.off('SIGINT', interrupted);
+      process.off('SIGTERM', terminated);
+    },
+  };
 }
 
 async function exitAfter(body: Promise<void>): Promise<void> {

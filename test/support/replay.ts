@@ -31,6 +31,10 @@ export function replay(before: Inventory, change: InventoryChange): Inventory {
       return { ...before, orphanBackends: change.now };
     case 'usbback':
       return { ...before, usbback: change.now };
+    case 'backend': {
+      const { backend: _, ...rest } = before;
+      return { ...rest, ...(change.now ? { backend: change.now } : {}) };
+    }
     case 'attached':
     case 'detached':
       return before;

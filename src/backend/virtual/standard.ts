@@ -3,6 +3,7 @@ import {
   type ActiveConfiguration,
   DEVICE_BYTES,
   DescriptorType,
+  deviceQualifier,
   Feature,
   type Setup,
   StandardRequest,
@@ -38,7 +39,7 @@ export function standardRequest(
   }
 }
 
-function descriptor({ value }: Setup, { descriptors, strings }: VirtualFunction): Uint8Array | Stall {
+function descriptor({ value }: Setup, { speed, descriptors, strings }: VirtualFunction): Uint8Array | Stall {
   const index = value & 0xff;
   switch (value >> 8) {
     case DescriptorType.device:
@@ -51,6 +52,8 @@ function descriptor({ value }: Setup, { descriptors, strings }: VirtualFunction)
       const body = Buffer.from(text.slice(0, 126), 'utf16le');
       return Buffer.concat([Buffer.from([body.length + 2, DescriptorType.string]), body]);
     }
+    case DescriptorType.deviceQualifier:
+      return speed === 'high' ? deviceQualifier(descriptors) : 'stall';
     default:
       return 'stall';
   }

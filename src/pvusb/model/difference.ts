@@ -1,7 +1,7 @@
 /** What has changed between two looks at a host, as typed events. */
 import type { Busid } from '../../sysfs/busid.js';
 import type { UsbDevice } from '../../sysfs/device.js';
-import type { Controller, Domain, Inventory, OrphanBackend, SavedDrivers } from './inventory.js';
+import type { Controller, Domain, Inventory, OrphanBackend, OwnBackend, SavedDrivers } from './inventory.js';
 import type { ControllerId } from './layout.js';
 
 /** One change. `before` and `now` are whole, so that applying the changes to an inventory gives the next one. */
@@ -24,7 +24,9 @@ export type InventoryChange =
   /** What is saved about a device's drivers; nothing any more if `now` is absent. */
   | { readonly change: 'drivers-saved'; readonly busid: Busid; readonly now?: SavedDrivers }
   | { readonly change: 'orphans'; readonly now: readonly OrphanBackend[] }
-  | { readonly change: 'usbback'; readonly now: boolean };
+  | { readonly change: 'usbback'; readonly now: boolean }
+  /** What our own backend shows of ports; it does not serve any more if `now` is absent. */
+  | { readonly change: 'backend'; readonly now?: OwnBackend };
 
 /** A device and the port that it entered or left. */
 export interface PortChange extends ControllerId {
@@ -59,6 +61,9 @@ export function differences(before: Inventory, now: Inventory): InventoryChange[
     ...(isSame(before.orphanBackends, now.orphanBackends)
       ? []
       : [{ change: 'orphans', now: now.orphanBackends } as const]),
+    ...(isSame(before.backend, now.backend)
+      ? []
+      : [{ change: 'backend', ...(now.backend ? { now: now.backend } : {}) } as const]),
   ];
 }
 

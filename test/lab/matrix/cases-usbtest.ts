@@ -25,7 +25,7 @@ const REMOVE_GADGET = `
   umount /sys/kernel/config; modprobe -r usbtest usb_f_ss_lb libcomposite dummy_hcd`;
 
 /** Finds the device, and prints a line for each test. */
-const RUN = `
+export const RUN_USBTEST = `
   find_gadget() {
     for folder in /sys/bus/usb/devices/*; do
       [ "$(cat $folder/idVendor 2> /dev/null):$(cat $folder/idProduct 2> /dev/null)" = 0525:a4a0 ] && return
@@ -36,6 +36,9 @@ const RUN = `
   until ls $folder/*:*.0/driver > /dev/null 2>&1; do sleep 0.2; done
   node=$(printf /dev/bus/usb/%03d/%03d $(cat $folder/busnum) $(cat $folder/devnum))
   for test in ${TESTS.join(' ')}; do echo $test $(test-usb $node 0 $test ${PARAMETERS}); done`;
+
+/** What that prints when all pass. */
+export const ALL_PASS = TESTS.map((test) => `${test} ok\n`).join('');
 
 async function busidOfGadget(ground: Ground): Promise<string> {
   const devices = JSON.parse(await ground.pvusb('devices --json')) as {
@@ -54,11 +57,11 @@ export const usbtestCases: readonly Case[] = [
       const { guest, lab } = ground;
       await lab.dom0(ADD_GADGET);
       try {
-        const { stdout: host } = await lab.dom0(RUN);
+        const { stdout: host } = await lab.dom0(RUN_USBTEST);
         await ground.pvusb(`attach ${guest} ${await busidOfGadget(ground)}`);
-        const { stdout } = await lab.guest(guest, RUN, { withinSeconds: 900 });
+        const { stdout } = await lab.guest(guest, RUN_USBTEST, { withinSeconds: 900 });
         progress(`usbtest, in dom0:\n${host}in the guest:\n${stdout}`);
-        assert.equal(host, TESTS.map((test) => `${test} ok\n`).join(''), 'in dom0');
+        assert.equal(host, ALL_PASS, 'in dom0');
         assert.equal(stdout, host, 'in the guest');
         await ground.pvusb(`detach ${await busidOfGadget(ground)}`);
       } finally {

@@ -1,5 +1,6 @@
 /** Virtual devices, and a QEMU for a guest that was created without one. */
 import assert from 'node:assert/strict';
+import { ALL_PASS, RUN_USBTEST } from './cases-usbtest.js';
 import type { Case, Ground } from './ground.js';
 import type { Setup } from './setup.js';
 
@@ -56,6 +57,30 @@ export const virtualCases: readonly Case[] = [
       await ground.pvusb(`detach stick:${IMAGE}`);
       await ground.pvusb(`controller remove ${guest} 0`);
       await lab.dom0(`rm ${IMAGE}`);
+    },
+  },
+  {
+    sentence:
+      "a virtual keyboard is an input device, and a virtual source and sink passes the kernel's own tests",
+    only,
+    run: async (ground) => {
+      const { guest, lab } = ground;
+      await ground.pvusb(`attach ${guest} keyboard`);
+      await ground.eventually('the guest has a keyboard', async () => {
+        const { stdout } = await lab.guest(guest, 'cat /proc/bus/input/devices');
+        assert.match(stdout, /^N: Name="pvusb virtual keyboard"\n(.+\n)*H: Handlers=(?=.*kbd).*event\d/m);
+      });
+      await ground.pvusb(`attach ${guest} source-sink`);
+      const { stdout } = await lab.guest(guest, RUN_USBTEST, { withinSeconds: 900 });
+      assert.equal(stdout, ALL_PASS);
+      const listed = await ground.pvusb(`list ${guest}`);
+      assert.match(listed, /port 1 +keyboard\n/);
+      assert.match(listed, /port 1 +source-sink\n/);
+      for (const name of ['source-sink', 'keyboard']) await ground.pvusb(`detach ${name}`);
+      await ground.eventually('both are gone', async () => {
+        const { stdout: seen } = await lab.guest(guest, 'usb-list');
+        assert.doesNotMatch(seen, /0525:a4a0|1d6b:0104/);
+      });
     },
   },
   {
