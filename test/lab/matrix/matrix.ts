@@ -30,7 +30,7 @@ const CASES: readonly Case[] = [
  * recreated, and which process serves.
  */
 export const NOT_OURS =
-  /^\/(tool|vm|local\/domain\/\d+\/(memory|data))(\/|$)|^\/libxl\/(usbback|pvusb\/backend)$|^\/local\/domain\/0\/backend(\/[vq]usb)?$|\/device\/vusb\/\d+\/(urb-ring-ref|conn-ring-ref|event-channel)$/;
+  /^\/(tool|vm|local\/domain\/\d+\/(memory|data))(\/|$)|^\/libxl\/(usbback|pvusb\/backend)$|^\/local\/domain\/0\/(backend(\/[vq]usb)?|device-model)$|\/device\/vusb\/\d+\/(urb-ring-ref|conn-ring-ref|event-channel)$/;
 
 /** Registers the cases of a setup as tests. */
 export function playMatrix(setup: Setup): void {
