@@ -1,5 +1,5 @@
 /** Which kernel modules a system gets: those it needs, with everything they depend on. */
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { run } from '../base/process.js';
 
@@ -48,13 +48,21 @@ export const GUEST = [
 /** All modules of a kernel that are used. */
 export const ALL_MODULES = [...new Set([...DOM0, ...GUEST])];
 
+/** What newer kernels call a module; there it may also be built in. */
+const LATER_NAMES: Readonly<Record<string, string>> = { sha256_generic: 'sha256' };
+
 /** The files of modules and of everything they depend on, each after what it depends on. */
 export async function moduleFiles(
   root: string,
   release: string,
   names: readonly string[],
 ): Promise<string[]> {
-  const lines = await run('modprobe', ['-d', root, '-S', release, '--show-depends', '-a', ...names]);
+  const dependencies = await readFile(join(root, 'lib/modules', release, 'modules.dep'), 'utf8');
+  const known = names.map((name) => {
+    const later = LATER_NAMES[name];
+    return later === undefined || dependencies.includes(`/${name}.ko`) ? name : later;
+  });
+  const lines = await run('modprobe', ['-d', root, '-S', release, '--show-depends', '-a', ...known]);
   return [...new Set([...lines.matchAll(/^insmod (\S+)/gm)].map(([, file]) => file!))];
 }
 

@@ -31,7 +31,9 @@ export async function provideTools(): Promise<void> {
   if (process.getuid?.() !== 0) throw new LabError(`the lab needs: sudo apt-get ${install.join(' ')}`);
   progress(`installing ${missing.join(', ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await withPackageLists(() => run('apt-get', install, { env }));
+  // Another program, perhaps another lab's start, may be installing something.
+  const patient = ['-o', 'DPkg::Lock::Timeout=600'];
+  await withPackageLists(() => run('apt-get', [...patient, ...install], { env }));
 }
 
 function missingPackages(): string[] {

@@ -149,6 +149,31 @@ describe('removing from QEMU', () => {
     }
   });
 
+  it('keeps asking a QEMU that is silent for a while, and gives up in time if it stays so', async () => {
+    const clock = new ManualClock();
+    const { client, qemu } = await fakeClient({ clock });
+    const removal = removeDevice(client, 'd', { withinMs: 5000 });
+    await answerNext(qemu, 'device_del');
+    await clock.advance(100);
+    await qemu.takeOne();
+    await clock.advance(2000);
+    await clock.advance(200);
+    await answerNext(qemu, 'qom-list', listOf());
+    assert.equal(await removal, 'removed');
+
+    const fromMs = clock.nowMs();
+    const silent = assert.rejects(
+      removeDevice(client, 'd', { withinMs: 5000 }),
+      fails('timeout', 'device_del d'),
+    );
+    await answerNext(qemu, 'device_del');
+    while (client.pendingCount > 0 && clock.nowMs() - fromMs < 10_000) await clock.advance(100);
+    await silent;
+    assert.ok(clock.nowMs() - fromMs < 8000);
+    assert.equal(client.pendingCount, 0);
+    assert.equal(clock.sleepers, 0);
+  });
+
   it('gives up within its time when the guest does not let go', async () => {
     const clock = new ManualClock();
     const { client, qemu } = await fakeClient({ clock });

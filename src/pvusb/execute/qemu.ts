@@ -115,8 +115,9 @@ async function unemulate(host: Host, action: Unemulate, call: Performing): Promi
     if (isDead(error) || (action.mayStay && isStillThere(error))) return;
     if (!isStillThere(error)) throw error;
     // Only if QEMU says so is it the guest that takes its time.
-    const { controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
-    if (!controllers.includes(devid)) throw error;
+    const { health, controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
+    if (health !== 'alive') throw error;
+    if (!controllers.includes(devid)) return;
     const sentence = `The guest has not released ${nameController(call, action)} within ${withinMs / 1000} s.`;
     throw stillHeld(call, { domid, devid }, sentence, error);
   }

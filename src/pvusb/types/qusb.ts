@@ -101,8 +101,7 @@ const ENDS_SINCE = 10;
 
 /**
  * Why a QEMU must not be given a controller: since 10.0 xen-backend, which serves it, is a dynamic sysbus device, which
- * cannot be added once the machine runs: QEMU ends with an error (observed on Xen with 10.0.13; in 11.1.3 it is such a
- * device too).
+ * cannot be added once the machine runs: QEMU ends with an error (observed on Xen with 10.0.13 and 11.1.3).
  */
 function versionProblem(inventory: Inventory, { domid, devid }: ControllerId): PvusbError | undefined {
   const version = qemuOf(inventory, domid)?.version;

@@ -10,7 +10,6 @@ import {
   listDevices,
   removeController,
 } from '../../../src/pvusb/index.js';
-import { QmpError } from '../../../src/qmp/index.js';
 import { type QmpCommand, qemuWorld, type SimQemu } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
 import { assertSentence, failure, type Lab, openSimulated } from '../support/test-host.js';
@@ -30,15 +29,6 @@ function driversAt(lab: Lab, busid: string): (string | undefined)[] {
 async function found(lab: Lab): Promise<string[]> {
   const { findings } = await doctor(lab.host, { settleMs: 0 });
   return findings.map(({ finding }) => finding);
-}
-
-/** Makes the first command with this name end like this. */
-function strike(qemu: SimQemu, name: string, fate: 'hang' | 'act-but-hang' | 'act-but-drop' | 'die'): void {
-  qemu.intercept = ({ execute }: QmpCommand) => {
-    if (execute !== name) return 'pass';
-    delete qemu.intercept;
-    return fate;
-  };
 }
 
 async function stateOf(lab: Lab, busid: string): Promise<string | undefined> {
@@ -163,71 +153,10 @@ describe('a QEMU that dies', () => {
   test('in the middle of a command leaves nothing in xenstore, or says what', async () => {
     await using lab = await open();
     const before = await lab.snapshot();
-    strike(qemuOf(lab, h1), 'device_add', 'die');
+    qemuOf(lab, h1).intercept = ({ execute }: QmpCommand) => (execute === 'device_add' ? 'die' : 'pass');
     const error = await failure(() => lab.attach(h1, '4-1'));
     assert.equal(error.code, 'qemu-dead');
     assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
-  });
-});
-
-describe('a QEMU that does not answer', () => {
-  test('13: but has acted: it is asked, and the attach is done', async () => {
-    for (const fate of ['act-but-hang', 'act-but-drop'] as const) {
-      await using lab = await open();
-      lab.beHasty();
-      await addController(lab.host, { domain: h1 });
-      strike(qemuOf(lab, h1), 'device_add', fate);
-      assert.equal(await lab.attach(h1, '4-1'), `${h1}/0/1`);
-      await lab.assertSound();
-    }
-  });
-
-  test('13: and has not acted: the attach fails, and the host is as it was', async () => {
-    await using lab = await open();
-    lab.beHasty();
-    await addController(lab.host, { domain: h1 });
-    const before = await lab.snapshot();
-    strike(qemuOf(lab, h1), 'device_add', 'hang');
-    assert.equal((await failure(() => lab.attach(h1, '4-1'))).code, 'qemu-timeout');
-    assert.deepEqual(compareWorlds(before, await lab.snapshot()), []);
-  });
-
-  test('at all: an attach to an emulated controller is refused, one to qusb is judged by the drivers', async () => {
-    await using lab = await open();
-    lab.beHasty();
-    await addController(lab.host, { domain: h1 });
-    const other = qemuOf(lab, h1).connectQmp();
-    other.start({ bytes: () => undefined, closed: () => undefined });
-    await lab.refuses([
-      { code: 'qemu-busy', says: ['h1 (domain 4)', 'QEMU'], act: () => lab.attach(h1, '4-1') },
-    ]);
-    other.close();
-    const busy = async (): Promise<never> => {
-      throw new QmpError('busy', 'connect', 'another program uses it');
-    };
-    const host = { ...lab.host, qemu: busy };
-    assert.equal((await attachDevice(host, { domain: u2, device: '4-1' })).result.state, 'in-use');
-    await detachDevice(host, { device: '4-1' });
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
-    await lab.assertSound();
-  });
-
-  test('a guest that does not let go of a controller is waited for, or not', async () => {
-    await using lab = await open();
-    lab.beHasty();
-    await lab.attach(h1, '4-1');
-    qemuOf(lab, h1).guestEjects = false;
-    const error = await failure(() => removeController(lab.host, { domain: h1, devid: 0 }));
-    assert.equal(error.code, 'state-timeout');
-    assertSentence(error.message, ['controller 0 of h1 (domain 4)']);
-    assert.match(error.leftOver.join(), /Controller 0 of h1 \(domain 4\) is being removed/);
-    assert.match(error.remedy, /destroy/);
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
-    await removeController(lab.host, { domain: h1, devid: 0, destroy: true });
-    assert.equal(await lab.read('/libxl/4/device/vusb'), undefined);
-    // QEMU still has it: its number is not given to another one.
-    assert.equal((await addController(lab.host, { domain: h1 })).result.devid, 1);
-    assert.deepEqual(await found(lab), ['unrecorded-controller']);
   });
 });
 

@@ -78,7 +78,7 @@ export const SETUPS = {
 
 /**
  * Whose QEMU ends as soon as it is given a controller of type qusb ("Device 'xen-backend' does not support hotplugging":
- * observed with 10.0; 11.1 has the same kind of device, which was not tried).
+ * observed with 10.0 and 11.1).
  */
 const WITHOUT_QUSB: ReadonlySet<Suite> = new Set(['trixie', 'sid']);
 
