@@ -1,5 +1,4 @@
 /** Starts and ends QEMUs: processes that outlive this one, each in a unit of its own where there is systemd. */
-import { execFile, spawn } from 'node:child_process';
 import { access, constants, mkdir, open, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../async/index.js';
@@ -44,7 +43,8 @@ const PAUSE_MS = 50;
 /** Names that become names of files as they are. */
 const PLAIN_NAME = /^[\w+-][\w.+-]{0,100}$/;
 
-const run = promisify(execFile);
+/** Loaded when it is needed: it takes longer to load than all that `usb-list` has. */
+const processes = () => import('node:child_process');
 
 /** What starts and ends QEMUs. A process is told by its pid and when it began, `1234 5678`. */
 export interface QemuRunner {
@@ -109,6 +109,7 @@ async function startPlain(command: readonly string[], log: string): Promise<numb
   const environment = Object.entries(QEMU_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
   const file = await open(log, 'a', 0o644);
   try {
+    const { spawn } = await processes();
     const child = spawn('env', [...environment, ...command], {
       detached: true,
       stdio: ['ignore', file.fd, file.fd],
@@ -128,6 +129,7 @@ async function startPlain(command: readonly string[], log: string): Promise<numb
 async function startUnit(domid: number, command: readonly string[], log: string): Promise<number> {
   const unit = `pvusb-qemu-${domid}.service`;
   const environment = Object.entries(QEMU_ENVIRONMENT).map(([name, value]) => `--setenv=${name}=${value}`);
+  const run = promisify((await processes()).execFile);
   await run('systemd-run', [
     ...['--quiet', '--collect', `--unit=${unit}`, '--service-type=exec'],
     `--description=QEMU of Xen domain ${domid}, for its USB devices`,

@@ -1,5 +1,4 @@
 /** The kernel's events as `udevadm monitor` prints them, for machines without the package's native library. */
-import { spawn } from 'node:child_process';
 import { Gathered } from './gathered.js';
 import type { Plugs } from './plugs.js';
 
@@ -10,6 +9,8 @@ const BEGIN = 'monitor will print';
 
 /** Starts it; undefined where there is no such program, or it ends at once. */
 export async function openUdevadm(): Promise<Plugs | undefined> {
+  // Loaded when it is needed: few machines need it, and it takes a while.
+  const { spawn } = await import('node:child_process');
   const child = spawn('udevadm', ARGUMENTS, { stdio: ['ignore', 'pipe', 'ignore'] });
   const gathered = new Gathered();
   gathered.end = () => child.kill();
