@@ -54,7 +54,9 @@ async function unpacked(): Promise<Program> {
     fonts,
     `<?xml version="1.0"?><fontconfig>${lines.join('')}<cachedir>${join(root, 'fontcache')}</cachedir></fontconfig>`,
   );
-  const libraries = (await libraryFolders(root)).join(':');
+  const folders = await libraryFolders(root);
+  // libpulse looks for a part of itself in a folder of its own, by an absolute path.
+  const libraries = folders.flatMap((folder) => [folder, join(folder, 'pulseaudio')]).join(':');
   return {
     path: join(root, 'usr/lib/chromium/chromium'),
     environment: { LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: fonts },
