@@ -5,7 +5,7 @@ import { formatUsbList } from '../../../src/cli/xl/list.js';
 import { addController, detachDevice, doctor, listInventory } from '../../../src/pvusb/index.js';
 import type { World } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
-import { controllerOf, type Lab, labWith, openSimulated } from '../support/test-host.js';
+import { controllerOf, labWith, openSimulated } from '../support/test-host.js';
 
 const BACKEND = '/local/domain/0/backend/vusb/1/0';
 
@@ -30,15 +30,6 @@ function drivenWorld(): World {
 const simpleWorld = () => labWith(controllerOf({ domid: 1, devid: 0 }));
 
 /** What the doctor finds at this moment. */
-async function found(lab: Lab): Promise<string[]> {
-  const { findings } = await doctor(lab.host, { settleMs: 0 });
-  return findings.map(({ finding }) => finding);
-}
-
-function driversAt(lab: Lab, busid: string): (string | undefined)[] {
-  return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
-}
-
 describe('other kinds of controllers', () => {
   test('a device in an emulated controller is listed there', async () => {
     await using lab = await openSimulated({ world: emulatedWorld() });
@@ -66,7 +57,7 @@ describe('other kinds of controllers', () => {
     assert.equal(await lab.attach(2, '3-7'), '2/0/1');
     await lab.write(`${foreign}/1`, '3-7');
     await lab.write(`${foreign}/2`, '4-1');
-    assert.deepEqual(await found(lab), []);
+    assert.deepEqual(await lab.found(), []);
     assert.equal(await lab.attach(2, '4-1'), '2/0/2');
     await lab.refuses(
       [1, 2].map((port) => ({
@@ -79,7 +70,7 @@ describe('other kinds of controllers', () => {
     assert.equal(result.domid, 2);
     assert.equal(await lab.read(`${foreign}/1`), '3-7');
     assert.equal(await lab.read('/local/domain/0/backend/vusb/2/0/port/1'), '');
-    assert.deepEqual(await found(lab), []);
+    assert.deepEqual(await lab.found(), []);
     // The invariants are of a host without driver domains.
     for (const port of [1, 2]) await lab.write(`${foreign}/${port}`, '');
     await lab.assertSound();
@@ -142,10 +133,10 @@ describe('what others have written', () => {
     await using lab = await openSimulated();
     assert.equal(await lab.add(1), 0);
     await lab.rm('/libxl/1/device/vusb/0');
-    assert.deepEqual(await found(lab), ['orphan-backend']);
+    assert.deepEqual(await lab.found(), ['orphan-backend']);
     assert.equal(await lab.attach(1, '3-7'), '1/1/1');
     assert.equal((await addController(lab.host, { domain: 1 })).result.devid, 2);
-    assert.deepEqual(await found(lab), ['orphan-backend']);
+    assert.deepEqual(await lab.found(), ['orphan-backend']);
   });
 });
 
@@ -155,7 +146,7 @@ describe('devices that are not as they were', () => {
     await lab.attach(1, '3-7');
     await lab.write(`${BACKEND}/port/1`, '');
     await lab.refuses([{ code: 'half-attached', says: ['3-7'], act: () => lab.attach(1, '3-7') }]);
-    assert.deepEqual(driversAt(lab, '3-7'), ['usbback', 'usbback']);
+    assert.deepEqual(lab.driversAt('3-7'), ['usbback', 'usbback']);
   });
 
   test('an interface that a program holds is lent and given back without a record', async () => {
@@ -166,13 +157,13 @@ describe('devices that are not as they were', () => {
     assert.doesNotMatch(await lab.dump(), /3-8@1_0/);
     await detachDevice(lab.host, { device: '3-8' });
     assert.equal(lab.driver('3-8:1.0'), undefined);
-    assert.deepEqual(await found(lab), []);
+    assert.deepEqual(await lab.found(), []);
     await lab.assertSound();
   });
 
   test('one that changed its configuration goes to the drivers that the kernel finds', async () => {
     await using lab = await openSimulated({ world: simpleWorld() });
-    const natural = driversAt(lab, '3-7');
+    const natural = lab.driversAt('3-7');
     await lab.attach(1, '3-7');
     assert.equal(
       await lab.read('/libxl/usbback/3-7/3-7@1_0/driver_path'),
@@ -184,9 +175,9 @@ describe('devices that are not as they were', () => {
     await lab.sim.plug({ ...spec, configuration: 2, interfaces });
     assert.equal(lab.driver('3-7:2.0'), 'usbback');
     await detachDevice(lab.host, { device: '3-7' });
-    assert.deepEqual(driversAt(lab, '3-7'), natural);
+    assert.deepEqual(lab.driversAt('3-7'), natural);
     assert.equal(await lab.read(`${BACKEND}/port/1`), '');
     assert.equal(await lab.read('/libxl/usbback/3-7'), undefined);
-    assert.deepEqual(await found(lab), []);
+    assert.deepEqual(await lab.found(), []);
   });
 });

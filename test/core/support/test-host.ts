@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../../src/async/index.js';
 import {
   addController,
   attachDevice,
+  doctor,
   type Host,
   isPvusbError,
   type PvusbError,
@@ -137,6 +138,17 @@ export class Lab implements AsyncDisposable {
   /** The driver of an interface. */
   driver(intf: string): string | undefined {
     return this.sim.usb.driverOf(intf);
+  }
+
+  /** The drivers of a device's interfaces. */
+  driversAt(busid: string): (string | undefined)[] {
+    return this.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
+  }
+
+  /** What the doctor finds. */
+  async found(): Promise<string[]> {
+    const { findings } = await doctor(this.host, { settleMs: 0 });
+    return findings.map(({ finding }) => finding);
   }
 
   /** A separate connection, closed by the caller. */

@@ -12,11 +12,6 @@ const EMULATED_PORT = '/libxl/4/device/vusb/0/port/1';
 const open = (): Promise<Lab> => openSimulated({ world: qemuWorld({ usbback: false }) });
 const qemuOf = (lab: Lab, domid: number): SimQemu => lab.sim.qemus.get(domid)!;
 
-async function found(lab: Lab): Promise<string[]> {
-  const { findings } = await doctor(lab.host, { settleMs: 0 });
-  return findings.map(({ finding }) => finding);
-}
-
 async function stateOf(lab: Lab, busid: string): Promise<string | undefined> {
   const devices = await listDevices(lab.host);
   return devices.find((device) => device.busid === busid)?.state;
@@ -51,7 +46,7 @@ describe('a device that had no driver', () => {
     await lab.write(QUSB_PORT, '3-8');
     await lab.sim.idle();
     assert.equal(await stateOf(lab, '3-8'), 'not-opened');
-    assert.deepEqual(await found(lab), ['port-without-binding']);
+    assert.deepEqual(await lab.found(), ['port-without-binding']);
   });
 });
 
@@ -62,7 +57,7 @@ describe('a device that QEMU has open', () => {
     qemuOf(lab, u2).refuseOpen('4-1');
     await lab.write(QUSB_PORT, '4-1');
     await lab.sim.idle();
-    assert.deepEqual(await found(lab), ['claimed-twice']);
+    assert.deepEqual(await lab.found(), ['claimed-twice']);
     await doctor(lab.host, { fix: true, settleMs: 0 });
     assert.equal(await lab.read(QUSB_PORT), '');
     assert.equal(await stateOf(lab, '4-1'), 'in-use');
@@ -79,7 +74,7 @@ describe('a device that QEMU has open', () => {
     await lab.sim.unplug('4-1');
     await lab.sim.plug(again);
     await lab.sim.idle();
-    assert.deepEqual(await found(lab), ['unnoticed-device']);
+    assert.deepEqual(await lab.found(), ['unnoticed-device']);
     await doctor(lab.host, {
       fix: true,
       settleMs: 0,
@@ -101,7 +96,7 @@ describe('another device in the socket of one that xl has detached', () => {
     lab.beHasty();
     await withStaleRecord(lab);
     await lab.write(EMULATED_PORT, '4-1');
-    assert.deepEqual(await found(lab), ['other-device']);
+    assert.deepEqual(await lab.found(), ['other-device']);
     let waitedMs = 0;
     const { findings } = await doctor(lab.host, {
       fix: true,

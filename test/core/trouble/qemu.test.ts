@@ -22,15 +22,6 @@ const open = (): Promise<Lab> => openSimulated({ world: qemuWorld({ usbback: fal
 const qemuOf = (lab: Lab, domid: number): SimQemu => lab.sim.qemus.get(domid)!;
 const fix = { fix: true, settleMs: 0 };
 
-function driversAt(lab: Lab, busid: string): (string | undefined)[] {
-  return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
-}
-
-async function found(lab: Lab): Promise<string[]> {
-  const { findings } = await doctor(lab.host, { settleMs: 0 });
-  return findings.map(({ finding }) => finding);
-}
-
 async function stateOf(lab: Lab, busid: string): Promise<string | undefined> {
   const devices = await listDevices(lab.host);
   return devices.find((device) => device.busid === busid)?.state;
@@ -62,7 +53,7 @@ describe('a QEMU that cannot open a device', () => {
     await lab.write(PORT, '4-1');
     await lab.sim.idle();
     assert.equal(await stateOf(lab, '4-1'), 'not-opened');
-    assert.deepEqual(await found(lab), ['port-without-binding']);
+    assert.deepEqual(await lab.found(), ['port-without-binding']);
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
     assert.equal(await lab.read(PORT), '');
     await lab.assertSound();
@@ -72,10 +63,10 @@ describe('a QEMU that cannot open a device', () => {
 describe('a QEMU that dies', () => {
   test('19: the doctor gives its devices back to the drivers they had', async () => {
     await using lab = await open();
-    const natural = ['4-1', '3-6', '3-7'].map((busid) => driversAt(lab, busid));
+    const natural = ['4-1', '3-6', '3-7'].map((busid) => lab.driversAt(busid));
     for (const busid of ['4-1', '3-6', '3-7']) await lab.attach(u2, busid);
     await qemuOf(lab, u2).kill();
-    assert.deepEqual(driversAt(lab, '3-6'), [undefined, undefined]);
+    assert.deepEqual(lab.driversAt('3-6'), [undefined, undefined]);
     assert.equal(await stateOf(lab, '3-6'), 'not-opened');
     assert.equal((await controllerInfo(lab.host, { domain: u2, devid: 0 })).qemu?.health, 'dead');
     const { findings, remaining, failures } = await doctor(lab.host, fix);
@@ -85,7 +76,7 @@ describe('a QEMU that dies', () => {
     );
     assert.deepEqual([remaining, failures], [[], []]);
     assert.deepEqual(
-      ['4-1', '3-6', '3-7'].map((busid) => driversAt(lab, busid)),
+      ['4-1', '3-6', '3-7'].map((busid) => lab.driversAt(busid)),
       natural,
     );
     await lab.assertSound();
@@ -108,8 +99,8 @@ describe('a QEMU that dies', () => {
     await qemuOf(lab, u2).kill();
     await detachDevice(lab.host, { device: '4-1' });
     await removeController(lab.host, { domain: u2, devid: 0 });
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
-    assert.deepEqual(driversAt(lab, '3-6'), ['snd-usb-audio', 'snd-usb-audio']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('3-6'), ['snd-usb-audio', 'snd-usb-audio']);
     assert.equal(await lab.read('/libxl/2/device/vusb'), undefined);
     await lab.assertSound();
   });
@@ -119,10 +110,10 @@ describe('a QEMU that dies', () => {
     await lab.attach(u2, '3-6');
     await qemuOf(lab, u2).kill();
     await lab.sim.killDomain(u2);
-    assert.deepEqual(driversAt(lab, '3-6'), [undefined, undefined]);
-    assert.deepEqual(await found(lab), ['stale-saved-driver']);
+    assert.deepEqual(lab.driversAt('3-6'), [undefined, undefined]);
+    assert.deepEqual(await lab.found(), ['stale-saved-driver']);
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
-    assert.deepEqual(driversAt(lab, '3-6'), ['snd-usb-audio', 'snd-usb-audio']);
+    assert.deepEqual(lab.driversAt('3-6'), ['snd-usb-audio', 'snd-usb-audio']);
   });
 
   test('19: with its guest: the kernel finds drivers for what xl had attached', async () => {
@@ -131,10 +122,10 @@ describe('a QEMU that dies', () => {
     await lab.sim.idle();
     await qemuOf(lab, u2).kill();
     await lab.sim.killDomain(u2);
-    assert.deepEqual(driversAt(lab, '4-1'), [undefined]);
+    assert.deepEqual(lab.driversAt('4-1'), [undefined]);
     const { findings, idle, revived } = await doctor(lab.host, fix);
     assert.deepEqual([findings, idle, revived], [[], ['3-8', '4-1'], ['4-1']]);
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
   });
 
   test('19: with its guest: a watch has the kernel find drivers for what it had, and for nothing else', async () => {
@@ -147,7 +138,7 @@ describe('a QEMU that dies', () => {
     await qemuOf(lab, u2).kill();
     await lab.sim.killDomain(u2);
     assert.match((await watch.until('mended')).what, /^4-1 /);
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
   });
 
   test('in the middle of a command leaves nothing in xenstore, or says what', async () => {
@@ -172,9 +163,9 @@ describe('what is in a socket now', () => {
     // QEMU takes whatever is plugged in there.
     assert.deepEqual(qemuOf(lab, u2).held, ['4-1']);
     assert.equal(await stateOf(lab, '4-1'), 'other-device');
-    assert.deepEqual(await found(lab), ['other-device']);
+    assert.deepEqual(await lab.found(), ['other-device']);
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
     await lab.assertSound();
   });
 
@@ -186,7 +177,7 @@ describe('what is in a socket now', () => {
     await lab.sim.plug(again);
     await lab.sim.idle();
     assert.equal(await stateOf(lab, '4-1'), 'waiting');
-    assert.deepEqual(await found(lab), ['unnoticed-device']);
+    assert.deepEqual(await lab.found(), ['unnoticed-device']);
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
     assert.equal(await stateOf(lab, '4-1'), 'in-use');
     await lab.assertSound();
@@ -206,9 +197,9 @@ describe('what nobody gave to a QEMU', () => {
         act: () => lab.attach(h1, '4-1', { devid: 0, port: 2 }),
       },
     ]);
-    assert.deepEqual(await found(lab), ['unrecorded-device']);
+    assert.deepEqual(await lab.found(), ['unrecorded-device']);
     assert.deepEqual((await doctor(lab.host, fix)).remaining, []);
-    assert.deepEqual(driversAt(lab, '3-2'), ['usbhid']);
+    assert.deepEqual(lab.driversAt('3-2'), ['usbhid']);
     await lab.assertSound();
   });
 
@@ -218,9 +209,9 @@ describe('what nobody gave to a QEMU', () => {
     const { result } = await attachDevice(lab.host, { domain: 7, device: '4-1' }, { watchMs: 0 });
     assert.equal(result.state, 'waiting');
     assert.deepEqual(qemuOf(lab, 7).held, ['4-1']);
-    assert.deepEqual(await found(lab), ['no-frontend']);
+    assert.deepEqual(await lab.found(), ['no-frontend']);
     await removeController(lab.host, { domain: 7, devid: 0 });
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
     await lab.assertSound();
   });
 });

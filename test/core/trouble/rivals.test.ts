@@ -72,10 +72,6 @@ async function asOther<T>(lab: Lab, run: (host: Host) => Promise<T>): Promise<T>
   }
 }
 
-function driversAt(lab: Lab, busid: string): (string | undefined)[] {
-  return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
-}
-
 function record(lab: Lab, intf: string): Promise<string | undefined> {
   const [busid = ''] = intf.split(':');
   return lab.read(`/libxl/usbback/${busid}/${intf.replace(':', '@').replace('.', '_')}/driver_path`);
@@ -94,7 +90,7 @@ describe('a device that another has taken meanwhile', () => {
     await removeController(host, { domain: 1, devid: 0 });
     assert.equal(await lab.read('/libxl/1/device/vusb/0'), undefined);
     assert.equal(await lab.read(portOf(2, 1)), '4-1');
-    assert.deepEqual(driversAt(lab, '4-1'), ['usbback', 'usbback']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usbback', 'usbback']);
     assert.equal(await record(lab, '4-1:1.0'), '/sys/bus/usb/drivers/usbhid');
     assert.equal(await record(lab, '4-1:1.1'), '/sys/bus/usb/drivers/usb-storage');
     await lab.assertSound();
@@ -116,12 +112,12 @@ describe('a device that another has taken meanwhile', () => {
       assert.equal(place, '2/0/1');
       assert.equal(await lab.read(portOf(1, 1)), '');
       assert.equal(await lab.read(portOf(2, 1)), '4-1');
-      assert.deepEqual(driversAt(lab, '4-1'), ['usbback', 'usbback']);
+      assert.deepEqual(lab.driversAt('4-1'), ['usbback', 'usbback']);
       assert.equal(await record(lab, '4-1:1.0'), '/sys/bus/usb/drivers/usbhid');
       assert.equal(await record(lab, '4-1:1.1'), '/sys/bus/usb/drivers/usb-storage');
       await lab.assertSound();
       await detachDevice(lab.host, { device: '4-1' });
-      assert.deepEqual(driversAt(lab, '4-1'), ['usbhid', 'usb-storage']);
+      assert.deepEqual(lab.driversAt('4-1'), ['usbhid', 'usb-storage']);
       await lab.assertSound();
     });
   }
@@ -138,7 +134,7 @@ describe('a port that xl overwrites', () => {
     assert.deepEqual([result.devid, result.port], [0, 2]);
     assert.equal(await lab.read(portOf(1, 1)), '3-8');
     assert.equal(await lab.read(portOf(1, 2)), '4-1');
-    assert.deepEqual([...driversAt(lab, '4-1'), ...driversAt(lab, '3-8')], ['usbback', 'usbback', 'usbback']);
+    assert.deepEqual([...lab.driversAt('4-1'), ...lab.driversAt('3-8')], ['usbback', 'usbback', 'usbback']);
     await lab.assertSound();
   });
 
@@ -147,7 +143,7 @@ describe('a port that xl overwrites', () => {
     const host = overwrite(lab, 'after bind 4-1:1.1 usbback');
     const error = await failure(() => attachDevice(host, { domain: 1, device: '4-1', devid: 0, port: 1 }));
     assert.equal(error.code, 'port-in-use');
-    assert.deepEqual(driversAt(lab, '4-1'), ['usbhid', 'usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usbhid', 'usb-storage']);
     assert.equal(await lab.read('/libxl/usbback/4-1'), undefined);
     await lab.assertSound();
   });
@@ -221,10 +217,10 @@ describe('a socket with another device in it', () => {
     };
     await lab.sim.plug(keyboard);
     await new Rival(lab.sim).attach({ domid: 1, devid: 0 }, 1, '4-1');
-    assert.deepEqual(driversAt(lab, '4-1'), ['usbback']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usbback']);
     assert.deepEqual((await doctor(lab.host, { settleMs: 0 })).findings, []);
     await detachDevice(lab.host, { device: '4-1' });
-    assert.deepEqual(driversAt(lab, '4-1'), ['usbhid']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usbhid']);
     assert.equal(await lab.read('/libxl/usbback/4-1'), undefined);
     assert.deepEqual(checkInvariants({ dump: await lab.dump(), usb: lab.sim.usb }), []);
   });

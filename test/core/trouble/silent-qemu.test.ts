@@ -1,13 +1,7 @@
 /** What happens with a QEMU that does not answer, or not in time. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  addController,
-  attachDevice,
-  detachDevice,
-  doctor,
-  removeController,
-} from '../../../src/pvusb/index.js';
+import { addController, attachDevice, detachDevice, removeController } from '../../../src/pvusb/index.js';
 import { QmpError } from '../../../src/qmp/index.js';
 import { type QmpCommand, qemuWorld, type SimQemu } from '../../../src/sim/index.js';
 import { compareWorlds } from '../support/invariants.js';
@@ -17,15 +11,6 @@ const [u2, h1] = [2, 4];
 
 const open = (): Promise<Lab> => openSimulated({ world: qemuWorld({ usbback: false }) });
 const qemuOf = (lab: Lab, domid: number): SimQemu => lab.sim.qemus.get(domid)!;
-
-function driversAt(lab: Lab, busid: string): (string | undefined)[] {
-  return lab.sim.usb.device(busid)!.interfaces.map(({ driver }) => driver);
-}
-
-async function found(lab: Lab): Promise<string[]> {
-  const { findings } = await doctor(lab.host, { settleMs: 0 });
-  return findings.map(({ finding }) => finding);
-}
 
 /** Makes the first command with this name end like this. */
 function strike(qemu: SimQemu, name: string, fate: 'hang' | 'act-but-hang' | 'act-but-drop'): void {
@@ -74,7 +59,7 @@ describe('a QEMU that does not answer', () => {
     const host = { ...lab.host, qemu: busy };
     assert.equal((await attachDevice(host, { domain: u2, device: '4-1' })).result.state, 'in-use');
     await detachDevice(host, { device: '4-1' });
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
     await lab.assertSound();
   });
 
@@ -104,11 +89,11 @@ describe('a QEMU that does not answer', () => {
     assertSentence(error.message, ['controller 0 of h1 (domain 4)']);
     assert.match(error.leftOver.join(), /Controller 0 of h1 \(domain 4\) is being removed/);
     assert.match(error.remedy, /destroy/);
-    assert.deepEqual(driversAt(lab, '4-1'), ['usb-storage']);
+    assert.deepEqual(lab.driversAt('4-1'), ['usb-storage']);
     await removeController(lab.host, { domain: h1, devid: 0, destroy: true });
     assert.equal(await lab.read('/libxl/4/device/vusb'), undefined);
     // QEMU still has it: its number is not given to another one.
     assert.equal((await addController(lab.host, { domain: h1 })).result.devid, 1);
-    assert.deepEqual(await found(lab), ['unrecorded-controller']);
+    assert.deepEqual(await lab.found(), ['unrecorded-controller']);
   });
 });
