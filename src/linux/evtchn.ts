@@ -2,6 +2,7 @@
 import type { Block, EventChannel } from '../backend/boundary.js';
 import { PAGE_SIZE } from '../usbif/index.js';
 import { type Libc, O_NONBLOCK, O_RDWR } from './libc.js';
+import { viewOf } from './structures.js';
 import { XenDevice } from './xen-device.js';
 
 const BIND_INTERDOMAIN = 0x0008_4501;
@@ -25,7 +26,7 @@ export class EventChannels {
     this.#libc = libc;
     this.#device = new XenDevice(libc, 'evtchn', O_RDWR | O_NONBLOCK);
     this.#pending = libc.allocate(PAGE_SIZE);
-    this.#pendingView = new DataView(this.#pending.bytes.buffer);
+    this.#pendingView = viewOf(this.#pending);
     this.#end = libc.wait(this.#device.fd, { readable: true }, () => this.#onReadable(), onLost);
   }
 

@@ -2,8 +2,8 @@
 import type { Block, GuestMemory } from '../backend/boundary.js';
 import type { CopyList } from '../backend/copy-list.js';
 import { PAGE_SIZE } from '../usbif/index.js';
-import { addressAt, setAddress } from './addresses.js';
 import { type Libc, O_RDWR } from './libc.js';
+import { addressAt, setAddress, viewOf } from './structures.js';
 import { XenDevice } from './xen-device.js';
 
 const MAP_GRANT_REF = 0x0018_4700;
@@ -31,8 +31,7 @@ export class GrantDevice {
     this.#libc = libc;
     this.#device = new XenDevice(libc, 'gntdev', O_RDWR);
     this.#segments = libc.allocate(Math.ceil((SEGMENTS_MAX * SEGMENT_BYTES) / PAGE_SIZE) * PAGE_SIZE);
-    const { bytes } = this.#segments;
-    this.#segmentsView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#segmentsView = viewOf(this.#segments);
   }
 
   /**

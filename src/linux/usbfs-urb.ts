@@ -1,7 +1,7 @@
 /** URBs as usbfs has them: structures in memory that the kernel writes to when one is reaped. */
 import type { Block, LocalMemory, Transfer } from '../backend/boundary.js';
 import { TransferType } from '../usbif/index.js';
-import { setAddress } from './addresses.js';
+import { setAddress } from './structures.js';
 import { PACKET_BYTES, UrbFlag, UrbOffset } from './usbfs-numbers.js';
 
 /** Room for one with 128 packets. */

@@ -2,9 +2,9 @@
 import type { Block, DeviceListener, DeviceSpeed, LentDevice, Transfer } from '../backend/boundary.js';
 import { DescriptorType, parseDescriptors, setupBytes } from '../usb/index.js';
 import { PACKETS_MAX, PAGE_SIZE } from '../usbif/index.js';
-import { addressAt, setAddress } from './addresses.js';
 import { LinuxError, linuxError } from './errors.js';
 import { type Libc, O_RDWR } from './libc.js';
+import { addressAt, setAddress, viewOf } from './structures.js';
 import { SPEED_NAMES, UsbfsRequest } from './usbfs-numbers.js';
 import { UrbPool } from './usbfs-urb.js';
 
@@ -72,7 +72,7 @@ function claimPort(libc: Libc, socket: { node: string; port: number }, scratch: 
   } catch {
     return undefined;
   }
-  const view = new DataView(scratch.bytes.buffer);
+  const view = viewOf(scratch);
   view.setUint32(0, socket.port, true);
   const errno = libc.ioctl(hub, UsbfsRequest.claimPort, scratch.address);
   if (errno >= 0) return hub;
@@ -92,7 +92,7 @@ async function readBos(
 
 /** A control request before a guest has the device; empty when it fails. */
 async function readControl(libc: Libc, fd: number, scratch: Block, setup: Uint8Array): Promise<Uint8Array> {
-  const view = new DataView(scratch.bytes.buffer);
+  const view = viewOf(scratch);
   const data = PAGE_SIZE;
   const length = Math.min(setup[6]! | (setup[7]! << 8), DESCRIPTOR_BYTES_MAX - data);
   scratch.bytes.set(setup);
@@ -134,7 +134,7 @@ class UsbfsDevice implements LentDevice {
     this.untrustedBos = parts.untrustedBos;
     this.#configuration = parts.place.configuration;
     this.#urbs = new UrbPool(parts.libc);
-    this.#scratchView = new DataView(parts.scratch.bytes.buffer);
+    this.#scratchView = viewOf(parts.scratch);
   }
 
   get configuration(): number {
@@ -254,9 +254,8 @@ class UsbfsDevice implements LentDevice {
   /** A call that may take long, with up to two numbers. */
   async #call(request: number, ...numbers: readonly number[]): Promise<number> {
     const { libc, fd, scratch } = this.#parts;
-    const view = new DataView(scratch.bytes.buffer);
     numbers.forEach((number, at) => {
-      view.setUint32(4 * at, number, true);
+      this.#scratchView.setUint32(4 * at, number, true);
     });
     return Math.min(0, await libc.ioctlLater(fd, request, scratch.address));
   }

@@ -8,6 +8,7 @@ import { loop } from '../async/index.js';
 import type { Block } from '../backend/boundary.js';
 import { LinuxError } from './errors.js';
 import type { Library } from './library.js';
+import { viewOf } from './structures.js';
 
 /** What a file descriptor waits for. */
 export interface Waited {
@@ -49,7 +50,7 @@ export class Waits {
     this.#library = library;
     this.#poll = library.func('int poll(uintptr_t, unsigned long, int)');
     this.#entries = entries;
-    this.#view = new DataView(entries.bytes.buffer, entries.bytes.byteOffset, entries.bytes.byteLength);
+    this.#view = viewOf(entries);
   }
 
   /**

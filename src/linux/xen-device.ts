@@ -2,6 +2,7 @@
 import { PAGE_SIZE } from '../usbif/index.js';
 import { linuxError } from './errors.js';
 import type { Libc } from './libc.js';
+import { viewOf } from './structures.js';
 
 /** An open device. */
 export class XenDevice {
@@ -15,9 +16,9 @@ export class XenDevice {
   constructor(libc: Libc, name: string, flags: number) {
     this.#libc = libc;
     this.fd = libc.open(`/dev/xen/${name}`, flags);
-    const { address, bytes } = libc.allocate(PAGE_SIZE);
-    this.#address = address;
-    this.argument = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const block = libc.allocate(PAGE_SIZE);
+    this.#address = block.address;
+    this.argument = viewOf(block);
   }
 
   /** Makes a call. Its result, or a negative errno. */

@@ -1,6 +1,12 @@
-/** Addresses in structures of C: plain numbers, in two halves, for a bigint would be an object each time. */
+/** Memory as structures of C. Addresses are plain numbers, in two halves, for a bigint would be an object each time. */
+import type { Block } from '../backend/boundary.js';
 
 const HALF = 2 ** 32;
+
+/** The whole of a block. */
+export function viewOf({ bytes }: Block): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 /** Writes an address of 64 bits. */
 export function setAddress(view: DataView, at: number, address: number): void {
