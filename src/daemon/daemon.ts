@@ -1,5 +1,5 @@
 /** The daemon: follows the host, does what rules say, and carries out what its doors ask for. */
-import { type Clock, KeyedMutex, systemClock } from '../async/index.js';
+import { type Clock, KeyedMutex, systemClock, unlessAborted, withDeadline } from '../async/index.js';
 import {
   type Assignment,
   attachDevice,
@@ -164,10 +164,10 @@ export class Daemon implements Service {
   }
 
   async #beginning(): Promise<void> {
-    const begun = new AbortController();
-    const late = this.#clock.sleep(BEGIN_WITHIN_MS, begun.signal).catch(() => undefined);
-    await Promise.race([this.#begun, late]);
-    begun.abort();
+    const begun = withDeadline(this.#clock, { withinMs: BEGIN_WITHIN_MS }, (late) =>
+      unlessAborted(this.#begun, late),
+    );
+    await begun.catch(() => undefined);
   }
 
   async #watch(host: Host, signal: AbortSignal, onReady: () => void): Promise<void> {
