@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { formatRanges } from '../../src/cli/commands/list.js';
 import { labWorld, parseWorldText } from '../../src/sim/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
+import { announceBackend } from './announced.js';
 import { openStage, type Stage } from './stage.js';
 
 /** As much of it as these tests look at. */
@@ -208,10 +209,7 @@ describe('list with a virtual device that the backend has not opened', () => {
       (await line())?.trim(),
       'port 1   NOT TAKEN by the pvusb backend: is it running? stick:/srv/gone.img',
     );
-    mkdirSync(join(stage.dir, 'proc/4711'), { recursive: true });
-    const fields = Array.from({ length: 18 }, () => '0').join(' ');
-    writeFileSync(join(stage.dir, 'proc/4711/stat'), `4711 (pvusb) S ${fields} 100`);
-    await host.write('/libxl/pvusb/backend', '4711 100');
+    await announceBackend(stage, host);
     assert.equal(
       (await line())?.trim(),
       'port 1   NOT TAKEN by the pvusb backend, its log says why: stick:/srv/gone.img',

@@ -1,11 +1,10 @@
 /** `pvusb --host` of a host where pvusb itself serves guests: what its backend says of a port arrives, too. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { labWorld } from '../../src/sim/index.js';
 import { XenstoreClient } from '../../src/xenstore/index.js';
 import { controllerOf } from '../core/support/test-host.js';
+import { announceBackend } from './announced.js';
 import { serve } from './served.js';
 import { openStage, runPvusb } from './stage.js';
 
@@ -18,11 +17,8 @@ describe('pvusb --host, where pvusb itself serves', () => {
     await stage.sim.addController(
       controllerOf({ domid: 1, devid: 0, ...ends, ports: new Map([[1, '4-1']]) }),
     );
-    mkdirSync(join(stage.dir, 'proc/4711'), { recursive: true });
-    const fields = Array.from({ length: 18 }, () => '0').join(' ');
-    writeFileSync(join(stage.dir, 'proc/4711/stat'), `4711 (pvusb) S ${fields} 100`);
     const dom0 = new XenstoreClient(stage.sim.store.connect(0));
-    await dom0.write('/libxl/pvusb/backend', '4711 100');
+    await announceBackend(stage, dom0);
     await stage.sim.usb.disconnect('4-1:1.0');
     await stage.sim.usb.claim('4-1:1.0');
     await using served = await serve(stage);
