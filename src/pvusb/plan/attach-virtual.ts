@@ -15,8 +15,8 @@ import { virtualClaimStep } from './virtual.js';
  * Writes the device's name where only domain 0 can, and waits until the backend has opened it. Undone, it leaves the host
  * as it was.
  *
- * @throws {PvusbError} `invalid-argument` (domain 0), `no-usbback` (pvusb's backend is not running), `already-attached` and what else
- *   {@link chooseTarget} refuses with
+ * @throws {PvusbError} `invalid-argument` (domain 0), `no-usbback` (pvusb's backend is not running), `already-attached`
+ *   and what else {@link chooseTarget} refuses with
  */
 export function planAttachVirtual(
   inventory: Inventory,
