@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { systemClock } from '../../src/async/index.js';
-import { execute, type Host, startQemu, stopQemu } from '../../src/pvusb/index.js';
+import { execute, type Host, type Progress, startQemu, stopQemu } from '../../src/pvusb/index.js';
 import { openQemuRunner, type QemuGuest, type QemuRunner } from '../../src/qemu/index.js';
 import { labWorld, SimHost } from '../../src/sim/index.js';
 import { hostOf } from '../../src/testing/index.js';
@@ -249,6 +249,23 @@ describe('qemu start', () => {
     assert.deepEqual([runner.started.length, runner.ended, other.started, other.ended], [1, [], [], []]);
     assert.deepEqual((await startQemu(second, { domain: 'u1' })).result.isChanged, false);
     second.close();
+    host.close();
+    await sim.close();
+  });
+
+  it('leaves nothing behind when it is interrupted before QEMU begins', async () => {
+    const { sim, host, runner } = await stage((_, plain, guest) => announce(plain, guest));
+    const before = seen(sim);
+    const interrupt = new AbortController();
+    const onStep = ({ step, phase }: Progress): void => {
+      if (step.act.do === 'commit' && phase === 'done') interrupt.abort();
+    };
+    const refused = await failure(() =>
+      startQemu(host, { domain: 'u1' }, { signal: interrupt.signal, onStep }),
+    );
+    assert.equal(refused.code, 'aborted');
+    assert.deepEqual([runner.started, seen(sim)], [[], before]);
+    assert.equal((await startQemu(host, { domain: 'u1' })).result.isChanged, true);
     host.close();
     await sim.close();
   });
