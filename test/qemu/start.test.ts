@@ -253,6 +253,24 @@ describe('qemu start', () => {
     await sim.close();
   });
 
+  it('says who is at it when another one begins in the same moment', async () => {
+    const { sim, host, runner } = await stage((_, plain, guest) => announce(plain, guest));
+    const other = { ...hostOf(sim), qemuRunner: new Runner(async () => true) };
+    const { plan } = await startQemu(other, { domain: 'u1' }, { dryRun: true });
+    let claiming: Promise<void> | undefined;
+    const onStep = (): void => {
+      claiming ??= execute(other, { ...plan, steps: plan.steps.slice(0, 1) });
+    };
+    const refused = await failure(() => startQemu(host, { domain: 'u1' }, { onStep }));
+    await claiming;
+    assert.equal(refused.code, 'qemu-not-started');
+    assert.match(refused.message, /is being started already/);
+    assert.deepEqual(runner.started, []);
+    other.close();
+    host.close();
+    await sim.close();
+  });
+
   it('leaves nothing behind when it is interrupted before QEMU begins', async () => {
     const { sim, host, runner } = await stage((_, plain, guest) => announce(plain, guest));
     const before = seen(sim);
