@@ -100,16 +100,19 @@ function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
 async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions): Promise<Busid[]> {
   if (idle.length === 0) return [];
   const before = new Set(idle);
-  const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
-  if (still.length === 0) return [];
-  try {
-    await executeInTurn(host, planRevive(still), options);
-  } catch {
-    if (options.signal?.aborted) throw interrupted(options.signal);
-    // What got a driver is seen below; it is not a fault that the others did not.
+  for (;;) {
+    const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
+    if (still.length === 0) return [];
+    try {
+      // After another operation some may have drivers, or guests.
+      if (!(await executeInTurn(host, planRevive(still), options))) continue;
+    } catch {
+      if (options.signal?.aborted) throw interrupted(options.signal);
+      // What got a driver is seen below; it is not a fault that the others did not.
+    }
+    const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
+    return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
   }
-  const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
-  return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
 }
 
 async function lastingFindings(host: Host, options: DoctorOptions) {

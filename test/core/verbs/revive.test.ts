@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { KeyedMutex } from '../../../src/async/index.js';
+import { doctor } from '../../../src/pvusb/index.js';
 import { reviveDevice } from '../../../src/pvusb/verbs/revive.js';
 import { parseBusid } from '../../../src/sysfs/busid.js';
 import { openSimulated } from '../support/test-host.js';
@@ -28,4 +29,20 @@ describe('reviving a device that has no driver', () => {
       assert.deepEqual([plan !== undefined, steps > 0], [!bindsIt, !bindsIt]);
       assert.equal(lab.driver('3-4:1.0'), 'ftdi_sio');
     });
+
+  test('is done by the doctor, too, after another operation', async () => {
+    await using lab = await openSimulated();
+    await lab.sim.usb.unbind('ftdi_sio', '3-4:1.0');
+    const deviceTurns = new KeyedMutex<string>();
+    const end = new AbortController();
+    const other = deviceTurns.run([BUSID], async () => {
+      while (!end.signal.aborted) await setImmediate();
+    });
+    const fixing = doctor({ ...lab.host, deviceTurns }, { settleMs: 0, fix: true });
+    for (let turn = 0; turn < 200; turn++) await setImmediate();
+    end.abort();
+    await other;
+    assert.deepEqual((await fixing).revived, [BUSID]);
+    assert.equal(lab.driver('3-4:1.0'), 'ftdi_sio');
+  });
 });
