@@ -264,44 +264,6 @@ describe('the doctor', () => {
     assert.equal(lab.driver('3-7:1.0'), 'usbback');
   });
 
-  test('tells a repair once that has to wait for another operation, and mends nothing that came with that', async () => {
-    await using lab = await openHealthy();
-    for (const [leaves, left] of [
-      [() => Promise.resolve(), []],
-      [
-        async () => {
-          await lab.write(`${BACKEND}/port/1`, '');
-          await lab.attach(1, '3-7');
-          await lab.write(`${BACKEND}/port/1`, '');
-        },
-        ['binding-without-port'],
-      ],
-    ] as const) {
-      await lab.write(`${BACKEND}/port/1`, '3-7');
-      const deviceTurns = new KeyedMutex<string>();
-      let other: Promise<void> | undefined;
-      let told = 0;
-      const { findings, remaining } = await doctor(
-        { ...lab.host, deviceTurns },
-        {
-          settleMs: 0,
-          fix: true,
-          revivable: () => false,
-          onRepair() {
-            told++;
-            other ??= deviceTurns.run(['3-7'], leaves);
-          },
-        },
-      );
-      await other;
-      assert.deepEqual([findings.length, told], [1, 1]);
-      assert.deepEqual(
-        remaining.map(({ finding }) => finding),
-        left,
-      );
-    }
-  });
-
   test('a failing repair is reported, remains a finding, and does not prevent the others', async () => {
     await using lab = await openHealthy();
     await lab.attach(1, '3-7');

@@ -1,4 +1,4 @@
-/** Asking for drivers of a device that another operation of the same process is at work on. */
+/** Devices that another operation of the same process is at work on: what is done about them after it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -6,16 +6,17 @@ import { KeyedMutex } from '../../../src/async/index.js';
 import { doctor } from '../../../src/pvusb/index.js';
 import { reviveDevice } from '../../../src/pvusb/verbs/revive.js';
 import { parseBusid } from '../../../src/sysfs/busid.js';
-import { openSimulated } from '../support/test-host.js';
+import { controllerOf, labWith, openSimulated } from '../support/test-host.js';
 
+const BACKEND = '/local/domain/0/backend/vusb/1/0';
 const BUSID = parseBusid('3-4')!;
 
-describe('reviving a device that has no driver', () => {
+describe('a device that another operation is at work on', () => {
   for (const [what, bindsIt] of [
-    ['is done after it, if there still is none', false],
-    ['is not needed if that has given it one', true],
+    ['after it, if it still has no driver', false],
+    ['not if that has given it one', true],
   ] as const)
-    test(`while another operation is at work on it ${what}`, async () => {
+    test(`is revived by the watch: ${what}`, async () => {
       await using lab = await openSimulated();
       await lab.sim.usb.unbind('ftdi_sio', '3-4:1.0');
       const deviceTurns = new KeyedMutex<string>();
@@ -30,7 +31,7 @@ describe('reviving a device that has no driver', () => {
       assert.equal(lab.driver('3-4:1.0'), 'ftdi_sio');
     });
 
-  test('is done by the doctor, too, after another operation', async () => {
+  test('is revived by the doctor after it', async () => {
     await using lab = await openSimulated();
     await lab.sim.usb.unbind('ftdi_sio', '3-4:1.0');
     const deviceTurns = new KeyedMutex<string>();
@@ -44,5 +45,43 @@ describe('reviving a device that has no driver', () => {
     await other;
     assert.deepEqual((await fixing).revived, [BUSID]);
     assert.equal(lab.driver('3-4:1.0'), 'ftdi_sio');
+  });
+
+  test('is repaired after it: told once, and nothing that came with that is mended', async () => {
+    await using lab = await openSimulated({ world: labWith(controllerOf({ domid: 1, devid: 0 })) });
+    for (const [leaves, left] of [
+      [() => Promise.resolve(), []],
+      [
+        async () => {
+          await lab.write(`${BACKEND}/port/1`, '');
+          await lab.attach(1, '3-7');
+          await lab.write(`${BACKEND}/port/1`, '');
+        },
+        ['binding-without-port'],
+      ],
+    ] as const) {
+      await lab.write(`${BACKEND}/port/1`, '3-7');
+      const deviceTurns = new KeyedMutex<string>();
+      let other: Promise<void> | undefined;
+      let told = 0;
+      const { findings, remaining } = await doctor(
+        { ...lab.host, deviceTurns },
+        {
+          settleMs: 0,
+          fix: true,
+          revivable: () => false,
+          onRepair() {
+            told++;
+            other ??= deviceTurns.run(['3-7'], leaves);
+          },
+        },
+      );
+      await other;
+      assert.deepEqual([findings.length, told], [1, 1]);
+      assert.deepEqual(
+        remaining.map(({ finding }) => finding),
+        left,
+      );
+    }
   });
 });
