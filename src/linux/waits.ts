@@ -77,10 +77,17 @@ export class Waits {
     const { readable = false, writable = false } = waited;
     // The package's types say that it is called with the events alone.
     const called = (...[status]: unknown[]): void => {
-      if (typeof status === 'number' && status < 0) onLost();
-      else {
-        onEvent();
-        this.#takeTurn();
+      try {
+        if (typeof status === 'number' && status < 0) onLost();
+        else {
+          onEvent();
+          this.#takeTurn();
+        }
+      } catch (error) {
+        // The package would keep it to itself, and tell of no event any more.
+        setImmediate(() => {
+          throw error;
+        });
       }
     };
     const handle = this.#library.poll(fd, { readable, writable, disconnect: false }, called);
