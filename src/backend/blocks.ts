@@ -6,10 +6,7 @@ const KIB = 1024;
 /** Room for a small URB, for one of 64 KiB, and for all that a guest can have in flight; with room for an offset. */
 const SIZES = [16 * KIB, 80 * KIB, 1040 * KIB] as const;
 
-/** Blocks that are kept of each size. More are needed only while more are in flight. */
-const KEPT = 64;
-
-/** A pool of blocks. */
+/** A pool of blocks. All are kept: nothing unmaps one, and budgets bound how many are in flight at a time. */
 export class Blocks {
   readonly #memory: LocalMemory;
   readonly #free: Block[][] = SIZES.map(() => []);
@@ -27,8 +24,7 @@ export class Blocks {
 
   /** A block is not needed any more, by the kernel neither. */
   give(block: Block): void {
-    const free = this.#free[(SIZES as readonly number[]).indexOf(block.bytes.length)];
-    if (free && free.length < KEPT) free.push(block);
+    this.#free[(SIZES as readonly number[]).indexOf(block.bytes.length)]?.push(block);
   }
 }
 

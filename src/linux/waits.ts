@@ -16,11 +16,19 @@ export interface Waited {
   readonly writable?: boolean;
 }
 
-/** How long it is waited for the next event, in ms: that much later the loop hears of all else, timers too. */
+/** How long it is waited for the next event, in ms. */
 const NEXT_WITHIN_MS = 10;
 
 /** How many events are taken before the loop has its turn. */
 const EVENTS_PER_TURN = 100;
+
+/**
+ * How long they are taken, in ms: a mouse that is moved has its next event within 10 ms for as long as that lasts, and
+ * the loop hears of all else, timers and xenstored too, only in its turn. The clock is a system call on some hosts: it
+ * is looked at after every fourth event.
+ */
+const TURN_MS = 10;
+const EVENTS_PER_LOOK = 4;
 
 /** poll(2), with its `struct pollfd` of 8 bytes. */
 const ENTRY_BYTES = 8;
@@ -70,10 +78,17 @@ export class Waits {
     const { readable = false, writable = false } = waited;
     // The package's types say that it is called with the events alone.
     const called = (...[status]: unknown[]): void => {
-      if (typeof status === 'number' && status < 0) onLost();
-      else {
-        onEvent();
-        this.#takeTurn();
+      try {
+        if (typeof status === 'number' && status < 0) onLost();
+        else {
+          onEvent();
+          this.#takeTurn();
+        }
+      } catch (error) {
+        // The package would keep it to itself, and tell of no event any more.
+        setImmediate(() => {
+          throw error;
+        });
       }
     };
     const handle = this.#library.poll(fd, { readable, writable, disconnect: false }, called);
@@ -101,8 +116,10 @@ export class Waits {
 
   #turn(): void {
     this.#isTurnDue = false;
-    for (let left = EVENTS_PER_TURN; left > 0; left--) {
+    const endMs = performance.now() + TURN_MS;
+    for (let taken = 1; taken <= EVENTS_PER_TURN; taken++) {
       if (loop.isNeeded || !this.#next()) return;
+      if (taken % EVENTS_PER_LOOK === 0 && performance.now() > endMs) break;
     }
     this.#takeTurn();
   }

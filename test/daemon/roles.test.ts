@@ -193,6 +193,12 @@ describe('who may do what', () => {
         ['stick', 403],
       ] as const)
         assert.equal(await ask(who, 'detach', { ...body, dryRun }), status, who);
+    // Not by way of a real one that xl has put into the same port either.
+    const port = '/local/domain/0/backend/vusb/1/0/port/3';
+    await stage.host.xenstore.write(port, '4-1');
+    for (const body of [{ domain: 'u1', devid: 0, port: 3 }, { device: '4-1' }])
+      assert.equal(await ask('stick', 'detach', { ...body, dryRun }), 403);
+    await stage.host.xenstore.write(port, '');
     assert.equal((await listDevices(stage.host)).length, 2, 'nothing was changed');
   });
 });

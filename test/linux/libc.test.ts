@@ -84,6 +84,28 @@ describe('the C library of this machine', () => {
     assert.deepEqual(await once(child, 'close'), [0, null]);
   });
 
+  it('lets the process end with what a callback throws, whoever called that', async () => {
+    for (const at of [1, 5]) {
+      const program = `
+        const { loadLibc } = await import(${JSON.stringify(import.meta.resolve('../../src/linux/libc.js'))});
+        const libc = await loadLibc();
+        let events = 0;
+        libc.wait(libc.open('/dev/random', ${O_NONBLOCK}), { readable: true }, () => {
+          if (++events === ${at}) throw new RangeError('thrown by a callback');
+        }, process.abort);
+        setTimeout(() => process.exit(0), 2000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let said = '';
+      child.stderr.on('data', (chunk) => {
+        said += chunk;
+      });
+      assert.deepEqual(await once(child, 'close'), [1, null], `at event ${at}`);
+      assert.match(said, /RangeError: thrown by a callback/);
+    }
+  });
+
   it('keeps a journal in a file, for whoever maps it next', async () => {
     const libc = await loadLibc();
     const folder = mkdtempSync(join(tmpdir(), 'pvusb-journal-'));

@@ -124,9 +124,10 @@ export function touchedByDetach(seen: Inventory, request: DetachRequest): Touche
     const ports = controllersOf(seen, guest.domid)
       .filter(({ devid }) => devid === request.devid)
       .flatMap(allPorts);
-    const busid = ports.find(({ port }) => port === request.port)?.busid;
-    // An unfinished detach has emptied the port: which device it is about is not looked into here.
-    return { guests: [guest], devices: busid === undefined ? 'all' : [busid] };
+    const { busid, virtual } = ports.find(({ port }) => port === request.port) ?? {};
+    // An unfinished detach has emptied the port: which device it is about is not looked into here. xl, which takes a
+    // port with a virtual device for an empty one, may have put another device there: the virtual one goes first.
+    return { guests: [guest], devices: busid === undefined || virtual !== undefined ? 'all' : [busid] };
   }
   const { device, domain } = request;
   const virtual = parseVirtualName(device);
@@ -138,7 +139,8 @@ export function touchedByDetach(seen: Inventory, request: DetachRequest): Touche
       ? places.flatMap(({ controller }) => seen.domains.find(({ domid }) => domid === controller.domid) ?? [])
       : [findDomain(seen, domain)];
   // Nobody is restricted to virtual devices: whoever is to devices may touch none.
-  return { guests: guests.length === 0 ? 'all' : guests, devices: busid ? [busid] : 'all' };
+  const isReal = busid !== undefined && places.every(({ port }) => port.virtual === undefined);
+  return { guests: guests.length === 0 ? 'all' : guests, devices: isReal ? [busid] : 'all' };
 }
 
 /** What adding a controller touches. */

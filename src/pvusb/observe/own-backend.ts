@@ -47,5 +47,9 @@ export async function observeOwnBackend(
     const state = parseNumber(states[at]);
     return state === undefined ? [] : { domid, devid, port, state };
   });
-  return { ports: [...(before?.ports ?? []).filter(isClean), ...read] };
+  // In the same order however much was read: what is the same looks the same.
+  const ports = [...(before?.ports ?? []).filter(isClean), ...read].sort(
+    (one, other) => one.domid - other.domid || one.devid - other.devid || one.port - other.port,
+  );
+  return { ports };
 }

@@ -2,7 +2,14 @@
 import { PvusbError } from '../model/errors.js';
 import { controllersOf, qemuOf } from '../model/find.js';
 import type { Domain, Inventory } from '../model/inventory.js';
-import { DEVICE_MODELS, DOMAINS, deviceModelPath, deviceModelPidPath, ownQemuPath } from '../model/layout.js';
+import {
+  DEVICE_MODELS,
+  DOMAINS,
+  deviceModelPath,
+  deviceModelPidPath,
+  LIBXL,
+  ownQemuPath,
+} from '../model/layout.js';
 import type { Plan } from '../model/plan.js';
 import { nameDomain } from '../model/wording.js';
 import { isOfQemu } from '../types/types.js';
@@ -67,8 +74,14 @@ export function planStartQemu(
         undo: [
           {
             do: 'commit',
-            expect: [{ fact: 'absent', path: deviceModelPidPath(domid) }],
+            expect: [
+              { fact: 'absent', path: deviceModelPidPath(domid) },
+              // Otherwise what is there is somebody else's.
+              { fact: 'value', path: ownQemuPath(domid), is: '' },
+            ],
             edits: [
+              { edit: 'rm', path: ownQemuPath(domid) },
+              { edit: 'prune', path: `${LIBXL}/${domid}/pvusb` },
               { edit: 'rm', path: announced },
               { edit: 'prune', path: DEVICE_MODELS },
             ],

@@ -100,16 +100,19 @@ function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
 async function revive(host: Host, idle: readonly Busid[], options: DoctorOptions): Promise<Busid[]> {
   if (idle.length === 0) return [];
   const before = new Set(idle);
-  const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
-  if (still.length === 0) return [];
-  try {
-    await executeInTurn(host, planRevive(still), options);
-  } catch {
-    if (options.signal?.aborted) throw interrupted(options.signal);
-    // What got a driver is seen below; it is not a fault that the others did not.
+  for (;;) {
+    const still = findIdle(await look(host, options)).filter(({ busid }) => before.has(busid));
+    if (still.length === 0) return [];
+    try {
+      // After another operation some may have drivers, or guests.
+      if (!(await executeInTurn(host, planRevive(still), options))) continue;
+    } catch {
+      if (options.signal?.aborted) throw interrupted(options.signal);
+      // What got a driver is seen below; it is not a fault that the others did not.
+    }
+    const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
+    return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
   }
-  const left = new Set(findIdle(await look(host, options)).map(({ busid }) => busid));
-  return still.map(({ busid }) => busid).filter((busid) => !left.has(busid));
 }
 
 async function lastingFindings(host: Host, options: DoctorOptions) {
@@ -146,6 +149,7 @@ function interrupted(signal: AbortSignal): PvusbError {
 async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
   const failures: string[] = [];
   const tried = new Set<string>();
+  const told = new Set<string>();
   const mended = new Set<Busid>();
   for (let round = 0; round < ROUNDS * keys.size; round++) {
     const inventory = await look(host, options);
@@ -155,18 +159,21 @@ async function mend(host: Host, keys: Set<string>, options: DoctorOptions) {
     // Saved configurations last: other repairs change what they have to say.
     const finding = open.find((candidate) => candidate.finding !== 'config-differs') ?? open[0];
     if (!finding) break;
-    tried.add(findingKey(finding));
-    if ('busid' in finding) mended.add(finding.busid);
+    const key = findingKey(finding);
     const plan = planRepair(inventory, finding);
-    options.onRepair?.(finding, plan);
+    // One that has to wait for another operation is planned again.
+    if (!told.has(key)) options.onRepair?.(finding, plan);
+    told.add(key);
     try {
       const isDone = await executeInTurn(host, plan, { ...options, domains: inventory.domains });
-      if (!isDone) tried.delete(findingKey(finding));
+      if (!isDone) continue;
     } catch (error) {
       if (options.signal?.aborted) throw interrupted(options.signal);
       if (!(error instanceof ConflictError))
         failures.push(error instanceof Error ? error.message : String(error));
     }
+    tried.add(key);
+    if ('busid' in finding) mended.add(finding.busid);
   }
   return { failures };
 }

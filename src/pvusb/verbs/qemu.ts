@@ -1,5 +1,5 @@
 /** Giving a guest a QEMU while it runs, and taking it away. */
-import { PvusbError } from '../model/errors.js';
+import { isPvusbError, PvusbError } from '../model/errors.js';
 import { type DomainName, findDomain } from '../model/find.js';
 import { DOMAINS, ownQemuPath, parseNumber } from '../model/layout.js';
 import { type Named, nameDomain } from '../model/wording.js';
@@ -32,18 +32,27 @@ export async function startQemu(
 ): Promise<Outcome<QemuChange>> {
   const domid = await domidOf(host, request, options);
   const paths = [`${DOMAINS}/${domid}/memory/static-max`, ownQemuPath(domid)];
-  const [text, own] = await host.xenstore.readMany(paths, options);
-  const memoryMib = Math.ceil((parseNumber(text) ?? 0) / 1024) || USUAL_MEMORY_MIB;
-  return operate(
-    host,
-    options,
-    (inventory) => {
-      const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib, own);
-      if (plan.steps.length > 0 && !host.qemuRunner) throw cannotStart(inventory, domid);
-      return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
-    },
-    { asks: (seen) => (findDomain(seen, domid).deviceModel?.running ? [domid] : []) },
-  );
+  const start = async (): Promise<Outcome<QemuChange>> => {
+    const [text, own] = await host.xenstore.readMany(paths, options);
+    const memoryMib = Math.ceil((parseNumber(text) ?? 0) / 1024) || USUAL_MEMORY_MIB;
+    return operate(
+      host,
+      options,
+      (inventory) => {
+        const plan = planStartQemu(inventory, findDomain(inventory, domid), memoryMib, own);
+        if (plan.steps.length > 0 && !host.qemuRunner) throw cannotStart(inventory, domid);
+        return { plan, result: { domid, isChanged: plan.steps.length > 0 } };
+      },
+      { asks: (seen) => (findDomain(seen, domid).deviceModel?.running ? [domid] : []) },
+    );
+  };
+  try {
+    return await start();
+  } catch (error) {
+    // Somebody else began in the same moment, and has not ended yet: what says so is there now.
+    if (!isPvusbError(error, 'conflict')) throw error;
+    return start();
+  }
 }
 
 /**

@@ -20,12 +20,13 @@ export async function reviveDevice(
 ): Promise<Plan | undefined> {
   const { signal } = options;
   const doing = `looking for drivers of ${busid}`;
-  const [device] = await host.sysfs.devices({ signal, wanted: [busid] }).catch((error: unknown) => {
-    throw toPvusbError(error, { doing, where: { busid }, signal });
-  });
-  if (!device || device.interfaces.some(({ driver }) => driver !== undefined)) return undefined;
-  const plan = planRevive([device]);
-  if (options.dryRun) return plan;
-  // After another operation it may have drivers, or a guest.
-  return (await executeInTurn(host, plan, options)) ? plan : undefined;
+  for (;;) {
+    const [device] = await host.sysfs.devices({ signal, wanted: [busid] }).catch((error: unknown) => {
+      throw toPvusbError(error, { doing, where: { busid }, signal });
+    });
+    if (!device || device.interfaces.some(({ driver }) => driver !== undefined)) return undefined;
+    const plan = planRevive([device]);
+    if (options.dryRun || (await executeInTurn(host, plan, options))) return plan;
+    // After another operation it may have drivers, or a guest; or it is as it was.
+  }
 }

@@ -94,6 +94,16 @@ describe('our own backend', () => {
     const after = await observeOwnBackend(host, false, controllers, {}, { before, isDirty });
     assert.deepEqual(after, { ports: [one, { ...two, state: 4 }] });
     assert.deepEqual(asked, [BACKEND_ANNOUNCEMENT, '/local/domain/0/backend/vusb/2/0/port-state/1']);
+    // In the same order, whoever may have changed: otherwise it would look like a change.
+    const isFirstDirty = ({ domid }: { readonly domid: number }): boolean => domid === 1;
+    const same = await observeOwnBackend(
+      host,
+      false,
+      controllers,
+      {},
+      { before: after, isDirty: isFirstDirty },
+    );
+    assert.deepEqual(same, after);
     // One that has not been there before shows nothing that is known.
     asked.length = 0;
     await observeOwnBackend(host, false, controllers, {}, { before: undefined, isDirty });
