@@ -187,7 +187,7 @@ export const orphanBackend: z.ZodType<OrphanBackend> = named(
 /** pvusb's own backend. */
 export const ownBackend: z.ZodType<OwnBackend> = named(
   'OwnBackend',
-  "pvusb's own backend, and what it shows of ports: 2: the device is open; 4: the guest has configured it; 6: it cannot be opened.",
+  "pvusb's own backend, and the state that it shows of each port: 2, the device is open; 4, the guest has configured it; 6, it cannot be opened.",
   z.object({
     ports: z.array(
       z.object({ ...at, port: count, state: count } satisfies Fields<OwnBackend['ports'][number]>),

@@ -170,8 +170,8 @@ function addWriting(program: Command, terminal: Terminal): void {
     .description(
       'Lends a USB device to a domain: on the given port, on the first free one, or on a new controller. If ' +
         'anything fails, or on Ctrl-C, the host is left as it was. A device that the host needs (a mounted disk, its ' +
-        'only keyboard...) is refused. Where "pvusb backend" runs, a virtual device can be lent, too: stick:/IMAGE or ' +
-        'read-only-stick:/IMAGE, made from a file or a block device; keyboard; source-sink.',
+        'only keyboard...) is refused. While "pvusb backend" is running, virtual devices can be lent, too: stick:/IMAGE and ' +
+        'read-only-stick:/IMAGE (a file or a block device), keyboard, and source-sink.',
     )
     .argument('<domain>', 'the guest that gets it, by name or number')
     .argument('<device>', 'busid, bus.address, vendor:product[:serial]; or a virtual device')

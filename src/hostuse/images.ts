@@ -75,7 +75,7 @@ function wordsOf(error: unknown, isReadOnly: boolean): string {
     case 'ENOENT':
       return 'there is no such file';
     case 'EBUSY':
-      return 'the host is using it, or it is another virtual stick already';
+      return 'it is in use by the host, or by another virtual stick';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -212,7 +212,7 @@ describe('list with a virtual device that the backend has not opened', () => {
     await announceBackend(stage, host);
     assert.equal(
       (await line())?.trim(),
-      'port 1   NOT TAKEN by the pvusb backend, its log says why: stick:/srv/gone.img',
+      'port 1   NOT TAKEN by the pvusb backend (see its log): stick:/srv/gone.img',
     );
     host.close();
   });

@@ -135,7 +135,7 @@ describe('qemu start', () => {
     const { sim, host, runner } = await stage(async (_, plain, guest) => {
       const refused = await failure(() => startQemu(second, { domain: 'u1' }));
       assert.equal(refused.code, 'qemu-not-started');
-      assert.match(refused.message, /is being started already/);
+      assert.match(refused.message, /is already being started/);
       return announce(plain, guest);
     });
     const other = new Runner(async () => true);
@@ -160,7 +160,7 @@ describe('qemu start', () => {
     const refused = await failure(() => startQemu(host, { domain: 'u1' }, { onStep }));
     await claiming;
     assert.equal(refused.code, 'qemu-not-started');
-    assert.match(refused.message, /is being started already/);
+    assert.match(refused.message, /is already being started/);
     assert.deepEqual(runner.started, []);
     other.close();
     host.close();

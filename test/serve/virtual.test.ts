@@ -235,7 +235,7 @@ describe('a virtual stick', () => {
     assert.deepEqual(
       findings.map((finding) => describeFinding(finding)),
       [
-        `Port 1 of controller 0 of domain 1 holds stick:${path}, but the pvusb backend does not have it open: its log says why.`,
+        `Port 1 of controller 0 of domain 1 holds stick:${path}, but the pvusb backend has not opened it; see its log.`,
       ],
     );
     assert.equal(plans[0]?.title, 'free port 1 of controller 0 of u1 (domain 1)');

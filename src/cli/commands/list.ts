@@ -113,7 +113,7 @@ function formatPort(view: View, place: Place, widest: number): string {
 /** What has become of a virtual device; nothing to say where the guest uses it. */
 function formatVirtual({ inventory }: View, place: Place): string {
   const state = portState(inventory, place) ?? 'in-use';
-  const backend = inventory.backend ? ', its log says why:' : ': is it running?';
+  const backend = inventory.backend ? ' (see its log):' : ': is it running?';
   const by = state === 'not-opened' ? ` by the pvusb backend${backend}` : ':';
   return state === 'in-use' ? '' : `${PORT_STATES[state].word}${by} `;
 }

@@ -21,7 +21,7 @@ export function describeFinding(finding: Finding, named: Named = NOBODY): string
     case 'port-without-binding':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, but the guest does not have it: ${finding.notTaken ?? servedTypeOf(finding.place.controller)?.notTaken}.`;
     case 'virtual-not-opened':
-      return `${describePlace(named, finding.place)} holds ${escapeText(finding.virtual)}, but the pvusb backend does not have it open: its log says why.`;
+      return `${describePlace(named, finding.place)} holds ${escapeText(finding.virtual)}, but the pvusb backend has not opened it; see its log.`;
     case 'other-device':
       return `${describePlace(named, finding.place)} holds ${finding.busid}, but another device is plugged in there now.`;
     case 'claimed-twice':

@@ -65,7 +65,7 @@ async function announce({ xenstore }: Host, domid: number, process: string, name
       throw new PvusbError('domain-gone', `Domain ${domid} has died.`, { where: { domid } });
     // As the plan has left it; otherwise "qemu stop" came in between.
     if (own !== '') {
-      const sentence = `The QEMU of ${nameDomain(named, domid)} was stopped while it was started.`;
+      const sentence = `The QEMU of ${nameDomain(named, domid)} was stopped while it was starting.`;
       throw new PvusbError('qemu-not-started', sentence, { where: { domid } });
     }
     await nodes.write(ownQemuPath(domid), process);

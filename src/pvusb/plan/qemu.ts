@@ -47,8 +47,8 @@ export function planStartQemu(
   }
   if (deviceModel?.running) return { title, steps: [], onFailure: 'undo' };
   if (own === '') {
-    const sentence = `A QEMU for ${nameDomain(inventory, domid)} is being started already, or a start was interrupted.`;
-    const remedy = `Wait for it; if nobody is starting one, run "pvusb qemu stop ${domid}" and try again.`;
+    const sentence = `A QEMU for ${nameDomain(inventory, domid)} is already being started, or an earlier start was interrupted.`;
+    const remedy = `Wait for it to finish; if nobody is starting one, run "pvusb qemu stop ${domid}" and try again.`;
     throw new PvusbError('qemu-not-started', sentence, { where, remedy });
   }
   const announced = deviceModelPath(domid);
