@@ -1,5 +1,4 @@
 /** The files that say what quiesced guests had: one for each, written whole and on disk before anything is taken. */
-import { randomUUID } from 'node:crypto';
 import { constants, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { QuiescedFilesError } from './errors.js';
@@ -84,7 +83,7 @@ async function readGuest(path: string, token: string): Promise<QuiescedGuest | u
 
 /** Made beside the file, each time under another name since others may do so too, and renamed when it is on disk. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const made = `${path}.${randomUUID()}${BEING_WRITTEN}`;
+  const made = `${path}.${crypto.randomUUID()}${BEING_WRITTEN}`;
   await using file = await open(made, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
   try {
     await file.writeFile(text);

@@ -1,5 +1,4 @@
 /** What a quiesced guest had, and is to get back: plain data, as it is kept in a file. */
-import { createHash } from 'node:crypto';
 import { type ControllerType, isControllerType } from '../libxl/controller-type.js';
 import { type Busid, parseDeviceName } from '../sysfs/index.js';
 
@@ -51,7 +50,10 @@ export function tokenFor({ domid, name = '', uuid }: Pick<QuiescedGuest, 'domid'
     .replace(/[^A-Za-z0-9_-]+/g, '-')
     .replace(/^[-_]+|-+$/g, '')
     .slice(0, NAME_MAX);
-  const id = createHash('sha256')
+  // Loaded when it is first used: most commands do without.
+  const id = process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
     .update(uuid ?? `${domid} ${name}`)
     .digest('hex')
     .slice(0, 6);

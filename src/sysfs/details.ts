@@ -1,5 +1,4 @@
 /** What a scan reads of a device only when it is asked to. */
-import { createHash } from 'node:crypto';
 import { type Busid, busidAtPort, hubOf, type InterfaceId, portOf } from './busid.js';
 import type { UsbDevice } from './device.js';
 import type { SysfsFiles } from './files.js';
@@ -78,7 +77,8 @@ function hashOf(device: UsbDevice, untrustedDescriptors: Uint8Array): string {
   const isRootHub = vendorId === '1d6b' && /^000[123]$/.test(productId);
   // bcdDevice.
   if (isRootHub && descriptors.length >= 14) descriptors.fill(0, 12, 14);
-  const hash = createHash('sha256');
+  // Loaded when it is first used: it takes longer than all the rest of a short command.
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
   for (const text of [own(product), vendorId, productId, own(serial)]) hash.update(text);
   return hash.update(descriptors).digest('base64');
 }

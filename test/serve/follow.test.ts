@@ -32,7 +32,7 @@ describe('following a host that is served by pvusb', () => {
     await guest.waitFor(1, true);
     await guest.enumerate(1);
     await until(() => stateOf() === 4);
-    assert.deepEqual(replayed, await observe(host));
+    assert.deepEqual(replayed, await observe(host, { rings: true }));
 
     await detachDevice(host, { device: '4-1' });
     await until(() => replayed?.backend?.ports.length === 0);

@@ -9,7 +9,7 @@ export async function runInventory(terminal: Terminal, options: CommonOptions): 
   await withHost(terminal, options, async (host, { signal }) =>
     printJson(
       terminal,
-      await observe(host, { signal, asks: 'all', details: true, rules: true, uses: 'all' }),
+      await observe(host, { signal, asks: 'all', details: true, rules: true, uses: 'all', rings: true }),
     ),
   );
 }

@@ -63,7 +63,7 @@ export function look<T>(
   return parts.service.reading(async (host) => {
     const seen = await inventoryFor(ask, quick);
     const from = hasRead(seen, needs) ? seen : undefined;
-    return body(await observe(host, { ...needs, signal, from }), host);
+    return body(await observe(host, { ...needs, signal, from, rings: true }), host);
   });
 }
 

@@ -42,7 +42,7 @@ export async function observeAgain(
     const numbers = await observeNumbersOf(host.xenstore, [...domids], call);
     const { domains, devids } = await describeDomains(host.xenstore, numbers, call);
     const [controllers, backends] = await Promise.all([
-      observeControllers(host.xenstore, devids, call),
+      observeControllers(host.xenstore, devids, { ...call, rings: true }),
       observeBackendsOf(host.xenstore, [...domids], call),
     ]);
     const busids = new Set([

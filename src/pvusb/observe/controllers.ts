@@ -21,7 +21,14 @@ import type { CallOptions, XenstoreNodes } from './host.js';
 
 const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
 const BACKEND_KEYS = ['state', 'online'] as const;
-const FRONTEND_KEYS = ['state', 'event-channel', 'urb-ring-ref', 'conn-ring-ref'] as const;
+const FRONTEND_KEYS = ['state'] as const;
+const RING_KEYS = ['state', 'event-channel', 'urb-ring-ref', 'conn-ring-ref'] as const;
+
+/** How controllers are read. */
+export interface ControllersCall extends CallOptions {
+  /** Also what guests say of their rings, which only data for other tools has. */
+  readonly rings?: boolean | undefined;
+}
 
 /** A controller as far as the toolstack's record describes it. */
 interface Recorded {
@@ -38,8 +45,10 @@ interface Recorded {
 export async function observeControllers(
   xenstore: XenstoreNodes,
   ids: readonly ControllerId[],
-  call: CallOptions,
+  { rings, signal }: ControllersCall,
 ): Promise<Controller[]> {
+  const call = { signal };
+  const frontendKeys = rings ? RING_KEYS : FRONTEND_KEYS;
   const records = await xenstore.readMany(
     ids.flatMap((id) => RECORD_KEYS.map((key) => `${recordPath(id)}/${key}`)),
     call,
@@ -53,7 +62,7 @@ export async function observeControllers(
     ),
     xenstore.readMany(served.flatMap(portPaths), call),
     xenstore.readMany(
-      served.flatMap(({ id }) => FRONTEND_KEYS.map((key) => `${frontendPath(id)}/${key}`)),
+      served.flatMap(({ id }) => frontendKeys.map((key) => `${frontendPath(id)}/${key}`)),
       call,
     ),
     xenstore.directoryMany(
@@ -81,7 +90,9 @@ export async function observeControllers(
       ...definite('backendState', parseNumber(state)),
       // An emulated controller has no backend that could go offline.
       online: entry.backend === undefined || online === '1',
-      untrustedFrontend: parseFrontend(frontends.slice(i * 4, i * 4 + 4)),
+      untrustedFrontend: parseFrontend(
+        frontends.slice(i * frontendKeys.length, (i + 1) * frontendKeys.length),
+      ),
       ports: values.map((value, k) => ({
         ...parsePort(k + 1, value),
         ...definite('virtual', virtuals.get(virtualPath(entry.id, k + 1))),

@@ -8,7 +8,7 @@ import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Domain, Inventory, QemuAnswer } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
-import { observeControllers } from './controllers.js';
+import { type ControllersCall, observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import { observeOwnBackend } from './own-backend.js';
@@ -41,6 +41,11 @@ export interface ObserveOptions extends CallOptions {
   readonly quiesced?: boolean | undefined;
   /** Devices with the details that only rules use: the other halves of their sockets, descriptors, hashes. */
   readonly details?: boolean | undefined;
+  /**
+   * Also what guests say of their rings in `untrustedFrontend`; with scope `controllers` it is read anyway. With `from`,
+   * if that look has it.
+   */
+  readonly rings?: boolean | undefined;
   /** A look that was just made: only what it lacks is added. */
   readonly from?: Inventory | undefined;
 }
@@ -82,7 +87,7 @@ async function observeAll(host: Host, options: ObserveOptions): Promise<Inventor
   const call = { signal: options.signal };
   const { ruleFiles, details } = await observeRules(host, options);
   const [xenstore, devices, usbback, quiesced = []] = await Promise.all([
-    observeXenstore(host.xenstore, call),
+    observeXenstore(host.xenstore, { ...call, rings: options.rings }),
     host.sysfs.devices({ ...call, details }),
     host.sysfs.hasDriver(USBBACK, call),
     options.rules || options.quiesced ? host.quiesced?.list() : undefined,
@@ -147,7 +152,7 @@ async function observeRules({ rules }: Host, { signal, details, ...options }: Ob
 async function observeSome(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
   const { domains, devids } = await observeDomains(host.xenstore, call, options.only);
-  const controllers = await observeControllers(host.xenstore, devids, call);
+  const controllers = await observeControllers(host.xenstore, devids, { ...call, rings: true });
   const wanted = controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
   const [devices, usbback, savedDrivers] = await Promise.all([
     wanted.length === 0 ? [] : host.sysfs.devices({ ...call, wanted }),
@@ -169,10 +174,10 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
   };
 }
 
-async function observeXenstore(xenstore: XenstoreNodes, call: CallOptions) {
+async function observeXenstore(xenstore: XenstoreNodes, { rings, ...call }: ControllersCall) {
   const [{ domains, devids, controllers }, savedDrivers, backends] = await Promise.all([
     observeDomains(xenstore, call).then(async (found) => {
-      return { ...found, controllers: await observeControllers(xenstore, found.devids, call) };
+      return { ...found, controllers: await observeControllers(xenstore, found.devids, { ...call, rings }) };
     }),
     observeSavedDrivers(xenstore, call),
     observeBackends(xenstore, call),

@@ -242,7 +242,7 @@ export class Monitor {
     try {
       this.#last = isPart
         ? await observeAgain(this.#host, before, dirty, { ...call, details: this.#details })
-        : await observe(this.#host, { ...call, details: this.#details });
+        : await observe(this.#host, { ...call, details: this.#details, rings: true });
       return this.#last;
     } catch (error) {
       // What was taken has not been looked at.

@@ -4,8 +4,10 @@ import {
   addController,
   controllerInfo,
   doctor,
+  type Inventory,
   listDevices,
   listInventory,
+  observe,
   removeController,
 } from '../../../src/pvusb/index.js';
 import { compareWorlds } from '../support/invariants.js';
@@ -168,6 +170,11 @@ export const controllerCases: readonly Case[] = [
       assert.equal(info.frontend, '/local/domain/2/device/vusb/4');
       assert.equal(info.backendState, 4);
       assert.deepEqual(info.untrustedFrontend, { state: 4, eventChannel: 8, urbRingRef: 8, connRingRef: 9 });
+      // Each costs a read, and plans need none of them.
+      const frontendOf = ({ controllers }: Inventory) =>
+        controllers.find(({ devid }) => devid === 4)?.untrustedFrontend;
+      assert.deepEqual(frontendOf(await observe(lab.host)), { state: 4 });
+      assert.deepEqual(frontendOf(await observe(lab.host, { rings: true })), info.untrustedFrontend);
       assert.deepEqual(info.ports, [{ port: 1, busid: '3-8' }, { port: 2 }]);
       assert.deepEqual([info.type, info.version, info.backendDomid, info.online], ['pv', 2, 0, true]);
     },

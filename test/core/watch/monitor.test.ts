@@ -77,7 +77,7 @@ describe('following a host', () => {
     await using follower = new Follower(lab.host, ONCE);
     await follower.until(() => follower.inventory !== undefined);
     const isTrue = async (): Promise<boolean> =>
-      isDeepStrictEqual(follower.inventory, await observe(lab.host));
+      isDeepStrictEqual(follower.inventory, await observe(lab.host, { rings: true }));
     const { spec } = lab.sim.usb.device('4-1')!;
     const domain = world.domains.find(({ name }) => name === 'u1')!;
     const happenings: readonly (() => Promise<unknown>)[] = [
