@@ -60,7 +60,7 @@ export async function openAudit(folder: string, options: AuditOptions = {}): Pro
     await log.resume();
     return log;
   } catch (error) {
-    await lock.close();
+    await log.close();
     throw error;
   }
 }
@@ -71,15 +71,25 @@ async function takeLock(folder: string, options: AuditOptions): Promise<FileHand
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     const flock = options.flock ?? (await loadLock());
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
-    if (flock(file.fd)) return file;
-    const holder = await holderOf(await file.stat({ bigint: true }));
-    await file.close();
+    const holder = await lockedBy(file, flock);
+    if (holder === 'us') return file;
     const who = holder
       ? `process ${holder.pid}${holder.command ? ` (${holder.command})` : ''}`
       : 'another process';
     throw new AuditError('locked', `The audit log in ${folder} is being written by ${who}.`);
   } catch (error) {
     throw toAuditError(error, 'written', path);
+  }
+}
+
+/** Locks it; otherwise it is closed, and the result is who has the lock, if that can be told. */
+async function lockedBy(file: FileHandle, flock: Flock) {
+  let isOurs = false;
+  try {
+    isOurs = flock(file.fd);
+    return isOurs ? 'us' : await holderOf(await file.stat({ bigint: true }));
+  } finally {
+    if (!isOurs) await file.close();
   }
 }
 
@@ -137,15 +147,14 @@ class Log implements AuditLog {
     return this.#turns.run(async () => {
       if (this.#isClosed) return;
       this.#isClosed = true;
-      await this.#current?.file.close();
-      await this.#lock.close();
+      // Whatever becomes of the file, others may write again.
+      await this.#leave().finally(() => this.#lock.close());
     });
   }
 
   /** Finds the end of the chain, and says so if a line is torn. */
   async resume(): Promise<void> {
-    await this.#current?.file.close();
-    this.#current = undefined;
+    await this.#leave();
     const end = await auditEnd(this.#folder);
     this.#end = end;
     const { last, torn, unfinished } = end;
@@ -159,12 +168,20 @@ class Log implements AuditLog {
         join(this.#folder, last),
         constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW,
       );
+      this.#current = { file, size: 0 };
       this.#current = { file, size: (await file.stat()).size };
       if (torn) await this.#put(Buffer.from('\n'));
       if (torn && torn.length > 0)
         await this.#add({ line: 'torn', ...this.#next(), bytes: torn.length, sha256: sha256(torn) });
     }
     this.#isInDoubt = false;
+  }
+
+  /** Closes the file that is written, if there is one. */
+  async #leave(): Promise<void> {
+    const file = this.#current?.file;
+    this.#current = undefined;
+    await file?.close();
   }
 
   #next(): { seq: number; time: string } {
@@ -193,9 +210,8 @@ class Log implements AuditLog {
     const { hash, why } = this.#end;
     const begin = { line: 'begin', seq: record.seq, time: record.time } as const;
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL;
-    const file = await open(join(this.#folder, nameOf(begin.seq)), flags, FILE_MODE);
-    await this.#current?.file.close();
-    this.#current = { file, size: 0 };
+    await this.#leave();
+    this.#current = { file: await open(join(this.#folder, nameOf(begin.seq)), flags, FILE_MODE), size: 0 };
     await this.#add({
       ...begin,
       ...(hash === NO_HASH ? {} : { after: hash }),

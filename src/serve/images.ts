@@ -28,8 +28,13 @@ export class StickImages {
     try {
       // As long as it is open, nothing else of the host gets a disk: it cannot be mounted.
       const file = await open(path, image.isBlockDevice() ? mode | constants.O_EXCL : mode);
-      const size = await this.#images.sizeOf(image);
-      return storageOf(file, { size, isReadOnly, release });
+      try {
+        const size = await this.#images.sizeOf(image);
+        return storageOf(file, { size, isReadOnly, release });
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
     } catch (error) {
       release();
       throw error;

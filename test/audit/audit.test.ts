@@ -1,7 +1,7 @@
 /** The audit on a real file system: one line a change, in files that follow each other. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
@@ -84,6 +84,15 @@ describe('the audit', () => {
     assert.equal((await verifyAudit(folder)).lines, 3);
   });
 
+  it('leaves no file open where locks do not work', async (t) => {
+    const folder = folderOf(t);
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    const flock = () => assert.fail('no locks here');
+    await assert.rejects(openAudit(folder, { flock }), AuditError);
+    assert.equal(open(), before);
+  });
+
   it('begins another file when one is full, carries the chain over, and keeps some', async (t) => {
     const folder = folderOf(t);
     const size = { bytesMax: 2000, keep: 3 };
@@ -112,7 +121,9 @@ describe('the audit', () => {
     const folder = folderOf(t);
     await write(folder, [{ ...ENTRY, request: 'x'.repeat(400_000) }, ENTRY]);
     assert.equal((await verifyAudit(folder)).lines, 3);
-    const long = (await readAudit(folder).next()).value;
+    const lines = readAudit(folder);
+    const long = (await lines.next()).value;
+    await lines.return(undefined);
     assert.deepEqual([long?.what, long?.request, long?.who], ['attach', null, ENTRY.who]);
   });
 
