@@ -6,7 +6,6 @@ import { link, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import fc from 'fast-check';
 import {
   addController,
   attachDevice,
@@ -14,10 +13,7 @@ import {
   describeFinding,
   detachDevice,
   doctor,
-  findDevice,
   formatPlan,
-  isMeantAsVirtual,
-  isServed,
   listControllers,
   observe,
   parseVirtualName,
@@ -113,6 +109,28 @@ describe('a virtual stick', () => {
     await removeController(host, { domain: 'u1', devid: 0 });
     await served.settle();
     assert.deepEqual(await storeOf(served), before);
+  });
+
+  it('is detached together with a device that another toolstack has put into its port', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    const device = named(`stick:${(await image()).path}`);
+    const driversOf = () =>
+      served.sim.usb
+        .device('3-2')!
+        .spec.interfaces.map(({ number }) => served.sim.usb.driverOf(`3-2:1.${number}`));
+    const before = driversOf();
+    await attachVirtual(host, { domain: 'u1', device }, { watchMs: 0 });
+    await served.settle();
+    // To libxl the port is empty.
+    await attachDevice(host, { domain: 'u1', device: '3-2' }, { watchMs: 0 });
+    await served.client.write('/local/domain/0/backend/vusb/1/0/port/1', '3-2');
+    await served.client.write('/local/domain/0/backend/vusb/1/1/port/1', '');
+    await served.settle();
+    const { result } = await detachDevice(host, { domain: 'u1', devid: 0, port: 1 });
+    assert.deepEqual(result, { domid: 1, devid: 0, port: 1, virtual: device, busid: '3-2' });
+    assert.deepEqual(driversOf(), before);
+    assert.deepEqual((await doctor(host)).findings, []);
   });
 
   it('is written to by one guest at a time', async () => {
@@ -253,42 +271,5 @@ describe('a virtual stick', () => {
     await served.setPort(1, 0, 1, `stick:${path}`);
     assert.equal(await served.portState(1, 0, 1), '6');
     assert.match(served.messages.join('\n'), /stick:.* cannot be opened: stick:.* is not there/);
-  });
-});
-
-describe('the name of a virtual device', () => {
-  it('is none of any other device', async () => {
-    const { served, host } = await operated();
-    await using _ = served;
-    const inventory = await observe(host);
-    for (const text of ['keyboard', 'source-sink', 'stick:/a b', 'read-only-stick:/srv/x,y:z.img']) {
-      assert.equal(parseVirtualName(text), text);
-      assert.throws(() => findDevice(inventory, text), { code: 'invalid-argument' });
-    }
-    for (const { busid, vendorId, productId, bus, address } of inventory.devices)
-      for (const text of [busid, `${vendorId}:${productId}`, `${bus}.${address}`])
-        assert.equal(isMeantAsVirtual(text), false, text);
-    assert.ok(inventory.controllers.every(isServed));
-  });
-
-  it('is an absolute path without control characters, or a word', () => {
-    for (const text of [
-      'stick',
-      'stick:',
-      'stick:a',
-      'Stick:/a',
-      'stick:/a\nb',
-      'stick:/\ud800',
-      'keyboards',
-      '',
-    ])
-      assert.equal(parseVirtualName(text), undefined, JSON.stringify(text));
-    assert.equal(parseVirtualName(`stick:/${'a'.repeat(1024)}`), undefined);
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const name = parseVirtualName(text);
-        return name === undefined || (isMeantAsVirtual(text) && !/\p{Cc}/u.test(name));
-      }),
-    );
   });
 });

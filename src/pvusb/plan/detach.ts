@@ -14,7 +14,7 @@ import { isServed } from '../model/served.js';
 import { namePort } from '../model/wording.js';
 import { SERVED_TYPES, servedTypeOn, typesOfPort } from '../types/types.js';
 import { unclaimedFact } from './facts.js';
-import { virtualDetachSteps } from './virtual.js';
+import { virtualLetGo } from './virtual.js';
 
 /** Empties one port and gives its device back to the host. */
 export function planDetach(inventory: Inventory, place: Place): Plan {
@@ -34,32 +34,32 @@ export function planDetach(inventory: Inventory, place: Place): Plan {
  */
 export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   const { controller, port } = place;
-  const { busid, untrustedJunk } = port;
+  const { busid, untrustedJunk, virtual } = port;
   const held = busid ?? untrustedJunk;
   if (!isServed(controller)) return [];
-  const virtual = virtualDetachSteps(inventory, place);
-  if (virtual.length > 0) return virtual;
-  if (held === undefined) {
-    return unfinishedDetaches(inventory, place).flatMap((left) => giveBackSteps(inventory, left));
-  }
+  const unfinished = held === undefined ? unfinishedDetaches(inventory, place) : [];
+  const left = unfinished.flatMap((one) => giveBackSteps(inventory, one));
+  if (held === undefined && virtual === undefined) return left;
   const path = portPath(controller.portsAt, port.port);
   const { domid, devid } = controller;
   const name = namePort(inventory, { domid, devid, port: port.port });
-  const holds: Fact = { fact: 'value', path, is: held };
+  // libxl takes the port of a virtual device for empty, and may have put a device there, too.
+  const letGo = virtualLetGo(place);
+  const holds: readonly Fact[] = held === undefined ? [] : [{ fact: 'value', path, is: held }];
   const forgotten = { edit: 'remove-device', ctrl: controller.devid, port: port.port } as const;
   const free = (more: readonly Edit[]): Step => ({
     why: `free ${name}`,
     act: {
       do: 'commit',
-      expect: [holds],
-      edits: [{ edit: 'write', path, value: '' }, ...more],
-      ...telling(inventory, controller.domid, [forgotten], { ifPossible: true }),
+      expect: [...holds, ...letGo.expect],
+      edits: [...letGo.edits, { edit: 'write', path, value: '' }, ...more],
+      ...(held === undefined ? {} : telling(inventory, controller.domid, [forgotten], { ifPossible: true })),
     },
   });
-  if (busid === undefined) return [free([])];
+  if (busid === undefined) return [free([]), ...letGo.after, ...left];
   const look: Step = {
     why: `check that ${name} still holds ${busid}`,
-    act: { do: 'commit', expect: [holds], edits: [] },
+    act: { do: 'commit', expect: holds, edits: [] },
   };
   // Another port that claims the same device keeps what it has.
   const isShared = placesOf(inventory, busid).length > 1;
@@ -68,6 +68,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   return [
     ...(before.length === 0 ? [] : [look, ...before]),
     free(deviceAt(inventory, busid) && !isShared ? [origin] : []),
+    ...letGo.after,
     ...after,
     ...(isShared ? [] : restoreSteps(inventory, busid)),
   ];

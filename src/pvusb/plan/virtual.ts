@@ -8,19 +8,19 @@ import { type Named, namePort } from '../model/wording.js';
 import { releasedStep, unservedAction } from '../types/pv-own.js';
 import { servedType } from '../types/types.js';
 
-/** Takes a virtual device out of its port; none if there is none. */
-export function virtualDetachSteps(named: Named, { controller, port: { port, virtual } }: Place): Step[] {
-  const { domid, devid, portsAt } = controller;
-  if (virtual === undefined || portsAt === undefined) return [];
-  const place = { domid, devid, port };
-  const holds: Fact = { fact: 'value', path: virtualPath(place, port), is: virtual };
-  return [
-    {
-      why: `free ${namePort(named, place)}`,
-      act: { do: 'commit', expect: [holds], edits: freeing(place, portsAt) },
-    },
-    releasedStep(place, virtual),
-  ];
+/** What takes a virtual device out of its port, besides what is done to any port; nothing if there is none. */
+export function virtualLetGo({ controller, port: { port, virtual } }: Place): {
+  readonly expect: readonly Fact[];
+  readonly edits: readonly Edit[];
+  readonly after: readonly Step[];
+} {
+  if (virtual === undefined) return { expect: [], edits: [], after: [] };
+  const place = { domid: controller.domid, devid: controller.devid, port };
+  return {
+    expect: [{ fact: 'value', path: virtualPath(place, port), is: virtual }],
+    edits: forgetting(place),
+    after: [releasedStep(place, virtual)],
+  };
 }
 
 /** Claims a port for a virtual device: writes its name where only domain 0 can read and write it. */
@@ -29,7 +29,7 @@ export function virtualClaimStep(named: Named, name: VirtualName, target: Target
   const free: Action = {
     do: 'commit',
     expect: [{ fact: 'value', path, is: name }],
-    edits: freeing(target, target.portsAt),
+    edits: [...forgetting(target), calling(target.portsAt, target.port)],
     otherwise: 'skip',
   };
   const expect: Fact[] = [
@@ -45,11 +45,10 @@ export function virtualClaimStep(named: Named, name: VirtualName, target: Target
   };
 }
 
-function freeing(place: ControllerId & { readonly port: number }, portsAt: string): Edit[] {
+function forgetting(place: ControllerId & { readonly port: number }): Edit[] {
   return [
     { edit: 'rm', path: virtualPath(place, place.port) },
     { edit: 'prune', path: virtualsPath(place) },
-    calling(portsAt, place.port),
   ];
 }
 
