@@ -4,8 +4,8 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import { USBFS } from '../model/drivers.js';
 import { isAlive, isOf, type Place, savedFor } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
-import { backendPath, DRIVER_KEY, PortState as Shown } from '../model/layout.js';
-import type { Action, QemuPort, Step } from '../model/plan.js';
+import { backendPath, DRIVER_KEY, PortState as Shown, virtualPath } from '../model/layout.js';
+import type { Action, Fact, QemuPort, Step } from '../model/plan.js';
 import type { VirtualName } from '../model/virtual.js';
 import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './backend.js';
 import { PV } from './pv.js';
@@ -35,7 +35,14 @@ export const PV_OWN: ServedType = {
   serveRecorded: (inventory, controller) =>
     isNew(controller) ? [servedStep(inventory, SERVER, BACKEND, controller)] : [],
   close: (inventory, controller, request) =>
-    closingSteps(inventory, SERVER, controller, request, isAlive(inventory, controller.domid)),
+    closingSteps(
+      inventory,
+      SERVER,
+      controller,
+      request,
+      isAlive(inventory, controller.domid),
+      controller.ports.map(({ port }): Fact => ({ fact: 'vacant', path: virtualPath(controller, port) })),
+    ),
 
   isThere: isOnline,
   handOver: (_, { busid }, target) => [openedStep(target, busid)],
