@@ -69,7 +69,7 @@ async function isNoticed(number, plan, text) {
 
 /** Copies what was compiled, with all mutants included, and returns them. */
 async function prepare() {
-  for (const folder of ['src', 'test'])
+  for (const folder of ['src', 'test', 'lab'])
     cpSync(join(root, 'build', folder), join(copy, 'build', folder), { recursive: true });
   cpSync(join(root, 'package.json'), join(copy, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));

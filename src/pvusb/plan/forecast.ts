@@ -110,20 +110,19 @@ export function withoutDevice(
     devices: withDrivers(freed, busid, driverOf),
     savedDrivers: freed.savedDrivers.filter((other) => other.busid !== busid),
     qemus: changed(freed, domid, lets),
-    ...(freed.backend ? { backend: showing(freed.backend, place, undefined) } : {}),
   };
 }
 
-/** What our own backend shows of a port, or no longer shows. Of ports that it does not serve nobody asks. */
+/** What our own backend shows of a port. What it showed of ports that are empty by now nobody asks for. */
 function showing(
   { ports }: OwnBackend,
   { domid, devid, port }: ControllerId & { readonly port: number },
-  state: PortState | undefined,
+  state: PortState,
 ): OwnBackend {
   const others = ports.filter(
     (other) => other.domid !== domid || other.devid !== devid || other.port !== port,
   );
-  return { ports: state === undefined ? others : [...others, { domid, devid, port, state }] };
+  return { ports: [...others, { domid, devid, port, state }] };
 }
 
 function changed(

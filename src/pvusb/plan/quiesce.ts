@@ -76,6 +76,11 @@ export function planQuiesce(
   return { title: `quiesce domain ${domid}`, steps, onFailure: 'stop' };
 }
 
+/** A guest that has been given back something already. */
+export function planNothing(domid: number): Plan {
+  return { title: `restore domain ${domid}`, steps: [], onFailure: 'stop' };
+}
+
 /** Finds a device again: where it was, in its socket under another name, or, if its serial number tells, anywhere. */
 export function findQuiesced(inventory: Inventory, device: QuiescedDevice): UsbDevice | undefined {
   const { busid, identity, socket } = device;

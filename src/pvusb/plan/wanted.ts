@@ -83,7 +83,7 @@ export function requireMeant(
   const sentence = `${said} names neither USB controllers (usbctrl) nor devices (usbdev) for ${labelDomain(domain)}.`;
   throw new PvusbError('no-usb-settings', sentence, {
     where: { domid },
-    ...(addsOnly ? { remedy: RULES_ONLY } : {}),
+    remedy: addsOnly ? RULES_ONLY : undefined,
   });
 }
 

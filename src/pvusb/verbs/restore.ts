@@ -10,7 +10,7 @@ import { quiescedDomains } from '../model/quiesced.js';
 import type { Host } from '../observe/host.js';
 import { observe } from '../observe/observe.js';
 import type { Adjustment, PlannedAdjustment } from '../plan/apply.js';
-import { findQuiesced, nextController, nextDevice } from '../plan/quiesce.js';
+import { findQuiesced, nextController, nextDevice, planNothing } from '../plan/quiesce.js';
 import { resolveType } from '../plan/resolve.js';
 import { type OperationOptions, operate, qemuFor } from './operate.js';
 import { keep, requireFiles } from './quiesce.js';
@@ -210,13 +210,12 @@ function change(
   { next, lends }: Pick<Unit, 'next' | 'lends'>,
   options: OperationOptions,
 ) {
-  const nothing: Plan = { title: `restore domain ${domid}`, steps: [], onFailure: 'stop' };
   return operate<PlannedAdjustment | undefined>(
     host,
     options,
     (inventory) => {
       const result = next(inventory);
-      return { plan: result?.plan ?? nothing, result };
+      return { plan: result?.plan ?? planNothing(domid), result };
     },
     {
       rules: true,

@@ -1,25 +1,31 @@
-/** The commands of plan scripts: those of the product, which can be planned, and what else happens to a host. */
+/** The commands of plan scripts: those of the product, which can be planned; what else happens is in `script-events.ts`. */
 import {
   addController,
   applyUsb,
   attachDevice,
+  attachVirtual,
   type ControllerType,
   detachDevice,
   doctor,
   isPvusbError,
   type Outcome,
+  parseVirtualName,
+  quiesceDomain,
   reconcile,
   releaseDomain,
   removeController,
+  restoreDomain,
+  startQemu,
+  stopQemu,
   type WantedController,
   type WantedDevice,
 } from '../../../src/pvusb/index.js';
 import { correctAddresses } from '../../../src/pvusb/verbs/addresses.js';
 import { reviveDevice } from '../../../src/pvusb/verbs/revive.js';
 import { formatRule, parseRules } from '../../../src/rules/index.js';
-import { rebootDomain } from '../../../src/sim/index.js';
 import { parseBusid } from '../../../src/sysfs/busid.js';
 import { fields, planText, words } from './plan-text.js';
+import { EVENTS } from './script-events.js';
 import type { ScriptHost } from './script-host.js';
 import { ScriptLine } from './script-line.js';
 
@@ -35,13 +41,16 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     line.end();
     return planned(addController(host, request, options));
   },
-  /** `attach DOMAIN DEVICE [devid=N] [port=N] [force=REASON]` */
+  /** `attach DOMAIN DEVICE [devid=N] [port=N] [force=REASON]`; the device may be a virtual one */
   attach: ({ host }, line, options) => {
     const names = { domain: line.word('a domain'), device: line.word('a device') };
     const at = { devid: line.numeric('devid'), port: line.numeric('port') };
     const request = { ...names, ...at, force: line.option('force') };
     line.end();
-    return planned(attachDevice(host, request, { ...options, watchMs: 0 }));
+    const device = parseVirtualName(request.device);
+    return device === undefined
+      ? planned(attachDevice(host, request, { ...options, watchMs: 0 }))
+      : planned(attachVirtual(host, { ...request, device }, { ...options, watchMs: 0 }));
   },
   /** `detach DEVICE [domain=NAME]`, or `detach DOMAIN DEVID PORT` */
   detach: ({ host }, line, options) => {
@@ -101,6 +110,35 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const made = plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n'));
     return [[...states, ...refused].join('\n'), ...made].join('\n\n');
   },
+  /** `quiesce DOMAIN [controllers]` */
+  quiesce: async ({ host }, line, options) => {
+    const controllers = line.flag('controllers');
+    const request = { domain: line.word('a domain'), controllers };
+    line.end();
+    const { plans, ...result } = await quiesceDomain(host, request, options);
+    return [fields(result).join(' '), ...plans.map(planText)].join('\n');
+  },
+  /** `restore TOKEN` */
+  restore: async ({ host }, line, options) => {
+    const token = line.word('a token');
+    line.end();
+    const { plans, changes, unrestored } = await restoreDomain(host, token, options);
+    const refused = unrestored.map(({ error, ...what }) => words('unrestored', fields(what), error.message));
+    const made = plans.map((plan, i) => [fields(changes[i]!).join(' '), planText(plan)].join('\n'));
+    return [...refused, ...made].join('\n\n');
+  },
+  /** `start-qemu DOMAIN` */
+  'start-qemu': ({ host }, line, options) => {
+    const request = { domain: line.word('a domain') };
+    line.end();
+    return planned(startQemu(host, request, options));
+  },
+  /** `stop-qemu DOMAIN` */
+  'stop-qemu': ({ host }, line, options) => {
+    const request = { domain: line.word('a domain') };
+    line.end();
+    return planned(stopQemu(host, request, options));
+  },
   /** `correct DOMID`: the addresses in its saved configuration, as a watch does */
   correct: ({ host }, line, options) => {
     const request = { domid: line.number('a domain') };
@@ -119,67 +157,6 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     line.end();
     const { findings, plans } = await doctor(host, { settleMs: 0, fix: !dryRun });
     return findings.map(({ finding }, i) => `${finding}: ${planText(plans[i]!)}`).join('\n\n');
-  },
-};
-
-/** What happens to a host. */
-const EVENTS: Readonly<Record<string, (on: ScriptHost, line: ScriptLine) => Promise<unknown>>> = {
-  /** `write PATH [VALUE]`, as another toolstack would */
-  write: ({ lab }, line) => lab.write(line.word('a path'), line.rest()),
-  /** `rm PATH` */
-  rm: ({ lab }, line) => lab.rm(line.word('a path')),
-  /** `saved DOMID JSON`: libxl's file of a domain */
-  saved: async ({ saved }, line) => saved.set(line.number('a domain'), Buffer.from(`${line.rest()}\n\0`)),
-  /** `rule RULE` */
-  rule: async ({ rules }, line) => void rules.push(line.rest()),
-  /** `unplug BUSID` */
-  unplug: ({ lab }, line) => lab.sim.unplug(line.word('a device')),
-  /** `plug BUSID [of=BUSID] [serial=TEXT]`: the world's device with that name, or with another one */
-  plug: ({ lab, world }, line) => {
-    const busid = line.word('a device');
-    const name = line.option('of') ?? busid;
-    const serial = line.option('serial');
-    const spec = world.devices.find((device) => device.busid === name);
-    if (!spec) throw new Error(`the world has no ${name}`);
-    const { address: _, ...again } = spec;
-    return lab.sim.plug({ ...again, busid, ...(serial === undefined ? {} : { serial }) });
-  },
-  /** `bind DRIVER INTERFACE` */
-  bind: ({ lab }, line) => lab.sim.usb.bind(line.word('a driver'), line.word('an interface')),
-  /** `unbind DRIVER INTERFACE` */
-  unbind: ({ lab }, line) => lab.sim.usb.unbind(line.word('a driver'), line.word('an interface')),
-  /** `open INTERFACE`: a program takes it through usbfs */
-  open: async ({ lab }, line) => {
-    const id = line.word('an interface');
-    await lab.sim.usb.disconnect(id);
-    await lab.sim.usb.claim(id);
-  },
-  /** `usbback never`: it does not take new controllers; `usbback gone`: it is unloaded */
-  usbback: async ({ lab }, line) => {
-    if (line.flag('never')) lab.sim.usbback!.manner = 'never';
-    else if (line.flag('gone')) await lab.sim.unloadUsbback();
-  },
-  /** `kill-qemu DOMID`: the process dies */
-  'kill-qemu': (on, line) => on.qemu(line.number('a domain')).kill(),
-  /** `qemu-refuses DOMID BUSID`: it cannot open the device */
-  'qemu-refuses': async (on, line) => on.qemu(line.number('a domain')).refuseOpen(line.word('a device')),
-  /** `qmp DOMID COMMAND JSON` */
-  qmp: (on, line) =>
-    on.qemu(line.number('a domain')).execute(line.word('a command'), JSON.parse(line.rest())),
-  /** `kill DOMID [leaving-records]` */
-  kill: ({ lab }, line) =>
-    lab.sim.killDomain(line.number('a domain'), { leaveRecords: line.flag('leaving-records') }),
-  /** `reboot DOMID as=DOMID`: as libxl does, with the controllers of the world, without their devices */
-  reboot: ({ lab, world }, line) => {
-    const before = line.number('a domain');
-    const domid = line.numeric('as')!;
-    const domain = world.domains.find((other) => other.domid === before)!;
-    const controllers = world.controllers.filter((controller) => controller.domid === before);
-    return rebootDomain(lab.sim, {
-      domain,
-      domid,
-      controllers: controllers.map((controller) => ({ ...controller, ports: new Map() })),
-    });
   },
 };
 

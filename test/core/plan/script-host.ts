@@ -2,12 +2,14 @@
 import { HostUses } from '../../../src/hostuse/index.js';
 import { type LockedUserdata, SavedConfig, type Userdata } from '../../../src/libxl/index.js';
 import type { Host } from '../../../src/pvusb/index.js';
+import type { QuiescedFiles, QuiescedGuest } from '../../../src/quiesced/index.js';
 import { labWorld, parseWorld, qemuWorld, type SimQemu, type World } from '../../../src/sim/index.js';
 import { type Lab, openSimulated } from '../support/test-host.js';
 
 const WORLDS: Readonly<Record<string, () => World>> = {
   lab: labWorld,
   qemu: () => qemuWorld(),
+  'lab without usbback': () => ({ ...labWorld(), usbback: false }),
   'qemu without usbback': () => qemuWorld({ usbback: false }),
 };
 
@@ -18,6 +20,9 @@ export class ScriptHost implements AsyncDisposable {
   readonly world: World;
   /** By domain: the bytes of the saved configurations. */
   readonly saved = new Map<number, Buffer>();
+
+  /** The guests that are quiesced, by token. */
+  readonly quiesced = new Map<string, QuiescedGuest>();
 
   /** The lines of its rules. */
   readonly rules: string[] = [];
@@ -30,7 +35,15 @@ export class ScriptHost implements AsyncDisposable {
       read: async () => [{ path: 'rules', text: this.rules.join('\n') }],
       change: () => Promise.reject(new Error('a script has commands for that')),
     };
-    this.host = { ...lab.host, userdata: userdataOf(this.saved), rules };
+    this.host = {
+      ...lab.host,
+      userdata: userdataOf(this.saved),
+      rules,
+      quiesced: quiescedIn(this.quiesced),
+      // Whoever is announced lives; a QEMU is only planned for.
+      isServing: async () => true,
+      qemuRunner: { start: unplanned, end: unplanned, isAlive: unplanned, logOf: unplanned },
+    };
     // What a world does not say about the host's own uses is not asked.
     if (world.devices.some(({ uses }) => uses !== undefined))
       this.host = { ...this.host, uses: new HostUses(lab.sim.usb.hostFiles) };
@@ -57,6 +70,18 @@ export class ScriptHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab[Symbol.asyncDispose]();
   }
+}
+
+function unplanned(): never {
+  throw new Error('a script starts no QEMU');
+}
+
+function quiescedIn(guests: Map<string, QuiescedGuest>): QuiescedFiles {
+  return {
+    list: async () => [...guests.values()],
+    write: async (guest) => void guests.set(guest.token, guest),
+    remove: async (token) => void guests.delete(token),
+  };
 }
 
 /** Files in memory; nobody else uses them, so there is nothing to lock. */
