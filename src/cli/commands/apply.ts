@@ -1,7 +1,14 @@
 /** `pvusb apply` and `pvusb prepare`: a guest gets what a file names. */
 
 import { barePlan, HalfDoneError, parseSettings, type ToldPlan, toldPlan } from '../../commands/index.js';
-import { type Adjustment, type Applied, applyUsb, PvusbError, prepareDomain } from '../../pvusb/index.js';
+import {
+  type Adjustment,
+  type Applied,
+  applyUsb,
+  countPorts,
+  PvusbError,
+  prepareDomain,
+} from '../../pvusb/index.js';
 import { printable } from '../../sysfs/index.js';
 import { act } from '../act.js';
 import { type CommonOptions, formatDryRun, printJson, withHost } from '../context.js';
@@ -156,7 +163,7 @@ export function describeAdjustment(
     }
     case 'added': {
       const { type, version, ports } = adjustment;
-      return `Domain ${domain} has USB controller ${devid} now: ${type}, USB ${version}, ${ports} ports.`;
+      return `Domain ${domain} has USB controller ${devid} now: ${type}, USB ${version}, ${countPorts(ports)}.`;
     }
     case 'removed':
       return `Controller ${devid} of domain ${domain} is removed.`;

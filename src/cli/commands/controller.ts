@@ -5,6 +5,7 @@ import {
   type Controller,
   type ControllerDetails,
   controllerInfo,
+  countPorts,
   libxlControllerInfo,
   type QemuAnswer,
   removeController,
@@ -51,7 +52,7 @@ export async function runControllerAdd(
     there: (daemon, asked, call) => daemon.controllerAdd({ ...request, ...asked }, call),
   });
   printOutcome(terminal, options, outcome, ({ devid: made, type, version, ports }) => {
-    return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${ports} ports.`;
+    return `Domain ${asTyped(domain)} has USB controller ${made} now: ${type}, USB ${version}, ${countPorts(ports)}.`;
   });
 }
 

@@ -3,6 +3,7 @@ import { listedDomains, shownDomains } from '../../commands/index.js';
 import {
   allPorts,
   type Controller,
+  countPorts,
   type Domain,
   deviceAt,
   type Inventory,
@@ -81,7 +82,7 @@ function formatDomain(view: View, domain: Domain): string {
 
 function formatController(view: View, controller: Controller): string {
   const { devid, type, version, portCount } = controller;
-  const title = `  Controller ${devid}: ${type}, USB ${version}, ${portCount} ports, ${controllerState(controller)}\n`;
+  const title = `  Controller ${devid}: ${type}, USB ${version}, ${countPorts(portCount)}, ${controllerState(controller)}\n`;
   const taken = allPorts(controller).filter(isTaken);
   const free = controller.ports.filter((port) => !isTaken(port)).map(({ port }) => port);
   const rest =

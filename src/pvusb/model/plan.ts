@@ -5,6 +5,7 @@ import type { Busid, DriverName, InterfaceId } from '../../sysfs/index.js';
 import type { Permission } from '../../xenstore/index.js';
 import type { ControllerId } from './layout.js';
 import type { VirtualName } from './virtual.js';
+import { countPorts } from './wording.js';
 
 /** What must still hold inside the transaction that changes something. */
 export type Fact =
@@ -248,7 +249,7 @@ function formatQemuAction(action: QemuAction): string {
   const qemu = `the QEMU of domain ${action.domid}`;
   switch (action.do) {
     case 'emulate':
-      return `have ${qemu} emulate controller ${action.devid} (USB ${action.version}, ${action.ports} ports)`;
+      return `have ${qemu} emulate controller ${action.devid} (USB ${action.version}, ${countPorts(action.ports)})`;
     case 'unemulate':
       return `have ${qemu} remove controller ${action.devid}`;
     case 'lend':

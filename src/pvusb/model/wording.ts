@@ -33,6 +33,11 @@ export function nameDomain({ domains }: Named, domid: number, first?: 'Domain'):
   return labelDomain(domains.find((domain) => domain.domid === domid) ?? { domid }, first);
 }
 
+/** `1 port`, `8 ports`. */
+export function countPorts(count: number): string {
+  return `${count} port${count === 1 ? '' : 's'}`;
+}
+
 /** `controller 0 of u1 (domain 3)`. */
 export function nameController(named: Named, { domid, devid }: ControllerId): string {
   return `controller ${devid} of ${nameDomain(named, domid)}`;

@@ -19,7 +19,7 @@ import type { Action, ConfigEdit, Edit, Fact, Plan, Step } from '../model/plan.j
 import type { NewController, RemoveRequest } from '../model/request.js';
 import { telling } from '../model/saved-config.js';
 import { requireServed } from '../model/served.js';
-import { nameController, nameDomain } from '../model/wording.js';
+import { countPorts, nameController, nameDomain } from '../model/wording.js';
 import { portsAtOf, servedType, servedTypeOn } from '../types/types.js';
 import { planDetachSteps } from './detach.js';
 
@@ -39,7 +39,7 @@ export function addSteps(inventory: Inventory, controller: NewController): Step[
   const name = nameController(inventory, controller);
   return [
     {
-      why: `create ${name} (USB ${controller.version}, ${controller.ports} ports)`,
+      why: `create ${name} (USB ${controller.version}, ${countPorts(controller.ports)})`,
       act: {
         do: 'commit',
         expect: newFacts(controller),

@@ -5,7 +5,7 @@ import { PvusbError, type PvusbErrorCode } from '../model/errors.js';
 import { controllersOf, findDomain, qemuOf } from '../model/find.js';
 import type { ControllerType, Domain, Inventory } from '../model/inventory.js';
 import type { NewController } from '../model/request.js';
-import { nameDomain } from '../model/wording.js';
+import { countPorts, nameDomain } from '../model/wording.js';
 import { serviceProblem, usualType } from '../types/types.js';
 
 /** A controller to be added; what is absent is chosen. */
@@ -80,7 +80,7 @@ function resolvePorts(type: ControllerType, version: number, asked: number | und
   const ports = asked ?? range.usual;
   if (Number.isInteger(ports) && ports >= range.min && ports <= range.max) return ports;
   const limits = range.min === range.max ? `always has ${range.min}` : `has ${range.min} to ${range.max}`;
-  return `${ports} ports are not possible: a controller of type ${type}, USB ${version}, ${limits}.`;
+  return `${countPorts(ports)} ${ports === 1 ? 'is' : 'are'} not possible: a controller of type ${type}, USB ${version}, ${limits}.`;
 }
 
 function resolveDevid(inventory: Inventory, domid: number, asked: number | undefined): number {
