@@ -1,7 +1,6 @@
 /** Looks again only at what has changed on a host: the cost does not grow with the size of the host. */
 import type { Busid } from '../../sysfs/busid.js';
 import type { ScanOptions } from '../../sysfs/scan.js';
-import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import { allPorts } from '../model/find.js';
 import type { Inventory } from '../model/inventory.js';
@@ -9,7 +8,7 @@ import { observeBackendsOf } from './backends.js';
 import { observeControllers } from './controllers.js';
 import { type DomainNumbers, describeDomains, observeNumbers, observeNumbersOf } from './domains.js';
 import type { CallOptions, Host } from './host.js';
-import { observeOwnBackend } from './own-backend.js';
+import { observeOwnBackend, observePvServer } from './own-backend.js';
 import { observeSavedOf } from './saved-drivers.js';
 
 /** What may have changed since a look. */
@@ -53,12 +52,12 @@ export async function observeAgain(
     ]);
     const known = new Set(before.devices.map(({ busid }) => busid));
     const wanted = (busid: Busid): boolean => busids.has(busid) || (dirty.plugged && !known.has(busid));
-    const [devices, savedDrivers, usbback] = await Promise.all([
+    const [devices, savedDrivers, server] = await Promise.all([
       busids.size > 0 || dirty.plugged
         ? host.sysfs.devices({ ...call, wanted, details: options.details })
         : [],
       observeSavedOf(host.xenstore, [...busids], call),
-      host.sysfs.hasDriver(USBBACK, call),
+      observePvServer(host, call),
     ]);
     const recorded = new Set(devids.map(({ domid, devid }) => `${domid}/${devid}`));
     const orphans = backends.filter(({ domid, devid }) => !recorded.has(`${domid}/${devid}`));
@@ -66,11 +65,11 @@ export async function observeAgain(
       (a, b) => a.domid - b.domid || a.devid - b.devid,
     );
     const { backend: served, ...rest } = before;
-    const backend = await observeOwnBackend(host, usbback, all, call, { before: served, isDirty });
+    const backend = await observeOwnBackend(host, server, all, call, { before: served, isDirty });
     const isAsBefore = ({ busid }: { readonly busid: Busid }): boolean => !busids.has(busid);
     return {
       ...rest,
-      usbback,
+      usbback: server.usbback,
       ...(backend === undefined ? {} : { backend }),
       devices: [...before.devices.filter(isAsBefore), ...devices].sort(
         (a, b) => a.bus - b.bus || a.address - b.address,

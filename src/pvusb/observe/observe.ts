@@ -4,14 +4,13 @@
  */
 import type { Busid } from '../../sysfs/busid.js';
 import { withoutDetails } from '../../sysfs/details.js';
-import { USBBACK } from '../model/drivers.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Domain, Inventory, QemuAnswer } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
 import { type ControllersCall, observeControllers } from './controllers.js';
 import { observeDomains } from './domains.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
-import { observeOwnBackend } from './own-backend.js';
+import { observeOwnBackend, observePvServer } from './own-backend.js';
 import { askQemu, qemusToAsk } from './qemu.js';
 import { readSaved } from './saved-config.js';
 import { observeSavedDrivers, observeSavedOf } from './saved-drivers.js';
@@ -86,16 +85,16 @@ function domainsOf({ domains }: Inventory, wanted: 'all' | readonly number[]): r
 async function observeAll(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
   const { ruleFiles, details } = await observeRules(host, options);
-  const [xenstore, devices, usbback, quiesced = []] = await Promise.all([
+  const [xenstore, devices, server, quiesced = []] = await Promise.all([
     observeXenstore(host.xenstore, { ...call, rings: options.rings }),
     host.sysfs.devices({ ...call, details }),
-    host.sysfs.hasDriver(USBBACK, call),
+    observePvServer(host, call),
     options.rules || options.quiesced ? host.quiesced?.list() : undefined,
   ]);
-  const backend = await observeOwnBackend(host, usbback, xenstore.controllers, call);
+  const backend = await observeOwnBackend(host, server, xenstore.controllers, call);
   return {
     format: 'pvusb-inventory-1',
-    usbback,
+    usbback: server.usbback,
     ...(backend === undefined ? {} : { backend }),
     devices,
     ...xenstore,
@@ -151,18 +150,21 @@ async function observeRules({ rules }: Host, { signal, details, ...options }: Ob
 /** Controllers first, then only the devices that are in their ports. */
 async function observeSome(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
+  const asked = observePvServer(host, call);
+  // Whatever else fails first: nobody waits for this any more.
+  asked.catch(() => undefined);
   const { domains, devids } = await observeDomains(host.xenstore, call, options.only);
   const controllers = await observeControllers(host.xenstore, devids, { ...call, rings: true });
   const wanted = controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
-  const [devices, usbback, savedDrivers] = await Promise.all([
+  const [devices, server, savedDrivers] = await Promise.all([
     wanted.length === 0 ? [] : host.sysfs.devices({ ...call, wanted }),
-    host.sysfs.hasDriver(USBBACK, call),
+    asked,
     observeSavedOf(host.xenstore, [...new Set(wanted)], call),
   ]);
-  const backend = await observeOwnBackend(host, usbback, controllers, call);
+  const backend = await observeOwnBackend(host, server, controllers, call);
   return {
     format: 'pvusb-inventory-1',
-    usbback,
+    usbback: server.usbback,
     ...(backend === undefined ? {} : { backend }),
     devices,
     domains,

@@ -1,4 +1,5 @@
-/** Reads whether our own backend serves this host, and what it shows of the ports. */
+/** Reads who serves type pv on this host: the kernel's usbback, or our own backend, and what that shows of the ports. */
+import { USBBACK } from '../model/drivers.js';
 import type { Controller, OwnBackend, Port } from '../model/inventory.js';
 import { BACKEND_ANNOUNCEMENT, parseNumber, portStatePath } from '../model/layout.js';
 import type { CallOptions, Host } from './host.js';
@@ -9,25 +10,42 @@ interface Since {
   readonly isDirty: (controller: Pick<Controller, 'domid'>) => boolean;
 }
 
+/** Who may serve type pv. */
+interface PvServer {
+  /** The kernel has usbback. */
+  readonly usbback: boolean;
+  /** Which process serves in its place; it may have died since. */
+  readonly announcement?: string | undefined;
+}
+
+/** At the same time as all else that is read: one wave, none where usbback is. */
+export async function observePvServer(
+  { xenstore, sysfs, isServing }: Host,
+  call: CallOptions,
+): Promise<PvServer> {
+  const usbback = await sysfs.hasDriver(USBBACK, call);
+  if (usbback || !isServing) return { usbback };
+  const [announcement] = await xenstore.readMany([BACKEND_ANNOUNCEMENT], call);
+  return { usbback, announcement };
+}
+
 /** The backend has something there. */
 function hasDevice({ busid, virtual }: Port): boolean {
   return busid !== undefined || virtual !== undefined;
 }
 
 /**
- * One wave, two if it serves; none where usbback does. Undefined when it does not live. With `since` only ports of
- * controllers that may have changed are read again.
+ * One wave if it serves and has devices. Undefined when it does not live. With `since` only ports of controllers that may
+ * have changed are read again.
  */
 export async function observeOwnBackend(
   { xenstore, isServing }: Host,
-  usbback: boolean,
+  { announcement }: PvServer,
   controllers: readonly Controller[],
   call: CallOptions,
   since?: Since,
 ): Promise<OwnBackend | undefined> {
-  if (usbback || !isServing) return undefined;
-  const [announcement] = await xenstore.readMany([BACKEND_ANNOUNCEMENT], call);
-  if (announcement === undefined || !(await isServing(announcement))) return undefined;
+  if (announcement === undefined || !(await isServing?.(announcement))) return undefined;
   const before = since?.before;
   const isClean = (one: Pick<Controller, 'domid'>): boolean => before !== undefined && !since?.isDirty(one);
   const asked = controllers.filter((one) => !isClean(one));

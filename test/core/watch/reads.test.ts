@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { attachDevice, type Host } from '../../../src/pvusb/index.js';
-import { BACKEND_ANNOUNCEMENT } from '../../../src/pvusb/model/layout.js';
 import { observeOwnBackend } from '../../../src/pvusb/observe/own-backend.js';
 import { Monitor } from '../../../src/pvusb/watch/monitor.js';
 import { Plugs } from '../../support/plugs.js';
@@ -74,9 +73,10 @@ describe('our own backend', () => {
     const xenstore = {
       async readMany(paths: readonly string[]) {
         asked.push(...paths);
-        return paths.map((path) => (path === BACKEND_ANNOUNCEMENT ? '1 2' : states.get(path)));
+        return paths.map((path) => states.get(path));
       },
     };
+    const server = { usbback: false, announcement: '1 2' };
     const host = { xenstore, isServing: async () => true } as unknown as Host;
     const controllers = [1, 2].map((domid) => ({
       domid,
@@ -85,20 +85,20 @@ describe('our own backend', () => {
       portsAt: `/local/domain/0/backend/vusb/${domid}/0`,
       ports: [{ port: 1, busid: `${domid}-1` }],
     })) as unknown as Parameters<typeof observeOwnBackend>[2];
-    const before = await observeOwnBackend(host, false, controllers, {});
+    const before = await observeOwnBackend(host, server, controllers, {});
     const [one, two] = [1, 2].map((domid) => ({ domid, devid: 0, port: 1, state: domid === 1 ? 4 : 2 }));
     assert.deepEqual(before, { ports: [one, two] });
     asked.length = 0;
     states.set('/local/domain/0/backend/vusb/2/0/port-state/1', '4');
     const isDirty = ({ domid }: { readonly domid: number }): boolean => domid === 2;
-    const after = await observeOwnBackend(host, false, controllers, {}, { before, isDirty });
+    const after = await observeOwnBackend(host, server, controllers, {}, { before, isDirty });
     assert.deepEqual(after, { ports: [one, { ...two, state: 4 }] });
-    assert.deepEqual(asked, [BACKEND_ANNOUNCEMENT, '/local/domain/0/backend/vusb/2/0/port-state/1']);
+    assert.deepEqual(asked, ['/local/domain/0/backend/vusb/2/0/port-state/1']);
     // In the same order, whoever may have changed: otherwise it would look like a change.
     const isFirstDirty = ({ domid }: { readonly domid: number }): boolean => domid === 1;
     const same = await observeOwnBackend(
       host,
-      false,
+      server,
       controllers,
       {},
       { before: after, isDirty: isFirstDirty },
@@ -106,7 +106,7 @@ describe('our own backend', () => {
     assert.deepEqual(same, after);
     // One that has not been there before shows nothing that is known.
     asked.length = 0;
-    await observeOwnBackend(host, false, controllers, {}, { before: undefined, isDirty });
-    assert.equal(asked.length, 3);
+    await observeOwnBackend(host, server, controllers, {}, { before: undefined, isDirty });
+    assert.equal(asked.length, 2);
   });
 });
