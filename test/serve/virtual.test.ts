@@ -111,28 +111,6 @@ describe('a virtual stick', () => {
     assert.deepEqual(await storeOf(served), before);
   });
 
-  it('is detached together with a device that another toolstack has put into its port', async () => {
-    const { served, host } = await operated();
-    await using _ = served;
-    const device = named(`stick:${(await image()).path}`);
-    const driversOf = () =>
-      served.sim.usb
-        .device('3-2')!
-        .spec.interfaces.map(({ number }) => served.sim.usb.driverOf(`3-2:1.${number}`));
-    const before = driversOf();
-    await attachVirtual(host, { domain: 'u1', device }, { watchMs: 0 });
-    await served.settle();
-    // To libxl the port is empty.
-    await attachDevice(host, { domain: 'u1', device: '3-2' }, { watchMs: 0 });
-    await served.client.write('/local/domain/0/backend/vusb/1/0/port/1', '3-2');
-    await served.client.write('/local/domain/0/backend/vusb/1/1/port/1', '');
-    await served.settle();
-    const { result } = await detachDevice(host, { domain: 'u1', devid: 0, port: 1 });
-    assert.deepEqual(result, { domid: 1, devid: 0, port: 1, virtual: device, busid: '3-2' });
-    assert.deepEqual(driversOf(), before);
-    assert.deepEqual((await doctor(host)).findings, []);
-  });
-
   it('is written to by one guest at a time', async () => {
     const { served, host } = await operated();
     await using _ = served;

@@ -5,10 +5,12 @@ import {
   BACKEND_ANNOUNCEMENT,
   PortState,
   parseNumber,
+  portPath,
   portReasonPath,
   portStatePath,
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
+import { parseVirtualName } from '../model/virtual.js';
 import { namePort } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import type { Performing } from './performing.js';
@@ -24,15 +26,19 @@ export async function awaitOwnBackend(host: Host, action: Wait, call: Performing
   const { signal } = call;
   const { domid, devid, port, busid, portsAt, withinMs } = action;
   const where = { domid, devid, port, busid };
-  const paths = [portStatePath(portsAt, port), portReasonPath(portsAt, port)];
+  const paths = [portStatePath(portsAt, port), portReasonPath(portsAt, port), portPath(portsAt, port)];
   const changes = await host.xenstore.watch(paths[0]!, { signal });
   try {
     await withDeadline(host.clock, { withinMs, signal }, async (limited) => {
       for (;;) {
         await changes.next({ signal: limited });
-        const [text, untrustedReason = ''] = await host.xenstore.readMany(paths, { signal: limited });
+        const [text, untrustedReason = '', held = ''] = await host.xenstore.readMany(paths, {
+          signal: limited,
+        });
         const state = parseNumber(text);
         if (action.do === 'unserved') {
+          // What is shown is about a device that another toolstack has put into the port of a virtual one.
+          if (held !== '' && parseVirtualName(busid) !== undefined) return;
           // A backend that has died has let go of everything.
           if (state === undefined || !(await isServing(host))) return;
           continue;

@@ -45,13 +45,13 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   const name = namePort(inventory, { domid, devid, port: port.port });
   // libxl takes the port of a virtual device for empty, and may have put a device there, too.
   const letGo = virtualLetGo(place);
-  const holds: readonly Fact[] = held === undefined ? [] : [{ fact: 'value', path, is: held }];
+  const holds: Fact = held === undefined ? { fact: 'vacant', path } : { fact: 'value', path, is: held };
   const forgotten = { edit: 'remove-device', ctrl: controller.devid, port: port.port } as const;
   const free = (more: readonly Edit[]): Step => ({
     why: `free ${name}`,
     act: {
       do: 'commit',
-      expect: [...holds, ...letGo.expect],
+      expect: [holds, ...letGo.expect],
       edits: [...letGo.edits, { edit: 'write', path, value: '' }, ...more],
       ...(held === undefined ? {} : telling(inventory, controller.domid, [forgotten], { ifPossible: true })),
     },
@@ -59,7 +59,7 @@ export function planDetachSteps(inventory: Inventory, place: Place): Step[] {
   if (busid === undefined) return [free([]), ...letGo.after, ...left];
   const look: Step = {
     why: `check that ${name} still holds ${busid}`,
-    act: { do: 'commit', expect: holds, edits: [] },
+    act: { do: 'commit', expect: [holds], edits: [] },
   };
   // Another port that claims the same device keeps what it has.
   const isShared = placesOf(inventory, busid).length > 1;

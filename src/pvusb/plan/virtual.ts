@@ -26,10 +26,17 @@ export function virtualLetGo({ controller, port: { port, virtual } }: Place): {
 /** Claims a port for a virtual device: writes its name where only domain 0 can read and write it. */
 export function virtualClaimStep(named: Named, name: VirtualName, target: Target): Step {
   const path = virtualPath(target, target.port);
-  const free: Action = {
+  const forget: Action = {
     do: 'commit',
     expect: [{ fact: 'value', path, is: name }],
-    edits: [...forgetting(target), calling(target.portsAt, target.port)],
+    edits: forgetting(target),
+    otherwise: 'skip',
+  };
+  // What another toolstack has put there meanwhile stays.
+  const call: Action = {
+    do: 'commit',
+    expect: [{ fact: 'vacant', path: portPath(target.portsAt, target.port) }],
+    edits: [calling(target.portsAt, target.port)],
     otherwise: 'skip',
   };
   const expect: Fact[] = [
@@ -41,7 +48,7 @@ export function virtualClaimStep(named: Named, name: VirtualName, target: Target
   return {
     why: `claim ${namePort(named, target)} for ${name}`,
     act: { do: 'commit', expect, edits },
-    undo: [free, unservedAction(target, name)],
+    undo: [forget, call, unservedAction(target, name)],
   };
 }
 

@@ -32,18 +32,13 @@ export function isNew({ backendState }: Served): boolean {
   return backendState === XenbusState.initialising;
 }
 
-/**
- * Closes a backend and, if anyone is left to answer, waits for the guest; does not wait when it is destroyed.
- *
- * @param virtuals that its ports have no virtual devices either
- */
+/** Closes a backend and, if anyone is left to answer, waits for the guest; does not wait when it is destroyed. */
 export function closingSteps(
   named: Named,
   server: string,
   controller: Served,
   { destroy }: RemoveRequest,
   isAnswered: boolean,
-  virtuals: readonly Fact[] = [],
 ): Step[] {
   const { portsAt, backendState } = controller;
   if (backendState === undefined) return [];
@@ -57,10 +52,7 @@ export function closingSteps(
       : [{ edit: 'write', path: `${portsAt}/state`, value: String(XenbusState.closing) } as const]),
     { edit: 'write', path: `${portsAt}/online`, value: '0' },
   ];
-  const closing: Step = {
-    why: `close ${name}`,
-    act: { do: 'commit', expect: [...empty, ...virtuals], edits },
-  };
+  const closing: Step = { why: `close ${name}`, act: { do: 'commit', expect: empty, edits } };
   if (destroy || !isAnswered) return [closing];
   const waiting: Step = {
     why: `let ${server} and the guest let go of ${name}`,

@@ -4,8 +4,8 @@ import type { UsbDevice } from '../../sysfs/device.js';
 import { USBFS } from '../model/drivers.js';
 import { isAlive, isOf, type Place, savedFor } from '../model/find.js';
 import { type Inventory, XenbusState } from '../model/inventory.js';
-import { backendPath, DRIVER_KEY, PortState as Shown, virtualPath } from '../model/layout.js';
-import type { Action, Fact, QemuPort, Step } from '../model/plan.js';
+import { backendPath, DRIVER_KEY, PortState as Shown } from '../model/layout.js';
+import type { Action, QemuPort, Step } from '../model/plan.js';
 import type { VirtualName } from '../model/virtual.js';
 import { BACKEND_WITHIN_MS, closingSteps, isNew, isOnline, servedStep } from './backend.js';
 import { PV } from './pv.js';
@@ -35,14 +35,7 @@ export const PV_OWN: ServedType = {
   serveRecorded: (inventory, controller) =>
     isNew(controller) ? [servedStep(inventory, SERVER, BACKEND, controller)] : [],
   close: (inventory, controller, request) =>
-    closingSteps(
-      inventory,
-      SERVER,
-      controller,
-      request,
-      isAlive(inventory, controller.domid),
-      controller.ports.map(({ port }): Fact => ({ fact: 'vacant', path: virtualPath(controller, port) })),
-    ),
+    closingSteps(inventory, SERVER, controller, request, isAlive(inventory, controller.domid)),
 
   isThere: isOnline,
   handOver: (_, { busid }, target) => [openedStep(target, busid)],
@@ -59,6 +52,8 @@ export const PV_OWN: ServedType = {
     return isUsed && frontendState === XenbusState.connected ? 'in-use' : 'waiting';
   },
   isOpen: (inventory, place) => {
+    // What the backend shows is about the virtual device: it never opens what another toolstack has put into that port.
+    if (place.port.virtual !== undefined) return false;
     const shown = shownOf(inventory, place);
     return shown === Shown.opened || shown === Shown.configured;
   },
