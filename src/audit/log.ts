@@ -61,7 +61,7 @@ export async function openAudit(folder: string, options: AuditOptions = {}): Pro
     return log;
   } catch (error) {
     await log.close();
-    throw error;
+    throw toAuditError(error, 'written', folder);
   }
 }
 
@@ -168,6 +168,7 @@ class Log implements AuditLog {
         join(this.#folder, last),
         constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW,
       );
+      // Whatever fails from here on, it is closed with the log.
       this.#current = { file, size: 0 };
       this.#current = { file, size: (await file.stat()).size };
       if (torn) await this.#put(Buffer.from('\n'));

@@ -93,7 +93,7 @@ export async function doctor(host: Host, options: DoctorOptions = {}): Promise<D
 
 /** The host, and what the QEMUs that it depends on have. */
 function look(host: Host, { signal }: DoctorOptions): Promise<Inventory> {
-  return observe(host, { signal, asks: 'all', saved: 'all', quiesced: true });
+  return observe(host, { signal, asks: 'all', saved: 'all', quiesced: true, rings: true });
 }
 
 /** Asks the kernel for drivers of devices that nobody has. */
