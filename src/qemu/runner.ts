@@ -43,7 +43,7 @@ const PAUSE_MS = 50;
 /** Names that become names of files as they are. */
 const PLAIN_NAME = /^[\w+-][\w.+-]{0,100}$/;
 
-/** Loaded when it is needed: it takes longer to load than all that `usb-list` has. */
+/** Loaded when it is needed: most commands start no QEMU. */
 const processes = () => import('node:child_process');
 
 /** What starts and ends QEMUs. A process is told by its pid and when it began, `1234 5678`. */

@@ -26,15 +26,10 @@ export class StickImages {
     const image = await probe.stat().finally(() => probe.close());
     const release = this.#claim(`${image.dev}:${image.ino}`, isReadOnly);
     try {
+      const size = await this.#images.sizeOf(image);
       // As long as it is open, nothing else of the host gets a disk: it cannot be mounted.
       const file = await open(path, image.isBlockDevice() ? mode | constants.O_EXCL : mode);
-      try {
-        const size = await this.#images.sizeOf(image);
-        return storageOf(file, { size, isReadOnly, release });
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
+      return storageOf(file, { size, isReadOnly, release });
     } catch (error) {
       release();
       throw error;

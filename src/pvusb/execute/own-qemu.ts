@@ -5,7 +5,7 @@ import {
   DOMAINS,
   deviceModelPath,
   deviceModelPidPath,
-  LIBXL,
+  ownNodesPath,
   ownQemuPath,
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
@@ -90,7 +90,7 @@ export async function endQemu(host: Host, domid: number): Promise<void> {
     if (now !== process) return;
     for (const path of [ownQemuPath(domid), deviceModelPidPath(domid), deviceModelPath(domid)])
       await nodes.rm(path);
-    for (const path of [`${LIBXL}/${domid}/pvusb`, `${DOMAINS}/${domid}/image`, DEVICE_MODELS])
+    for (const path of [ownNodesPath(domid), `${DOMAINS}/${domid}/image`, DEVICE_MODELS])
       await prune(nodes, { edit: 'prune', path }, undefined);
   });
 }

@@ -21,8 +21,7 @@ import {
   savedInterfacePath,
 } from '../model/layout.js';
 import type { Action, RestoreAction } from '../model/plan.js';
-import { observeControllers } from '../observe/controllers.js';
-import { observeDomains } from '../observe/domains.js';
+import { observeWithControllers } from '../observe/controllers.js';
 import type { CallOptions, Host, XenstoreNodes } from '../observe/host.js';
 import { prune } from './commit.js';
 
@@ -98,8 +97,7 @@ async function isLentAgain(host: Host, busid: Busid, signal: AbortSignal | undef
 }
 
 async function readControllers(nodes: XenstoreNodes, call: CallOptions): Promise<readonly Controller[]> {
-  const { devids } = await observeDomains(nodes, call);
-  return observeControllers(nodes, devids, call);
+  return (await observeWithControllers(nodes, call)).controllers;
 }
 
 /** Whether another plug may be in the socket than the one recorded: which driver that has is no business of the record. */

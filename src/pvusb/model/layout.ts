@@ -109,9 +109,14 @@ export function deviceModelPidPath(domid: number): string {
   return `${DOMAINS}/${domid}/image/device-model-pid`;
 }
 
+/** `/libxl/D/pvusb`: what only pvusb keeps of a domain. */
+export function ownNodesPath(domid: number): string {
+  return `${LIBXL}/${domid}/pvusb`;
+}
+
 /** `/libxl/D/pvusb/qemu`: the QEMU that we have started, by pid and start; empty until it runs. libxl removes it with the domain. */
 export function ownQemuPath(domid: number): string {
-  return `${LIBXL}/${domid}/pvusb/qemu`;
+  return `${ownNodesPath(domid)}/qemu`;
 }
 
 /** Exists when that QEMU can serve controllers of type qusb. */

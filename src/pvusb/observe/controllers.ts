@@ -17,6 +17,7 @@ import {
 } from '../model/layout.js';
 import { parseVirtualName, type VirtualName } from '../model/virtual.js';
 import { servedType } from '../types/types.js';
+import { observeDomains } from './domains.js';
 import type { CallOptions, XenstoreNodes } from './host.js';
 
 const RECORD_KEYS = ['backend', 'type', 'usb-ver', 'num-ports'] as const;
@@ -39,6 +40,15 @@ interface Recorded {
   readonly backend: string | undefined;
   readonly portsAt: string | undefined;
   readonly backendDomid: number;
+}
+
+/** All domains, and the controllers that they, or `only` that one, have. */
+export async function observeWithControllers(
+  xenstore: XenstoreNodes,
+  { only, ...call }: ControllersCall & { readonly only?: number | undefined },
+) {
+  const found = await observeDomains(xenstore, { signal: call.signal }, only);
+  return { ...found, controllers: await observeControllers(xenstore, found.devids, call) };
 }
 
 /** The controllers `ids`: two waves, three if there is a port node that should not exist, or a virtual device. */

@@ -7,8 +7,7 @@ import { withoutDetails } from '../../sysfs/details.js';
 import { toPvusbError } from '../model/failure.js';
 import type { Domain, Inventory, QemuAnswer } from '../model/inventory.js';
 import { observeBackends } from './backends.js';
-import { type ControllersCall, observeControllers } from './controllers.js';
-import { observeDomains } from './domains.js';
+import { type ControllersCall, observeWithControllers } from './controllers.js';
 import type { CallOptions, Host, XenstoreNodes } from './host.js';
 import { observeOwnBackend, observePvServer } from './own-backend.js';
 import { askQemu, qemusToAsk } from './qemu.js';
@@ -150,15 +149,13 @@ async function observeRules({ rules }: Host, { signal, details, ...options }: Ob
 /** Controllers first, then only the devices that are in their ports. */
 async function observeSome(host: Host, options: ObserveOptions): Promise<Inventory> {
   const call = { signal: options.signal };
-  const asked = observePvServer(host, call);
-  // Whatever else fails first: nobody waits for this any more.
-  asked.catch(() => undefined);
-  const { domains, devids } = await observeDomains(host.xenstore, call, options.only);
-  const controllers = await observeControllers(host.xenstore, devids, { ...call, rings: true });
+  const [{ domains, controllers }, server] = await Promise.all([
+    observeWithControllers(host.xenstore, { ...call, only: options.only, rings: true }),
+    observePvServer(host, call),
+  ]);
   const wanted = controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? []));
-  const [devices, server, savedDrivers] = await Promise.all([
+  const [devices, savedDrivers] = await Promise.all([
     wanted.length === 0 ? [] : host.sysfs.devices({ ...call, wanted }),
-    asked,
     observeSavedOf(host.xenstore, [...new Set(wanted)], call),
   ]);
   const backend = await observeOwnBackend(host, server, controllers, call);
@@ -176,11 +173,10 @@ async function observeSome(host: Host, options: ObserveOptions): Promise<Invento
   };
 }
 
-async function observeXenstore(xenstore: XenstoreNodes, { rings, ...call }: ControllersCall) {
+async function observeXenstore(xenstore: XenstoreNodes, options: ControllersCall) {
+  const call = { signal: options.signal };
   const [{ domains, devids, controllers }, savedDrivers, backends] = await Promise.all([
-    observeDomains(xenstore, call).then(async (found) => {
-      return { ...found, controllers: await observeControllers(xenstore, found.devids, { ...call, rings }) };
-    }),
+    observeWithControllers(xenstore, options),
     observeSavedDrivers(xenstore, call),
     observeBackends(xenstore, call),
   ]);

@@ -7,7 +7,7 @@ import {
   DOMAINS,
   deviceModelPath,
   deviceModelPidPath,
-  LIBXL,
+  ownNodesPath,
   ownQemuPath,
 } from '../model/layout.js';
 import type { Plan } from '../model/plan.js';
@@ -81,7 +81,7 @@ export function planStartQemu(
             ],
             edits: [
               { edit: 'rm', path: ownQemuPath(domid) },
-              { edit: 'prune', path: `${LIBXL}/${domid}/pvusb` },
+              { edit: 'prune', path: ownNodesPath(domid) },
               { edit: 'rm', path: announced },
               { edit: 'prune', path: DEVICE_MODELS },
             ],

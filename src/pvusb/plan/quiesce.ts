@@ -76,7 +76,7 @@ export function planQuiesce(
   return { title: `quiesce domain ${domid}`, steps, onFailure: 'stop' };
 }
 
-/** A guest that has been given back something already. */
+/** The plan where a guest has already been given back what it had. */
 export function planNothing(domid: number): Plan {
   return { title: `restore domain ${domid}`, steps: [], onFailure: 'stop' };
 }
