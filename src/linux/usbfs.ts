@@ -2,6 +2,7 @@
 import type { Block, DeviceListener, DeviceSpeed, LentDevice, Transfer } from '../backend/boundary.js';
 import { DescriptorType, parseDescriptors, setupBytes } from '../usb/index.js';
 import { PACKETS_MAX, PAGE_SIZE } from '../usbif/index.js';
+import { EarlyLook } from './early-look.js';
 import { LinuxError, linuxError } from './errors.js';
 import { type Libc, O_RDWR } from './libc.js';
 import { addressAt, setAddress, viewOf } from './structures.js';
@@ -124,6 +125,9 @@ class UsbfsDevice implements LentDevice {
   #claimed: number[] = [];
   #listener: DeviceListener | undefined;
   #endWait: () => void = () => undefined;
+  readonly #early = new EarlyLook();
+  /** The next look is one that no event has asked for. */
+  #isEarly = false;
   #isReady = false;
   #isGone = false;
 
@@ -191,6 +195,11 @@ class UsbfsDevice implements LentDevice {
     const address = this.#urbs.fill(transfer);
     const errno = this.#parts.libc.ioctl(this.#parts.fd, UsbfsRequest.submitUrb, address);
     if (errno < 0) this.#urbs.drop(address);
+    else if (!this.#isReady && this.#early.isDue()) {
+      this.#isReady = true;
+      this.#isEarly = true;
+      this.#listener?.ready();
+    }
     return Math.min(errno, 0);
   }
 
@@ -205,6 +214,8 @@ class UsbfsDevice implements LentDevice {
     if (!this.#isReady || this.#urbs.count === 0) return undefined;
     const { libc, fd, scratch } = this.#parts;
     const errno = libc.ioctl(fd, UsbfsRequest.reapUrbNow, scratch.address);
+    if (this.#isEarly) this.#early.looked(errno >= 0);
+    this.#isEarly = false;
     if (errno < 0) {
       this.#isReady = errno !== EAGAIN && !this.#isGone && errno !== ENODEV;
       return undefined;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../src/async/index.js';
 import { Blocks, plainMemory } from '../../src/backend/blocks.js';
-import type { Block, Transfer } from '../../src/backend/boundary.js';
+import type { Block, DeviceListener, Transfer } from '../../src/backend/boundary.js';
 import { Budget } from '../../src/backend/budget.js';
 import { Controller } from '../../src/backend/controller.js';
 import { JOURNAL_BYTES, Journal } from '../../src/backend/journal.js';
@@ -77,6 +77,31 @@ function withZeros(hex: string, places: readonly number[]): string {
   const bytes = Buffer.from(hex, 'hex');
   for (const place of places) bytes.writeUInt32LE(0, place);
   return bytes.toString('hex');
+}
+
+/** Sends without delay; the event comes as well, unless the transfer has been reaped by then. */
+class PromptDevice extends VirtualDevice {
+  readonly #sent: Transfer[] = [];
+  #listener: DeviceListener | undefined;
+
+  override start(listener: DeviceListener): void {
+    this.#listener = listener;
+    super.start(listener);
+  }
+
+  override submit(transfer: Transfer): number {
+    if (transfer.endpoint !== 0x81) return super.submit(transfer);
+    transfer.actualLength = transfer.length;
+    this.#sent.push(transfer);
+    setImmediate(() => {
+      if (this.#sent.length > 0) this.#listener?.ready();
+    });
+    return 0;
+  }
+
+  override reap(): Transfer | undefined {
+    return this.#sent.shift() ?? super.reap();
+  }
 }
 
 /** The whole path of a real backend, with system calls that a simulated kernel takes. */
@@ -159,6 +184,22 @@ describe('a guest served by system calls', () => {
     const written = noise(40_960, 4);
     await storage.write(8192, written);
     assert.equal(Buffer.compare(image.subarray(8192, 8192 + written.length), written), 0);
+    await end();
+  });
+
+  it('waits for few events when its device ends transfers in the call that starts them', async () => {
+    const { guest, kernel, end } = await served(() => new PromptDevice(new SourceSink()));
+    const device = await guest.enumerate(1);
+    const eventsOf = async (reads: number): Promise<number> => {
+      kernel.calls.length = 0;
+      for (let at = 0; at < reads; at++) {
+        const { actualLength } = await guest.start(device, 0x81, new Uint8Array(512)).done;
+        assert.equal(actualLength, 512);
+      }
+      return kernel.calls.filter((call) => call === 'event').length;
+    };
+    assert.ok((await eventsOf(100)) < 100, 'until the first look that finds something');
+    assert.equal(await eventsOf(100), 0);
     await end();
   });
 

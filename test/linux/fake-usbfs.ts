@@ -30,7 +30,11 @@ export function usbfsFile(kernel: KernelMemory, device: LentDevice): OpenFile {
   // Interfaces that drivers of the host have.
   const bound = new Set(interfacesOf(device));
   let [wake, lose]: (() => void)[] = [() => undefined, () => undefined];
-  device.start({ ready: () => wake!(), gone: () => lose!() });
+  const ready = (): void => {
+    kernel.calls.push('event');
+    wake!();
+  };
+  device.start({ ready, gone: () => lose!() });
   const ioctl = (request: number, argument: number): number => {
     if (request === 0x551f) return { low: 1, full: 2, high: 3, super: 5 }[device.speed];
     if (request === 0x8038550a) {
