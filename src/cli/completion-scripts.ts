@@ -10,7 +10,7 @@
 const BASH = `# Completion of pvusb for bash.
 
 _pvusb() {
-  local line=\${COMP_LINE:0:COMP_POINT} words=() word kept='' at
+  local line=\${COMP_LINE:0:COMP_POINT} words=() word kept='' at sign
   # bash splits words at colons and equals signs too; those that no blank divides belong together. Of the last one only what
   # stands before the cursor counts.
   for ((at = 0; at <= COMP_CWORD; at++)); do
@@ -24,8 +24,12 @@ _pvusb() {
     line=\${line#"$word"}
   done
   word=\${words[\${#words[@]} - 1]}
-  # What stands before an equals sign is no part of what bash replaces.
-  if [[ $COMP_WORDBREAKS == *=* && $word == *=* ]]; then kept=\${word%"\${word##*=}"}; fi
+  # What stands before an equals sign or a colon is no part of what bash replaces.
+  for sign in = :; do
+    if [[ $COMP_WORDBREAKS != *"$sign"* || $word != *"$sign"* ]]; then continue; fi
+    line=\${word%"\${word##*"$sign"}"}
+    if [[ \${#line} -gt \${#kept} ]]; then kept=$line; fi
+  done
   COMPREPLY=()
   while IFS= read -r line; do
     case $line in

@@ -5,6 +5,7 @@ import {
   CONTROLLER_TRAITS,
   deviceAt,
   type Inventory,
+  labelDomain,
   listQuiesced,
   livingGuests,
   observe,
@@ -89,6 +90,9 @@ const DEVICE_KINDS: Readonly<Record<string, Kind>> = { detach: 'lent device', un
 
 /** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
+
+/** A virtual device's name that no shell takes for anything else. */
+const PLAIN_VIRTUAL = /^[a-z][\w:./+-]*$/;
 
 const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 
@@ -289,11 +293,23 @@ function describeDevices(inventory: Inventory, kind: Kind): Offer[] {
   const lentIds = new Set(
     inventory.controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
   );
-  return [...lentIds].map((busid) => {
+  const lent = [...lentIds].map((busid) => {
     const device = deviceAt(inventory, busid);
     const description = device
       ? `${describeDevice(device)} in ${describeHolder(inventory, device)}`
       : 'missing';
     return { value: busid, description };
+  });
+  return [...lent, ...describeVirtual(inventory)];
+}
+
+function describeVirtual(inventory: Inventory): Offer[] {
+  return inventory.controllers.flatMap(({ domid, ports }) => {
+    const guest = labelDomain(inventory.domains.find((domain) => domain.domid === domid) ?? { domid });
+    return ports.flatMap(({ virtual }) =>
+      virtual === undefined || !PLAIN_VIRTUAL.test(virtual)
+        ? []
+        : { value: virtual, description: `virtual device in ${guest}` },
+    );
   });
 }

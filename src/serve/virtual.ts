@@ -37,7 +37,9 @@ const SERIAL_DIGITS = 12;
  * @throws {Error} the image cannot be used, and why
  */
 export async function openVirtual(images: StickImages, name: VirtualName): Promise<LentDevice> {
-  const { kind, image } = virtualDevice(name);
+  const device = virtualDevice(name);
+  if (!device) throw new Error('this version has no such virtual device');
+  const { kind, image } = device;
   if (image === undefined) return new VirtualDevice(kind === 'keyboard' ? new Keyboard() : new SourceSink());
   const storage = await images.open(image, kind === 'read-only-stick');
   const serial = createHash('sha256').update(image).digest('hex').slice(0, SERIAL_DIGITS).toUpperCase();

@@ -8,7 +8,7 @@ import {
   virtualPath,
   virtualsPath,
 } from '../pvusb/model/layout.js';
-import { parseVirtualName, type VirtualName } from '../pvusb/model/virtual.js';
+import { recordedVirtualName, type VirtualName } from '../pvusb/model/virtual.js';
 import type { Shared } from './shared.js';
 
 /** What a port is to hold. */
@@ -50,7 +50,7 @@ async function readVirtuals(
   const names = await client.readMany(ports.map((port) => virtualPath(controller, port)));
   return new Map(
     ports.flatMap((port, at) => {
-      const name = parseVirtualName(names[at] ?? '');
+      const name = recordedVirtualName(names[at]);
       return name === undefined ? [] : [[port, name] as const];
     }),
   );

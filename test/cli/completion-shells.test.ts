@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { onTerminal, pvusb, SHELL_COMMAND } from './program.js';
 import { shellOrSkip } from './shells.js';
-import { openStage, type Stage } from './stage.js';
+import { addVirtual, openStage, type Stage } from './stage.js';
 
 const [TAB, KILL_LINE] = ['\t', '\u0015'];
 
@@ -76,6 +76,7 @@ for (const { name, start, setup } of WAYS) {
     before(async () => {
       stage = await openStage();
       await stage.done('attach', 'u1', '4-1');
+      await addVirtual(stage, 'stick:/srv/a.img');
       folder = mkdtempSync(join(tmpdir(), 'pvusb-shell-'));
       for (const part of ['bin', 'functions', 'work', 'work/folder']) mkdirSync(join(folder, part));
       for (const file of ['work/guest.cfg', 'asked', 'run']) writeFileSync(join(folder, file), '');
@@ -147,6 +148,8 @@ for (const { name, start, setup } of WAYS) {
     it('completes commands, guests, devices, values and files', async () => {
       await type([
         `pvusb det${TAB}4${TAB}\r`,
+        `pvusb detach sti${TAB}\r`,
+        `pvusb detach stick:/s${TAB}\r`,
         `pvusb attach u2 1-${TAB}\r`,
         `pvusb controller add u1 --type=p${TAB}\r`,
         `pvusb list --js${TAB}\r`,
@@ -157,6 +160,8 @@ for (const { name, start, setup } of WAYS) {
       const run = linesOf('run').map((line) => line.replace('folder/', 'folder'));
       assert.deepEqual(run, [
         '[detach][4-1]',
+        '[detach][stick:/srv/a.img]',
+        '[detach][stick:/srv/a.img]',
         '[attach][u2][1-1]',
         '[controller][add][u1][--type=pv]',
         '[list][--json]',

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Command } from 'commander';
 import { buildProgram } from '../../src/cli/program.js';
 import { pvusb } from './program.js';
-import { openStage, runPvusb, type Stage } from './stage.js';
+import { addVirtual, openStage, runPvusb, type Stage } from './stage.js';
 
 /** Words that a shell takes as they are, with what they stand for on one line. */
 const OFFER = /^[\w.+=/-]+\t[^\p{Cc}]+$/u;
@@ -55,6 +55,10 @@ describe('completion', () => {
     assert.deepEqual(await some('sim', 'kill-guest', ''), domains);
     assert.deepEqual(await some('detach', '--domain', ''), domains);
     assert.deepEqual(await some('detach', '-d', 'u1', ''), ['4-1\tQEMU USB HARDDRIVE in u1']);
+    await addVirtual(stage, 'stick:/srv/a.img');
+    assert.ok((await some('detach', '')).includes('stick:/srv/a.img\tvirtual device in u1 (domain 1)'));
+    await addVirtual(stage, 'stick:/srv/$(a)');
+    assert.deepEqual(await answer('detach', 'stick'), []);
     const withFlag = domains.map((line) => `--domain=${line}`);
     assert.deepEqual(await some('detach', '--domain=u'), withFlag);
   });

@@ -17,6 +17,7 @@ import {
   SimHost,
   type World,
 } from '../../src/sim/index.js';
+import { XenstoreClient } from '../../src/xenstore/index.js';
 
 /** A command's environment. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -188,3 +189,10 @@ export function differences(before: string, after: string): string[] {
 
 /** An error as people see it: one line with a sentence, one with the remedy and the code. */
 export const ERROR_TEXT = /^pvusb: \S[^\n]*[.]\n(?:[A-Z][^\n]*\.\n)*[A-Z][^\n]*\. \(([a-z-]+)\)\n$/;
+
+/** Says that port 2 of u1's first controller has a virtual device, as an attach to pvusb's own backend does. */
+export async function addVirtual({ sim }: Stage, name: string): Promise<void> {
+  const client = new XenstoreClient(sim.store.connect(0));
+  await client.write('/libxl/1/device/vusb/0/virtual/2', name);
+  client.close();
+}

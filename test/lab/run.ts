@@ -21,6 +21,7 @@ import { formatReport, type Part, type PlayedCase } from './report.js';
 const LONGEST_FIRST = [
   'devicemodel',
   'backend',
+  'backend-pvh',
   'daemon',
   'pv',
   'qusb',

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findDevice, isMeantAsVirtual, isServed, observe, parseVirtualName } from '../../src/pvusb/index.js';
+import {
+  addController,
+  attachVirtual,
+  describeFinding,
+  detachDevice,
+  doctor,
+  findDevice,
+  isMeantAsVirtual,
+  isServed,
+  listControllers,
+  observe,
+  parseVirtualName,
+} from '../../src/pvusb/index.js';
 import { operated } from './stage.js';
 
 describe('the name of a virtual device', () => {
@@ -39,5 +51,26 @@ describe('the name of a virtual device', () => {
         return name === undefined || (isMeantAsVirtual(text) && !/\p{Cc}/u.test(name));
       }),
     );
+  });
+
+  it('that only another version knows keeps its port until it is detached', async () => {
+    const { served, host } = await operated();
+    await using _ = served;
+    await addController(host, { domain: 'u1', type: 'pv', ports: 2 });
+    await host.xenstore.write('/libxl/1/device/vusb/0/virtual/1', 'webcam:/dev/video0\n');
+    await host.xenstore.write('/local/domain/0/backend/vusb/1/0/port/1', '');
+    await served.settle();
+    const device = parseVirtualName('keyboard')!;
+    const { result } = await attachVirtual(host, { domain: 'u1', devid: 0, device });
+    assert.deepEqual([result.devid, result.port], [0, 2]);
+    assert.deepEqual(
+      (await doctor(host, { settleMs: 0 })).findings.map((finding) => describeFinding(finding)),
+      [
+        'Port 1 of controller 0 of domain 1 holds webcam:/dev/video0\\x0a, but the pvusb backend has not opened it; see its log.',
+      ],
+    );
+    await detachDevice(host, { domain: 'u1', devid: 0, port: 1 });
+    const [controller] = await listControllers(host, { domain: 'u1' });
+    assert.deepEqual(controller?.ports, [{ port: 1 }, { port: 2, virtual: device }]);
   });
 });

@@ -1,5 +1,6 @@
 /** Waiting for our own backend: it follows the ports in xenstore, and shows there what became of each. */
 import { DeadlineError, withDeadline } from '../../async/index.js';
+import { parseBusid } from '../../sysfs/busid.js';
 import { PvusbError } from '../model/errors.js';
 import {
   BACKEND_ANNOUNCEMENT,
@@ -10,7 +11,6 @@ import {
   portStatePath,
 } from '../model/layout.js';
 import type { Action } from '../model/plan.js';
-import { parseVirtualName } from '../model/virtual.js';
 import { namePort } from '../model/wording.js';
 import type { Host } from '../observe/host.js';
 import type { Performing } from './performing.js';
@@ -38,7 +38,7 @@ export async function awaitOwnBackend(host: Host, action: Wait, call: Performing
         const state = parseNumber(text);
         if (action.do === 'unserved') {
           // What is shown is about a device that another toolstack has put into the port of a virtual one.
-          if (held !== '' && parseVirtualName(busid) !== undefined) return;
+          if (held !== '' && parseBusid(busid) === undefined) return;
           // A backend that has died has let go of everything.
           if (state === undefined || !(await isServing(host))) return;
           continue;

@@ -32,9 +32,19 @@ export function parseVirtualName(untrustedText: string): VirtualName | undefined
   return fits && NAME.test(untrustedText) ? (untrustedText as VirtualName) : undefined;
 }
 
-/** What a name says. */
-export function virtualDevice(name: VirtualName): VirtualDevice {
-  const [, plain, stick, image] = NAME.exec(name)!;
+/**
+ * What a node where only domain 0 can write names as a virtual device: perhaps one that only another version of pvusb
+ * knows. Undefined when the node names none.
+ */
+export function recordedVirtualName(text: string | undefined): VirtualName | undefined {
+  return text ? (text as VirtualName) : undefined;
+}
+
+/** What a name says; undefined for a recorded one that this version does not know. */
+export function virtualDevice(name: VirtualName): VirtualDevice | undefined {
+  const found = NAME.exec(name);
+  if (!found) return undefined;
+  const [, plain, stick, image] = found;
   const kind = (plain ?? stick) as VirtualDevice['kind'];
   return image === undefined ? { kind } : { kind, image };
 }
@@ -52,14 +62,15 @@ const SPEEDS: Readonly<Record<VirtualDevice['kind'], number>> = {
   'source-sink': 480,
 };
 
-/** Mbit/s. */
+/** Mbit/s; 0 for one that this version does not know. */
 export function virtualSpeed(name: VirtualName): number {
-  return SPEEDS[virtualDevice(name).kind];
+  const device = virtualDevice(name);
+  return device ? SPEEDS[device.kind] : 0;
 }
 
 /** Whether both may exist at the same time: an image that is written to is nobody else's. */
 export function excludeEachOther(a: VirtualName, b: VirtualName): boolean {
   const [one, other] = [virtualDevice(a), virtualDevice(b)];
-  if (one.image === undefined || one.image !== other.image) return false;
+  if (one?.image === undefined || one.image !== other?.image) return false;
   return one.kind === 'stick' || other.kind === 'stick';
 }

@@ -15,7 +15,7 @@ import {
   virtualPath,
   virtualsPath,
 } from '../model/layout.js';
-import { parseVirtualName, type VirtualName } from '../model/virtual.js';
+import { recordedVirtualName, type VirtualName } from '../model/virtual.js';
 import { servedType } from '../types/types.js';
 import { observeDomains } from './domains.js';
 import type { CallOptions, XenstoreNodes } from './host.js';
@@ -189,7 +189,7 @@ async function observeVirtuals(
   const values = paths.length === 0 ? [] : await xenstore.readMany(paths, call);
   return new Map(
     paths.flatMap((path, at) => {
-      const name = parseVirtualName(values[at] ?? '');
+      const name = recordedVirtualName(values[at]);
       return name === undefined ? [] : [[path, name] as const];
     }),
   );

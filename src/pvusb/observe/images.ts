@@ -10,7 +10,7 @@ import type { HostImages } from './host.js';
  * @throws {PvusbError} `image-unusable`
  */
 export async function requireImage(images: HostImages, name: VirtualName): Promise<void> {
-  const { kind, image } = virtualDevice(name);
+  const { kind, image } = virtualDevice(name) ?? {};
   if (image === undefined) return;
   const problem = await images.problemOf(image, kind === 'read-only-stick');
   if (problem === undefined) return;

@@ -28,6 +28,14 @@ const PV: Omit<Setup, 'machine'> = {
   hasData: false,
 };
 
+const BACKEND: Omit<Setup, 'machine'> = {
+  ...PV,
+  title: 'pv in a PV guest, served by pvusb',
+  name: 'backend',
+  server: 'pvusb',
+  hasData: true,
+};
+
 const QUSB: Omit<Setup, 'machine'> = {
   title: 'qusb in a PV guest',
   name: 'qusb',
@@ -45,13 +53,12 @@ export const SETUPS = {
     title: 'pv in a PV guest, with oxenstored',
     machine: { cpu: 'pv', store: 'o' },
   },
-  backend: {
-    ...PV,
-    title: 'pv in a PV guest, served by pvusb',
-    name: 'backend',
-    server: 'pvusb',
-    hasData: true,
-    machine: { cpu: 'pv', store: 'c' },
+  backend: { ...BACKEND, machine: { cpu: 'pv', store: 'c' } },
+  'backend-pvh': {
+    ...BACKEND,
+    title: 'pv in a PVH guest, served by pvusb',
+    guest: 'pvh1',
+    machine: { cpu: 'hvm', store: 'c' },
   },
   qusb: { ...QUSB, machine: { cpu: 'pv', store: 'c' } },
   'qusb-oxenstored': {
