@@ -1,16 +1,14 @@
 /** What may come next on a command line: what `pvusb complete` prints for the shells' scripts. */
 import type { Command, Option } from 'commander';
-import { describeHolder, whyNotAttachable } from '../commands/index.js';
+import { CONTROLLER_TRAITS, type Inventory, listQuiesced, observe } from '../pvusb/index.js';
+import { printable } from '../sysfs/index.js';
 import {
-  CONTROLLER_TRAITS,
-  deviceAt,
-  type Inventory,
-  labelDomain,
-  listQuiesced,
-  livingGuests,
-  observe,
-} from '../pvusb/index.js';
-import { describeDevice, printable } from '../sysfs/index.js';
+  describeDomains,
+  describeFree,
+  describeLent,
+  describePlugged,
+  type Offer,
+} from './completion-offers.js';
 import { COMPLETION_SCRIPTS } from './completion-scripts.js';
 import { withHost } from './context.js';
 import { JSON_LIBXL, XENSTORE_RELEASES } from './options.js';
@@ -18,12 +16,6 @@ import { orWords, quoteWord } from './printable.js';
 import { usageError } from './report.js';
 import type { Terminal } from './terminal.js';
 import { isXlCommand } from './xl/commands.js';
-
-/** A word to offer and what it stands for. */
-interface Offer {
-  readonly value: string;
-  readonly description: string;
-}
 
 /** What is expected somewhere: words, or what the shell knows better. */
 type Kind =
@@ -90,11 +82,6 @@ const DEVICE_KINDS: Readonly<Record<string, Kind>> = { detach: 'lent device', un
 
 /** How long a completion waits for the host at most. */
 const WITHIN_MS = 1500;
-
-/** A virtual device's name that no shell takes for anything else. */
-const PLAIN_VIRTUAL = /^[a-z][\w:./+-]*$/;
-
-const PLAIN_NAME = /^(?!\d+$)[\w.+][\w.+-]*$/;
 
 /** Prints the script of a shell. */
 export function runCompletion(terminal: Terminal, shell: string): void {
@@ -206,8 +193,16 @@ async function offersOf(terminal: Terminal, command: Command, kind: Kind): Promi
         value,
         description: `the script of ${value}`,
       }));
+    case 'domain':
+      return observeOffers(terminal, describeDomains);
+    case 'free device':
+      return observeOffers(terminal, describeFree);
+    case 'lent device':
+      return observeOffers(terminal, describeLent);
+    case 'plugged device':
+      return observeOffers(terminal, describePlugged);
     default:
-      return observeOffers(terminal, kind);
+      return [];
   }
 }
 
@@ -246,10 +241,13 @@ async function asking(
   }
 }
 
-function observeOffers(terminal: Terminal, kind: Kind): Promise<readonly Offer[]> {
+function observeOffers(
+  terminal: Terminal,
+  describe: (inventory: Inventory) => Offer[],
+): Promise<readonly Offer[]> {
   return asking(terminal, async (host, signal) => {
     const inventory = await observe(host, { signal });
-    return kind === 'domain' ? describeDomains(inventory) : describeDevices(inventory, kind);
+    return describe(inventory);
   });
 }
 
@@ -273,43 +271,4 @@ function observeTokens(terminal: Terminal): Promise<readonly Offer[]> {
       description: `what ${name ?? `domain ${domid}`} had`,
     })),
   );
-}
-
-function describeDomains(inventory: Inventory): Offer[] {
-  return livingGuests(inventory).map(({ domid, name, type }) => ({
-    // A name that a shell would take for something else, or pvusb for a number, is no use on a command line.
-    value: name !== undefined && PLAIN_NAME.test(name) ? name : `${domid}`,
-    description: `domain ${domid}, ${type ?? 'guest'}`,
-  }));
-}
-
-function describeDevices(inventory: Inventory, kind: Kind): Offer[] {
-  if (kind !== 'lent device') {
-    const isPlugged = kind === 'plugged device';
-    return inventory.devices
-      .filter((device) => isPlugged || whyNotAttachable(inventory, device) === undefined)
-      .map((device) => ({ value: device.busid, description: describeDevice(device) }));
-  }
-  const lentIds = new Set(
-    inventory.controllers.flatMap(({ ports }) => ports.flatMap(({ busid }) => busid ?? [])),
-  );
-  const lent = [...lentIds].map((busid) => {
-    const device = deviceAt(inventory, busid);
-    const description = device
-      ? `${describeDevice(device)} in ${describeHolder(inventory, device)}`
-      : 'missing';
-    return { value: busid, description };
-  });
-  return [...lent, ...describeVirtual(inventory)];
-}
-
-function describeVirtual(inventory: Inventory): Offer[] {
-  return inventory.controllers.flatMap(({ domid, ports }) => {
-    const guest = labelDomain(inventory.domains.find((domain) => domain.domid === domid) ?? { domid });
-    return ports.flatMap(({ virtual }) =>
-      virtual === undefined || !PLAIN_VIRTUAL.test(virtual)
-        ? []
-        : { value: virtual, description: `virtual device in ${guest}` },
-    );
-  });
 }

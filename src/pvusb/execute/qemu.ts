@@ -17,7 +17,14 @@ import { DOMAINS } from '../model/layout.js';
 import type { QemuAction } from '../model/plan.js';
 import { capitalise, nameController, nameDomain, namePort } from '../model/wording.js';
 import type { Host, Qemu } from '../observe/host.js';
-import { askQemu, type Belongings, belongingsOf, type FoundDevice, withQemu } from '../observe/qemu.js';
+import {
+  ASK_WITHIN_MS,
+  askQemu,
+  type Belongings,
+  belongingsOf,
+  type FoundDevice,
+  withQemu,
+} from '../observe/qemu.js';
 import { deadError } from '../types/qemu.js';
 import type { Performing } from './performing.js';
 import { stillHeld } from './still-held.js';
@@ -33,9 +40,8 @@ type Release = Extract<QemuAction, { do: 'release' }>;
 const FIRST_LOOK_MS = 20;
 const LONGEST_LOOK_MS = 400;
 
-/** How long QEMU may take to say what it has; it is asked again soon after, except the last time. */
-const ASK_WITHIN_MS = 1_000;
-const LAST_ASK_WITHIN_MS = 5_000;
+/** How long QEMU may take to say what it has when it is asked again soon after. */
+const LOOK_WITHIN_MS = 1_000;
 
 /** How long QEMU may have a device in a port without having it open before it counts as unable to open it. */
 const OPEN_WITHIN_MS = 2_000;
@@ -115,7 +121,7 @@ async function unemulate(host: Host, action: Unemulate, call: Performing): Promi
     if (isDead(error) || (action.mayStay && isStillThere(error))) return;
     if (!isStillThere(error)) throw error;
     // Only if QEMU says so is it the guest that takes its time.
-    const { health, controllers } = await askQemu(host, domid, { signal, withinMs: ASK_WITHIN_MS });
+    const { health, controllers } = await askQemu(host, domid, { signal, withinMs: LOOK_WITHIN_MS });
     if (health !== 'alive') throw error;
     if (!controllers.includes(devid)) return;
     const sentence = `The guest has not released ${nameController(call, action)} within ${withinMs / 1000} s.`;
@@ -200,13 +206,13 @@ async function follow(
   try {
     return await withDeadline(host.clock, { withinMs, signal }, async (limited) => {
       for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
-        if (await look({ signal: limited, withinMs: ASK_WITHIN_MS })) return true;
+        if (await look({ signal: limited, withinMs: LOOK_WITHIN_MS })) return true;
         await host.clock.sleep(pauseMs, limited);
       }
     });
   } catch (error) {
     if (signal?.aborted || !(error instanceof DeadlineError)) throw error;
-    return look({ signal, withinMs: LAST_ASK_WITHIN_MS });
+    return look({ signal, withinMs: ASK_WITHIN_MS });
   }
 }
 

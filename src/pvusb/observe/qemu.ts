@@ -16,8 +16,8 @@ import { parseNumber } from '../model/layout.js';
 import { isOfQemu } from '../types/types.js';
 import type { Host, Qemu } from './host.js';
 
-/** How long a QEMU may take to say what it has; libxl holds its monitor only for moments. */
-const ASK_WITHIN_MS = 5_000;
+/** How long a QEMU may take to say what it has: as long as libxl gives it (`libxl_internal.h: LIBXL_QMP_CMD_TIMEOUT`). */
+export const ASK_WITHIN_MS = 10_000;
 
 /** A device in a QEMU, with what identifies it there. */
 export interface FoundDevice extends QemuDevice {
