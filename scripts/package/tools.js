@@ -91,6 +91,14 @@ export async function fetchKeyring(archive) {
   return join(place.root, 'usr/share/keyrings', `${name}.gpg`);
 }
 
+/** The folder with debootstrap of Debian 13, which also knows the later releases of Debian and Ubuntu. */
+export async function fetchDebootstrap() {
+  const { unpackSuite } = await load('test/support', 'suites');
+  const pinned = { package: 'debootstrap', version: '1.0' };
+  return (await unpackSuite('trixie', { name: 'debootstrap', packages: ['debootstrap', 'libc6'], pinned }))
+    .root;
+}
+
 /** The likeliest mirror of an archive; without any it stops with what to do. */
 export async function findMirror(archive) {
   const { findMirrors } = await load('lab/debian', 'mirrors');

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fetchKeyring, findMirror } from '../package/tools.js';
+import { fetchDebootstrap, fetchKeyring, findMirror } from '../package/tools.js';
 
 /** The systems, by the names that test-systems.js takes. */
 export const SYSTEMS = {
@@ -60,6 +60,13 @@ printf '%s' '${ARM_PROGRAM}${emulator}:F' > /proc/sys/fs/binfmt_misc/register`;
   return { status, printed };
 }
 
+/** It need not be installed; the first argument is the folder that it is in. */
+const DEBOOTSTRAP = `
+program=$1
+shift
+export DEBOOTSTRAP_DIR="$program/usr/share/debootstrap"
+exec "$program/usr/sbin/debootstrap" "$@"`;
+
 /** Devices cannot be made in a user namespace, as in a container of LXC: they are the machine's. */
 const SECOND_STAGE = `
 mount -t tmpfs none "$1/dev"
@@ -80,13 +87,15 @@ export async function provideRoot(name, architecture, { isNative, emulator }) {
   mkdirSync(made, { recursive: true });
   const mirror = await findMirror(archive);
   const keyring = await fetchKeyring(archive);
+  const program = await fetchDebootstrap();
   // A suite that debootstrap does not know is like those before it.
   const usual = archive === 'Ubuntu' ? 'gutsy' : 'sid';
-  const known = join('/usr/share/debootstrap/scripts', suite);
-  const recipe = existsSync(known) ? known : join('/usr/share/debootstrap/scripts', usual);
+  const recipes = join(program, 'usr/share/debootstrap');
+  const known = join(recipes, 'scripts', suite);
+  const recipe = existsSync(known) ? known : join(recipes, 'scripts', usual);
   const first = ['--variant=minbase', `--arch=${architecture}`, `--keyring=${keyring}`];
   if (!isNative) first.push('--foreign');
-  await mustRun('exec debootstrap "$@"', { args: [...first, suite, made, mirror, recipe] });
+  await mustRun(DEBOOTSTRAP, { args: [program, ...first, suite, made, mirror, recipe] });
   if (!isNative) {
     await mustRun(SECOND_STAGE, { args: [made], emulator });
   }

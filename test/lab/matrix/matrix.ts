@@ -58,7 +58,7 @@ export function playMatrix(setup: Setup): void {
     async function playOnGuest(ground: Ground, one: Case): Promise<void> {
       const { lab } = ground;
       if (!withGuest) {
-        await lab.startGuest(setup.guest);
+        await lab.startGuest(setup.guest, ...(setup.settings ?? []));
         await ground.remember();
         withGuest = await lab.state();
       }
@@ -72,7 +72,7 @@ export function playMatrix(setup: Setup): void {
       if (withGuest) await lab.dom0(`xl destroy ${setup.guest}`);
       withGuest = undefined;
       bare ??= await lab.state();
-      await lab.startGuest(setup.guest, ...(one.settings ?? []));
+      await lab.startGuest(setup.guest, ...(setup.settings ?? []), ...(one.settings ?? []));
       await one.run(ground);
       assert.deepEqual(differences(bare, await lab.state(), NOT_OURS), []);
     }

@@ -14,6 +14,8 @@ export interface Setup {
   /** Who serves its controllers; `pvusb` is `pvusb backend`. */
   readonly server: 'usbback' | 'pvusb' | 'QEMU';
   readonly guest: GuestName;
+  /** Settings of the guest that differ from its file, in xl's form. */
+  readonly settings?: readonly string[];
   readonly machine: Pick<MachineOptions, 'cpu' | 'store'>;
   /** The guest sees the device and its files: not with a usbback that moves no data. */
   readonly hasData: boolean;
@@ -58,6 +60,8 @@ export const SETUPS = {
     ...BACKEND,
     title: 'pv in a PVH guest, served by pvusb',
     guest: 'pvh1',
+    // As pv1: without the controller that is for its QEMU.
+    settings: ['usbctrl=[]'],
     machine: { cpu: 'hvm', store: 'c' },
   },
   qusb: { ...QUSB, machine: { cpu: 'pv', store: 'c' } },
