@@ -1,6 +1,7 @@
 /** Processes by number and start, so that another one with the same number is not taken for it (proc(5)). */
 import type { HostFiles } from './files.js';
 import { type HostRoots, nodeHostFiles } from './node-files.js';
+import { namesIn, textAt } from './soft.js';
 
 /** The 22nd field of `/proc/PID/stat`: when the process began, in ticks since the machine did. */
 const START_FIELD = 22;
@@ -11,6 +12,8 @@ interface Processes {
   announcementOf(pid: number): Promise<string | undefined>;
   /** Whether the process is alive that an announcement is of. */
   isAlive(announcement: string): Promise<boolean>;
+  /** The processes for whose command line this is true: its words, the program first. */
+  find(isMeant: (untrustedWords: readonly string[]) => boolean): Promise<string[]>;
 }
 
 /** The processes of the host whose files are below `roots`. */
@@ -21,6 +24,15 @@ export function openProcesses(roots: HostRoots): Processes {
     async isAlive(announcement) {
       const [, pid] = /^([1-9]\d{0,9}) \d+$/.exec(announcement) ?? [];
       return pid !== undefined && (await announcementOf(files, Number(pid))) === announcement;
+    },
+    async find(isMeant) {
+      const pids = (await namesIn(files, 'proc')).filter((name) => /^\d+$/.test(name));
+      const found = pids.map(async (pid) => {
+        // Each word ends with a zero.
+        const words = (await textAt(files, `proc/${pid}/cmdline`)).split('\0').slice(0, -1);
+        return isMeant(words) ? announcementOf(files, Number(pid)) : undefined;
+      });
+      return (await Promise.all(found)).filter((one) => one !== undefined);
     },
   };
 }

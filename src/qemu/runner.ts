@@ -51,6 +51,8 @@ export interface QemuRunner {
   /** The process; it may end at once. Throws when there is none to start, or it cannot be started. */
   start(guest: QemuGuest): Promise<string>;
   isAlive(process: string): Promise<boolean>;
+  /** The QEMUs of a guest without a device model in xenstore: those of a start that was killed. */
+  find(domid: number): Promise<string[]>;
   /** Ends it, and removes what it leaves. */
   end(process: string, domid: number): Promise<void>;
   /** The file that a QEMU writes its messages to. */
@@ -77,6 +79,7 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
       return process;
     },
     isAlive: processes.isAlive,
+    find: (domid) => processes.find((words) => isQemuOf(domid, words)),
     async end(untrustedProcess, domid) {
       const pid = Number(untrustedProcess.split(' ')[0]);
       const isAlive = (): Promise<boolean> => processes.isAlive(untrustedProcess);
@@ -90,6 +93,12 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
     },
     logOf,
   };
+}
+
+/** Whatever it is called: a wrapper's name is that of the interpreter. */
+function isQemuOf(domid: number, untrustedWords: readonly string[]): boolean {
+  const at = untrustedWords.indexOf('-xen-domid');
+  return at > 0 && untrustedWords[at + 1] === String(domid) && untrustedWords.includes('-xen-attach');
 }
 
 async function firstOf(programs: readonly string[]): Promise<string> {

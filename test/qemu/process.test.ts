@@ -101,6 +101,23 @@ describe('the process', () => {
     assert.match(asked, /show\n--property=MainPID\n--value\npvusb-qemu-7\.service\n/);
   });
 
+  it('is found when whoever has started it did not live to say so', async () => {
+    const qemu = await program(
+      'qemu-found',
+      `exec ${process.execPath} -e 'setInterval(String, 1e6)' -- "$@"`,
+    );
+    const runner = openQemuRunner(systemClock, places(qemu));
+    const started = await runner.start(GUEST);
+    try {
+      // The shell has the same words.
+      assert.deepEqual(await runner.find(7), [started]);
+      assert.deepEqual(await runner.find(77), []);
+    } finally {
+      await runner.end(started, 7);
+    }
+    assert.deepEqual(await runner.find(7), []);
+  });
+
   it('cannot be where no QEMU is installed', async () => {
     const runner = openQemuRunner(systemClock, places('/nowhere'));
     await assert.rejects(runner.start(GUEST), /no QEMU for Xen is installed/);

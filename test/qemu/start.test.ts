@@ -29,6 +29,10 @@ class Runner implements QemuRunner {
     return this.#isAlive;
   }
 
+  async find(domid: number): Promise<string[]> {
+    return this.#isAlive && this.started.some((guest) => guest.domid === domid) ? ['4711 99'] : [];
+  }
+
   async end(process: string): Promise<void> {
     this.ended.push(process);
     this.#isAlive = false;
@@ -193,9 +197,18 @@ describe('qemu start', () => {
     assert.equal(refused.code, 'qemu-not-started');
     assert.match(refused.remedy, /pvusb qemu stop 1/);
     await stopQemu(host, { domain: 'u1' });
-    assert.deepEqual(seen(sim), before);
+    assert.deepEqual([seen(sim), runner.ended], [before, []]);
+
+    // Killed a little later: QEMU runs, and xenstore does not say so.
+    await execute(host, { ...plan, steps: plan.steps.slice(0, 1) });
+    await runner.start({ domid: 1, name: 'u1', memoryMib: 160 });
+    await stopQemu(host, { domain: 'u1' });
+    assert.deepEqual(
+      [seen(sim).filter((line) => /libxl\/1|image|device-model\/1/.test(line)), runner.ended],
+      [before.filter((line) => /libxl\/1|image|device-model\/1/.test(line)), ['4711 99']],
+    );
     assert.equal((await startQemu(host, { domain: 'u1' })).result.isChanged, true);
-    assert.equal(runner.started.length, 1);
+    assert.equal(runner.started.length, 2);
     host.close();
     await sim.close();
   });

@@ -83,8 +83,9 @@ export async function endQemu(host: Host, domid: number): Promise<void> {
   const { xenstore, qemuRunner } = host;
   const [process] = await xenstore.readMany([ownQemuPath(domid)]);
   if (process === undefined) return;
-  // Empty: it was not started yet, or nobody knows its process.
-  if (process !== '') await qemuRunner?.end(process, domid);
+  // Empty: it was not started yet, or whoever did was killed before it could say so.
+  const left = process === '' ? await qemuRunner?.find(domid) : [process];
+  for (const one of left ?? []) await qemuRunner?.end(one, domid);
   await xenstore.transaction(async (nodes) => {
     const [now] = await nodes.readMany([ownQemuPath(domid)]);
     if (now !== process) return;

@@ -42,7 +42,7 @@ export class ScriptHost implements AsyncDisposable {
       quiesced: quiescedIn(this.quiesced),
       // Whoever is announced lives; a QEMU is only planned for.
       isServing: async () => true,
-      qemuRunner: { start: unplanned, end: unplanned, isAlive: unplanned, logOf: unplanned },
+      qemuRunner: { start: unplanned, end: unplanned, isAlive: unplanned, find: unplanned, logOf: unplanned },
     };
     // What a world does not say about the host's own uses is not asked.
     if (world.devices.some(({ uses }) => uses !== undefined))
