@@ -100,7 +100,7 @@ const MASKED = [
   ...['systemd-udev-trigger.service', 'proc-sys-fs-binfmt_misc.automount', 'systemd-binfmt.service'],
 ];
 
-/** What systemd starts, when it is the init: the lab's units, and Xen's daemons by Debian's script. */
+/** What systemd starts, when it is the init: the lab's units, and Xen's daemons. */
 async function furnishSystemd(root: string): Promise<void> {
   const units = join(root, 'etc/systemd/system');
   const wants = join(units, 'multi-user.target.wants');
@@ -109,7 +109,9 @@ async function furnishSystemd(root: string): Promise<void> {
     await copyFile(sourcePath('dom0/systemd', name), join(units, name));
     await symlink(`../${name}`, join(wants, name));
   }
+  // Up to Debian 12 systemd makes this unit of a script, if that is enabled; since then the package has a unit.
   await symlink('../init.d/xen', join(root, 'etc/rc3.d/S01xen'));
+  await symlink('/usr/lib/systemd/system/xen.service', join(wants, 'xen.service'));
   for (const name of MASKED) await symlink('/dev/null', join(units, name));
   await symlink('/usr/lib/systemd/system/multi-user.target', join(units, 'default.target'));
   // What takes a second on a real machine takes minutes here while the build machine is busy.

@@ -17,8 +17,8 @@ files() { find /bin /boot /etc /home /lib* /opt /root /sbin /srv /usr /var -path
 # The program does its work: on a simulated host, since there is no Xen here.
 works() {
   [ "$("$1" --version)" = "$version" ] || fail "$1 --version"
-  "$1" demo > /tmp/demo || fail "$1 demo: $(tail -n 3 /tmp/demo)"
-  grep -q 'That was the demo' /tmp/demo || fail "$1 demo says: $(tail -n 1 /tmp/demo)"
+  timeout 300 "$1" demo --tour > /tmp/demo || fail "$1 demo --tour: $(tail -n 3 /tmp/demo)"
+  grep -q 'That was the demo' /tmp/demo || fail "$1 demo --tour says: $(tail -n 1 /tmp/demo)"
   status=0
   "$1" devices 2> /tmp/devices || status=$?
   grep -q 'xenstore-unreachable' /tmp/devices && [ "$status" = 3 ] || fail "$1 devices, without Xen: status $status"
