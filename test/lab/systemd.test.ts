@@ -186,7 +186,7 @@ describe('under systemd', { concurrency: 1 }, () => {
     play(async (ground) => {
       const { lab } = ground;
       await start(ground);
-      await lab.dom0('groupadd -g 1234 usb');
+      await lab.dom0('echo usb:x:1234: >> /etc/group');
       await dropIn(
         ground,
         'pvusb.service',
