@@ -1,6 +1,6 @@
 /** What a host has that may be named on a command line: domains and devices, with what they stand for. */
 import { describeHolder, whyNotAttachable } from '../commands/index.js';
-import { deviceAt, type Inventory, labelDomain, livingGuests } from '../pvusb/index.js';
+import { deviceAt, type Inventory, livingGuests, nameDomain } from '../pvusb/index.js';
 import { describeDevice } from '../sysfs/index.js';
 
 /** A word to offer and what it stands for. */
@@ -52,7 +52,7 @@ export function describeLent(inventory: Inventory): Offer[] {
 
 function describeVirtual(inventory: Inventory): Offer[] {
   return inventory.controllers.flatMap(({ domid, ports }) => {
-    const guest = labelDomain(inventory.domains.find((domain) => domain.domid === domid) ?? { domid });
+    const guest = nameDomain(inventory, domid);
     return ports.flatMap(({ virtual }) =>
       virtual === undefined || !PLAIN_VIRTUAL.test(virtual)
         ? []

@@ -36,7 +36,7 @@ export {
   usedBy,
 } from './model/find.js';
 export type { ConfigDifference, Finding, OtherDriver, Severity } from './model/finding.js';
-export { countPorts, labelDomain, type Named } from './model/wording.js';
+export { countPorts, labelDomain, type Named, nameDomain } from './model/wording.js';
 export { type ObserveOptions, observe } from './observe/observe.js';
 export type { UsesAsked } from './observe/uses.js';
 export { portState } from './types/port-state.js';

@@ -33,5 +33,14 @@ export function qemuArguments({ domid, name, memoryMib }: QemuGuest, runRoot: st
   ];
 }
 
+/** Whether a command line is that of a QEMU of a guest. Only the guest's name and memory are not looked at. */
+export function isQemuOf(domid: number, runRoot: string, untrustedWords: readonly string[]): boolean {
+  const own = qemuArguments({ domid, name: '', memoryMib: 0 }, runRoot);
+  const fixed = own.slice(0, own.indexOf('-name'));
+  // Whatever it is called: a wrapper's name is that of the interpreter.
+  const at = untrustedWords.indexOf(fixed[0]!);
+  return at > 0 && fixed.every((word, i) => untrustedWords[at + i] === word);
+}
+
 /** Bounds what guests can write to their consoles through it, as libxl does. */
 export const QEMU_ENVIRONMENT = { XEN_QEMU_CONSOLE_LIMIT: '1048576' } as const;

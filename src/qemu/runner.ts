@@ -3,7 +3,7 @@ import { access, constants, mkdir, open, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../async/index.js';
 import { openProcesses } from '../hostuse/index.js';
-import { QEMU_ENVIRONMENT, type QemuGuest, qemuArguments } from './command-line.js';
+import { isQemuOf, QEMU_ENVIRONMENT, type QemuGuest, qemuArguments } from './command-line.js';
 
 /** Where things are. */
 interface Places {
@@ -79,7 +79,7 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
       return process;
     },
     isAlive: processes.isAlive,
-    find: (domid) => processes.find((words) => isQemuOf(domid, words)),
+    find: (domid) => processes.find((words) => isQemuOf(domid, runRoot, words)),
     async end(untrustedProcess, domid) {
       const pid = Number(untrustedProcess.split(' ')[0]);
       const isAlive = (): Promise<boolean> => processes.isAlive(untrustedProcess);
@@ -93,12 +93,6 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
     },
     logOf,
   };
-}
-
-/** Whatever it is called: a wrapper's name is that of the interpreter. */
-function isQemuOf(domid: number, untrustedWords: readonly string[]): boolean {
-  const at = untrustedWords.indexOf('-xen-domid');
-  return at > 0 && untrustedWords[at + 1] === String(domid) && untrustedWords.includes('-xen-attach');
 }
 
 async function firstOf(programs: readonly string[]): Promise<string> {
