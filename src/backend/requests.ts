@@ -78,6 +78,8 @@ export class Requests {
         return;
       }
       if (waiting === 0) {
+        // A guest can take back what it has sent.
+        this.#isStarved = false;
         if (!ring.rearm()) return;
         continue;
       }

@@ -48,3 +48,49 @@ describe('a guest that sends a request for each answer at once', () => {
     await controller.close();
   });
 });
+
+describe('a guest that takes back a request', () => {
+  it('does not keep the backend busy', async () => {
+    const { hcd } = new SimUsbGuest(8);
+    const ring = new Int32Array(hcd.rings.buffer);
+    const produce = (count: number): void => {
+      ring[RingOffset.requestProducer / 4] = count;
+    };
+    const { start, close } = hcd.events.bind();
+    let refused = 0;
+    let shows = 0;
+    const controller = new Controller({
+      domid: 1,
+      portCount: 8,
+      version: 2,
+      memory: hcd.memory,
+      channel: {
+        start,
+        close,
+        notify: () => {
+          produce(URB_RING.entryCount);
+          shows++;
+        },
+      },
+      journal: new Journal(new Uint8Array(JOURNAL_BYTES)),
+      blocks: new Blocks(plainMemory),
+      budget: new Budget(),
+      rules: [],
+      clock: systemClock,
+      listener: {
+        broken: assert.fail,
+        portChanged: () => undefined,
+        // One more is there when the last of the ring is refused, and gone when that is shown.
+        log: () => {
+          if (++refused === URB_RING.entryCount) produce(URB_RING.entryCount + 1);
+          assert.ok(refused <= URB_RING.entryCount);
+        },
+      },
+    });
+    for (let at = 0; at < URB_RING.entryCount; at++) hcd.sendRaw(new Uint32Array(REQUEST_WORDS).fill(at));
+    ring[RingOffset.responseEvent / 4] = 1;
+    controller.start();
+    assert.deepEqual([refused, shows], [URB_RING.entryCount, 1]);
+    await controller.close();
+  });
+});
