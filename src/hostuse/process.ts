@@ -12,7 +12,7 @@ interface Processes {
   announcementOf(pid: number): Promise<string | undefined>;
   /** Whether the process is alive that an announcement is of. */
   isAlive(announcement: string): Promise<boolean>;
-  /** The processes for whose command line this is true: its words, the program first. */
+  /** This user's processes for whose command line this is true: its words, the program first. */
   find(isMeant: (untrustedWords: readonly string[]) => boolean): Promise<string[]>;
 }
 
@@ -30,7 +30,10 @@ export function openProcesses(roots: HostRoots): Processes {
       const found = pids.map(async (pid) => {
         // Each word ends with a zero.
         const words = (await textAt(files, `proc/${pid}/cmdline`)).split('\0').slice(0, -1);
-        return isMeant(words) ? announcementOf(files, Number(pid)) : undefined;
+        if (!isMeant(words)) return undefined;
+        // Anybody can start a process that is called like this.
+        const [, owner] = /^Uid:\t\d+\t(\d+)/m.exec(await textAt(files, `proc/${pid}/status`)) ?? [];
+        return owner === String(process.geteuid?.()) ? announcementOf(files, Number(pid)) : undefined;
       });
       return (await Promise.all(found)).filter((one) => one !== undefined);
     },

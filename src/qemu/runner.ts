@@ -85,14 +85,23 @@ export function openQemuRunner(clock: Clock, places: Partial<Places> = {}): Qemu
       const isAlive = (): Promise<boolean> => processes.isAlive(untrustedProcess);
       const endMs = clock.nowMs() + END_WITHIN_MS;
       // What libxl sends.
-      if (await isAlive()) process.kill(pid, 'SIGHUP');
+      if (await isAlive()) signal(pid, 'SIGHUP');
       while ((await isAlive()) && clock.nowMs() < endMs) await clock.sleep(PAUSE_MS);
-      if (await isAlive()) process.kill(pid, 'SIGKILL');
+      if (await isAlive()) signal(pid, 'SIGKILL');
       const sockets = ['qmp-libxl', 'qmp-libxenstat'].map((name) => `${runRoot}/${name}-${domid}`);
       await Promise.all(sockets.map((socket) => rm(socket, { force: true })));
     },
     logOf,
   };
+}
+
+/** Somebody else may have ended it by now. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 async function firstOf(programs: readonly string[]): Promise<string> {
