@@ -1,6 +1,16 @@
 /** The script that installs the archive, on a tree that is laid out as the archive is. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { machine, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -36,6 +46,10 @@ describe('install.sh', () => {
         DESTDIR: folder,
       }).ended();
     const target = join(folder, 'opt');
+    // Another installation's, as npm makes it.
+    mkdirSync(join(target, 'bin'), { recursive: true });
+    writeFileSync(join(folder, 'other'), 'kept');
+    symlinkSync(join(folder, 'other'), join(target, 'bin/pvusb'));
     for (const what of ['installed', 'installed over itself']) {
       const { status, stderr, stdout } = await install();
       assert.deepEqual([status, stderr], [0, ''], what);
@@ -45,7 +59,8 @@ describe('install.sh', () => {
       const started = await new Program(join(target, 'bin/pvusb'), ['--version']).ended();
       assert.deepEqual([started.stdout, started.stderr], ['1.2.3\n', '']);
     }
+    assert.equal(readFileSync(join(folder, 'other'), 'utf8'), 'kept');
     await install('--uninstall');
-    assert.deepEqual(readdirSync(target), []);
+    assert.deepEqual(readdirSync(target), ['bin']);
   });
 });
