@@ -1,6 +1,6 @@
 /** What a host has that may be named on a command line: domains and devices, with what they stand for. */
 import { describeHolder, whyNotAttachable } from '../commands/index.js';
-import { deviceAt, type Inventory, livingGuests, nameDomain } from '../pvusb/index.js';
+import { deviceAt, type Inventory, livingGuests, nameDomain, parseVirtualName } from '../pvusb/index.js';
 import { describeDevice } from '../sysfs/index.js';
 
 /** A word to offer and what it stands for. */
@@ -54,7 +54,7 @@ function describeVirtual(inventory: Inventory): Offer[] {
   return inventory.controllers.flatMap(({ domid, ports }) => {
     const guest = nameDomain(inventory, domid);
     return ports.flatMap(({ virtual }) =>
-      virtual === undefined || !PLAIN_VIRTUAL.test(virtual)
+      virtual === undefined || !PLAIN_VIRTUAL.test(virtual) || parseVirtualName(virtual) === undefined
         ? []
         : { value: virtual, description: `virtual device in ${guest}` },
     );

@@ -59,6 +59,9 @@ describe('completion', () => {
     assert.ok((await some('detach', '')).includes('stick:/srv/a.img\tvirtual device in u1 (domain 1)'));
     await addVirtual(stage, 'stick:/srv/$(a)');
     assert.deepEqual(await answer('detach', 'stick'), []);
+    // Only another version knows it: here it is not taken for a name.
+    await addVirtual(stage, 'webcam:/dev/video0');
+    assert.deepEqual(await answer('detach', 'webcam'), []);
     const withFlag = domains.map((line) => `--domain=${line}`);
     assert.deepEqual(await some('detach', '--domain=u'), withFlag);
   });

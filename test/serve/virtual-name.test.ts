@@ -15,6 +15,7 @@ import {
   observe,
   parseVirtualName,
 } from '../../src/pvusb/index.js';
+import { recordedVirtualName } from '../../src/pvusb/model/virtual.js';
 import { operated } from './stage.js';
 
 describe('the name of a virtual device', () => {
@@ -53,11 +54,17 @@ describe('the name of a virtual device', () => {
     );
   });
 
+  it('of another version is text that can be printed', () => {
+    assert.equal(recordedVirtualName('webcam:/dev/video0'), 'webcam:/dev/video0');
+    for (const text of [undefined, '', 'webcam:\x1b[31m', 'webcam:/a\nb', 'x'.repeat(1025)])
+      assert.equal(recordedVirtualName(text), undefined);
+  });
+
   it('that only another version knows keeps its port until it is detached', async () => {
     const { served, host } = await operated();
     await using _ = served;
     await addController(host, { domain: 'u1', type: 'pv', ports: 2 });
-    await host.xenstore.write('/libxl/1/device/vusb/0/virtual/1', 'webcam:/dev/video0\n');
+    await host.xenstore.write('/libxl/1/device/vusb/0/virtual/1', 'webcam:/dev/video0');
     await host.xenstore.write('/local/domain/0/backend/vusb/1/0/port/1', '');
     await served.settle();
     const device = parseVirtualName('keyboard')!;
@@ -66,7 +73,7 @@ describe('the name of a virtual device', () => {
     assert.deepEqual(
       (await doctor(host, { settleMs: 0 })).findings.map((finding) => describeFinding(finding)),
       [
-        'Port 1 of controller 0 of domain 1 holds webcam:/dev/video0\\x0a, but the pvusb backend has not opened it; see its log.',
+        'Port 1 of controller 0 of domain 1 holds webcam:/dev/video0, but the pvusb backend has not opened it; see its log.',
       ],
     );
     await detachDevice(host, { domain: 'u1', devid: 0, port: 1 });

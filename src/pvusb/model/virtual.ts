@@ -32,12 +32,16 @@ export function parseVirtualName(untrustedText: string): VirtualName | undefined
   return fits && NAME.test(untrustedText) ? (untrustedText as VirtualName) : undefined;
 }
 
+/** What names of all versions have in common: they can be printed. */
+const PRINTED = /^[^\p{Cc}\p{Cs}]+$/u;
+
 /**
  * What a node where only domain 0 can write names as a virtual device: perhaps one that only another version of pvusb
  * knows. Undefined when the node names none.
  */
-export function recordedVirtualName(text: string | undefined): VirtualName | undefined {
-  return text ? (text as VirtualName) : undefined;
+export function recordedVirtualName(text = ''): VirtualName | undefined {
+  const fits = Buffer.byteLength(text) <= BYTES_MAX;
+  return fits && PRINTED.test(text) ? (text as VirtualName) : undefined;
 }
 
 /** What a name says; undefined for a recorded one that this version does not know. */
